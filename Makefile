@@ -1,0 +1,63 @@
+# Everything here needs Python 3.11 or later, make and a package index, and nothing else:
+# each goal makes .venv, installs what it needs into it once, and runs.
+
+# The Python that .venv is made with.
+PYTHON ?= python3
+# Where `make demo` writes.
+OUT ?= xnorloom-demo
+# More arguments for pytest, such as ARGS="-k graph".
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
+	@echo 'make test    run all tests, on all cores'
+	@echo 'make lint    check style and types'
+	@echo 'make bench   measure simulation and compile speed'
+	@echo 'make clean   remove .venv and everything that was made'
+	@echo
+	@echo 'PYTHON=python3.12 chooses the Python to make .venv with.'
+
+demo: $(VENV)/demo.stamp
+	@$(BIN)/xnorloom demo --out '$(OUT)'
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m pyright --pythonpath $(BIN)/python
+
+bench: $(VENV)/test.stamp
+	@set -e; for program in benchmarks/*.py; do $(BIN)/python "$$program"; done
+
+clean:
+	rm -rf $(VENV) dist xnorloom-demo .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/demo.stamp: EXTRAS := compiled,plot
+$(VENV)/test.stamp: EXTRAS := test
+$(VENV)/lint.stamp: EXTRAS := lint
+
+# A stamp says that the extras of its goal are installed as pyproject.toml wants them. Without a
+# C++ compiler, neither in CXX nor on the path, Zig's comes along, as a package.
+$(VENV)/%.stamp: pyproject.toml
+	@command -v '$(PYTHON)' > /dev/null || { \
+	    echo "make: there is no $(PYTHON); name a Python with make PYTHON=..." >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "make: xnorloom needs Python 3.11 or later, but $(PYTHON) is" \
+	         "$$('$(PYTHON)' -V 2>&1); name another with make PYTHON=..." >&2; exit 1; }
+	@'$(PYTHON)' -m venv $(VENV) || { \
+	    echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu" \
+	         "install the package python3-venv" >&2; exit 1; }
+	@extras=$(EXTRAS); \
+	[ -n "$$CXX" ] || command -v c++ > /dev/null || command -v g++ > /dev/null || command -v clang++ > /dev/null || \
+	    extras=$$extras,zig; \
+	echo "Installing xnorloom[$$extras] into $(VENV) ..."; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$$extras]"
+	@touch $@
