@@ -1,0 +1,287 @@
+"""The integer graph: what a trained binarized network means, and nothing about hardware.
+
+A bit 1 stands for +1, a bit 0 for -1. An input element of ``k`` bits is an unsigned integer ``x``
+that stands for the odd number ``v = 2x - (2**k - 1)``; for ``k = 1`` that is the same bipolar bit.
+The ±1 dot product of a neuron is ``sum(w * v) = 2p - N`` with ``N = n * (2**k - 1)``, where ``p``,
+its *count*, is the popcount of the agreeing synapses (for ``k > 1`` the sum of the popcounts of the
+bit planes, each weighted with ``2**b``). A dense neuron fires iff ``p >= threshold``; a class
+scores ``p + offset``, and the class of a frame is the first index of the largest score.
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+__all__ = ["Input", "Dense", "Score", "Layer", "Graph", "MAX_INPUT_BITS"]
+
+MAX_INPUT_BITS = 16
+
+
+def _integer(what: str, value: object, low: int, high: int | None = None) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{what} must be an integer, not {value!r}")
+    if value < low or (high is not None and value > high):
+        wanted = f"at least {low}" if high is None else f"in {low} to {high}"
+        raise ValueError(f"{what} must be {wanted}, not {value!r}")
+    return int(value)
+
+
+def _name(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a string, not {value!r}")
+    if not value or not value.isprintable():
+        raise ValueError(f"{what} must be a printable string that is not empty, not {value!r}")
+    return value
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
+def _weights(name: str, weights: object) -> np.ndarray:
+    array = np.asarray(weights)
+    if array.dtype != np.bool_ and not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"weights of layer {name!r} must be integers 0 or 1 (1 stands for +1), "
+                        f"not an array of {array.dtype}")
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"weights of layer {name!r} must have a shape (neurons, inputs) with no "
+                         f"zero in it, not {array.shape!r}")
+    wrong = array[(array != 0) & (array != 1)]
+    if wrong.size:
+        raise ValueError(f"weights of layer {name!r} must be 0 or 1 (1 stands for +1), "
+                         f"not {wrong[0]!s}")
+    return _frozen(array.astype(np.uint8, order="C"))
+
+
+def _integers(name: str, what: str, values: object, count: int) -> np.ndarray:
+    array = np.asarray(values)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{what} of layer {name!r} must be integers, not an array of {array.dtype}")
+    if array.shape != (count,):
+        raise ValueError(f"{what} of layer {name!r} must have the shape ({count},), one for each "
+                         f"neuron, not {array.shape!r}")
+    limit = 1 << 40
+    low, high = int(array.min()), int(array.max())
+    if low < -limit or high > limit:
+        raise ValueError(f"{what} of layer {name!r} must be within ±2**40, "
+                         f"not {low if low < -limit else high}")
+    return _frozen(array.astype(np.int64, order="C"))
+
+
+@dataclass(frozen=True)
+class Input:
+    """What one frame is: ``shape`` elements of ``bits`` bits each, unsigned.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of a frame; the first layer sees it flattened in C order.
+    bits : int
+        Bits per element, 1 to 16. One bit stands for ±1.
+    """
+
+    shape: tuple[int, ...]
+    bits: int = 1
+
+    def __post_init__(self):
+        if not isinstance(self.shape, tuple):
+            raise TypeError(f"Input shape must be a tuple of integers, not {self.shape!r}")
+        if not self.shape:
+            raise ValueError("Input shape must have at least one dimension, not ()")
+        shape = tuple(_integer("Each dimension of an input shape", d, 1) for d in self.shape)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "bits", _integer("Input bits", self.bits, 1, MAX_INPUT_BITS))
+
+    @property
+    def size(self) -> int:
+        """Elements per frame."""
+        return math.prod(self.shape)
+
+
+class _Neurons:
+    """What both kinds of layer share: a name and a matrix of binary weights."""
+
+    name: str
+    weights: np.ndarray
+
+    @property
+    def inputs(self) -> int:
+        """Synapses of a neuron, ``n``."""
+        return self.weights.shape[1]
+
+    @property
+    def neurons(self) -> int:
+        """Neurons, ``m``."""
+        return self.weights.shape[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(_Neurons):
+    """A fully connected binary layer: neuron ``j`` fires iff its count is ``>= thresholds[j]``.
+
+    Parameters
+    ----------
+    name : str
+        Name in reports and errors.
+    weights : array of 0 and 1, shape (neurons, inputs)
+        1 stands for +1, 0 for -1.
+    thresholds : array of int, shape (neurons,)
+        0 (always fires) to ``N + 1`` (never fires).
+    """
+
+    name: str
+    weights: np.ndarray
+    thresholds: np.ndarray
+
+    def __post_init__(self):
+        name = _name("Layer name", self.name)
+        object.__setattr__(self, "weights", _weights(name, self.weights))
+        thresholds = _integers(name, "thresholds", self.thresholds, self.neurons)
+        object.__setattr__(self, "thresholds", thresholds)
+
+
+@dataclass(frozen=True, eq=False)
+class Score(_Neurons):
+    """The last layer: class ``c`` scores its count plus ``offsets[c]``.
+
+    Parameters
+    ----------
+    name : str
+        Name in reports and errors.
+    weights : array of 0 and 1, shape (classes, inputs)
+        1 stands for +1, 0 for -1.
+    offsets : array of int, shape (classes,)
+        Added to the count; of either sign.
+    """
+
+    name: str
+    weights: np.ndarray
+    offsets: np.ndarray
+
+    def __post_init__(self):
+        name = _name("Layer name", self.name)
+        object.__setattr__(self, "weights", _weights(name, self.weights))
+        offsets = _integers(name, "offsets", self.offsets, self.neurons)
+        object.__setattr__(self, "offsets", offsets)
+
+
+Layer = Dense | Score
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A whole network: an input, any number of :class:`Dense` layers, one :class:`Score` layer.
+
+    Two graphs are equal when their digests are.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+    input : Input
+        What a frame is.
+    layers : sequence of Dense, then one Score
+        In the order of the data. Names differ; each layer has as many inputs as the one before
+        has neurons; thresholds lie in 0 to ``N + 1``.
+    """
+
+    name: str
+    input: Input
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self):
+        _name("Graph name", self.name)
+        if not isinstance(self.input, Input):
+            raise TypeError(f"Graph input must be an Input, not {self.input!r}")
+        if isinstance(self.layers, str) or not isinstance(self.layers, Sequence):
+            raise TypeError(f"Graph layers must be a sequence of layers, "
+                            f"not a {type(self.layers).__name__}")
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ValueError("Graph must have at least one layer, the Score layer")
+        for layer in self.layers[:-1]:
+            if not isinstance(layer, Dense):
+                raise TypeError("Every layer before the last must be a Dense, "
+                                f"not a {type(layer).__name__}")
+        if not isinstance(self.layers[-1], Score):
+            raise TypeError("The last layer must be a Score, "
+                            f"not a {type(self.layers[-1]).__name__}")
+        names = [layer.name for layer in self.layers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"Layer names must differ, but {name!r} occurs twice")
+        size = self.input.size
+        for index, layer in enumerate(self.layers):
+            if layer.inputs != size:
+                before = self.layers[index - 1].name if index else "input"
+                raise ValueError(f"Layer {layer.name!r} must have {size} inputs, as many as "
+                                 f"{before!r} has outputs, not {layer.inputs}")
+            if isinstance(layer, Dense):
+                low, high = int(layer.thresholds.min()), int(layer.thresholds.max())
+                top = self.count_max(index) + 1
+                if low < 0 or high > top:
+                    raise ValueError(f"thresholds of layer {layer.name!r} must be in 0 to {top}, "
+                                     f"not {low if low < 0 else high}")
+            size = layer.neurons
+
+    @property
+    def classes(self) -> int:
+        """Classes that the network tells apart."""
+        return self.layers[-1].neurons
+
+    @property
+    def synapses(self) -> int:
+        """Weights of all layers, one bit each."""
+        return sum(layer.weights.size for layer in self.layers)
+
+    def planes(self, index: int) -> int:
+        """Bit planes per element at the input of layer ``index``: 1 behind the first layer."""
+        return self.input.bits if index == 0 else 1
+
+    def count_max(self, index: int) -> int:
+        """Largest count ``N`` of a neuron in layer ``index``; the smallest is 0."""
+        return self.layers[index].inputs * ((1 << self.planes(index)) - 1)
+
+    @property
+    def score_range(self) -> tuple[int, int]:
+        """Smallest and largest score that any class could reach, both inclusive."""
+        score = self.layers[-1]
+        assert isinstance(score, Score)
+        return (int(score.offsets.min()),
+                self.count_max(len(self.layers) - 1) + int(score.offsets.max()))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over everything that decides the results (not the names), in hexadecimal."""
+        state = hashlib.sha256(f"xnorloom graph 1 {self.input.shape} {self.input.bits}".encode())
+        for layer in self.layers:
+            values = layer.thresholds if isinstance(layer, Dense) else layer.offsets
+            state.update(f" {type(layer).__name__} {layer.weights.shape} ".encode())
+            state.update(np.packbits(layer.weights, axis=1, bitorder="little").tobytes())
+            state.update(values.astype("<i8").tobytes())
+        return state.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return NotImplemented
+        return self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the graph to ``path``; see :mod:`xnorloom.modelfile`."""
+        from . import modelfile
+        modelfile.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Graph":
+        """Read a graph from ``path``; raises :class:`~xnorloom.errors.ModelFileError`."""
+        from . import modelfile
+        return modelfile.load(path)
