@@ -1,0 +1,146 @@
+"""The class of a frame: the first index of the largest score."""
+
+import math
+
+import numpy as np
+from amaranth.hdl import C, Module, Mux, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .pipeline import delay
+
+__all__ = ["Argmax", "label_width", "latency", "result_layout"]
+
+
+def latency(lanes: int) -> int:
+    """Cycles through the tree of comparators and the register of the best so far."""
+    return math.ceil(math.log2(lanes)) + 1
+
+
+def label_width(classes: int) -> int:
+    """Bits of a class: ``max(1, ceil(log2(classes)))``."""
+    return max(1, (classes - 1).bit_length())
+
+
+def result_layout(classes: int, shape) -> data.StructLayout:
+    """A result with its scores: ``label``, and ``scores`` of every class."""
+    return data.StructLayout({"label": unsigned(label_width(classes)),
+                              "scores": data.ArrayLayout(shape, classes)})
+
+
+class Argmax(wiring.Component):
+    """Takes the scores of a frame, ``lanes`` a word, and gives the class.
+
+    A tree of comparators, registered at each level, finds the best of a word; it is then compared
+    with the best of the words before. ``latency`` from the last word of a frame to its class is
+    ``ceil(log2(lanes)) + 1``; ``interval`` is ``ceil(classes / lanes)``.
+
+    Parameters
+    ----------
+    classes : int
+        Scores in a frame.
+    lanes : int
+        Scores in a word; in the last word those beyond the last class are ignored.
+    shape : ShapeLike
+        Of a score, signed or unsigned.
+    scores : bool
+        Whether the scores leave with the class.
+
+    Members
+    -------
+    i : In(stream.Signature(data.ArrayLayout(shape, lanes)))
+    o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
+        The class, ``bits = max(1, ceil(log2(classes)))`` wide, or class and scores.
+    """
+
+    def __init__(self, classes: int, *, lanes: int, shape, scores: bool = False):
+        for what, value in (("classes", classes), ("lanes", lanes)):
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"Argmax {what} must be an integer, not {value!r}")
+            if value < 1:
+                raise ValueError(f"Argmax {what} must be at least 1, not {value!r}")
+        if lanes > classes:
+            raise ValueError(f"Argmax lanes must be at most its {classes} classes, not {lanes!r}")
+        self._classes, self._lanes, self._shape, self._scores = classes, lanes, shape, scores
+        result = result_layout(classes, shape)
+        super().__init__({
+            "i": In(stream.Signature(data.ArrayLayout(shape, lanes))),
+            "o": Out(stream.Signature(result if scores else result["label"].shape)),
+        })
+
+    @property
+    def latency(self) -> int:
+        return latency(self._lanes)
+
+    @property
+    def interval(self) -> int:
+        return -(-self._classes // self._lanes)
+
+    def model(self, scores: np.ndarray) -> np.ndarray:
+        """Classes of an array of scores of the shape (frames, classes)."""
+        return np.argmax(scores, axis=-1)
+
+    def elaborate(self, platform):
+        m = Module()
+        words = self.interval
+        spare = words * self._lanes - self._classes
+        go = Signal()
+        m.d.comb += [go.eq(~self.o.valid | self.o.ready), self.i.ready.eq(go)]
+
+        # Cycle 0: candidates (score, lane, whether there is such a class).
+        word = Signal(range(words))
+        last = word == words - 1
+        with m.If(self.i.valid & go):
+            m.d.sync += word.eq(Mux(last, 0, word + 1))
+        candidates = []
+        for lane in range(self._lanes):
+            exists = ~last if lane >= self._lanes - spare else C(1, 1)
+            candidates.append((self.i.payload[lane], C(lane, range(self._lanes)), exists))
+        flags = [self.i.valid, last, word]
+
+        def register(value, name):
+            return delay(m, value, 1, go, name=name)
+
+        # Cycles 1 to ceil(log2(lanes)): the better of each two; of equals, the first.
+        level = 0
+        while len(candidates) > 1:
+            level += 1
+            winners = []
+            for pair in range(0, len(candidates), 2):
+                first, *second = candidates[pair:pair + 2]
+                if second:
+                    (score, lane, exists), (score2, lane2, exists2) = first, second[0]
+                    # The first exists wherever the second does.
+                    better = Signal(name=f"better{level}_{pair}")
+                    m.d.comb += better.eq(exists2 & (score2 > score))
+                    first = (Mux(better, score2, score), Mux(better, lane2, lane), exists)
+                winners.append(tuple(register(value, f"{name}{level}_{pair}") for value, name
+                                     in zip(first, ("score", "lane", "exists"))))
+            candidates = winners
+            flags = [register(value, f"{name}{level}") for value, name
+                     in zip(flags, ("valid", "last", "word"))]
+
+        # Last cycle: against the best of the words before, and out.
+        (score, lane, _), (valid, last, word) = candidates[0], flags
+        best = Signal(self._shape)
+        best_label = Signal(range(self._classes))
+        label = Signal(range(self._classes))
+        better = (word == 0) | (score > best)
+        m.d.comb += label.eq(Mux(better, word * self._lanes + lane, best_label))
+        with m.If(go):
+            m.d.sync += self.o.valid.eq(valid & last)
+            with m.If(valid):
+                m.d.sync += best_label.eq(label)
+                with m.If(better):
+                    m.d.sync += best.eq(score)
+        payload = self.o.payload
+        if self._scores:
+            payload = self.o.payload.label
+            passed = data.View(self.i.payload.shape(), delay(m, self.i.payload, level, go,
+                                                             name="scores"))
+            for index in range(self._classes):
+                with m.If(go & valid & (word == index // self._lanes)):
+                    m.d.sync += self.o.payload.scores[index].eq(passed[index % self._lanes])
+        with m.If(go & valid & last):
+            m.d.sync += payload.eq(label)
+        return m

@@ -1,0 +1,240 @@
+# amaranth: UnusedElaboratable=no
+"""One processing element: XNOR, popcount, accumulator, and what follows the count."""
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from . import popcount
+from .popcount import Popcount
+from .threshold import Threshold
+from .xnor import XnorArray
+
+__all__ = ["Synapses", "Neuron", "Scorer", "latency"]
+
+
+def latency(simd: int, steps: int, register_every: int) -> int:
+    """Cycles from operands to count: the popcount tree, and the accumulator if there is one."""
+    return popcount.latency(simd, register_every) + (steps > 1)
+
+
+class Synapses(wiring.Component):
+    """Counts agreeing synapses, ``simd`` a cycle, over one or more steps.
+
+    A count takes ``steps = folds * planes`` transfers of operands: the folds of the most
+    significant bit plane first, the accumulator doubled between planes. ``latency`` is
+    ``popcount.latency(simd, register_every) + (1 if steps > 1 else 0)`` enabled cycles from the
+    last operands to the count; ``interval`` is ``steps``.
+
+    Parameters
+    ----------
+    simd : int
+        Synapses worked on at once.
+    folds : int
+        Steps over one bit plane.
+    planes : int
+        Bit planes.
+    register_every : int
+        Adder levels between registers of the popcount; 0 for none.
+    count_max : int or None
+        Largest count that can occur; ``None`` for ``folds * simd * (2**planes - 1)``.
+
+    Members
+    -------
+    x, w : In(simd)
+        Activations and weights.
+    en : In(1, init=1)
+        Registers keep their values while it is low.
+    add, first, double : In(1)
+        Only with several steps. They go with the operands that entered
+        ``popcount.latency(simd, register_every)`` enabled cycles earlier (so that many elements
+        share one delay line): there were operands; the first of a count; the first of a plane.
+    count : Out(range(count_max + 1))
+        The count, until the next ``add`` if there are several steps.
+    """
+
+    def __init__(self, simd: int, *, folds: int = 1, planes: int = 1, register_every: int = 0,
+                 count_max: int | None = None):
+        for what, value in (("folds", folds), ("planes", planes)):
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"Synapses {what} must be an integer, not {value!r}")
+            if value < 1:
+                raise ValueError(f"Synapses {what} must be at least 1, not {value!r}")
+        self._xnor = XnorArray(simd)
+        self._popcount = Popcount(simd, register_every=register_every)
+        self._folds, self._planes = folds, planes
+        self._register_every = register_every
+        if count_max is None:
+            count_max = folds * simd * ((1 << planes) - 1)
+        elif isinstance(count_max, bool) or not isinstance(count_max, int):
+            raise TypeError(f"Synapses count_max must be an integer or None, not {count_max!r}")
+        elif count_max < 1:
+            raise ValueError(f"Synapses count_max must be at least 1, not {count_max!r}")
+        self._count_max = count_max
+        members = {"x": In(simd), "w": In(simd), "en": In(1, init=1),
+                   "count": Out(range(self._count_max + 1))}
+        if self.steps > 1:
+            members |= {"add": In(1), "first": In(1), "double": In(1)}
+        super().__init__(members)
+
+    @property
+    def steps(self) -> int:
+        return self._folds * self._planes
+
+    @property
+    def interval(self) -> int:
+        return self.steps
+
+    @property
+    def latency(self) -> int:
+        return latency(self._xnor.size, self.steps, self._register_every)
+
+    @property
+    def count_max(self) -> int:
+        return self._count_max
+
+    def model(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Counts of operands of the shape (..., planes, folds, simd), weights likewise."""
+        partial = self._popcount.model(self._xnor.model(x, w)).sum(axis=-1)
+        return partial @ (1 << np.arange(self._planes)[::-1])
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.xnor = xnor = self._xnor
+        m.submodules.popcount = tree = self._popcount
+        m.d.comb += [xnor.x.eq(self.x), xnor.w.eq(self.w), tree.i.eq(xnor.o), tree.en.eq(self.en)]
+        if self.steps == 1:
+            m.d.comb += self.count.eq(tree.o)
+            return m
+        total = Signal.like(self.count, name="total")
+        before = Mux(self.double, total << 1, total) if self._planes > 1 else total
+        with m.If(self.en & self.add):
+            m.d.sync += total.eq(Mux(self.first, 0, before) + tree.o)
+        m.d.comb += self.count.eq(total)
+        return m
+
+
+class _Element(wiring.Component):
+    """Synapses and what follows the count; see the two kinds below."""
+
+    def __init__(self, synapses: Synapses, members: dict):
+        self._synapses = synapses
+        shared = {name: member for name, member in synapses.signature.members.items()
+                  if name != "count"}
+        super().__init__(shared | members)
+
+    @property
+    def latency(self) -> int:
+        return self._synapses.latency
+
+    @property
+    def interval(self) -> int:
+        return self._synapses.interval
+
+    def _count(self, m: Module):
+        m.submodules.synapses = synapses = self._synapses
+        for name, member in synapses.signature.members.items():
+            if member.flow == In:
+                m.d.comb += getattr(synapses, name).eq(getattr(self, name))
+        return synapses.count
+
+
+class Neuron(_Element):
+    """A binary neuron: synapses and a threshold.
+
+    ``latency`` and ``interval`` are those of the synapses; the threshold is combinational.
+
+    Parameters
+    ----------
+    synapses : Synapses
+        Where the count comes from.
+    value : int or None
+        Constant threshold, or ``None`` for an input.
+
+    Members
+    -------
+    x, w, en, add, first, double : In
+        As of :class:`Synapses`.
+    value : In(range(count_max + 2))
+        Threshold; there is none when it is constant.
+    o : Out(1)
+        1 iff the count reaches the threshold.
+    """
+
+    def __init__(self, synapses: Synapses, value: int | None = None):
+        if not isinstance(synapses, Synapses):
+            raise TypeError(f"Neuron synapses must be a Synapses, not {synapses!r}")
+        self._threshold = Threshold(synapses.count_max, constant=value)
+        members = {"o": Out(1)}
+        if value is None:
+            members["value"] = In(range(synapses.count_max + 2))
+        super().__init__(synapses, members)
+
+    def model(self, x: np.ndarray, w: np.ndarray, value: np.ndarray | None = None) -> np.ndarray:
+        """Activations of operands as of :meth:`Synapses.model`."""
+        return self._threshold.model(self._synapses.model(x, w), value)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.threshold = threshold = self._threshold
+        m.d.comb += [threshold.p.eq(self._count(m)), self.o.eq(threshold.o)]
+        if threshold.constant is None:
+            m.d.comb += threshold.t.eq(self.value)
+        return m
+
+
+class Scorer(_Element):
+    """A class of the last layer: synapses and an offset.
+
+    ``latency`` and ``interval`` are those of the synapses; the addition is combinational.
+
+    Parameters
+    ----------
+    synapses : Synapses
+        Where the count comes from.
+    offsets : range
+        Values that the offset takes.
+    value : int or None
+        Constant offset, or ``None`` for an input.
+
+    Members
+    -------
+    x, w, en, add, first, double : In
+        As of :class:`Synapses`.
+    value : In(offsets)
+        Offset; there is none when it is constant.
+    o : Out(range(min(offsets), count_max + max(offsets) + 1))
+        Count plus offset.
+    """
+
+    def __init__(self, synapses: Synapses, offsets: range, value: int | None = None):
+        if not isinstance(synapses, Synapses):
+            raise TypeError(f"Scorer synapses must be a Synapses, not {synapses!r}")
+        if not isinstance(offsets, range):
+            raise TypeError(f"Scorer offsets must be a range, not {offsets!r}")
+        if not offsets or offsets.step != 1:
+            raise ValueError(f"Scorer offsets must be a range of step 1 that is not empty, "
+                             f"not {offsets!r}")
+        if value is not None:
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"Scorer value must be an integer or None, not {value!r}")
+            if value not in offsets:
+                raise ValueError(f"Scorer value must be in {offsets[0]} to {offsets[-1]}, "
+                                 f"not {value!r}")
+        self._constant = value
+        members = {"o": Out(range(offsets[0], synapses.count_max + offsets[-1] + 1))}
+        if value is None:
+            members["value"] = In(offsets)
+        super().__init__(synapses, members)
+
+    def model(self, x: np.ndarray, w: np.ndarray, value: np.ndarray | None = None) -> np.ndarray:
+        """Scores of operands as of :meth:`Synapses.model`."""
+        offset = self._constant if value is None else value
+        return self._synapses.model(x, w) + np.asarray(offset)
+
+    def elaborate(self, platform):
+        m = Module()
+        offset = self.value if self._constant is None else self._constant
+        m.d.comb += self.o.eq(self._count(m) + offset)
+        return m

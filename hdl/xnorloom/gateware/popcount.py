@@ -1,0 +1,163 @@
+"""Population count: a tree of adders that use their carry input."""
+
+import numpy as np
+from amaranth.hdl import C, Cat, Module, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .pipeline import delay
+
+__all__ = ["Popcount", "levels", "latency"]
+
+# A leaf counts three bits in two LUT4; above that, adders pay.
+_LEAF = 3
+
+
+def levels(size: int, bias: int = 0) -> int:
+    """Levels of logic in the tree: the leaf counters, the adders above, and one for a bias."""
+    count = 1
+    if bias:
+        size -= 1
+        count += 1
+    while size > _LEAF:
+        size = size // 2  # the larger half of size - 1 bits; one is the carry input
+        count += 1
+    return count
+
+
+def latency(size: int, register_every: int, bias: int = 0) -> int:
+    """Cycles through the tree: ``levels // register_every``, or 0 without registers."""
+    return levels(size, bias) // register_every if register_every else 0
+
+
+class Popcount(wiring.Component):
+    """Number of ones in a vector, plus a constant.
+
+    A balanced tree in which an adder of two counts takes one more bit as its carry input,
+    ``pc(2m + 1) = pc(m) + pc(m) + bit``; a constant ``bias`` is one more leaf, at the top.
+    ``latency`` is ``levels(size, bias) // register_every`` enabled cycles (0 when
+    ``register_every`` is 0), ``interval`` 1.
+
+    Parameters
+    ----------
+    size : int
+        Bits to count, at least 1.
+    register_every : int
+        Levels between two registers; 0 makes the tree combinational.
+    bias : int
+        Constant to add, of either sign.
+
+    Members
+    -------
+    i : In(size)
+        The bits.
+    en : In(1, init=1)
+        Registers keep their values while it is low.
+    o : Out(range(bias, bias + size + 1))
+        Their number plus ``bias``.
+    """
+
+    interval = 1
+
+    def __init__(self, size: int, *, register_every: int = 0, bias: int = 0):
+        for what, value in (("size", size), ("register_every", register_every), ("bias", bias)):
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"Popcount {what} must be an integer, not {value!r}")
+        if size < 1:
+            raise ValueError(f"Popcount size must be at least 1, not {size!r}")
+        if register_every < 0:
+            raise ValueError(f"Popcount register_every must be at least 0, not {register_every!r}")
+        self._size = size
+        self._register_every = register_every
+        self._bias = bias
+        super().__init__({
+            "i": In(size),
+            "en": In(1, init=1),
+            "o": Out(range(bias, bias + size + 1)),
+        })
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def bias(self) -> int:
+        return self._bias
+
+    @property
+    def _levels(self) -> int:
+        return levels(self._size, self._bias)
+
+    @property
+    def latency(self) -> int:
+        return latency(self._size, self._register_every, self._bias)
+
+    def model(self, bits: np.ndarray) -> np.ndarray:
+        """Counts over the last axis of an array of 0 and 1."""
+        return np.sum(bits, axis=-1, dtype=np.int64) + self._bias
+
+    def elaborate(self, platform):
+        m = Module()
+        every, top = self._register_every, self._levels
+        # A carry input waits for the counts it is added to: bits of one level, one delay line.
+        taken = [list[int]() for _ in range(top + 1)]
+        _assign(range(self._size), top, bool(self._bias), taken)
+        bits: dict[int, Value] = {}
+        for level, indices in enumerate(taken):
+            stages = (level - 1) // every if every and level else 0
+            if stages:
+                late = delay(m, Cat(self.i[index] for index in indices), stages, self.en,
+                             name=f"level{level}")
+                bits |= {index: late[place] for place, index in enumerate(indices)}
+            else:
+                bits |= {index: self.i[index] for index in indices}
+
+        def settle(value: Value, level: int, name: str) -> Value:
+            """A count after its level: registered where the level is one of every ``every``."""
+            if every and level % every == 0:
+                return delay(m, value, 1, self.en, name=f"count{level}_{name}")
+            return value
+
+        def count(indices: range, level: int) -> Value:
+            if not indices:
+                return C(0, 1)
+            if level == 1:
+                total = sum((bits[index] for index in indices[1:]), bits[indices[0]])
+            else:
+                low, high = _halves(indices)
+                total = _add(count(low, level - 1), count(high, level - 1), bits[indices[0]])
+            return settle(total[:len(indices).bit_length()], level, str(indices[0]))
+
+        everything = range(self._size)
+        if self._bias:
+            total = _add(count(everything[1:], top - 1), C(self._bias), bits[0])
+            total = settle(total, top, "biased")
+        else:
+            total = count(everything, top)
+        m.d.comb += self.o.eq(total)
+        return m
+
+
+def _halves(indices: range) -> tuple[range, range]:
+    """What an adder adds up beside its carry input, which is the first of ``indices``."""
+    rest, half = indices[1:], len(indices) // 2
+    return rest[:half], rest[half:]
+
+
+def _assign(indices: range, level: int, biased: bool, taken: list[list[int]]):
+    """Note in ``taken`` at which level each bit enters the tree."""
+    if level == 1:
+        taken[1] += indices
+    elif indices:
+        taken[level].append(indices[0])
+        for part in (indices[1:],) if biased else _halves(indices):
+            _assign(part, level - 1, False, taken)
+
+
+def _add(a: Value, b: Value, carry: Value) -> Value:
+    # Yosys turns a sum of three into one macro cell and full adders (1.8 cells a bit). One bit
+    # more on both operands makes the third a carry input of one plain adder (1.2 cells a bit).
+    low_a, low_b = Cat(C(1, 1), a), Cat(carry, b)
+    if b.shape().signed:
+        return (low_a + low_b.as_signed())[1:].as_signed()
+    return (low_a + low_b)[1:]

@@ -1,0 +1,85 @@
+"""The activation: a count against a threshold."""
+
+import numpy as np
+from amaranth.hdl import C, Module, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Threshold"]
+
+
+class Threshold(wiring.Component):
+    """Fires iff a count reaches a threshold.
+
+    Combinational: ``latency`` 0, ``interval`` 1.
+
+    Parameters
+    ----------
+    count_max : int
+        Largest count; the smallest is 0.
+    constant : int or None
+        The threshold, 0 (always fires) to ``count_max + 1`` (never fires); ``None`` makes it an
+        input.
+
+    Members
+    -------
+    p : In(range(count_max + 1))
+        Count.
+    t : In(range(count_max + 2))
+        Threshold; there is none when it is constant.
+    o : Out(1)
+        1 iff ``p >= t``.
+    """
+
+    latency = 0
+    interval = 1
+
+    def __init__(self, count_max: int, *, constant: int | None = None):
+        if isinstance(count_max, bool) or not isinstance(count_max, int):
+            raise TypeError(f"Threshold count_max must be an integer, not {count_max!r}")
+        if count_max < 1:
+            raise ValueError(f"Threshold count_max must be at least 1, not {count_max!r}")
+        if constant is not None:
+            if isinstance(constant, bool) or not isinstance(constant, int):
+                raise TypeError(f"Threshold constant must be an integer or None, not {constant!r}")
+            if not 0 <= constant <= count_max + 1:
+                raise ValueError(f"Threshold constant must be in 0 to {count_max + 1}, "
+                                 f"not {constant!r}")
+        self._count_max = count_max
+        self._constant = constant
+        members = {"p": In(range(count_max + 1)), "o": Out(1)}
+        if constant is None:
+            members["t"] = In(range(count_max + 2))
+        super().__init__(members)
+
+    @property
+    def count_max(self) -> int:
+        return self._count_max
+
+    @property
+    def constant(self) -> int | None:
+        return self._constant
+
+    def model(self, p: np.ndarray, t: np.ndarray | None = None) -> np.ndarray:
+        """Activations, 0 or 1, of integer counts."""
+        threshold = self._constant if t is None else t
+        return (np.asarray(p) >= np.asarray(threshold)).astype(np.uint8)
+
+    def elaborate(self, platform):
+        m = Module()
+        if self._constant is None:
+            m.d.comb += self.o.eq(self.p >= self.t)
+        else:
+            m.d.comb += self.o.eq(self._compare(self._constant))
+        return m
+
+    def _compare(self, constant: int) -> Value:
+        # Against a constant the comparison is a chain of AND and OR from the lowest bit up: three
+        # bits a LUT4, where a carry chain takes a cell a bit.
+        if constant > self._count_max:
+            return C(0, 1)
+        reached: Value = C(1, 1)
+        for position in range(len(self.p)):
+            bit = self.p[position]
+            reached = bit & reached if (constant >> position) & 1 else bit | reached
+        return reached
