@@ -1,0 +1,136 @@
+# amaranth: UnusedElaboratable=no
+"""A whole network as one component: operand buffers, layers, register slices, argmax."""
+
+import numpy as np
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .gateware.argmax import Argmax
+from .gateware.layer import Layer
+from .gateware.replay import Replay
+from .gateware.stream import Buffer
+from .graph import Graph
+from .packing import pack_frames
+from .schedule import Schedule
+from .timing import Timing, timing
+
+__all__ = ["Network"]
+
+
+class Network(wiring.Component):
+    """Classifies a stream of frames; all layers work at once, each on a frame of its own.
+
+    ::
+
+        i ─ Replay ─ Layer ─ Buffer ─ Replay ─ Layer ─ Buffer ─ … ─ Argmax ─ o
+
+    In an idle network the result is valid ``latency`` cycles after the first word of a frame was
+    transferred, if its words come back to back; a frame enters and leaves every ``interval``
+    cycles. Both are exact, see :mod:`xnorloom.timing`. Results leave in the order of the frames
+    under any stall on either side.
+
+    Parameters
+    ----------
+    graph : Graph
+        What to compute.
+    schedule : Schedule
+        How many neurons and synapses at once.
+    scores : bool
+        Whether the scores leave with the class.
+
+    Members
+    -------
+    i : In(stream.Signature(input_width))
+        Words of frames, packed as :mod:`xnorloom.packing` says.
+    o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
+        As of :class:`~xnorloom.gateware.argmax.Argmax`.
+
+    Raises
+    ------
+    ScheduleError
+        If the schedule does not fit the graph.
+    """
+
+    def __init__(self, graph: Graph, schedule: Schedule, *, scores: bool = False):
+        if not isinstance(graph, Graph):
+            raise TypeError(f"Network graph must be a Graph, not {graph!r}")
+        if not isinstance(schedule, Schedule):
+            raise TypeError(f"Network schedule must be a Schedule, not {schedule!r}")
+        self._graph, self._schedule, self._scores = graph, schedule, bool(scores)
+        self._timing = timing(graph, schedule)
+        self._parts: list[tuple[str, wiring.Component]] = []
+        width = schedule.input_width
+        for index, (layer, fold) in enumerate(zip(graph.layers, schedule.folds)):
+            planes = graph.planes(index)
+            passes = -(-layer.neurons // fold.pe)
+            core = Layer(layer, fold, planes=planes)
+            self._parts += [
+                (f"replay{index}", Replay(layer.inputs, planes=planes, passes=passes,
+                                          in_width=width, out_width=fold.simd)),
+                (f"layer{index}", core),
+                (f"buffer{index}", Buffer(core.o.payload.shape())),
+            ]
+            width = fold.pe
+        argmax = Argmax(graph.classes, lanes=width, scores=scores,
+                        shape=core.o.payload.shape().elem_shape)
+        self._parts.append(("argmax", argmax))
+        super().__init__({"i": In(stream.Signature(schedule.input_width)),
+                          "o": Out(argmax.o.signature)})
+
+    @property
+    def graph(self) -> Graph:
+        return self._graph
+
+    @property
+    def schedule(self) -> Schedule:
+        return self._schedule
+
+    @property
+    def scores(self) -> bool:
+        return self._scores
+
+    @property
+    def timing(self) -> Timing:
+        return self._timing
+
+    @property
+    def latency(self) -> int:
+        return self._timing.latency
+
+    @property
+    def interval(self) -> int:
+        return self._timing.interval
+
+    def model(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Classes and scores of frames, composed of the models of the parts."""
+        words = pack_frames(self._graph, self._schedule, frames)
+        values = np.unpackbits(words, axis=1, count=self._schedule.input_width, bitorder="little")
+        for name, part in self._parts:
+            if name == "argmax":
+                return part.model(values), values
+            if name.startswith("replay"):
+                # What a layer gives for neurons it does not have is of no matter.
+                width = part.i.payload.shape().width
+                if values.shape[-1] % width:
+                    values = np.pad(values, ((0, 0), (0, -values.shape[-1] % width)))
+                values = part.model(values.reshape(-1, width))
+            else:
+                values = part.model(values)
+        raise AssertionError("a network ends with its argmax")
+
+    def elaborate(self, platform):
+        m = Module()
+        source = wiring.flipped(self.i)
+        for name, part in self._parts:
+            m.submodules[name] = part
+            self._join(m, source, part.i)
+            source = part.o
+        wiring.connect(m, source, wiring.flipped(self.o))
+        return m
+
+    @staticmethod
+    def _join(m: Module, source, sink):
+        # Payloads have the same bits, but the activations of a layer are an array on one side.
+        m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid),
+                     source.ready.eq(sink.ready)]

@@ -1,0 +1,97 @@
+"""Frames to the words of the input stream, and words of the output stream to results.
+
+A frame is sent one bit plane after the other, the most significant first. A plane is the frame's
+elements in C order, ``input_width`` to a word, the first in bit 0; each plane starts a new word.
+Words are rows of bytes, the lowest bits in the first byte.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .gateware.argmax import label_width
+from .gateware.layer import score_shape
+from .graph import Graph, Score
+from .schedule import Schedule
+
+__all__ = ["Field", "pack_frames", "result_fields", "unpack_results"]
+
+
+def pack_frames(graph: Graph, schedule: Schedule, frames: np.ndarray) -> np.ndarray:
+    """Pack frames into the words of the input stream.
+
+    Parameters
+    ----------
+    frames : array of unsigned integers, shape (frames, \\*input shape) or (frames, size)
+        Elements below ``2**bits``.
+
+    Returns
+    -------
+    array of uint8, shape (frames * words, ceil(input_width / 8))
+    """
+    frames = np.asarray(frames)
+    size, bits, width = graph.input.size, graph.input.bits, schedule.input_width
+    if frames.dtype != np.bool_ and not np.issubdtype(frames.dtype, np.integer):
+        raise TypeError(f"Frames must be integers, not an array of {frames.dtype}")
+    if frames.shape[1:] not in (graph.input.shape, (size,)):
+        raise ValueError(f"Frames must have the shape (frames, "
+                         f"{', '.join(map(str, graph.input.shape))}), not {frames.shape!r}")
+    if frames.size and (frames.min() < 0 or frames.max() >> bits):
+        raise ValueError(f"Elements of a frame must be in 0 to {(1 << bits) - 1}, "
+                         f"not {frames.min() if frames.min() < 0 else frames.max()!s}")
+    elements = frames.reshape(len(frames), 1, size)
+    planes = (elements >> np.arange(bits)[::-1].reshape(1, bits, 1)).astype(np.uint8) & 1
+    words = -(-size // width)
+    padded = np.zeros((len(frames), bits, words * width), np.uint8)
+    padded[..., :size] = planes
+    return np.packbits(padded.reshape(-1, width), axis=1, bitorder="little")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A part of an output word: ``width`` bits from ``low_bit`` on, perhaps two's complement."""
+
+    name: str
+    low_bit: int
+    width: int
+    signed: bool
+
+
+def result_fields(graph: Graph, scores: bool) -> list[Field]:
+    """What an output word holds: the class, and on request the score of each class."""
+    final = graph.layers[-1]
+    assert isinstance(final, Score)
+    fields = [Field("class", 0, label_width(graph.classes), False)]
+    shape = score_shape(final, graph.planes(len(graph.layers) - 1))
+    for index in range(graph.classes if scores else 0):
+        low_bit = fields[0].width + index * shape.width
+        fields.append(Field(f"score of class {index}", low_bit, shape.width, shape.signed))
+    return fields
+
+
+def unpack_results(graph: Graph, outputs: np.ndarray, *,
+                   scores: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+    """Unpack words of the output stream.
+
+    Parameters
+    ----------
+    outputs : array of uint8, shape (frames, bytes)
+    scores : bool
+        Whether the words hold scores beside the class.
+
+    Returns
+    -------
+    classes : array of int64, shape (frames,)
+    scores : array of int64, shape (frames, classes), or None
+    """
+    bits = np.unpackbits(np.asarray(outputs, np.uint8), axis=1, bitorder="little")
+    values = [_field(bits, field) for field in result_fields(graph, scores)]
+    return values[0], np.stack(values[1:], axis=1) if scores else None
+
+
+def _field(bits: np.ndarray, field: Field) -> np.ndarray:
+    part = bits[:, field.low_bit:field.low_bit + field.width].astype(np.int64)
+    value = part @ (1 << np.arange(field.width, dtype=np.int64))
+    if field.signed:
+        value -= (value >> (field.width - 1)) << field.width
+    return value

@@ -1,0 +1,57 @@
+"""Packing, against bits counted out by hand."""
+
+import numpy as np
+import pytest
+
+from xnorloom.graph import Graph, Input, Score
+from xnorloom.packing import pack_frames, unpack_results
+from xnorloom.schedule import Fold, Schedule
+
+
+def graph_of(shape, bits, offsets=(0, 0, 0)):
+    size = int(np.prod(shape))
+    weights = np.zeros((len(offsets), size), np.uint8)
+    return Graph("g", Input(shape, bits), (Score("score", weights, np.array(offsets)),))
+
+
+def schedule_of(graph, width):
+    return Schedule(width, (Fold(graph.classes, graph.input.size, "wired"),))
+
+
+def test_planes_from_the_top_and_elements_from_bit_zero():
+    graph = graph_of((2, 3), 2)
+    frames = np.array([[[3, 0, 1], [2, 2, 0]]])
+    # Elements 3 0 1 2 2 0: high plane 1 0 0 1 1 0, low plane 1 0 1 0 0 0, words of 4 bits.
+    words = pack_frames(graph, schedule_of(graph, 4), frames)
+    assert words.tolist() == [[0b1001], [0b01], [0b0101], [0b00]]
+
+
+def test_wide_words_take_several_bytes():
+    graph = graph_of((20,), 1)
+    frames = np.zeros((2, 20), np.uint8)
+    frames[0, 0] = frames[0, 9] = frames[1, 19] = 1
+    words = pack_frames(graph, schedule_of(graph, 20), frames)
+    assert words.tolist() == [[0b1, 0b10, 0], [0, 0, 0b1000]]
+
+
+def test_results():
+    graph = graph_of((5,), 1, (-3, 0, 2))
+    # Scores lie in -3 to 7: four bits and a sign make 4 bits signed; the class takes 2.
+    word = 2 | (-3 & 0xF) << 2 | 5 << 6 | 7 << 10
+    outputs = np.array([list(word.to_bytes(2, "little"))], np.uint8)
+    classes, scores = unpack_results(graph, outputs, scores=True)
+    assert classes.tolist() == [2] and scores is not None and scores.tolist() == [[-3, 5, 7]]
+    assert unpack_results(graph, outputs & 3)[1] is None
+
+
+@pytest.mark.parametrize("frames, error, message", [
+    (np.zeros((2, 5), float), TypeError, "^Frames must be integers, not an array of float64$"),
+    (np.zeros((2, 4), int), ValueError, r"^Frames must have the shape \(frames, 2, 3\), "
+                                        r"not \(2, 4\)$"),
+    (np.full((1, 6), 4), ValueError, "^Elements of a frame must be in 0 to 3, not 4$"),
+    (np.full((1, 2, 3), -1), ValueError, "^Elements of a frame must be in 0 to 3, not -1$"),
+])
+def test_pack_wrong(frames, error, message):
+    graph = graph_of((2, 3), 2)
+    with pytest.raises(error, match=message):
+        pack_frames(graph, schedule_of(graph, 6), frames)
