@@ -1,0 +1,1 @@
+"""Reference models and simulation of xnorloom networks; nothing here becomes hardware."""

@@ -1,0 +1,149 @@
+"""The golden model: what a graph means, computed in numpy from the definitions.
+
+It shares no code with the gateware, so that the two can be held against each other.
+:func:`evaluate` multiplies matrices of odd numbers; :func:`evaluate_packed` counts agreeing bits.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from xnorloom.graph import Dense, Graph
+
+__all__ = ["Golden", "check_frames", "evaluate", "evaluate_packed"]
+
+# Elements of the largest temporary array: 16 MiB of float32 for a matrix product, and for the
+# word-by-word count 1 MiB of uint64, which stays in a second-level cache (the fastest of 2**14 to
+# 2**19).
+_MATMUL_ELEMENTS = 1 << 22
+_PACKED_ELEMENTS = 1 << 17
+# float32 holds every integer up to this magnitude, and so every partial sum of a dot product that
+# cannot grow larger, in whatever order a BLAS adds it up.
+_FLOAT32_EXACT = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """What a graph makes of ``B`` frames.
+
+    ``classes`` is int64 of shape ``[B]``, ``scores`` int64 of shape ``[B, C]``, and
+    ``activations`` has one uint8 array of 0 and 1, of shape ``[B, m]``, for each dense layer in
+    the order of the graph.
+    """
+
+    classes: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.int64]
+    activations: tuple[npt.NDArray[np.uint8], ...]
+
+
+def check_frames(graph: Graph, frames: npt.ArrayLike) -> npt.NDArray[np.unsignedinteger]:
+    """Return ``frames`` as an array of shape ``[B, size]`` if ``graph`` takes them as its input.
+
+    Parameters
+    ----------
+    frames : array of an unsigned integer type, shape ``[B, *shape]`` or ``[B, size]``
+        Elements of ``graph.input``, each less than ``2**bits``.
+
+    Raises
+    ------
+    TypeError
+        If the array is not of an unsigned integer type.
+    ValueError
+        If it has another shape, or an element is too large.
+    """
+    array = np.asarray(frames)
+    if not np.issubdtype(array.dtype, np.unsignedinteger):
+        raise TypeError(f"frames must be an array of an unsigned integer type, "
+                        f"not of {array.dtype}")
+    shape, size, bits = graph.input.shape, graph.input.size, graph.input.bits
+    if array.shape[1:] not in (shape, (size,)):
+        wanted = ", ".join(str(d) for d in shape)
+        other = f" or (frames, {size})" if shape != (size,) else ""
+        raise ValueError(f"frames must have the shape (frames, {wanted}){other}, "
+                         f"not {array.shape!r}")
+    if array.size and int(array.max()) >> bits:
+        raise ValueError(f"elements of frames must be in 0 to {(1 << bits) - 1}, as the input has "
+                         f"{bits} bit{'s' if bits > 1 else ''}, not {int(array.max())}")
+    return array.reshape(len(array), size)
+
+
+def evaluate(graph: Graph, frames: npt.ArrayLike) -> Golden:
+    """Evaluate ``graph`` on ``frames`` in ±1 arithmetic, by matrix products.
+
+    With ``v = 2x - (2**k - 1)`` for the elements and ``w`` = ±1 for the weights, the count of a
+    neuron is ``p = (sum(w * v) + N) / 2``. The products are exact: they are computed in float32
+    where every sum fits its mantissa, else in float64. ``frames`` and the errors are those of
+    :func:`check_frames`; memory beyond the result is bounded.
+    """
+    signed = []
+    for index, layer in enumerate(graph.layers):
+        exact = np.float32 if graph.count_max(index) < _FLOAT32_EXACT else np.float64
+        signed.append(np.ascontiguousarray((2 * layer.weights.astype(exact) - 1).T))
+
+    def count(index: int, elements: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
+        weights = signed[index]
+        values = elements.astype(weights.dtype)
+        values *= 2
+        values -= (1 << graph.planes(index)) - 1
+        return ((values @ weights).astype(np.int64) + graph.count_max(index)) // 2
+
+    width = max(graph.input.size, *(layer.neurons for layer in graph.layers))
+    return _run(graph, frames, max(1, _MATMUL_ELEMENTS // width), count)
+
+
+def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
+    """Evaluate ``graph`` on ``frames`` by counting the agreeing bits, 64 synapses at a time.
+
+    Each bit plane of the elements is packed to 64-bit words; the count of a neuron is the sum of
+    ``2**b`` times the popcount of XNOR over the planes. Same arguments, result and errors as
+    :func:`evaluate`.
+    """
+    packed = [np.ascontiguousarray(_words(layer.weights).T) for layer in graph.layers]
+
+    def count(index: int, elements: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
+        layer, weights = graph.layers[index], packed[index]
+        counts = np.zeros((len(elements), layer.neurons), np.int64)
+        # Synapses beyond the last one are 0 on both sides and would all agree.
+        masks = _words(np.ones((1, layer.inputs), np.uint8))[0]
+        for plane in range(graph.planes(index)):
+            words = _words(((elements >> plane) & 1).astype(np.uint8))
+            agreeing = np.zeros(counts.shape, np.uint32)
+            for word, mask in enumerate(masks):
+                xnor = ~(words[:, word, np.newaxis] ^ weights[word]) & mask
+                agreeing += np.bitwise_count(xnor)
+            counts += agreeing.astype(np.int64) << plane
+        return counts
+
+    width = max(layer.neurons for layer in graph.layers)
+    return _run(graph, frames, max(1, _PACKED_ELEMENTS // width), count)
+
+
+def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """The rows of ``bits`` as 64-bit words, the first bit lowest, the last word filled with 0."""
+    octets = np.packbits(bits, axis=1, bitorder="little")
+    return np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8))).view("<u8").astype(np.uint64)
+
+
+_Count = Callable[[int, npt.NDArray[np.unsignedinteger]], npt.NDArray[np.int64]]
+
+
+def _run(graph: Graph, frames: npt.ArrayLike, chunk: int, count: _Count) -> Golden:
+    """Take ``frames`` through the layers, ``chunk`` at a time; ``count`` gives the counts."""
+    array = check_frames(graph, frames)
+    scores = np.empty((len(array), graph.classes), np.int64)
+    activations = tuple(np.empty((len(array), layer.neurons), np.uint8)
+                        for layer in graph.layers[:-1])
+    for start in range(0, len(array), chunk):
+        here = slice(start, start + chunk)
+        elements = array[here]
+        for index, layer in enumerate(graph.layers):
+            counts = count(index, elements)
+            if isinstance(layer, Dense):
+                elements = (counts >= layer.thresholds).astype(np.uint8)
+                activations[index][here] = elements
+            else:
+                scores[here] = counts + layer.offsets
+    # numpy's argmax, too, takes the first of equals.
+    return Golden(np.argmax(scores, axis=1).astype(np.int64), scores, activations)
