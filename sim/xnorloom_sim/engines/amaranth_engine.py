@@ -1,0 +1,158 @@
+"""Simulation of the Amaranth source by Amaranth's own simulator."""
+
+import contextlib
+import time
+
+import numpy as np
+from amaranth.hdl import ClockDomain, Module, Value
+from amaranth.lib.wiring import In
+from amaranth.sim import Simulator
+
+from .contract import (
+    IDLE_LIMIT,
+    RESET_CYCLES,
+    Job,
+    SimulationError,
+    Trace,
+    deadline_error,
+    protocol_error,
+)
+
+__all__ = ["simulate"]
+
+_REPORT_SECONDS = 0.2
+
+
+def simulate(job: Job) -> Trace:
+    """Simulate the component; needs nothing besides Amaranth.
+
+    Raises
+    ------
+    ProtocolError, DeadlineError
+        As of every engine.
+    """
+    top = Module()
+    top.submodules.dut = job.dut
+    # Here and not by default, so that a component without registers has a clock, too.
+    top.domains.sync = domain = ClockDomain("sync")
+    simulator = Simulator(top)
+    simulator.add_clock(1e-6)
+    bench = _Bench(job, domain)
+    simulator.add_process(bench.process)
+    waveform = contextlib.nullcontext()
+    if job.waveform is not None:
+        waveform = simulator.write_vcd(job.waveform)
+    with waveform:
+        simulator.run()
+    if bench.failure is not None:
+        raise bench.failure
+    return bench.trace()
+
+
+class _Bench:
+    """Source, sink and protocol checker in one process.
+
+    A process sees the values from just before the clock edge that wakes it and its own changes
+    come with those of the registers, so one round of evaluation a cycle is enough.
+    """
+
+    def __init__(self, job: Job, domain: ClockDomain):
+        self._job = job
+        self._domain = domain
+        self._outputs = bytearray()
+        self._i_cycles: list[int] = []
+        self._o_cycles: list[int] = []
+        self.failure: SimulationError | None = None
+
+    def trace(self) -> Trace:
+        job = self._job
+        width = -(-job.o_width // 8)
+        outputs = np.frombuffer(bytes(self._outputs), np.uint8).reshape(job.expected, width)
+        return Trace(
+            outputs.copy(),
+            np.array(self._i_cycles, dtype=np.int64),
+            np.array(self._o_cycles, dtype=np.int64),
+        )
+
+    async def process(self, ctx):
+        job, dut = self._job, self._job.dut
+        for _, member, port in dut.signature.flatten(dut):
+            if member.flow == In and Value.cast(port).init:
+                ctx.set(Value.cast(port), 0)
+
+        assert self._domain.rst is not None
+        reset = self._domain.rst
+        with ctx.critical():
+            ctx.set(reset, 1)
+            for _ in range(RESET_CYCLES):
+                await ctx.tick(self._domain)
+            ctx.set(reset, 0)
+            self.failure = await self._transfer(ctx)
+        if self.failure is None and job.progress is not None:
+            job.progress(job.expected, job.expected)
+
+    async def _transfer(self, ctx) -> SimulationError | None:
+        job, dut = self._job, self._job.dut
+        allow, ready = (mask.tolist() for mask in job.stall.masks())
+        period = len(allow)
+        words = [int.from_bytes(word.tobytes(), "little") for word in job.words]
+        i_ones, o_ones = (1 << job.i_width) - 1, (1 << job.o_width) - 1
+        o_bytes = -(-job.o_width // 8)
+        i_payload, o_payload = Value.cast(dut.i.payload), Value.cast(dut.o.payload)
+        count, expected = len(words), job.expected
+        limit = IDLE_LIMIT if job.deadline is None else job.deadline
+
+        edge = ctx.posedge(self._domain.clk).sample(dut.i.ready, dut.o.valid, o_payload)
+        cycle = taken = given = watched = held = 0
+        began = 0  # `limit` counts from this cycle on
+        presenting = ended = sink_ready = holding = False
+        reported = time.monotonic()
+        while True:
+            if not presenting and taken < count and allow[cycle % period]:
+                ctx.set(i_payload, words[taken])
+                ctx.set(dut.i.valid, 1)
+                presenting = True
+            elif not presenting and ended:
+                # A payload that is not valid is the wrong one, so that using it is noticed.
+                ctx.set(i_payload, ~words[taken - 1] & i_ones)
+                ctx.set(dut.i.valid, 0)
+            ended = False
+            if ready[cycle % period] != sink_ready:
+                sink_ready = not sink_ready
+                ctx.set(dut.o.ready, int(sink_ready))
+
+            if taken == count and given == expected:
+                if watched == job.watch:
+                    return None
+                watched += 1
+            elif cycle - began >= limit:
+                return deadline_error(job, cycle=cycle, taken=taken, given=given)
+
+            _, i_ready, valid, payload = await edge
+            payload &= o_ones
+            if holding and not valid:
+                return protocol_error("dropped", cycle=cycle, given=given)
+            if holding and payload != held:
+                return protocol_error("changed", cycle=cycle, given=given)
+            holding, held = valid and not sink_ready, payload
+            if valid and given == expected:
+                return protocol_error("spurious", cycle=cycle, given=given)
+            moved = False
+            if valid and sink_ready:
+                self._outputs += payload.to_bytes(o_bytes, "little")
+                self._o_cycles.append(cycle)
+                given += 1
+                moved = True
+            if presenting and i_ready:
+                self._i_cycles.append(cycle)
+                taken += 1
+                presenting = False
+                ended = moved = True
+            cycle += 1
+            if moved and job.deadline is None:
+                began = cycle
+            if job.progress is not None and cycle % 256 == 0:
+                now = time.monotonic()
+                if now - reported > _REPORT_SECONDS:
+                    reported = now
+                    job.progress(given, expected)

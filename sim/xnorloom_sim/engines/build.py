@@ -1,0 +1,147 @@
+"""From the Verilog of a shell to a program: Verilator, the C++ compiler, the linker."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import store, toolchain
+
+__all__ = ["build"]
+
+_VERILATOR_FLAGS = (
+    "--cc",
+    "-O3",
+    "--x-assign", "fast",
+    "--x-initial", "fast",
+    "--noassert",
+    "--timescale", "1ns/1ns",
+    "--top-module", "shell",
+    "--prefix", "Vshell",
+    "--Mdir", ".",
+    "-Wno-lint",
+    "-Wno-style",
+    "-Wno-fatal",
+)  # fmt: skip
+
+_CXX_FLAGS = (
+    "-std=c++17",
+    "-w",
+    # Zig checks for undefined behaviour at run time unless told otherwise.
+    "-fno-sanitize=all",
+    "-DVL_TIME_CONTEXT",
+    "-DVM_COVERAGE=0",
+    "-DVM_SC=0",
+    "-DVM_TRACE_FST=0",
+    "-DVM_TRACE_SAIF=0",
+)
+
+# Verilator names "Slow" what runs only once, at the start: the time that optimising it takes is
+# never won back. What runs in every cycle is as fast with -O1 as with -O3.
+_FAST, _SLOW = "-O1", "-O0"
+
+# Sources are compiled together up to this size, since reading Verilator's headers takes longer
+# than compiling a small file.
+_UNIT_BYTES = 400_000
+
+
+def build(verilog: str, *, i_width: int, o_width: int, trace: bool, cache: Path) -> Path:
+    """The program that simulates a shell, from the cache or compiled into it.
+
+    Parameters
+    ----------
+    verilog : str
+        Modules ``shell`` and ``top``.
+    i_width, o_width : int
+        Bits of the payloads.
+    trace : bool
+        Whether the program can write waveforms.
+    cache : Path
+        Folder of the cache; it may be removed at any time.
+
+    Raises
+    ------
+    ToolError
+        If Verilator or a C++ compiler is missing or fails.
+    """
+    root, version = toolchain.verilator()
+    cxx = toolchain.compiler()
+    flags = (*_CXX_FLAGS, f"-DVM_TRACE={trace:d}", f"-DVM_TRACE_VCD={trace:d}")
+    includes = (f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}")
+    compile_ = (*cxx, *flags, *includes)
+    tools = [version, toolchain.identity(cxx), cxx, flags, _FAST, _SLOW]
+    harness = Path(__file__).with_name("harness.cpp").read_text()
+
+    def runtime(folder: Path, log: Path) -> None:
+        names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
+        sources = [root / "include" / f"{name}.cpp" for name in names]
+        _compile(compile_, [(str(source), _FAST) for source in sources], folder, log)
+
+    def simulator(folder: Path, log: Path) -> None:
+        objects = store.entry(cache / f"runtime-{store.key(tools)}", "verilated.o", runtime)
+        (folder / "shell.v").write_text(verilog)
+        (folder / "harness.cpp").write_text(harness)
+        toolchain.run_tool(
+            [
+                str(root / "bin" / "verilator_bin"),
+                *_VERILATOR_FLAGS,
+                *(["--trace"] if trace else []),
+                "shell.v",
+            ],
+            cwd=folder,
+            log=log,
+            env={"VERILATOR_ROOT": str(root)},
+        )
+        widths = (f"-DI_BITS={i_width}", f"-DO_BITS={o_width}", "-I.")
+        _compile((*compile_, *widths), _units(folder), folder, log)
+        toolchain.run_tool(
+            [
+                *cxx,
+                *(str(path) for path in sorted(folder.glob("*.o"))),
+                *(str(path) for path in sorted(objects.glob("*.o"))),
+                "-pthread",
+                "-o",
+                "simulate",
+            ],
+            cwd=folder,
+            log=log,
+        )
+        for path in folder.iterdir():
+            if path.name not in ("simulate", "shell.v"):
+                path.unlink()
+
+    key = store.key([verilog, i_width, o_width, harness, _VERILATOR_FLAGS, tools])
+    return store.entry(cache / key, "simulate", simulator) / "simulate"
+
+
+def _units(folder: Path) -> list[tuple[str, str]]:
+    """Source files to compile, each with its optimisation; small ones are put together."""
+    units = []
+    sources = sorted(folder.glob("*.cpp"))
+    slow = [path for path in sources if path.stem.endswith("Slow")]
+    fast = [path for path in sources if path not in slow]
+    for kind, paths, flag in (("fast", fast, _FAST), ("slow", slow, _SLOW)):
+        size, unit = _UNIT_BYTES, []
+        for path in paths:
+            if size + path.stat().st_size > _UNIT_BYTES:
+                size, unit = 0, []
+                units.append((f"unit_{kind}{len(units)}.cpp", flag, unit))
+            size += path.stat().st_size
+            unit.append(path)
+    for name, _, unit in units:
+        (folder / name).write_text("".join(f'#include "{path.name}"\n' for path in unit))
+    return [(name, flag) for name, flag, _ in units]
+
+
+def _compile(
+    command: Sequence[str], units: Sequence[tuple[str, str]], folder: Path, log: Path
+) -> None:
+    """Compile source files to objects in ``folder``, as many at a time as there are processors."""
+
+    def one(unit: tuple[str, str]) -> None:
+        source, flag = unit
+        target = f"{Path(source).stem}.o"
+        toolchain.run_tool([*command, flag, "-c", source, "-o", target], cwd=folder, log=log)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, units))

@@ -1,0 +1,96 @@
+"""Simulation of the emitted Verilog by a compiled program: Verilator, then a C++ compiler."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from xnorloom.errors import ToolError
+
+from . import store
+from .build import build
+from .contract import IDLE_LIMIT, RESET_CYCLES, Job, Trace, deadline_error, protocol_error
+from .shell import shell
+
+__all__ = ["simulate"]
+
+
+def simulate(job: Job) -> Trace:
+    """Simulate the Verilog of the component; its program is compiled once and kept.
+
+    Raises
+    ------
+    ToolError
+        If Verilator or a C++ compiler is missing or fails.
+    ProtocolError, DeadlineError
+        As of every engine.
+    """
+    program = build(
+        shell(job.dut, job.i_width, job.o_width),
+        i_width=job.i_width,
+        o_width=job.o_width,
+        trace=job.waveform is not None,
+        cache=(store.default_folder() if job.cache is None else Path(job.cache)).absolute(),
+    )
+    with tempfile.TemporaryDirectory(prefix="xnorloom-") as scratch:
+        words, masks, result = (Path(scratch) / name for name in ("words", "masks", "result"))
+        job.words.tofile(words)
+        np.concatenate(job.stall.masks()).astype(np.uint8).tofile(masks)
+        numbers = (
+            len(job.words),
+            job.expected,
+            -1 if job.deadline is None else job.deadline,
+            IDLE_LIMIT,
+            job.watch,
+            RESET_CYCLES,
+        )
+        _execute(job, [*map(str, (program, words, masks, result, *numbers))])
+        return _load(job, result.read_bytes())
+
+
+def _execute(job: Job, command: list[str]) -> None:
+    """Run the program, pass its progress on, and raise what it found."""
+    if job.waveform is not None:
+        command = [*command, job.waveform]
+    said = []
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                match line.split():
+                    case ["progress", given]:
+                        if job.progress is not None:
+                            job.progress(int(given), job.expected)
+                    case words:
+                        said.append(words)
+        except BaseException:
+            process.kill()
+            raise
+    match said[-1:]:
+        case [["done"]]:
+            if job.progress is not None:
+                job.progress(job.expected, job.expected)
+        case [["failed", "deadline", cycle, taken, given]]:
+            raise deadline_error(job, cycle=int(cycle), taken=int(taken), given=int(given))
+        case [["failed", kind, cycle, _, given]]:
+            raise protocol_error(kind, cycle=int(cycle), given=int(given))
+        case _:
+            why = " ".join(said[-1]) if said else f"exit status {process.returncode}"
+            raise ToolError(f"The compiled simulation {command[0]} failed: {why}")
+
+
+def _load(job: Job, result: bytes) -> Trace:
+    """The trace in the file the program wrote: output words, then cycles of both sides."""
+    width = -(-job.o_width // 8)
+    split = job.expected * width
+    cycles = np.frombuffer(result, np.int64, offset=split)
+    outputs = np.frombuffer(result, np.uint8, split).reshape(job.expected, width)
+    return Trace(outputs.copy(), cycles[: len(job.words)].copy(), cycles[len(job.words) :].copy())

@@ -1,0 +1,147 @@
+"""A graph and frames in, results and cycle counts out, by one of three engines."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from xnorloom.graph import Graph
+from xnorloom.network import Network
+from xnorloom.packing import pack_frames, unpack_results
+from xnorloom.schedule import Schedule
+from xnorloom.timing import timing
+
+from . import bench, golden
+from .bench import Stall
+from .golden import Golden
+
+__all__ = ["ENGINES", "Simulation", "Comparison", "simulate", "compare"]
+
+ENGINES = ("compiled", "amaranth", "golden")
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """What the gateware made of ``B`` frames, and when.
+
+    ``classes`` is int64 of shape ``[B]``; ``scores`` int64 of shape ``[B, C]``, or ``None`` where
+    the network was built without them. ``i_cycles`` holds the cycle in which each input word was
+    transferred, ``o_cycles`` the one of each result, ``cycles`` how many were simulated.
+
+    ``latency`` is measured on the first frame, from its first input word to its result, and
+    ``interval`` on the last two results; both are ``None`` where stalls blur them, ``interval``
+    also for a single frame. With the engine ``golden`` nothing was simulated: ``cycles``,
+    ``i_cycles`` and ``o_cycles`` are ``None``, ``latency`` and ``interval`` those of the formulas.
+    """
+
+    engine: str
+    classes: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.int64] | None
+    cycles: int | None
+    latency: int | None
+    interval: int | None
+    i_cycles: npt.NDArray[np.int64] | None
+    o_cycles: npt.NDArray[np.int64] | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many frames differ, and what is different in the first of them, if any."""
+
+    mismatches: int
+    first: str | None
+
+
+def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine: str = "compiled",
+             stall: Stall | None = None, waveform: str | os.PathLike[str] | None = None,
+             progress: Progress | None = None, scores: bool = True) -> Simulation:
+    """Run ``frames`` through the network of ``graph`` under ``schedule``.
+
+    Parameters
+    ----------
+    frames : array of an unsigned integer type, shape ``[B, *shape]`` or ``[B, size]``
+        At least one frame, as :func:`~xnorloom_sim.golden.check_frames` wants them.
+    engine : str
+        ``compiled`` and ``amaranth`` simulate the gateware cycle by cycle, see
+        :func:`xnorloom_sim.bench.run`. ``golden`` computes the results with the bit-packed model.
+    stall : Stall
+        Random stalls on both sides.
+    waveform : path
+        A VCD file to write all signals to.
+    progress : function
+        Called with the frames done and the frames in all, now and then.
+    scores : bool
+        Whether the network puts out the scores beside the class.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is wrong.
+    XnorloomError
+        If the schedule does not fit the graph, or the engine is not at hand or fails.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    array = golden.check_frames(graph, frames)
+    if not len(array):
+        raise ValueError("frames must hold at least one frame, not none")
+    if engine == "golden":
+        for what, value in (("stall", stall), ("waveform", waveform)):
+            if value is not None:
+                raise ValueError(f"{what} must be None with the engine 'golden', which simulates "
+                                 f"no cycles, not {value!r}")
+        return _golden(graph, schedule, array, progress, scores)
+
+    trace = bench.run(Network(graph, schedule, scores=scores), pack_frames(graph, schedule, array),
+                      len(array), engine=engine, stall=stall, waveform=waveform, progress=progress)
+    classes, values = unpack_results(graph, trace.outputs, scores=scores)
+    latency = interval = None
+    if stall is None:
+        latency = int(trace.o_cycles[0] - trace.i_cycles[0])
+        if len(array) > 1:
+            interval = int(trace.o_cycles[-1] - trace.o_cycles[-2])
+    return Simulation(engine, classes, values, trace.cycles, latency, interval, trace.i_cycles,
+                      trace.o_cycles)
+
+
+def _golden(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedinteger],
+            progress: Progress | None, scores: bool) -> Simulation:
+    times = timing(graph, schedule)
+    result = golden.evaluate_packed(graph, frames)
+    if progress is not None:
+        progress(len(frames), len(frames))
+    return Simulation("golden", result.classes, result.scores if scores else None, None,
+                      times.latency, times.interval, None, None)
+
+
+def compare(simulation: Simulation, golden: Golden) -> Comparison:
+    """Hold the results of a simulation against those of the golden model, frame by frame.
+
+    A frame differs if its class does or, where the simulation has scores, any of them.
+
+    Raises
+    ------
+    ValueError
+        If the two have not as many frames.
+    """
+    if simulation.classes.shape != golden.classes.shape:
+        raise ValueError(f"golden results must be of {len(simulation.classes)} frames, as the "
+                         f"simulation, not {len(golden.classes)}")
+    wrong = simulation.classes != golden.classes
+    if simulation.scores is not None:
+        wrong = wrong | (simulation.scores != golden.scores).any(axis=1)
+    if not wrong.any():
+        return Comparison(0, None)
+    frame = int(np.argmax(wrong))
+    if simulation.scores is not None:
+        differing = np.flatnonzero(simulation.scores[frame] != golden.scores[frame])
+        if differing.size:
+            score = int(differing[0])
+            return Comparison(int(wrong.sum()), f"frame {frame}: score of class {score} is "
+                              f"{simulation.scores[frame, score]}, golden "
+                              f"{golden.scores[frame, score]}")
+    return Comparison(int(wrong.sum()), f"frame {frame}: class is {simulation.classes[frame]}, "
+                                        f"golden {golden.classes[frame]}")
