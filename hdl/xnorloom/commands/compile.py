@@ -1,0 +1,43 @@
+"""``xnorloom compile``: Verilog, manifest and schedule of a model, in a directory."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from ..graph import Graph
+from ..schedule import Schedule
+from .console import Console
+from .inputs import load_model, make_schedule
+from .report import schedule_text, schedule_values
+from .staging import staged
+
+__all__ = ["run", "write"]
+
+
+def write(graph: Graph, schedule: Schedule, directory: Path, *, scores: bool) -> list[str]:
+    """Write the gateware of ``graph`` and last its schedule; returns the names of the files."""
+    from .. import verilog
+    from ..network import Network
+
+    paths = verilog.write(Network(graph, schedule, scores=scores), directory)
+    schedule.save(directory / "schedule.json", graph)
+    return [*(path.name for path in paths), "schedule.json"]
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Compile a model; returns the exit status."""
+    graph = load_model(arguments.model)
+    schedule = make_schedule(graph, arguments)
+    with staged(arguments.output) as staging:
+        names = write(graph, schedule, staging, scores=arguments.scores)
+    paths = [Path(arguments.output) / name for name in names]
+    values = {"name": graph.name, "digest": graph.digest, "directory": arguments.output,
+              "files": [str(path) for path in paths], **schedule_values(graph, schedule)}
+    console.result(values, "\n".join([
+        f"{graph.name}: {graph.synapses:,} synapses",
+        "",
+        schedule_text(graph, schedule),
+        "",
+        *(f"wrote {path}" for path in paths),
+        "",
+        f"Edit {paths[-1]} and give it back with --fold to choose PE, SIMD and style by hand."]))
+    return 0

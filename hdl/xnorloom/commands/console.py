@@ -1,0 +1,90 @@
+"""What the commands say and to whom: text for people, JSON for programs, progress on the side."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
+
+__all__ = ["Console", "table"]
+
+
+class Console:
+    """The two output streams of a command.
+
+    Parameters
+    ----------
+    json : bool
+        Whether a program reads: then standard output carries one JSON value and nothing else, and
+        what would be said to a person there goes to standard error.
+    """
+
+    def __init__(self, *, json: bool):
+        self._json = json
+
+    def say(self, text: str = "") -> None:
+        """Tell a person something."""
+        _write(sys.stderr if self._json else sys.stdout, text)
+
+    def warn(self, text: str) -> None:
+        """Tell a person, on standard error, what may be wrong though the command goes on."""
+        _write(sys.stderr, f"xnorloom: warning: {text}")
+
+    def result(self, values: object, text: str | None = None) -> None:
+        """Give the result: ``values`` to a program, ``text`` to a person."""
+        if self._json:
+            _write(sys.stdout, json.dumps(values, indent=2))
+        elif text is not None:
+            self.say(text)
+
+    @contextlib.contextmanager
+    def progress(self, what: str, total: int, unit: str, *,
+                 always: bool = False) -> Iterator[Callable[[int, int], None]]:
+        """Show a bar on standard error while the context lasts; give a function that moves it.
+
+        The function takes how much is done, and of how much, which may differ from ``total``.
+        Where standard error is no terminal, there is a bar only if ``always``.
+        """
+        from tqdm import tqdm
+
+        terminal = sys.stderr.isatty()
+        # A log file has no use for ten lines a second.
+        pace = 0.1 if terminal else 10
+        with tqdm(total=total, desc=what, unit=unit, file=sys.stderr, mininterval=pace,
+                  disable=not (always or terminal)) as bar:
+
+            def update(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield update
+
+
+def _write(stream: TextIO, text: str) -> None:
+    # A name in a model may hold characters that the terminal's encoding lacks.
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """Lay out ``rows`` under ``header`` as plain text; integers are aligned right.
+
+    Each row has as many cells as ``header``. A column is aligned right if every cell in it is an
+    integer or ``None``, which stays blank.
+    """
+    right = [all(row[column] is None or isinstance(row[column], int) for row in rows)
+             for column in range(len(header))]
+    lines = [list(header), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "  ".join(cell.rjust(width) if aligned else cell.ljust(width)
+                  for cell, width, aligned in zip(line, widths, right)).rstrip()
+        for line in lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else str(value)

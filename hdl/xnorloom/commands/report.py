@@ -1,0 +1,90 @@
+"""Models and schedules as tables for a person and as plain values for a program."""
+
+from typing import Any
+
+from ..graph import Dense, Graph
+from ..schedule import Schedule
+from ..timing import Timing, timing
+from .console import table
+
+__all__ = ["model_values", "model_text", "schedule_values", "schedule_text"]
+
+
+def model_values(graph: Graph) -> dict[str, Any]:
+    """Layers, shapes, synapses and weight bits of ``graph``."""
+    layers = []
+    for index, layer in enumerate(graph.layers):
+        dense = isinstance(layer, Dense)
+        layers.append({
+            "name": layer.name, "kind": "dense" if dense else "score", "inputs": layer.inputs,
+            "neurons": layer.neurons, "input_bits": graph.planes(index),
+            "synapses": layer.weights.size, "weight_bits": layer.weights.size,
+            "threshold_bits":
+                layer.neurons * (graph.count_max(index) + 1).bit_length() if dense else 0})
+    return {
+        "name": graph.name, "digest": graph.digest,
+        "input": {"shape": list(graph.input.shape), "bits": graph.input.bits},
+        "classes": graph.classes, "synapses": graph.synapses, "weight_bits": graph.synapses,
+        "score_range": list(graph.score_range), "layers": layers}
+
+
+def model_text(graph: Graph) -> str:
+    """What :func:`model_values` says, for a person."""
+    values = model_values(graph)
+    shape = " x ".join(str(d) for d in graph.input.shape)
+    rows = [(entry["name"], entry["kind"], entry["inputs"], entry["input_bits"], entry["neurons"],
+             entry["synapses"], entry["weight_bits"], entry["threshold_bits"] or None)
+            for entry in values["layers"]]
+    rows.append(("total", "", None, None, None, graph.synapses, graph.synapses,
+                 sum(entry["threshold_bits"] for entry in values["layers"])))
+    header = ("layer", "kind", "inputs", "bits each", "neurons", "synapses", "weight bits",
+              "threshold bits")
+    low, high = graph.score_range
+    return "\n".join([
+        f"model    {graph.name}",
+        f"input    {shape} = {graph.input.size:,} elements of {graph.input.bits} "
+        f"bit{'s' if graph.input.bits > 1 else ''}",
+        f"output   {graph.classes} classes, scores from {low:,} to {high:,}",
+        f"digest   {graph.digest}",
+        "",
+        table(rows, header)])
+
+
+def schedule_values(graph: Graph, schedule: Schedule) -> dict[str, Any]:
+    """What ``schedule`` comes to: the layers, their lanes and the cycles of the whole network."""
+    times = timing(graph, schedule)
+    layers = [{
+        "name": layer.name, "neurons": layer.neurons, "inputs": layer.inputs, "pe": fold.pe,
+        "simd": fold.simd, "style": fold.style, "register_every": fold.register_every,
+        "lanes": fold.lanes, "cycles": entry.cycles, "depth": entry.depth, "buffer": entry.buffer,
+        "bottleneck": entry.cycles == times.interval}
+        for layer, fold, entry in zip(graph.layers, schedule.folds, times.layers)]
+    return {"input_width": schedule.input_width, "words": times.words,
+            "lanes": sum(fold.lanes for fold in schedule.folds), "latency": times.latency,
+            "interval": times.interval, "layers": layers}
+
+
+def schedule_text(graph: Graph, schedule: Schedule) -> str:
+    """What :func:`schedule_values` says, for a person; the slowest layers are marked."""
+    values = schedule_values(graph, schedule)
+    rows = [(entry["name"], f"{entry['neurons']} x {entry['inputs']}", entry["pe"], entry["simd"],
+             entry["lanes"], entry["cycles"], entry["style"], entry["depth"], entry["buffer"],
+             "<- slowest" if entry["bottleneck"] else "") for entry in values["layers"]]
+    rows.append(("total", "", None, None, values["lanes"], None, "", None, "", ""))
+    header = ("layer", "neurons x inputs", "PE", "SIMD", "lanes", "cycles", "weights", "depth",
+              "buffer", "")
+    return "\n".join([
+        table(rows, header),
+        "",
+        f"input    {values['words']:,} word{'s' if values['words'] > 1 else ''} of "
+        f"{values['input_width']:,} bit{'s' if values['input_width'] > 1 else ''} a frame",
+        f"latency  {values['latency']:,} cycles from the first input word to the result",
+        f"interval {values['interval']:,} cycles between frames, set by "
+        f"{_bottleneck(graph, timing(graph, schedule))}"])
+
+
+def _bottleneck(graph: Graph, times: Timing) -> str:
+    names = [f"layer {entry.name}" for entry in times.layers if entry.cycles == times.interval]
+    if times.words == times.interval and not names:
+        return f"the {times.words:,} input words"
+    return " and ".join(names)

@@ -1,0 +1,94 @@
+"""Files that appear whole or not at all: several together, or one that a simulator writes."""
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import XnorloomError
+from ..files import make_directory
+
+__all__ = ["staged", "staged_file"]
+
+
+@contextlib.contextmanager
+def staged(directory: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary directory whose files move to ``directory`` when the context ends well.
+
+    If it does not, ``directory`` is left as it was found, or not there if it was not.
+
+    Raises
+    ------
+    XnorloomError
+        If ``directory`` cannot be made or written, before any work is spent on what goes there.
+    """
+    target = Path(directory)
+    # mkdir makes the parents too; the outermost one that is new goes with the rest on failure.
+    new = [path for path in (target, *target.parents) if not os.path.lexists(path)]
+    try:
+        try:
+            make_directory(target)
+            # Inside the target: a rename never crosses to another file system.
+            staging = Path(tempfile.mkdtemp(prefix=".xnorloom-", dir=target))
+        except OSError as error:
+            raise XnorloomError(f"output directory {target} cannot be written: "
+                                f"{error.strerror or error}") from error
+        try:
+            yield staging
+            _move(staging, target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except BaseException:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def staged_file(path: str | None, *,
+                keep: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[str | None]:
+    """Give a temporary path for the file ``path``, which takes its name when the context ends well.
+
+    It also does if an exception of ``keep`` ends it. ``None`` for no file gives ``None``.
+
+    Raises
+    ------
+    XnorloomError
+        If ``path`` cannot be written, before any work is spent on it.
+    """
+    if path is None:
+        yield None
+        return
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        staging = tempfile.mkdtemp(prefix=".xnorloom-", dir=target.parent)
+    except OSError as error:
+        raise XnorloomError(f"file {target} cannot be written: "
+                            f"{error.strerror or error}") from error
+    temporary = os.path.join(staging, target.name)
+    try:
+        try:
+            yield temporary
+        except keep:
+            if os.path.exists(temporary):
+                os.replace(temporary, target)
+            raise
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _move(staging: Path, target: Path) -> None:
+    paths = sorted(staging.iterdir())
+    for path in paths:
+        if (target / path.name).is_dir():
+            raise XnorloomError(f"output directory {target} cannot be written: {path.name} in it "
+                                f"is a directory, not a file")
+    for path in paths:
+        os.replace(path, target / path.name)
