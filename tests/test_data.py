@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from xnorloom_sim import data
+from xnorloom_sim import data, mnist
 from xnorloom_sim.data import DataError
 
 IMAGES = np.arange(3 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(3, 28, 28)
@@ -33,10 +33,10 @@ FILES = {"t10k-images-idx3-ubyte": idx(IMAGES), "t10k-labels-idx1-ubyte": idx(LA
 def small(monkeypatch, tmp_path):
     """Makes ``mnist:test`` a set of three images that no source has; returns the cache."""
     files = tuple(
-        data._File(name, hashlib.sha256(content).hexdigest()) for name, content in FILES.items()
+        mnist._File(name, hashlib.sha256(content).hexdigest()) for name, content in FILES.items()
     )
-    monkeypatch.setattr(data, "_IMAGES_AND_LABELS", {"mnist:test": files})
-    monkeypatch.setattr(data, "_sources", lambda: iter(()))
+    monkeypatch.setattr(mnist, "NAMES", {"mnist:test": files})
+    monkeypatch.setattr(mnist, "_sources", lambda: iter(()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "xnorloom" / "mnist"
 
@@ -115,14 +115,14 @@ def test_directory_damaged_gzip(small, tmp_path):
 def test_cache(small, monkeypatch):
     put(small)
     calls = []
-    monkeypatch.setattr(data, "_sources", lambda: iter([source({}, calls)]))
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([source({}, calls)]))
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert calls == []
 
 
 def test_fetched_then_cached(small, monkeypatch):
     calls = []
-    monkeypatch.setattr(data, "_sources", lambda: iter([source({}, calls), source(FILES, calls)]))
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([source({}, calls), source(FILES, calls)]))
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert calls == ["t10k-images-idx3-ubyte", *FILES]
     assert names(small) == sorted(FILES)
@@ -134,7 +134,7 @@ def test_fetched_then_cached(small, monkeypatch):
 
 def test_compressed_source_is_cached_decompressed(small, monkeypatch):
     packed = {name: gzip.compress(content) for name, content in FILES.items()}
-    monkeypatch.setattr(data, "_sources", lambda: iter([source(packed, [])]))
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(packed, [])]))
     data.load("mnist:test")
     assert {name: (small / name).read_bytes() for name in names(small)} == FILES
 
@@ -143,7 +143,7 @@ def test_corrupt_cache_is_fetched_again(small, monkeypatch):
     put(small)
     (small / "t10k-images-idx3-ubyte").write_bytes(b"half")
     calls = []
-    monkeypatch.setattr(data, "_sources", lambda: iter([source(FILES, calls)]))
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(FILES, calls)]))
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert calls == ["t10k-images-idx3-ubyte"]
     assert (small / "t10k-images-idx3-ubyte").read_bytes() == FILES["t10k-images-idx3-ubyte"]
@@ -151,7 +151,7 @@ def test_corrupt_cache_is_fetched_again(small, monkeypatch):
 
 def test_wrong_checksum_is_not_kept(small, monkeypatch):
     forged = dict(FILES, **{"t10k-labels-idx1-ubyte": idx(LABELS[::-1])})
-    monkeypatch.setattr(data, "_sources", lambda: iter([source(forged, [])]))
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(forged, [])]))
     message = (
         r"^mnist:test: not found; tried cache \S+, elsewhere \(t10k-labels-idx1-ubyte: SHA-256 "
         r"must be \w{64}, it is \w{64}\); connect to the network, install an npm client "
@@ -167,7 +167,7 @@ def test_interrupted_write_leaves_nothing(small, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(data, "_sources", lambda: iter([source(FILES, [])]))
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(FILES, [])]))
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         data.load("mnist:test")
@@ -177,7 +177,7 @@ def test_interrupted_write_leaves_nothing(small, monkeypatch):
 def test_cache_that_cannot_be_written(small, monkeypatch):
     small.parent.mkdir(parents=True)
     small.write_bytes(b"a file where the directory should be")
-    monkeypatch.setattr(data, "_sources", lambda: iter([source(FILES, [])]))
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(FILES, [])]))
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
 
 
@@ -188,8 +188,8 @@ def test_offline(small, monkeypatch):
 
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(small.parent.parent))
-    monkeypatch.setattr(data, "_npm", lambda: None)
-    monkeypatch.setattr(data.urllib.request, "urlopen", refused)
+    monkeypatch.setattr(mnist, "_npm", lambda: None)
+    monkeypatch.setattr(mnist.urllib.request, "urlopen", refused)
     message = (
         r"^mnist:train: not found; tried cache \S+, https://\S+ \(.*no route to host.*\), "
         r"https://\S+ \(.*no route to host.*\); connect to the network, install an npm client "
@@ -208,9 +208,9 @@ def test_mirror(small, monkeypatch):
         asked.append(url)
         return io.BytesIO(gzip.compress(FILES[url.rsplit("/", 1)[1].removesuffix(".gz")]))
 
-    fetch = data.functools.partial(data._from_mirror, "https://mirror.invalid/mnist/")
-    monkeypatch.setattr(data, "_sources", lambda: iter([("mirror", fetch)]))
-    monkeypatch.setattr(data.urllib.request, "urlopen", urlopen)
+    fetch = mnist.functools.partial(mnist._from_mirror, "https://mirror.invalid/mnist/")
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([("mirror", fetch)]))
+    monkeypatch.setattr(mnist.urllib.request, "urlopen", urlopen)
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert asked == [f"https://mirror.invalid/mnist/{name}.gz" for name in FILES]
 
@@ -229,13 +229,13 @@ class FakeNpm:
                 member = tarfile.TarInfo(name)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
-        return data.subprocess.CompletedProcess(command, self.returncode)
+        return mnist.subprocess.CompletedProcess(command, self.returncode)
 
 
 @pytest.fixture
 def npm(small, monkeypatch):
-    monkeypatch.setattr(data, "_sources", lambda: iter([("npm", partial(data._from_npm, "npm"))]))
-    return lambda *args: monkeypatch.setattr(data.subprocess, "run", FakeNpm(*args))
+    monkeypatch.setattr(mnist, "_sources", lambda: iter([("npm", partial(mnist._from_npm, "npm"))]))
+    return lambda *args: monkeypatch.setattr(mnist.subprocess, "run", FakeNpm(*args))
 
 
 def test_npm(small, npm):
@@ -261,9 +261,9 @@ def test_npm_wrong(small, npm, tmp_path, arguments, reason):
 
 def test_npm_that_hangs(small, npm, monkeypatch):
     def hang(command, *, timeout, **options):
-        raise data.subprocess.TimeoutExpired(command, timeout)
+        raise mnist.subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(data.subprocess, "run", hang)
+    monkeypatch.setattr(mnist.subprocess, "run", hang)
     with pytest.raises(DataError, match=r"^mnist:test: not found; .*timed out.*$"):
         data.load("mnist:test")
 
@@ -294,7 +294,7 @@ def test_name_wrong():
 )
 def test_idx_wrong(content, message):
     with pytest.raises(DataError, match=rf"^f: .*{message}"):
-        data._parse_idx("f", content)
+        mnist._parse_idx("f", content)
 
 
 # The bundled images

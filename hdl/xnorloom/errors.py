@@ -3,7 +3,8 @@
 Wrong arguments to constructors and functions raise the builtin ``TypeError`` and ``ValueError``.
 """
 
-__all__ = ["XnorloomError", "ModelFileError", "ScheduleError", "ToolError"]
+__all__ = ["XnorloomError", "ModelFileError", "ScheduleError", "ToolError", "DataError",
+           "first_line"]
 
 
 class XnorloomError(Exception):
@@ -20,3 +21,13 @@ class ScheduleError(XnorloomError):
 
 class ToolError(XnorloomError):
     """An outside program (Yosys, Verilator, a C++ compiler) that is missing or failed."""
+
+
+class DataError(XnorloomError):
+    """A data set that cannot be had, or a data file that is not what it must be."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

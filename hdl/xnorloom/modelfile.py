@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from .errors import ModelFileError
+from .errors import ModelFileError, first_line
 from .files import BROKEN_ARCHIVE, write_atomic
 from .graph import Dense, Graph, Input, Score
 
@@ -77,11 +77,7 @@ def load(path: str | os.PathLike[str]) -> Graph:
         raise ModelFileError(f"model file {path} cannot be read: "
                              f"{error.strerror or error}") from error
     except BROKEN_ARCHIVE as error:
-        raise ModelFileError(f"model file {path} is damaged: {_line(error)}") from error
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+        raise ModelFileError(f"model file {path} is damaged: {first_line(error)}") from error
 
 
 def _read(file: IO[bytes], path: Path) -> Graph:

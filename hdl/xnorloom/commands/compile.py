@@ -27,7 +27,10 @@ def run(arguments: Namespace, console: Console) -> int:
     """Compile a model; returns the exit status."""
     graph = load_model(arguments.model)
     schedule = make_schedule(graph, arguments)
+    lanes = sum(fold.lanes for fold in schedule.folds)
     with staged(arguments.output) as staging:
+        # Tens of thousands of lanes take a minute; nobody should wonder what the silence is.
+        console.note(f"writing the Verilog of {lanes:,} lanes ...")
         names = write(graph, schedule, staging, scores=arguments.scores)
     paths = [Path(arguments.output) / name for name in names]
     values = {"name": graph.name, "digest": graph.digest, "directory": arguments.output,

@@ -30,6 +30,11 @@ class Console:
         """Tell a person, on standard error, what may be wrong though the command goes on."""
         _write(sys.stderr, f"xnorloom: warning: {text}")
 
+    def note(self, text: str) -> None:
+        """Tell a person at a terminal what the program is busy with."""
+        if sys.stderr.isatty():
+            _write(sys.stderr, text)
+
     def result(self, values: object, text: str | None = None) -> None:
         """Give the result: ``values`` to a program, ``text`` to a person."""
         if self._json:

@@ -15,7 +15,7 @@ from ..schedule import Schedule
 if TYPE_CHECKING:
     from xnorloom_sim.data import Dataset
 
-__all__ = ["bundled_models", "load_model", "make_schedule", "load_data", "frames_of"]
+__all__ = ["bundled_models", "load_model", "make_schedule", "frames_of"]
 
 
 def bundled_models() -> dict[str, Path]:
@@ -53,16 +53,6 @@ def make_schedule(graph: Graph, arguments: Namespace) -> Schedule:
         raise XnorloomError("argument --style: not allowed with argument --fold, whose file names "
                             "the style of each layer")
     return Schedule.load(arguments.fold, graph)
-
-
-def load_data(name: str, directory: str | None) -> "Dataset":
-    """The data set ``name``; a fault of it is an :class:`XnorloomError`."""
-    from xnorloom_sim import data
-
-    try:
-        return data.load(name, directory=directory)
-    except data.DataError as error:
-        raise XnorloomError(str(error)) from error
 
 
 def frames_of(graph: Graph, dataset: "Dataset") -> npt.NDArray[np.unsignedinteger]:

@@ -12,7 +12,7 @@ from ..graph import Graph
 from ..schedule import Schedule
 from ..timing import timing
 from .console import Console
-from .inputs import frames_of, load_data, load_model, make_schedule
+from .inputs import frames_of, load_model, make_schedule
 from .staging import staged_file
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = ["run", "checked", "checked_text", "warn_of"]
 
 def run(arguments: Namespace, console: Console) -> int:
     """Simulate a model; returns the exit status, 1 if a frame differs from the golden model."""
+    from xnorloom_sim import data
     from xnorloom_sim.bench import SimulationError, Stall
 
     for name in ("stall", "waveform"):
@@ -32,7 +33,7 @@ def run(arguments: Namespace, console: Console) -> int:
                                 f"simulates no cycles")
     graph = load_model(arguments.model)
     schedule = make_schedule(graph, arguments)
-    dataset = load_data(arguments.data, arguments.data_dir)
+    dataset = data.load(arguments.data, directory=arguments.data_dir)
     frames = frames_of(graph, dataset)[:arguments.limit]
     labels = None if dataset.labels is None else dataset.labels[:len(frames)]
     if dataset.images.any() and not frames.any():
