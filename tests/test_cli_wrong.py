@@ -309,7 +309,7 @@ def test_output_whole_or_not(capsys, tmp_path, monkeypatch, exists):
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("xnorloom.schedule.write_atomic", full)
-    assert_wrong(capsys, r"deep/out/\.xnorloom-.*/schedule\.json: No space left on device",
+    assert_wrong(capsys, r"\S*deep/out/\.xnorloom-.*/schedule\.json: No space left on device",
                  "compile", "toy.bnn", "-o", "deep/out")
     assert files.write_atomic is not full
 

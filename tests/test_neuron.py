@@ -276,7 +276,7 @@ def test_scorer(simd, folds, planes, every, tree, offsets, drive):
      r"^Popcount register_every must be at least 0, not -2$"),
     (dict(simd=4, count_max=0), ValueError, r"^Synapses count_max must be at least 1, not 0$"),
     (dict(simd=4, count_max="9"), TypeError,
-     r"^Synapses count_max must be an integer or None, not '9'$"),
+     r"^Synapses count_max must be an integer, not '9'$"),
 ])
 def test_synapses_wrong(arguments, error, message):
     with pytest.raises(error, match=message):
@@ -287,7 +287,7 @@ def test_synapses_wrong(arguments, error, message):
     (4, None, TypeError, r"^Neuron synapses must be a Synapses, not 4$"),
     (Synapses(4), 6, ValueError, r"^Threshold constant must be in 0 to 5, not 6$"),
     (Synapses(4, folds=2), -1, ValueError, r"^Threshold constant must be in 0 to 9, not -1$"),
-    (Synapses(4), 1.0, TypeError, r"^Threshold constant must be an integer or None, not 1\.0$"),
+    (Synapses(4), 1.0, TypeError, r"^Threshold constant must be an integer, not 1\.0$"),
 ])
 def test_neuron_wrong(synapses, value, error, message):
     with pytest.raises(error, match=message):
@@ -303,7 +303,7 @@ def test_neuron_wrong(synapses, value, error, message):
      r"^Scorer offsets must be a range of step 1 that is not empty, not range\(0, 9, 2\)$"),
     (Synapses(4), range(-2, 3), 3, ValueError, r"^Scorer value must be in -2 to 2, not 3$"),
     (Synapses(4), range(-2, 3), True, TypeError,
-     r"^Scorer value must be an integer or None, not True$"),
+     r"^Scorer value must be an integer, not True$"),
 ])
 def test_scorer_wrong(synapses, offsets, value, error, message):
     with pytest.raises(error, match=message):

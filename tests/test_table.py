@@ -74,8 +74,8 @@ def test_latency(style, cycles):
     ([0, 1], 1, "wired", ValueError, r"^Table of style wired must have one word, not 2$"),
     ([0, 4], 2, "lut", ValueError, r"^Table word must have at most 2 bits, not 4$"),
     ([-1], 2, "lut", ValueError, r"^Table word must have at most 2 bits, not -1$"),
-    ([0.5], 2, "lut", TypeError, r"^Table words must be integers, not 0\.5$"),
-    ([True], 2, "lut", TypeError, r"^Table words must be integers, not True$"),
+    ([0.5], 2, "lut", TypeError, r"^Each table word must be an integer, not 0\.5$"),
+    ([True], 2, "lut", TypeError, r"^Each table word must be an integer, not True$"),
     ([0], "2", "lut", TypeError, r"^Table width must be an integer, not '2'$"),
     ([0], -1, "lut", ValueError, r"^Table width must be at least 0, not -1$"),
 ])

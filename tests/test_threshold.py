@@ -61,9 +61,9 @@ def test_properties():
     (dict(count_max=4, constant=6), ValueError, r"^Threshold constant must be in 0 to 5, not 6$"),
     (dict(count_max=4, constant=-1), ValueError, r"^Threshold constant must be in 0 to 5, not -1$"),
     (dict(count_max=4, constant=2.5), TypeError,
-     r"^Threshold constant must be an integer or None, not 2\.5$"),
+     r"^Threshold constant must be an integer, not 2\.5$"),
     (dict(count_max=4, constant=True), TypeError,
-     r"^Threshold constant must be an integer or None, not True$"),
+     r"^Threshold constant must be an integer, not True$"),
 ])
 def test_wrong(arguments, error, message):
     with pytest.raises(error, match=message):

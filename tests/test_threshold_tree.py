@@ -35,8 +35,8 @@ def test_latency_has_a_level_for_the_threshold():
 
 
 @pytest.mark.parametrize("arguments, error, message", [
-    ((0, 0), ValueError, "^Popcount size must be at least 1, not 0$"),
-    (("4", 0), TypeError, "^Popcount size must be an integer, not '4'$"),
+    ((0, 0), ValueError, "^Threshold tree size must be at least 1, not 0$"),
+    (("4", 0), TypeError, "^Threshold tree size must be an integer, not '4'$"),
     ((4, 6), ValueError, "^Threshold must be in 0 to 5, not 6$"),
     ((4, -1), ValueError, "^Threshold must be in 0 to 5, not -1$"),
     ((4, 1.0), TypeError, "^Threshold must be an integer, not 1.0$"),

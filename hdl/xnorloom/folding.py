@@ -1,5 +1,6 @@
 """The automatic schedule: a wanted interval with the fewest lanes."""
 
+from .checks import integer
 from .errors import ScheduleError
 from .gateware import replay
 from .graph import Graph
@@ -77,8 +78,7 @@ def automatic(graph: Graph, interval: int | None = None, style: str | None = Non
     """
     if interval is None:
         interval = default_interval(graph)
-    if isinstance(interval, bool) or not isinstance(interval, int):
-        raise TypeError(f"interval must be an integer, not {interval!r}")
+    interval = integer("interval", interval)
     if interval < 1:
         raise ScheduleError(f"interval must be at least 1 cycle, not {interval}")
     if style is not None and style not in STYLES:

@@ -17,18 +17,11 @@ from functools import cached_property
 
 import numpy as np
 
+from .checks import integer
+
 __all__ = ["Input", "Dense", "Score", "Layer", "Graph", "MAX_INPUT_BITS"]
 
 MAX_INPUT_BITS = 16
-
-
-def _integer(what: str, value: object, low: int, high: int | None = None) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{what} must be an integer, not {value!r}")
-    if value < low or (high is not None and value > high):
-        wanted = f"at least {low}" if high is None else f"in {low} to {high}"
-        raise ValueError(f"{what} must be {wanted}, not {value!r}")
-    return int(value)
 
 
 def _name(what: str, value: object) -> str:
@@ -94,9 +87,9 @@ class Input:
             raise TypeError(f"Input shape must be a tuple of integers, not {self.shape!r}")
         if not self.shape:
             raise ValueError("Input shape must have at least one dimension, not ()")
-        shape = tuple(_integer("Each dimension of an input shape", d, 1) for d in self.shape)
+        shape = tuple(integer("Each dimension of an input shape", d, 1) for d in self.shape)
         object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "bits", _integer("Input bits", self.bits, 1, MAX_INPUT_BITS))
+        object.__setattr__(self, "bits", integer("Input bits", self.bits, 1, MAX_INPUT_BITS))
 
     @property
     def size(self) -> int:

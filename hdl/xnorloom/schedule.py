@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .checks import integer
 from .errors import ScheduleError
 from .files import write_atomic
 from .graph import Graph
@@ -21,14 +22,6 @@ STYLES = ("wired", "lut", "block")
 LUT_DEPTH = 8
 _FORMAT = "xnorloom-schedule"
 _VERSION = 1
-
-
-def _positive(what: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{what} must be an integer, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{what} must be at least 1, not {value!r}")
-    return value
 
 
 @dataclass(frozen=True)
@@ -54,14 +47,11 @@ class Fold:
     register_every: int = 2
 
     def __post_init__(self):
-        _positive("Fold pe", self.pe)
-        _positive("Fold simd", self.simd)
+        for name, low in (("pe", 1), ("simd", 1), ("register_every", 0)):
+            value = integer(f"Fold {name}", getattr(self, name), low)
+            object.__setattr__(self, name, value)
         if self.style not in STYLES:
             raise ValueError(f"Fold style must be one of {', '.join(STYLES)}, not {self.style!r}")
-        if isinstance(self.register_every, bool) or not isinstance(self.register_every, int):
-            raise TypeError(f"Fold register_every must be an integer, not {self.register_every!r}")
-        if self.register_every < 0:
-            raise ValueError(f"Fold register_every must be at least 0, not {self.register_every!r}")
 
     @property
     def lanes(self) -> int:
@@ -85,7 +75,8 @@ class Schedule:
     folds: tuple[Fold, ...]
 
     def __post_init__(self):
-        _positive("Schedule input_width", self.input_width)
+        width = integer("Schedule input_width", self.input_width, 1)
+        object.__setattr__(self, "input_width", width)
         if isinstance(self.folds, str) or not isinstance(self.folds, Sequence):
             raise TypeError(f"Schedule folds must be a sequence of Fold, not {self.folds!r}")
         object.__setattr__(self, "folds", tuple(self.folds))

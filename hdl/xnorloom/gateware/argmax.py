@@ -7,6 +7,7 @@ from amaranth.hdl import C, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
 from .pipeline import delay
 
 __all__ = ["Argmax", "label_width", "latency", "result_layout"]
@@ -54,11 +55,7 @@ class Argmax(wiring.Component):
     """
 
     def __init__(self, classes: int, *, lanes: int, shape, scores: bool = False):
-        for what, value in (("classes", classes), ("lanes", lanes)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"Argmax {what} must be an integer, not {value!r}")
-            if value < 1:
-                raise ValueError(f"Argmax {what} must be at least 1, not {value!r}")
+        classes, lanes = integer("Argmax classes", classes, 1), integer("Argmax lanes", lanes, 1)
         if lanes > classes:
             raise ValueError(f"Argmax lanes must be at most its {classes} classes, not {lanes!r}")
         self._classes, self._lanes, self._shape, self._scores = classes, lanes, shape, scores

@@ -5,6 +5,7 @@ from amaranth.hdl import Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
 from ..graph import Dense, Score
 from ..schedule import LUT_DEPTH, Fold
 from . import neuron, table
@@ -61,10 +62,7 @@ class Layer(wiring.Component):
             raise TypeError(f"Layer must be given a Dense or a Score, not {layer!r}")
         if not isinstance(fold, Fold):
             raise TypeError(f"Layer fold must be a Fold, not {fold!r}")
-        if isinstance(planes, bool) or not isinstance(planes, int):
-            raise TypeError(f"Layer planes must be an integer, not {planes!r}")
-        if planes < 1:
-            raise ValueError(f"Layer planes must be at least 1, not {planes!r}")
+        planes = integer("Layer planes", planes, 1)
         if fold.pe > layer.neurons or fold.simd > layer.inputs:
             raise ValueError(f"Layer fold must have at most {layer.neurons} pe and {layer.inputs} "
                              f"simd, not {fold.pe} and {fold.simd}")

@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
 from . import popcount
 from .popcount import Popcount
 from .threshold import Threshold
@@ -56,22 +57,14 @@ class Synapses(wiring.Component):
 
     def __init__(self, simd: int, *, folds: int = 1, planes: int = 1, register_every: int = 0,
                  count_max: int | None = None):
-        for what, value in (("folds", folds), ("planes", planes)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"Synapses {what} must be an integer, not {value!r}")
-            if value < 1:
-                raise ValueError(f"Synapses {what} must be at least 1, not {value!r}")
+        folds, planes = integer("Synapses folds", folds, 1), integer("Synapses planes", planes, 1)
         self._xnor = XnorArray(simd)
         self._popcount = Popcount(simd, register_every=register_every)
         self._folds, self._planes = folds, planes
         self._register_every = register_every
         if count_max is None:
             count_max = folds * simd * ((1 << planes) - 1)
-        elif isinstance(count_max, bool) or not isinstance(count_max, int):
-            raise TypeError(f"Synapses count_max must be an integer or None, not {count_max!r}")
-        elif count_max < 1:
-            raise ValueError(f"Synapses count_max must be at least 1, not {count_max!r}")
-        self._count_max = count_max
+        self._count_max = integer("Synapses count_max", count_max, 1)
         members = {"x": In(simd), "w": In(simd), "en": In(1, init=1),
                    "count": Out(range(self._count_max + 1))}
         if self.steps > 1:
@@ -217,11 +210,7 @@ class Scorer(_Element):
             raise ValueError(f"Scorer offsets must be a range of step 1 that is not empty, "
                              f"not {offsets!r}")
         if value is not None:
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"Scorer value must be an integer or None, not {value!r}")
-            if value not in offsets:
-                raise ValueError(f"Scorer value must be in {offsets[0]} to {offsets[-1]}, "
-                                 f"not {value!r}")
+            value = integer("Scorer value", value, offsets[0], offsets[-1])
         self._constant = value
         members = {"o": Out(range(offsets[0], synapses.count_max + offsets[-1] + 1))}
         if value is None:

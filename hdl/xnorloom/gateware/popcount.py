@@ -5,6 +5,7 @@ from amaranth.hdl import C, Cat, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
 from .pipeline import delay
 
 __all__ = ["Popcount", "levels", "latency"]
@@ -60,16 +61,9 @@ class Popcount(wiring.Component):
     interval = 1
 
     def __init__(self, size: int, *, register_every: int = 0, bias: int = 0):
-        for what, value in (("size", size), ("register_every", register_every), ("bias", bias)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"Popcount {what} must be an integer, not {value!r}")
-        if size < 1:
-            raise ValueError(f"Popcount size must be at least 1, not {size!r}")
-        if register_every < 0:
-            raise ValueError(f"Popcount register_every must be at least 0, not {register_every!r}")
-        self._size = size
-        self._register_every = register_every
-        self._bias = bias
+        self._size = size = integer("Popcount size", size, 1)
+        self._register_every = integer("Popcount register_every", register_every, 0)
+        self._bias = bias = integer("Popcount bias", bias)
         super().__init__({
             "i": In(size),
             "en": In(1, init=1),

@@ -6,6 +6,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
+
 __all__ = ["KINDS", "LATENCY", "MEMORY_BITS", "kind", "Replay"]
 
 KINDS = ("direct", "registers", "memory")
@@ -57,14 +59,11 @@ class Replay(wiring.Component):
 
     def __init__(self, size: int, *, in_width: int, out_width: int, planes: int = 1,
                  passes: int = 1):
-        for what, value in (("size", size), ("planes", planes), ("in_width", in_width),
-                            ("out_width", out_width), ("passes", passes)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"Replay {what} must be an integer, not {value!r}")
-            if value < 1:
-                raise ValueError(f"Replay {what} must be at least 1, not {value!r}")
-        self._size, self._planes, self._passes = size, planes, passes
-        self._in_width, self._out_width = in_width, out_width
+        self._size = integer("Replay size", size, 1)
+        self._planes = integer("Replay planes", planes, 1)
+        self._passes = integer("Replay passes", passes, 1)
+        self._in_width = integer("Replay in_width", in_width, 1)
+        self._out_width = integer("Replay out_width", out_width, 1)
         self._in_words, self._out_words = -(-size // in_width), -(-size // out_width)
         super().__init__({"i": In(stream.Signature(in_width)),
                           "o": Out(stream.Signature(out_width))})

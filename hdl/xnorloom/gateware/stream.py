@@ -5,6 +5,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
+
 __all__ = ["Buffer", "WidthChange", "BUFFER_LATENCY"]
 
 BUFFER_LATENCY = 1
@@ -76,15 +78,12 @@ class WidthChange(wiring.Component):
     latency = 1
 
     def __init__(self, bits: int, in_width: int, out_width: int):
-        for what, value in (("bits", bits), ("in_width", in_width), ("out_width", out_width)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"Width change {what} must be an integer, not {value!r}")
-            if value < 1:
-                raise ValueError(f"Width change {what} must be at least 1, not {value!r}")
+        self._bits = integer("Width change bits", bits, 1)
+        self._in_width = integer("Width change in_width", in_width, 1)
+        self._out_width = integer("Width change out_width", out_width, 1)
         if in_width % out_width and out_width % in_width:
             raise ValueError(f"Width change needs one width to divide the other, not {in_width!r} "
                              f"and {out_width!r}")
-        self._bits, self._in_width, self._out_width = bits, in_width, out_width
         super().__init__({"i": In(stream.Signature(in_width)),
                           "o": Out(stream.Signature(out_width))})
 

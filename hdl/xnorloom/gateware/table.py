@@ -7,6 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
+
 __all__ = ["Table", "latency"]
 
 
@@ -46,20 +48,16 @@ class Table(wiring.Component):
     def __init__(self, words: Sequence[int], width: int, style: str):
         if style not in ("wired", "lut", "block"):
             raise ValueError(f"Table style must be one of wired, lut, block, not {style!r}")
-        if isinstance(width, bool) or not isinstance(width, int):
-            raise TypeError(f"Table width must be an integer, not {width!r}")
-        if width < 0:
-            raise ValueError(f"Table width must be at least 0, not {width!r}")
+        width = integer("Table width", width, 0)
         if not words:
             raise ValueError("Table must have at least one word")
         if style == "wired" and len(words) != 1:
             raise ValueError(f"Table of style wired must have one word, not {len(words)}")
+        words = tuple(integer("Each table word", word) for word in words)
         for word in words:
-            if isinstance(word, bool) or not isinstance(word, int):
-                raise TypeError(f"Table words must be integers, not {word!r}")
             if not 0 <= word < 1 << width:
                 raise ValueError(f"Table word must have at most {width} bits, not {word!r}")
-        self._words, self._width, self._style = tuple(words), width, style
+        self._words, self._width, self._style = words, width, style
         super().__init__({"address": In(range(len(words))), "en": In(1, init=1), "o": Out(width)})
 
     @property

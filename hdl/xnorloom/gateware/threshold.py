@@ -5,6 +5,8 @@ from amaranth.hdl import C, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
+
 __all__ = ["Threshold"]
 
 
@@ -35,17 +37,9 @@ class Threshold(wiring.Component):
     interval = 1
 
     def __init__(self, count_max: int, *, constant: int | None = None):
-        if isinstance(count_max, bool) or not isinstance(count_max, int):
-            raise TypeError(f"Threshold count_max must be an integer, not {count_max!r}")
-        if count_max < 1:
-            raise ValueError(f"Threshold count_max must be at least 1, not {count_max!r}")
+        self._count_max = count_max = integer("Threshold count_max", count_max, 1)
         if constant is not None:
-            if isinstance(constant, bool) or not isinstance(constant, int):
-                raise TypeError(f"Threshold constant must be an integer or None, not {constant!r}")
-            if not 0 <= constant <= count_max + 1:
-                raise ValueError(f"Threshold constant must be in 0 to {count_max + 1}, "
-                                 f"not {constant!r}")
-        self._count_max = count_max
+            constant = integer("Threshold constant", constant, 0, count_max + 1)
         self._constant = constant
         members = {"p": In(range(count_max + 1)), "o": Out(1)}
         if constant is None:

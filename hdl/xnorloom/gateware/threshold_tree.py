@@ -6,6 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
 from .popcount import Popcount
 
 __all__ = ["ThresholdTree"]
@@ -42,14 +43,11 @@ class ThresholdTree(wiring.Component):
     interval = 1
 
     def __init__(self, size: int, threshold: int, *, register_every: int = 0):
-        if isinstance(threshold, bool) or not isinstance(threshold, int):
-            raise TypeError(f"Threshold must be an integer, not {threshold!r}")
-        self._carry = size.bit_length() if isinstance(size, int) else 0
+        size = integer("Threshold tree size", size, 1)
+        threshold = integer("Threshold", threshold, 0, size + 1)
+        self._carry = size.bit_length()
         self._popcount = Popcount(size, register_every=register_every,
                                   bias=(1 << self._carry) - threshold)
-        if not 0 <= threshold <= size + 1:
-            raise ValueError(f"Threshold must be in 0 to {size + 1}, not {threshold!r}")
-        self._threshold = threshold
         super().__init__({"i": In(size), "en": In(1, init=1), "o": Out(1)})
 
     @property

@@ -5,6 +5,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..checks import integer
+
 __all__ = ["XnorArray"]
 
 
@@ -32,11 +34,7 @@ class XnorArray(wiring.Component):
     interval = 1
 
     def __init__(self, size: int):
-        if isinstance(size, bool) or not isinstance(size, int):
-            raise TypeError(f"XNOR array size must be an integer, not {size!r}")
-        if size < 1:
-            raise ValueError(f"XNOR array size must be at least 1, not {size!r}")
-        self._size = size
+        self._size = size = integer("XNOR array size", size, 1)
         super().__init__({"x": In(size), "w": In(size), "o": Out(size)})
 
     @property

@@ -1,0 +1,27 @@
+"""Checks of arguments that many constructors share."""
+
+import operator
+from typing import SupportsIndex, cast
+
+__all__ = ["integer"]
+
+
+def integer(what: str, value: object, low: int | None = None, high: int | None = None) -> int:
+    """Return ``value`` as an ``int`` if it is an integer, no bool, in ``low`` to ``high``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming ``what``, the wanted range and the value.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(cast(SupportsIndex, value))
+    except TypeError:
+        raise TypeError(f"{what} must be an integer, not {value!r}") from None
+    if low is not None and high is not None and not low <= number <= high:
+        raise ValueError(f"{what} must be in {low} to {high}, not {number}")
+    if low is not None and number < low:
+        raise ValueError(f"{what} must be at least {low}, not {number}")
+    return number
