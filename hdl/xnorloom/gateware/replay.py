@@ -140,9 +140,11 @@ class Replay(wiring.Component):
     def _memory(self):
         m = Module()
         words = self._planes * self._out_words
+        # A word is never read in the cycle that writes it, for its bank is not full then. Without
+        # being told, Yosys puts a bypass beside the RAM, which costs more cells than all the rest.
         m.submodules.memory = memory = Memory(
             shape=unsigned(self._out_width), depth=2 * words, init=[],
-            attrs={"ram_style": "block"})
+            attrs={"ram_style": "block", "no_rw_check": 1})
         write, read = memory.write_port(), memory.read_port()
         full = Signal(2)
 
