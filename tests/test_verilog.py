@@ -31,6 +31,13 @@ def test_the_same_network_gives_the_same_text(random_graph):
     assert "/work" not in text and ".py" not in text
 
 
+def test_no_wire_is_named_as_a_bit_of_another(network):
+    # What such names do to synthesis, see the regular expression in verilog.py.
+    text = verilog.convert(network)
+    assert r"\o__payload$" in text
+    assert not re.findall(r"\\\S+\[\d+\]", text)
+
+
 def test_ports_of_the_manifest_are_those_of_the_module(network, tmp_path):
     paths = verilog.write(network, tmp_path / "new" / "directory")
     assert [path.name for path in paths] == ["bnn_random.v", "manifest.json"]

@@ -106,7 +106,7 @@ module {name}_tb;
       end
 
       // Sink: always ready, or after a pause that makes the core wait now and then.
-      if (o_taken) pause = lfsr[30:8] % (2 * INTERVAL);
+      if (o_taken) pause = {{9'd0, lfsr[30:8]}} % (2 * INTERVAL);
       else if (pause > 0) pause = pause - 1;
       o__ready <= !stall || (pause == 0 && lfsr[5:4] != 0);
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 from amaranth._toolchain.yosys import YosysError
@@ -14,6 +15,12 @@ from .manifest import manifest, module_name
 from .network import Network
 
 __all__ = ["convert", "write"]
+
+# For people at waveforms, Amaranth names each element of an array: a wire `x[1]` that is read by
+# nobody. Where x is a port, ABC9 in Yosys 0.70 takes that wire for bit 1 of x and loses logic: one
+# of eight neurons was left of a layer synthesised for ECP5.
+_ELEMENT_WIRES = re.compile(r"^  (?:wire (?:\[\d+:0\] )?\\\S+\[\d+\]\S* |"
+                            r"assign \\\S+\[\d+\]\S*  = .*);\n", re.MULTILINE)
 
 
 def convert(component: wiring.Component, name: str = "top") -> str:
@@ -30,7 +37,7 @@ def convert(component: wiring.Component, name: str = "top") -> str:
     before = os.environ.get("AMARANTH_USE_YOSYS")
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     try:
-        return verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+        text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
     except YosysError as error:
         lines = str(error).strip().splitlines()
         raise ToolError(f"Yosys cannot write Verilog of {name!r}: "
@@ -40,6 +47,7 @@ def convert(component: wiring.Component, name: str = "top") -> str:
             del os.environ["AMARANTH_USE_YOSYS"]
         else:
             os.environ["AMARANTH_USE_YOSYS"] = before
+    return _ELEMENT_WIRES.sub("", text)
 
 
 def write(network: Network, directory: str | os.PathLike[str]) -> list[Path]:
