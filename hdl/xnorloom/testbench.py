@@ -10,15 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Shape
 
 from .files import make_directory, write_atomic
-from .gateware.argmax import result_layout
-from .gateware.layer import score_shape
-from .graph import Graph, Score
+from .manifest import module_name
 from .network import Network
-from .packing import pack_frames
-from .verilog import module_name
+from .packing import pack_frames, result_fields
 
 __all__ = ["write"]
 
@@ -218,36 +214,26 @@ def _hex(words: Iterable[int], width: int) -> str:
     return "".join(f"{word:0{-(-width // 4)}x}\n" for word in words)
 
 
-def _fields(graph: Graph) -> tuple[int, Shape]:
-    """Bits of a class, and the shape of a score."""
-    final = graph.layers[-1]
-    assert isinstance(final, Score)
-    shape = score_shape(final, graph.planes(len(graph.layers) - 1))
-    return result_layout(graph.classes, shape)["label"].shape.width, shape
-
-
 def _result_width(network: Network) -> int:
-    label, score = _fields(network.graph)
-    return label + network.graph.classes * score.width * network.scores
+    last = result_fields(network.graph, network.scores)[-1]
+    return last.low_bit + last.width
 
 
 def _pack_results(network: Network, frames: int, classes: npt.ArrayLike,
                   scores: npt.ArrayLike | None) -> list[int]:
     """Words of the output stream; the way back is :func:`xnorloom.packing.unpack_results`."""
     graph = network.graph
-    label, shape = _fields(graph)
-    words = [int(value) for value in
-             _integers("classes", classes, (frames,), 0, graph.classes - 1)]
     if (scores is not None) != network.scores:
         raise ValueError(f"scores must be {'given' if network.scores else 'None'} for a network "
                          f"that {'puts' if network.scores else 'does not put'} its scores out")
-    if scores is None:
-        return words
-    low, high = graph.score_range
-    for frame, row in enumerate(_integers("scores", scores, (frames, graph.classes), low, high)):
-        for index, score in enumerate(row):
-            field = int(score) & ((1 << shape.width) - 1)
-            words[frame] |= field << (label + index * shape.width)
+    columns = [_integers("classes", classes, (frames,), 0, graph.classes - 1)]
+    if scores is not None:
+        columns += list(_integers("scores", scores, (frames, graph.classes),
+                                  *graph.score_range).T)
+    words = [0] * frames
+    for field, column in zip(result_fields(graph, network.scores), columns):
+        for frame, value in enumerate(column):
+            words[frame] |= (int(value) & ((1 << field.width) - 1)) << field.low_bit
     return words
 
 
