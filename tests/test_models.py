@@ -52,6 +52,14 @@ def test_shapes_and_accuracy(name, mnist_test):
     assert int((plain.classes == mnist_test.labels).sum()) == claimed(name)
 
 
+@pytest.mark.parametrize("name", SHAPES)
+def test_accuracy_in_the_readme(name):
+    sizes, bits = SHAPES[name]
+    row = (f"| `models/{name}.bnn` | {'-'.join(map(str, sizes))} | {bits} | "
+           f"{claimed(name) / 100:.2f} % |\n")
+    assert row in (MODELS.parent / "README.md").read_text()
+
+
 def test_bundled_model_is_the_committed_one():
     bundled = resources.files("xnorloom_sim") / "bundled" / "tfc.bnn"
     assert bundled.read_bytes() == (MODELS / "tfc.bnn").read_bytes()
