@@ -254,6 +254,13 @@ def test_demo(capsys, bundled, tmp_path):
     assert f"--fold {out / 'schedule.json'}" in text
 
 
+def test_demo_names_itself_as_it_was_called(capsys, bundled, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "argv", [".venv/bin/xnorloom", "demo"])
+    assert main(["demo", "--out", str(tmp_path / "out")]) == 0
+    assert "\n  .venv/bin/xnorloom info tfc " in capsys.readouterr().out
+
+
 def test_demo_without_tools(capsys, bundled, tmp_path, monkeypatch):
     """Without compiler and matplotlib the demo says what to install, and goes on."""
     monkeypatch.setenv("CXX", "no-such-compiler")

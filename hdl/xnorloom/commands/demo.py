@@ -1,6 +1,8 @@
 """``xnorloom demo``: the whole way from a trained network to Verilog, told to a newcomer."""
 
 import shlex
+import shutil
+import sys
 import textwrap
 from argparse import Namespace
 from pathlib import Path
@@ -158,12 +160,16 @@ def _verilog(graph: Graph, schedule: Schedule, out: Path, staging: Path,
 
 def _next(out: str, console: Console) -> None:
     quoted = shlex.quote(str(Path(out) / "schedule.json"))
+    # As `make demo` calls it, it lies in a virtual environment that no shell knows of.
+    program = "xnorloom"
+    if shutil.which(program) is None and Path(sys.argv[0]).name == program:
+        program = shlex.quote(sys.argv[0])
     commands = [
-        ("xnorloom info tfc", "the model again"),
-        ("xnorloom compile tfc -o build --interval 1000", "smaller and slower"),
-        (f"xnorloom compile tfc -o build --fold {quoted}", "a schedule that you edited"),
-        ("xnorloom simulate tfc --data mnist:test", "all 10,000 test images"),
-        ("xnorloom --help", "everything else")]
+        (f"{program} info tfc", "the model again"),
+        (f"{program} compile tfc -o build --interval 1000", "smaller and slower"),
+        (f"{program} compile tfc -o build --fold {quoted}", "a schedule that you edited"),
+        (f"{program} simulate tfc --data mnist:test", "all 10,000 test images"),
+        (f"{program} --help", "everything else")]
     width = max(len(command) for command, _ in commands)
     console.say("\nWhat to type next\n")
     for command, what in commands:
