@@ -1,5 +1,6 @@
 """Graphs: what they say of themselves, and what their constructors refuse."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -254,3 +255,14 @@ WRONG = {
 def test_wrong(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy])
+def test_copies_are_as_constant(random_graph, clone):
+    graph = random_graph(np.random.default_rng(0), [5, 4, 3])
+    assert graph.digest
+    other = clone(graph)
+    assert other == graph
+    for layer in other.layers:
+        for array in (layer.weights, getattr(layer, "thresholds", None)):
+            assert array is None or not array.flags.writeable

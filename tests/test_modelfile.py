@@ -413,3 +413,12 @@ def test_compression(tmp_path, members, method):
     zipped(path, unzipped(path), method)
     assert refused(path) == (f"model file {path} is damaged: header is compressed by the foreign "
                              f"method {method}")
+
+
+def test_no_file_is_saved_that_could_not_be_loaded(random_graph, tmp_path, monkeypatch):
+    graph = random_graph(np.random.default_rng(0), [9, 5, 3])
+    monkeypatch.setattr(modelfile, "_LIMIT", 1000)
+    with pytest.raises(ModelFileError, match=r"^graph 'random' is too large for a model file: it "
+                                             r"unpacks to \d+ bytes, and 1000 is the limit$"):
+        graph.save(tmp_path / "large.bnn")
+    assert list(tmp_path.iterdir()) == []

@@ -41,10 +41,32 @@ def test_results():
     outputs = np.array([list(word.to_bytes(2, "little"))], np.uint8)
     classes, scores = unpack_results(graph, outputs, scores=True)
     assert classes.tolist() == [2] and scores is not None and scores.tolist() == [[-3, 5, 7]]
-    assert unpack_results(graph, outputs & 3)[1] is None
+    classes, scores = unpack_results(graph, outputs[:, :1] & 3)
+    assert classes.tolist() == [2] and scores is None
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.uint64])
+def test_any_integers_of_the_range(dtype):
+    graph = graph_of((2, 3), 2)
+    frames = np.array([[1, 0, 1, 1, 0, 0]], dtype)
+    assert pack_frames(graph, schedule_of(graph, 6), frames).tolist() == [[0], [0b1101]]
+    assert pack_frames(graph, schedule_of(graph, 6), frames.tolist()).tolist() == [[0], [0b1101]]
+
+
+def test_unpack_wrong():
+    graph = graph_of((5,), 1)
+    with pytest.raises(TypeError, match="^Output words must be bytes .* of float64$"):
+        unpack_results(graph, np.zeros((2, 1)))
+    for shape in [(2, 2), (2,), (2, 0)]:
+        with pytest.raises(ValueError, match=r"^Output words must have the shape \(frames, 1\), "
+                                             r"not \("):
+            unpack_results(graph, np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize("frames, error, message", [
+    ([[0, 1], [0]], ValueError, "^Frames must be integers, in rows of one length$"),
+    ([[10**30]], TypeError, "^Frames must be integers, not an array of objects or of too large "
+                            "integers$"),
     (np.zeros((2, 5), float), TypeError, "^Frames must be integers, not an array of float64$"),
     (np.zeros((2, 4), int), ValueError, r"^Frames must have the shape \(frames, 2, 3\), "
                                         r"not \(2, 4\)$"),

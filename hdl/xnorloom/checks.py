@@ -3,7 +3,9 @@
 import operator
 from typing import SupportsIndex, cast
 
-__all__ = ["integer"]
+import numpy as np
+
+__all__ = ["integer", "integers"]
 
 
 def integer(what: str, value: object, low: int | None = None, high: int | None = None) -> int:
@@ -25,3 +27,21 @@ def integer(what: str, value: object, low: int | None = None, high: int | None =
     if low is not None and number < low:
         raise ValueError(f"{what} must be at least {low}, not {number}")
     return number
+
+
+def integers(what: str, values: object, wanted: str = "integers") -> np.ndarray:
+    """Return ``values`` as an array of an integer type or of bool; one of no elements is of any.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming ``what``, what is ``wanted`` and what was found.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{what} must be {wanted}, in rows of one length") from None
+    if array.size and array.dtype.kind not in "iub":
+        found = array.dtype if array.dtype.kind != "O" else "objects or of too large integers"
+        raise TypeError(f"{what} must be {wanted}, not an array of {found}")
+    return array

@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .checks import integer
+from .checks import integer, integers
 
 __all__ = ["Input", "Dense", "Score", "Layer", "Graph", "MAX_INPUT_BITS"]
 
@@ -38,10 +38,8 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 
 def _weights(name: str, weights: object) -> np.ndarray:
-    array = np.asarray(weights)
-    if array.dtype != np.bool_ and not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"weights of layer {name!r} must be integers 0 or 1 (1 stands for +1), "
-                        f"not an array of {array.dtype}")
+    array = integers(f"weights of layer {name!r}", weights,
+                     "integers 0 or 1 (1 stands for +1)")
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"weights of layer {name!r} must have a shape (neurons, inputs) with no "
                          f"zero in it, not {array.shape!r}")
@@ -53,9 +51,9 @@ def _weights(name: str, weights: object) -> np.ndarray:
 
 
 def _integers(name: str, what: str, values: object, count: int) -> np.ndarray:
-    array = np.asarray(values)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"{what} of layer {name!r} must be integers, not an array of {array.dtype}")
+    array = integers(f"{what} of layer {name!r}", values)
+    if array.dtype == np.bool_:
+        raise TypeError(f"{what} of layer {name!r} must be integers, not an array of bool")
     if array.shape != (count,):
         raise ValueError(f"{what} of layer {name!r} must have the shape ({count},), one for each "
                          f"neuron, not {array.shape!r}")
@@ -138,6 +136,10 @@ class Dense(_Neurons):
         thresholds = _integers(name, "thresholds", self.thresholds, self.neurons)
         object.__setattr__(self, "thresholds", thresholds)
 
+    def __reduce__(self):
+        # Copies go through the constructor too: their arrays are as constant as these.
+        return Dense, (self.name, self.weights, self.thresholds)
+
 
 @dataclass(frozen=True, eq=False)
 class Score(_Neurons):
@@ -162,6 +164,9 @@ class Score(_Neurons):
         object.__setattr__(self, "weights", _weights(name, self.weights))
         offsets = _integers(name, "offsets", self.offsets, self.neurons)
         object.__setattr__(self, "offsets", offsets)
+
+    def __reduce__(self):
+        return Score, (self.name, self.weights, self.offsets)
 
 
 Layer = Dense | Score
@@ -267,6 +272,9 @@ class Graph:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    def __reduce__(self):
+        return Graph, (self.name, self.input, self.layers)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the graph to ``path``; see :mod:`xnorloom.modelfile`."""

@@ -33,6 +33,8 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
+    ModelFileError
+        If the graph is larger than :func:`load` reads, 64 MiB unpacked.
     OSError
         If ``path`` cannot be written.
     """
@@ -55,6 +57,11 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
             member = zipfile.ZipInfo(f"{name}.npy")
             member.compress_type, member.create_system = zipfile.ZIP_DEFLATED, 3
             archive.writestr(member, _npy_prefix(array.dtype.str, array.shape) + array.tobytes())
+    with zipfile.ZipFile(buffer) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > _LIMIT:
+        raise ModelFileError(f"graph {graph.name!r} is too large for a model file: it unpacks to "
+                             f"{size} bytes, and {_LIMIT} is the limit")
     write_atomic(path, buffer.getvalue())
 
 

@@ -8,7 +8,9 @@ Words are rows of bytes, the lowest bits in the first byte.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from .checks import integers
 from .gateware.argmax import label_width
 from .gateware.layer import score_shape
 from .graph import Graph, Score
@@ -17,30 +19,28 @@ from .schedule import Schedule
 __all__ = ["Field", "pack_frames", "result_fields", "unpack_results"]
 
 
-def pack_frames(graph: Graph, schedule: Schedule, frames: np.ndarray) -> np.ndarray:
+def pack_frames(graph: Graph, schedule: Schedule, frames: npt.ArrayLike) -> np.ndarray:
     """Pack frames into the words of the input stream.
 
     Parameters
     ----------
-    frames : array of unsigned integers, shape (frames, \\*input shape) or (frames, size)
-        Elements below ``2**bits``.
+    frames : array of integers or bool, shape (frames, \\*input shape) or (frames, size)
+        Elements in 0 to ``2**bits - 1``.
 
     Returns
     -------
     array of uint8, shape (frames * words, ceil(input_width / 8))
     """
-    frames = np.asarray(frames)
+    frames = integers("Frames", frames)
     size, bits, width = graph.input.size, graph.input.bits, schedule.input_width
-    if frames.dtype != np.bool_ and not np.issubdtype(frames.dtype, np.integer):
-        raise TypeError(f"Frames must be integers, not an array of {frames.dtype}")
     if frames.shape[1:] not in (graph.input.shape, (size,)):
         raise ValueError(f"Frames must have the shape (frames, "
                          f"{', '.join(map(str, graph.input.shape))}), not {frames.shape!r}")
     if frames.size and (frames.min() < 0 or frames.max() >> bits):
         raise ValueError(f"Elements of a frame must be in 0 to {(1 << bits) - 1}, "
                          f"not {frames.min() if frames.min() < 0 else frames.max()!s}")
-    elements = frames.reshape(len(frames), 1, size)
-    planes = (elements >> np.arange(bits)[::-1].reshape(1, bits, 1)).astype(np.uint8) & 1
+    elements = frames.reshape(len(frames), 1, size).astype(np.uint16)
+    planes = elements >> np.arange(bits, dtype=np.uint16)[::-1].reshape(1, bits, 1) & 1
     words = -(-size // width)
     padded = np.zeros((len(frames), bits, words * width), np.uint8)
     padded[..., :size] = planes
@@ -84,8 +84,16 @@ def unpack_results(graph: Graph, outputs: np.ndarray, *,
     classes : array of int64, shape (frames,)
     scores : array of int64, shape (frames, classes), or None
     """
-    bits = np.unpackbits(np.asarray(outputs, np.uint8), axis=1, bitorder="little")
-    values = [_field(bits, field) for field in result_fields(graph, scores)]
+    fields = result_fields(graph, scores)
+    size = -(-(fields[-1].low_bit + fields[-1].width) // 8)
+    outputs = np.asarray(outputs)
+    if outputs.dtype != np.uint8:
+        raise TypeError(f"Output words must be bytes (uint8), not an array of {outputs.dtype}")
+    if outputs.ndim != 2 or outputs.shape[1] != size:
+        raise ValueError(f"Output words must have the shape (frames, {size}), "
+                         f"not {outputs.shape!r}")
+    bits = np.unpackbits(outputs, axis=1, bitorder="little")
+    values = [_field(bits, field) for field in fields]
     return values[0], np.stack(values[1:], axis=1) if scores else None
 
 
