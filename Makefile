@@ -12,11 +12,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test fuzz lint bench clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
 	@echo 'make test    run all tests, on all cores'
+	@echo 'make fuzz    run the random tests with other examples than those of make test'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure simulation and compile speed'
 	@echo 'make clean   remove .venv and everything that was made'
@@ -28,6 +29,10 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+fuzz: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) \
+	    tests/test_network.py tests/test_golden.py tests/test_folding.py tests/test_modelfile.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check

@@ -22,6 +22,8 @@ from xnorloom_sim.engines import toolchain
 
 # The same examples in every run, and no deadline: a busy machine must not fail a test.
 settings.register_profile("xnorloom", derandomize=True, deadline=None, print_blob=True)
+# `make fuzz`: others each time; what fails prints how to see it again.
+settings.register_profile("fuzz", deadline=None, print_blob=True)
 settings.load_profile("xnorloom")
 
 
@@ -36,7 +38,9 @@ def _random_graph(rng: np.random.Generator, sizes, bits: int = 1) -> Graph:
         weights = rng.integers(0, 2, (m, n), dtype=np.uint8)
         top = n * ((1 << bits) - 1 if index == 0 else 1)
         if index == len(sizes) - 2:
-            layers.append(Score("score", weights, rng.integers(-3, 4, m)))
+            # Close to each other for ties, or far apart, of either sign.
+            reach = int(rng.choice([3, 3, 100, 1 << 20]))
+            layers.append(Score("score", weights, rng.integers(-reach, reach + 1, m)))
             break
         middle = np.round(rng.normal(top / 2, top / 2 / np.sqrt(n), m)).clip(0, top + 1)
         extreme = rng.integers(0, 2, m) * (top + 1)

@@ -59,24 +59,19 @@ class Network(wiring.Component):
             raise TypeError(f"Network schedule must be a Schedule, not {schedule!r}")
         self._graph, self._schedule, self._scores = graph, schedule, bool(scores)
         self._timing = timing(graph, schedule)
-        self._parts: list[tuple[str, wiring.Component]] = []
+        self._stages: list[tuple[Replay, Layer, Buffer]] = []
         width = schedule.input_width
         for index, (layer, fold) in enumerate(zip(graph.layers, schedule.folds)):
             planes = graph.planes(index)
-            passes = -(-layer.neurons // fold.pe)
+            replay = Replay(layer.inputs, planes=planes, passes=fold.neuron_folds(layer),
+                            in_width=width, out_width=fold.simd)
             core = Layer(layer, fold, planes=planes)
-            self._parts += [
-                (f"replay{index}", Replay(layer.inputs, planes=planes, passes=passes,
-                                          in_width=width, out_width=fold.simd)),
-                (f"layer{index}", core),
-                (f"buffer{index}", Buffer(core.o.payload.shape())),
-            ]
+            self._stages.append((replay, core, Buffer(core.o.payload.shape())))
             width = fold.pe
-        argmax = Argmax(graph.classes, lanes=width, scores=scores,
-                        shape=core.o.payload.shape().elem_shape)
-        self._parts.append(("argmax", argmax))
+        self._argmax = Argmax(graph.classes, lanes=width, scores=scores,
+                              shape=core.o.payload.shape().elem_shape)
         super().__init__({"i": In(stream.Signature(schedule.input_width)),
-                          "o": Out(argmax.o.signature)})
+                          "o": Out(self._argmax.o.signature)})
 
     @property
     def graph(self) -> Graph:
@@ -106,27 +101,24 @@ class Network(wiring.Component):
         """Classes and scores of frames, composed of the models of the parts."""
         words = pack_frames(self._graph, self._schedule, frames)
         values = np.unpackbits(words, axis=1, count=self._schedule.input_width, bitorder="little")
-        for name, part in self._parts:
-            if name == "argmax":
-                return part.model(values), values
-            if name.startswith("replay"):
-                # What a layer gives for neurons it does not have is of no matter.
-                width = part.i.payload.shape().width
-                if values.shape[-1] % width:
-                    values = np.pad(values, ((0, 0), (0, -values.shape[-1] % width)))
-                values = part.model(values.reshape(-1, width))
-            else:
-                values = part.model(values)
-        raise AssertionError("a network ends with its argmax")
+        for replay, layer, buffer in self._stages:
+            # Words of the layer before, filled up where the last one is not full.
+            width = replay.i.payload.shape().width
+            words = np.pad(values, ((0, 0), (0, -values.shape[-1] % width))).reshape(-1, width)
+            values = buffer.model(layer.model(replay.model(words)))
+        return self._argmax.model(values), values
 
     def elaborate(self, platform):
         m = Module()
         source = wiring.flipped(self.i)
-        for name, part in self._parts:
-            m.submodules[name] = part
-            self._join(m, source, part.i)
-            source = part.o
-        wiring.connect(m, source, wiring.flipped(self.o))
+        for index, parts in enumerate(self._stages):
+            for name, part in zip(("replay", "layer", "buffer"), parts):
+                m.submodules[f"{name}{index}"] = part
+                self._join(m, source, part.i)
+                source = part.o
+        m.submodules.argmax = self._argmax
+        self._join(m, source, self._argmax.i)
+        wiring.connect(m, self._argmax.o, wiring.flipped(self.o))
         return m
 
     @staticmethod

@@ -13,7 +13,7 @@ from pathlib import Path
 from .checks import integer
 from .errors import ScheduleError
 from .files import write_atomic
-from .graph import Graph
+from .graph import Graph, Layer
 
 __all__ = ["STYLES", "LUT_DEPTH", "Fold", "Schedule"]
 
@@ -52,6 +52,14 @@ class Fold:
             object.__setattr__(self, name, value)
         if self.style not in STYLES:
             raise ValueError(f"Fold style must be one of {', '.join(STYLES)}, not {self.style!r}")
+
+    def synapse_folds(self, layer: Layer) -> int:
+        """Steps over one bit plane of the inputs of ``layer``, the last perhaps not full."""
+        return -(-layer.inputs // self.simd)
+
+    def neuron_folds(self, layer: Layer) -> int:
+        """Steps over the neurons of ``layer``, the last perhaps not full."""
+        return -(-layer.neurons // self.pe)
 
     @property
     def lanes(self) -> int:

@@ -75,7 +75,7 @@ def timing(graph: Graph, schedule: Schedule) -> Timing:
 
 def _layer(graph: Graph, index: int, fold: Fold, width: int) -> LayerTiming:
     entry, planes = graph.layers[index], graph.planes(index)
-    synapse_folds, neuron_folds = -(-entry.inputs // fold.simd), -(-entry.neurons // fold.pe)
+    synapse_folds, neuron_folds = fold.synapse_folds(entry), fold.neuron_folds(entry)
     cycles = neuron_folds * synapse_folds * planes
     kind = replay.kind(entry.inputs, planes, width, fold.simd, neuron_folds)
     latency = layer.latency(fold, synapse_folds * planes)

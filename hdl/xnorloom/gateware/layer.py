@@ -70,8 +70,8 @@ class Layer(wiring.Component):
             raise ValueError(f"Layer fold of style wired must have pe {layer.neurons} and simd "
                              f"{layer.inputs}, the whole layer, not {fold.pe} and {fold.simd}")
         self._layer, self._fold, self._planes = layer, fold, planes
-        self._synapse_folds = -(-layer.inputs // fold.simd)
-        self._neuron_folds = -(-layer.neurons // fold.pe)
+        self._synapse_folds = fold.synapse_folds(layer)
+        self._neuron_folds = fold.neuron_folds(layer)
         element = unsigned(1) if isinstance(layer, Dense) else score_shape(layer, planes)
         super().__init__({
             "i": In(stream.Signature(fold.simd)),

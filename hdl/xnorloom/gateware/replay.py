@@ -1,7 +1,7 @@
 """Operand buffer: takes a frame in words as they come, gives it in words as a layer uses them."""
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -149,7 +149,7 @@ class Replay(wiring.Component):
         full = Signal(2)
 
         put, put_bank = Signal(range(2 * words)), Signal()
-        put_last = put == (words - 1) + put_bank * words
+        put_last = put == Mux(put_bank, 2 * words - 1, words - 1)
         m.d.comb += [
             self.i.ready.eq(~full.bit_select(put_bank, 1)),
             write.addr.eq(put), write.data.eq(self.i.payload),
@@ -163,7 +163,7 @@ class Replay(wiring.Component):
                     m.d.sync += put.eq(0)
 
         get, get_bank, get_pass = Signal(range(2 * words)), Signal(), Signal(range(self._passes))
-        get_last = get == (words - 1) + get_bank * words
+        get_last = get == Mux(get_bank, 2 * words - 1, words - 1)
         m.d.comb += [
             read.addr.eq(get), self.o.payload.eq(read.data),
             read.en.eq(~self.o.valid | self.o.ready),
@@ -173,10 +173,10 @@ class Replay(wiring.Component):
             with m.If(full.bit_select(get_bank, 1)):
                 m.d.sync += get.eq(get + 1)
                 with m.If(get_last):
-                    m.d.sync += [get.eq(get_bank * words), get_pass.eq(get_pass + 1)]
+                    m.d.sync += [get.eq(Mux(get_bank, words, 0)), get_pass.eq(get_pass + 1)]
                     with m.If(get_pass == self._passes - 1):
                         m.d.sync += [
                             full.bit_select(get_bank, 1).eq(0), get_bank.eq(~get_bank),
-                            get_pass.eq(0), get.eq((~get_bank) * words),
+                            get_pass.eq(0), get.eq(Mux(get_bank, 0, words)),
                         ]
         return m

@@ -8,6 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..checks import integer
+from ..schedule import STYLES
 
 __all__ = ["Table", "latency"]
 
@@ -46,8 +47,8 @@ class Table(wiring.Component):
     interval = 1
 
     def __init__(self, words: Sequence[int], width: int, style: str):
-        if style not in ("wired", "lut", "block"):
-            raise ValueError(f"Table style must be one of wired, lut, block, not {style!r}")
+        if style not in STYLES:
+            raise ValueError(f"Table style must be one of {', '.join(STYLES)}, not {style!r}")
         width = integer("Table width", width, 0)
         if not words:
             raise ValueError("Table must have at least one word")
