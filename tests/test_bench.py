@@ -84,14 +84,25 @@ class TestStall:
 
     def test_masks_of_the_ends(self):
         assert all(mask.all() for mask in Stall(1).masks())
-        assert not any(mask.any() for mask in Stall(1, 1, 1).masks())
+        assert all(0 < mask.mean() < 0.05 for mask in Stall(1, 0.98, 0.98).masks())
 
-    @pytest.mark.parametrize("kwargs", [{"i": -0.1}, {"o": 1.1}])
-    def test_wrong(self, kwargs):
-        ((name, value),) = kwargs.items()
-        with pytest.raises(
-            ValueError, match=rf"^Stall probability {name} must be in 0 to 1, not {value}$"
-        ):
+    @pytest.mark.parametrize(
+        ("kwargs", "error", "message"),
+        [
+            ({"i": -0.1}, ValueError, "Stall probability i must be at least 0 and below 1, "
+             "not -0.1"),
+            ({"o": 1}, ValueError, "Stall probability o must be at least 0 and below 1, not 1"),
+            ({"o": float("nan")}, ValueError,
+             "Stall probability o must be at least 0 and below 1, not nan"),
+            ({"i": "0.5"}, TypeError, "Stall probability i must be a number, not '0.5'"),
+            ({"o": False}, TypeError, "Stall probability o must be a number, not False"),
+            ({"seed": -1}, ValueError, "Stall seed must be at least 0, not -1"),
+            ({"seed": None}, TypeError, "Stall seed must be an integer, not None"),
+            ({"seed": True}, TypeError, "Stall seed must be an integer, not True"),
+        ],
+    )  # fmt: skip
+    def test_wrong(self, kwargs, error, message):
+        with pytest.raises(error, match=f"^{re.escape(message)}$"):
             Stall(**kwargs)
 
 
@@ -168,15 +179,27 @@ TOO_LARGE = np.array([[0, 0], [0, 16], [0, 32]], dtype=np.uint8)
             ("large", WIRE, TOO_LARGE, {}, ValueError,
              "Words must fit 12 bits, but word 1 has more"),
             ("deadline", WIRE, GOOD, {"deadline": -1}, ValueError,
-             "Deadline must not be negative, not -1"),
+             "Deadline must be at least 0, not -1"),
+            ("deadline bool", WIRE, GOOD, {"deadline": True}, TypeError,
+             "Deadline must be an integer, not True"),
+            ("patience", WIRE, GOOD, {"patience": 0}, ValueError,
+             "Patience must be at least 1, not 0"),
             ("watch", WIRE, GOOD, {"watch": -1}, ValueError,
-             "Number of cycles to watch must not be negative, not -1"),
+             "Number of cycles to watch must be at least 0, not -1"),
+            ("watch float", WIRE, GOOD, {"watch": 1.5}, TypeError,
+             "Number of cycles to watch must be an integer, not 1.5"),
+            ("expected", WIRE, GOOD, {"expected": -1}, ValueError,
+             "Number of expected words must be in 0 to 2147483647, not -1"),
+            ("expected bool", WIRE, GOOD, {"expected": True}, TypeError,
+             "Number of expected words must be an integer, not True"),
+            ("expected absurd", WIRE, GOOD, {"expected": 10**15}, ValueError,
+             "Number of expected words must be in 0 to 2147483647, not 1000000000000000"),
         ]
     ],
 )  # fmt: skip
 def test_run_wrong(dut, words, kwargs, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        run(dut, words, 3, **kwargs)
+        run(dut, words, **{"expected": 3, **kwargs})
 
 
 @pytest.mark.parametrize(

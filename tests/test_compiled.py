@@ -4,7 +4,10 @@
 import os
 import re
 import shutil
+import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from xnorloom.errors import ToolError
+from xnorloom_sim import cache as user_cache
 from xnorloom_sim.bench import run
 from xnorloom_sim.engines import build, store, toolchain
 
@@ -147,11 +151,93 @@ def test_relative_folder(cache, monkeypatch):
     assert len(programs(cache)) == 2
 
 
-def test_default_folder(monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", os.path.join("some", "where"))
-    assert store.default_folder() == Path("some", "where", "xnorloom", "compiled")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert store.default_folder() == Path.home() / ".cache" / "xnorloom" / "compiled"
+def test_default_folder(warm, tmp_path, monkeypatch):
+    shutil.copytree(warm, tmp_path / "xnorloom" / "compiled")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    simulate(None, mask=3)
+    assert len(programs(tmp_path / "xnorloom" / "compiled")) == 2
+
+
+@pytest.mark.parametrize("base", ["", os.path.join("some", "where"), None])
+def test_folder_without_a_variable(base, monkeypatch):
+    if base is None:
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    else:
+        monkeypatch.setenv("XDG_CACHE_HOME", base)
+    assert user_cache.folder("x") == Path.home() / ".cache" / "x"
+
+
+def test_no_writable_cache(warm, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(user_cache, "_temporary", lambda: tmp_path / "of the process")
+    shutil.copytree(warm, tmp_path / "of the process" / "xnorloom" / "compiled")
+    simulate(None)
+    assert len(programs(tmp_path / "of the process" / "xnorloom" / "compiled")) == 1
+    assert user_cache.writable("zig") == tmp_path / "of the process" / "zig"
+    assert user_cache.folder("zig") == tmp_path / "file" / "zig"
+
+
+def test_temporary_cache_ends_with_the_process(tmp_path):
+    script = "from xnorloom_sim import cache; print(cache.writable('x/y'), cache.writable('x/y'))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    one, other = done.stdout.split()
+    assert one == other
+    assert Path(one).parents[2] == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+def age(path, days):
+    then = time.time() - days * 24 * 3600
+    os.utime(path, (then, then))
+
+
+def test_unused_entries_are_removed(tmp_path):
+    def make(folder, log):
+        (folder / "product").touch()
+
+    names = {days: f"{days:032x}" for days in (1, 29, 31, 400)}
+    others = ["notes", "xnorloom-build-keep this", f"{7:031x}"]
+    for name in (*names.values(), *others):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "product").touch()
+        age(tmp_path / name, 40)
+    for days, name in names.items():
+        age(tmp_path / name, days)
+        (tmp_path / f"{name}.log").touch()
+        age(tmp_path / f"{name}.log", days)
+    for name, days in (("xnorloom-build-12345678", 2), ("xnorloom-build-abcdefgh", 0.9)):
+        (tmp_path / name).mkdir()
+        age(tmp_path / name, days)
+    # To ask for it is to use it, and removes nothing.
+    store.entry(tmp_path / names[400], "product", make)
+    assert len(list(tmp_path.iterdir())) == 4 + 4 + 3 + 2
+    store.entry(tmp_path / "new", "product", make)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "new", *others, names[1], names[29], names[400], f"{names[1]}.log", f"{names[29]}.log",
+        "xnorloom-build-abcdefgh",
+    }  # fmt: skip
+
+
+def test_entries_removed_by_many_at_once(tmp_path):
+    def make(folder, log):
+        (folder / "product").touch()
+
+    for index in range(200):
+        (tmp_path / f"{index:032x}").mkdir()
+        (tmp_path / f"{index:032x}" / "product").touch()
+        age(tmp_path / f"{index:032x}", 31)
+    with ThreadPoolExecutor(8) as pool:
+        places = list(
+            pool.map(lambda n: store.entry(tmp_path / f"new{n}", "product", make), range(8))
+        )
+    assert sorted(tmp_path.iterdir()) == sorted(places)
 
 
 # Tools
@@ -193,6 +279,43 @@ def test_compiler_broken(cache, monkeypatch):
         simulate(cache)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("a 'b", r"CXX must be a command, not \"a 'b\": No closing quotation"),
+        (" ", r"CXX must name a C\+\+ compiler, not ' '"),
+    ],
+    ids=["quotation", "blank"],
+)
+def test_compiler_is_no_command(value, message, cache, monkeypatch):
+    monkeypatch.setenv("CXX", value)
+    with pytest.raises(ToolError, match=f"^{message}$"):
+        simulate(cache)
+
+
+def test_compiler_is_no_program(cache, tmp_path, monkeypatch):
+    tool = tmp_path / "tool"
+    tool.write_bytes(b"\x7fELF")
+    tool.chmod(0o755)
+    monkeypatch.setenv("CXX", str(tool))
+    with pytest.raises(
+        ToolError, match=r"^The C\+\+ compiler does not work: \S+/tool: Exec format error$"
+    ):
+        simulate(cache)
+
+
+def test_compiler_writes_nothing(cache, tmp_path, monkeypatch):
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\nprintf 'tool \\377'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("CXX", str(tool))
+    assert toolchain.identity((str(tool),)) == "tool \N{REPLACEMENT CHARACTER}"
+    with pytest.raises(
+        ToolError, match=r"^tool failed: it wrote no verilated\w*\.o \(see \S+\.log\)$"
+    ):
+        simulate(cache)
+
+
 def test_compiler_fails(cache, monkeypatch):
     monkeypatch.setattr(build, "_CXX_FLAGS", (*build._CXX_FLAGS, "-include", "no-such-header"))
     with pytest.raises(ToolError, match=r"failed: .*no-such-header.* \(see \S+\.log\)$") as caught:
@@ -218,6 +341,43 @@ def test_program_fails(cache):
     program.write_text("#!/bin/sh\necho it broke\nexit 1\n")
     with pytest.raises(ToolError, match=r"^The compiled simulation \S+ failed: it broke$"):
         simulate(cache)
+
+
+def test_table_missing(cache, tmp_path):
+    place = tmp_path / "entry"
+    verilog = "module shell(output reg [7:0] q);\n  reg [7:0] t [1023:0];\n  initial begin\n"
+    verilog += "".join(f"    t[{index}] = 8'h{index % 256:02x};\n" for index in range(1024))
+    place.mkdir()
+    short = build._without_tables(verilog + "  end\nendmodule\n", place)
+    assert short.splitlines()[2:] == ['  initial $readmemh("table0.hex", t);', "endmodule"]
+    lines = (place / "table0.hex").read_text().splitlines()
+    assert lines[0] == "@0 00" and lines[-1] == "@3ff ff"
+    (program,) = programs(cache)
+    program.write_text("#!/bin/sh\necho %Warning: table0.hex:0: file not found\necho done\n")
+    with pytest.raises(
+        ToolError, match=r"^The compiled simulation \S+ failed: %Warning: table0\.hex:0: file not "
+    ):
+        simulate(cache)
+
+
+@pytest.mark.parametrize(
+    ("command", "base", "expected"),
+    [
+        ("python -m ziglang c++", "cache", "cache/zig"),
+        ("python -m ziglang c++", "file", "of the process/zig"),
+        ("g++", "cache", None),
+    ],
+    ids=["user's", "temporary", "another compiler"],
+)
+def test_cache_of_zig(command, base, expected, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("ZIG_GLOBAL_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / base))
+    monkeypatch.setattr(user_cache, "_temporary", lambda: tmp_path / "of the process")
+    variables = dict(os.environ)
+    if expected is not None:
+        variables["ZIG_GLOBAL_CACHE_DIR"] = str(tmp_path / expected)
+    assert toolchain._environment(command.split()) == variables
 
 
 def test_zig(monkeypatch, tmp_path_factory):

@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 from amaranth.hdl import Cat, Module, Signal, Value, signed
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from xnorloom_sim import bench
 from xnorloom_sim.bench import DeadlineError, ProtocolError, Stall, run
-from xnorloom_sim.engines import amaranth_engine, compiled, contract
 
 ENGINES = ("amaranth", "compiled")
 
@@ -159,6 +159,30 @@ class Faulty(Component):
         return m
 
 
+class Table(Component):
+    """Looks each word up in a memory that is long enough to be read from a file."""
+
+    def __init__(self, depth):
+        super().__init__(12, 27)
+        self.values = np.random.default_rng(depth).integers(0, 1 << 27, depth)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.table = table = memory.Memory(
+            shape=27, depth=len(self.values), init=[int(value) for value in self.values]
+        )
+        read = table.read_port()
+        m.d.comb += [
+            self.i.ready.eq(~self.o.valid | self.o.ready),
+            read.addr.eq(self.i.payload),
+            read.en.eq(self.i.ready),
+            self.o.payload.eq(read.data),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += self.o.valid.eq(self.i.valid)
+        return m
+
+
 def words_of(count, width):
     bits = np.random.default_rng(width).integers(0, 2, (count, width), dtype=np.uint8)
     return np.packbits(bits, axis=1, bitorder="little")
@@ -231,24 +255,25 @@ class TestRun:
         assert trace.cycles == 2
 
     @pytest.mark.parametrize(
-        ("word", "o", "cycle", "message"),
+        ("word", "never", "cycle", "message"),
         [
-            (1, 1, 4, "Cycle 4: valid dropped before output word 1 was taken"),
-            (2, 1, 4, "Cycle 4: payload of output word 1 changed before it was taken"),
-            (3, 0, 4, "Cycle 4: spurious output word after the 2 expected"),
+            (1, True, 4, "Cycle 4: valid dropped before output word 1 was taken"),
+            (2, True, 4, "Cycle 4: payload of output word 1 changed before it was taken"),
+            (3, False, 4, "Cycle 4: spurious output word after the 2 expected"),
         ],
         ids=["dropped", "changed", "spurious"],
     )
-    def test_protocol_error(self, word, o, cycle, message, engine, cache):
-        # Ready for the first word, then never where `o` is 1.
+    def test_protocol_error(self, word, never, cycle, message, engine, cache):
+        # Ready for the first word, then never again, where `never` is true.
         class Once(Stall):
             def masks(self):
                 may_present, ready = super().masks()
+                ready[:] = not never
                 ready[1] = True
                 return may_present, ready
 
         with pytest.raises(ProtocolError, match=f"^{message}$") as caught:
-            run(Faulty(), column(9, word), 2, engine=engine, stall=Once(0, 0, o), cache=cache)
+            run(Faulty(), column(9, word), 2, engine=engine, stall=Once(), cache=cache)
         assert caught.value.cycle == cycle
 
     def test_nothing_watched(self, engine, cache):
@@ -267,8 +292,7 @@ class TestRun:
         assert (caught.value.cycle, caught.value.taken, caught.value.given) == (9, 2, 1)
 
     def test_no_progress(self, engine, cache, monkeypatch):
-        for module in (contract, amaranth_engine, compiled):
-            monkeypatch.setattr(module, "IDLE_LIMIT", 300)
+        monkeypatch.setattr(bench, "IDLE_LIMIT", 300)
         # More than the limit in all, but never without a transfer.
         run(Count(), column(200, 200), 2, engine=engine, cache=cache)
         with pytest.raises(
@@ -277,6 +301,46 @@ class TestRun:
             r"words went in and 1 of 2 came out$",
         ):
             run(Faulty(), column(8, 4), 2, engine=engine, cache=cache)
+
+    def test_patience(self, engine, cache):
+        words = column(200)
+        run(Count(), words, 1, engine=engine, patience=201, cache=cache)
+        with pytest.raises(DeadlineError, match=r"^Cycle 200: .* and 199 cycles had no transfer"):
+            run(Count(), words, 1, engine=engine, patience=199, cache=cache)
+        # A deadline takes its place.
+        run(Count(), words, 1, engine=engine, patience=199, deadline=300, cache=cache)
+
+    def test_more_expected_than_come(self, engine, cache):
+        with pytest.raises(DeadlineError, match=r"3 of 3 words went in and 3 of 2147483647 came"):
+            run(Wire(200), words_of(3, 200), 2**31 - 1, engine=engine, deadline=9, cache=cache)
+
+    def test_no_limits(self, engine, cache):
+        trace = run(Wire(8), column(1), 1, engine=engine, patience=2**70, cache=cache)
+        assert trace.cycles == 1
+        assert run(Wire(8), column(1), 1, engine=engine, deadline=2**70, cache=cache).cycles == 1
+
+    @pytest.mark.parametrize("parent", ["missing", "a file", "itself"])
+    def test_waveform_wrong(self, parent, engine, cache, tmp_path):
+        (tmp_path / "a file").touch()
+        path, error, message = {
+            "missing": (tmp_path / "missing" / "x.vcd", FileNotFoundError, "No such file"),
+            "a file": (tmp_path / "a file" / "x.vcd", NotADirectoryError, "Not a directory"),
+            "itself": (tmp_path, IsADirectoryError, "Is a directory"),
+        }[parent]
+        culprit = re.escape(repr(str(path)))
+        with pytest.raises(error, match=rf"^\[Errno \d+\] {message}.*: {culprit}$"):
+            run(Count(), column(5), 1, engine=engine, waveform=path, cache=cache)
+
+    def test_waveform_by_relative_path(self, engine, cache, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        run(Count(), column(5), 1, engine=engine, waveform="wave.vcd", cache=cache)
+        assert "$enddefinitions" in (tmp_path / "wave.vcd").read_text()
+
+    def test_long_table(self, engine, cache):
+        dut = Table(2500)
+        addresses = np.arange(2500, dtype="<u2")
+        trace = run(dut, addresses.view(np.uint8).reshape(-1, 2), 2500, engine=engine, cache=cache)
+        np.testing.assert_array_equal(trace.outputs.view("<u4").ravel(), dut.values)
 
     def test_waveform(self, engine, cache, tmp_path):
         path = tmp_path / "wave.vcd"

@@ -191,11 +191,18 @@ def test_shapes(path):
     ("frames", "error", "message"),
     [
         (np.zeros((1, 6)), TypeError,
-         r"^frames must be an array of an unsigned integer type, not of float64$"),
-        (np.zeros((1, 6), int), TypeError,
-         r"^frames must be an array of an unsigned integer type, not of int64$"),
-        (np.zeros((1, 6), bool), TypeError,
-         r"^frames must be an array of an unsigned integer type, not of bool$"),
+         r"^frames must be an array of integers, not of float64$"),
+        (None, TypeError, r"^frames must be an array of integers, not of object$"),
+        (np.zeros((1, 6), object), TypeError,
+         r"^frames must be an array of integers, not of object$"),
+        ([[2**64] * 6], TypeError, r"^frames must be an array of integers, not of object$"),
+        ([[0] * 6, [0] * 5], ValueError,
+         r"^frames must be an array, not lists of different lengths$"),
+        (np.full((1, 6), -1), ValueError,
+         r"^elements of frames must be in 0 to 3, as the input has 2 bits, not -1$"),
+        (np.full((1, 6), 2**64 - 1, np.uint64), ValueError,
+         r"^elements of frames must be in 0 to 3, as the input has 2 bits, "
+         r"not 18446744073709551615$"),
         (np.zeros((1, 7), np.uint8), ValueError,
          r"^frames must have the shape \(frames, 2, 3\) or \(frames, 6\), not \(1, 7\)$"),
         (np.zeros(6, np.uint8), ValueError,
@@ -203,12 +210,34 @@ def test_shapes(path):
         (np.full((1, 6), 4, np.uint8), ValueError,
          r"^elements of frames must be in 0 to 3, as the input has 2 bits, not 4$"),
     ],
-    ids=["float", "signed", "bool", "size", "one frame", "range"],
+    ids=["float", "none", "object", "huge", "ragged", "negative", "uint64", "size", "one frame",
+         "range"],
 )  # fmt: skip
 def test_frames_wrong(path, frames, error, message):
     graph = wild_graph(np.random.default_rng(4), [6, 2], bits=2, shape=(2, 3))
     with pytest.raises(error, match=message):
         path(graph, frames)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("bits", [1, 2, 8, 9])
+def test_frames_of_any_type_whose_values_fit(path, bits):
+    rng = np.random.default_rng(bits)
+    graph = wild_graph(rng, [6, 4, 2], bits=bits, shape=(2, 3))
+    bools = rng.integers(0, 2, (5, 6), dtype=np.uint8).astype(bool)
+    expected = path(graph, bools.astype(np.uint8))
+    for dtype in (bool, np.int8, np.int64, np.uint16, np.uint64):
+        assert_same(path(graph, bools.astype(dtype)), expected)
+    assert_same(path(graph, bools.astype(int).reshape(5, 2, 3).tolist()), expected)
+    top = np.full((1, 6), 2**bits - 1)
+    assert golden.check_frames(graph, top).dtype == (np.uint8 if bits <= 8 else np.uint16)
+    assert_same(path(graph, top), path(graph, top.astype(np.uint64)))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_graph_wrong(path):
+    with pytest.raises(TypeError, match=r"^graph must be a Graph, not None$"):
+        path(None, np.zeros((1, 6), np.uint8))
 
 
 def test_frames_wrong_flat():

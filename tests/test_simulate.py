@@ -9,7 +9,7 @@ from xnorloom.errors import ScheduleError
 from xnorloom.folding import automatic
 from xnorloom.schedule import Schedule
 from xnorloom.timing import timing
-from xnorloom_sim import golden
+from xnorloom_sim import bench, golden
 from xnorloom_sim.bench import Stall
 from xnorloom_sim.simulate import compare, simulate
 
@@ -112,7 +112,7 @@ def test_compare(case):
         (np.zeros((1, 12), np.uint8), {}, ValueError,
          r"^frames must have the shape \(frames, 11\), not \(1, 12\)$"),
         (np.zeros((1, 11)), {}, TypeError,
-         r"^frames must be an array of an unsigned integer type, not of float64$"),
+         r"^frames must be an array of integers, not of float64$"),
         (np.zeros((1, 11), np.uint8), {"engine": "golden", "waveform": "w.vcd"}, ValueError,
          r"^waveform must be None with the engine 'golden', which simulates no cycles, "
          r"not 'w\.vcd'$"),
@@ -125,6 +125,42 @@ def test_wrong(case, frames, options, error, message):
     graph, schedule, _ = case
     with pytest.raises(error, match=message):
         simulate(graph, schedule, frames, **options)
+
+
+@pytest.mark.parametrize("engine", ["amaranth", "compiled"])
+def test_patience_follows_the_timing(random_graph, monkeypatch, engine):
+    graph = random_graph(np.random.default_rng(1), [30, 20, 4])
+    schedule = automatic(graph, 600)
+    limit = 200
+    assert timing(graph, schedule).interval > 2 * limit
+    monkeypatch.setattr(bench, "IDLE_LIMIT", limit)
+    frames = np.zeros((2, 30), np.uint8)
+    result = simulate(graph, schedule, frames, engine=engine)
+    assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
+
+
+def test_frames_of_other_types(case):
+    graph, schedule, frames = case
+    expected = golden.evaluate(graph, frames)
+    for other in (frames.astype(np.int64), frames.astype(np.uint64), frames.tolist()):
+        for engine in ("amaranth", "golden"):
+            assert compare(simulate(graph, schedule, other, engine=engine), expected).first is None
+
+
+def test_arguments_wrong(case):
+    graph, schedule, frames = case
+    with pytest.raises(TypeError, match=r"^graph must be a Graph, not None$"):
+        simulate(None, schedule, frames)
+    with pytest.raises(TypeError, match=r"^schedule must be a Schedule, not None$"):
+        simulate(graph, None, frames)
+    with pytest.raises(TypeError, match=r"^stall must be a Stall, not 0\.5$"):
+        simulate(graph, schedule, frames, stall=0.5)
+
+
+@pytest.mark.parametrize("engine", ["amaranth", "compiled"])
+def test_waveform_wrong(case, engine, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        simulate(*case, engine=engine, waveform=tmp_path / "missing" / "x.vcd")
 
 
 def test_schedule_wrong(case):

@@ -2,7 +2,9 @@
 """Verilog and manifest: deterministic, whole, and true to the ports."""
 
 import json
+import os
 import re
+import tempfile
 
 import numpy as np
 import pytest
@@ -95,3 +97,22 @@ def test_the_variable_of_the_user_comes_back(network, monkeypatch):
     monkeypatch.setenv("AMARANTH_USE_YOSYS", "system")
     verilog.convert(network)
     assert verilog.os.environ["AMARANTH_USE_YOSYS"] == "system"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"HOME": "/dev/null"}, {"XDG_CACHE_HOME": "/dev/null/cache"}],
+    ids=["HOME", "XDG_CACHE_HOME"],
+)
+def test_no_writable_cache(network, monkeypatch, tmp_path, variables):
+    expected = verilog.convert(network)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    assert verilog.convert(network) == expected
+    assert dict(os.environ) == before
+    assert list(scratch.iterdir()) == []

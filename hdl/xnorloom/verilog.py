@@ -1,8 +1,12 @@
 """Verilog of a component, and of a network with its manifest."""
 
+import contextlib
 import json
 import os
 import re
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from amaranth._toolchain.yosys import YosysError
@@ -33,39 +37,74 @@ def convert(component: wiring.Component, name: str = "top") -> str:
     ToolError
         If Yosys fails.
     """
-    # Amaranth has no argument for this, only the variable.
-    before = os.environ.get("AMARANTH_USE_YOSYS")
-    os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     try:
-        text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+        with _variables_of_yosys():
+            text = verilog.convert(component, name=name, emit_src=False,
+                                   strip_internal_attrs=True)
     except YosysError as error:
         lines = str(error).strip().splitlines()
         raise ToolError(f"Yosys cannot write Verilog of {name!r}: "
                         f"{lines[-1] if lines else 'no message'}") from error
-    finally:
-        if before is None:
-            del os.environ["AMARANTH_USE_YOSYS"]
-        else:
-            os.environ["AMARANTH_USE_YOSYS"] = before
     return _ELEMENT_WIRES.sub("", text)
 
 
-def write(network: Network, directory: str | os.PathLike[str]) -> list[Path]:
+@contextlib.contextmanager
+def _variables_of_yosys() -> Iterator[None]:
+    """Environment variables with which Amaranth runs the Yosys of pip, and that Yosys runs."""
+    # Amaranth has no argument for this, only the variable.
+    values = {"AMARANTH_USE_YOSYS": "builtin"}
+    with contextlib.ExitStack() as stack:
+        if not _can_cache():
+            scratch = tempfile.TemporaryDirectory(prefix="xnorloom-")
+            values["XDG_CACHE_HOME"] = stack.enter_context(scratch)
+        before = {name: os.environ.get(name) for name in values}
+        os.environ.update(values)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def _can_cache() -> bool:
+    """Whether the WebAssembly runtime of Yosys, which insists on it, can keep what it compiled."""
+    # Only here can a variable tell it another place.
+    if sys.platform in ("darwin", "win32"):
+        return True
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~"), ".cache")
+    if not root.is_absolute():
+        return False
+    try:
+        make_directory(root / "wasmtime")
+    except OSError:
+        return False
+    return True
+
+
+def write(network: Network, directory: str | os.PathLike[str],
+          name: str | None = None) -> list[Path]:
     """Write ``<module>.v`` and ``manifest.json`` into ``directory``, which is made if missing.
 
-    Returns the paths in that order. Each file appears whole or not at all.
+    Returns the paths in that order. Each file appears whole or not at all. The module is called
+    ``name``, or by :func:`~xnorloom.manifest.module_name`.
 
     Raises
     ------
+    TypeError, ValueError
+        If ``name`` cannot be the name of a module.
     OSError
         If ``directory`` cannot be written.
     ToolError
         If Yosys fails.
     """
+    module = module_name(network, name)
     directory = make_directory(directory)
-    name = module_name(network)
-    text = convert(network, name)
-    paths = [directory / f"{name}.v", directory / "manifest.json"]
+    text = convert(network, module)
+    paths = [directory / f"{module}.v", directory / "manifest.json"]
     write_atomic(paths[0], text)
-    write_atomic(paths[1], json.dumps(manifest(network), indent=2) + "\n")
+    write_atomic(paths[1], json.dumps(manifest(network, module), indent=2) + "\n")
     return paths

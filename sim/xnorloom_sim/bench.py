@@ -1,6 +1,5 @@
 """One function from the words into a component to the words out of it, in either engine."""
 
-import operator
 import os
 from collections.abc import Callable
 
@@ -9,12 +8,22 @@ from amaranth.hdl import Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from xnorloom.checks import integer
 from xnorloom.errors import ToolError
 
 from .engines import ENGINES
-from .engines.contract import DeadlineError, Job, ProtocolError, SimulationError, Stall, Trace
+from .engines.contract import (
+    IDLE_LIMIT,
+    DeadlineError,
+    Job,
+    ProtocolError,
+    SimulationError,
+    Stall,
+    Trace,
+)
 
 __all__ = [
+    "IDLE_LIMIT",
     "DeadlineError",
     "ProtocolError",
     "SimulationError",
@@ -23,6 +32,8 @@ __all__ = [
     "Trace",
     "run",
 ]
+
+_MOST_EXPECTED = 2**31 - 1
 
 
 def run(
@@ -34,6 +45,7 @@ def run(
     stall: Stall | None = None,
     waveform: str | os.PathLike[str] | None = None,
     deadline: int | None = None,
+    patience: int | None = None,
     watch: int = 16,
     progress: Callable[[int, int], object] | None = None,
     cache: str | os.PathLike[str] | None = None,
@@ -61,7 +73,7 @@ def run(
     words : uint8 array of shape ``[count, ceil(bits of the payload of i / 8)]``
         Little-endian words: bit 0 of byte 0 is bit 0 of the payload.
     expected : int
-        Output words to wait for.
+        Output words to wait for, below ``2**31``.
     engine : str
         ``amaranth`` simulates the Amaranth source, ``compiled`` the Verilog made of it, with a
         program that is compiled once and kept.
@@ -71,13 +83,17 @@ def run(
         VCD file to write, with 1 µs for a cycle.
     deadline : int
         Cycles the run may take to finish; for ``None`` it may take any number of them as long as
-        some word is transferred in each million.
+        its patience lasts.
+    patience : int
+        Cycles without a transfer on either side after which a run without a deadline is given
+        up; a million for ``None``.
     watch : int
         Cycles to run after the finish.
     progress : callable
         Called now and then, and at the end, with the words that came out and ``expected``.
     cache : path
-        Folder of compiled simulations; for ``None`` ``xnorloom/compiled`` in the user's cache.
+        Folder of compiled simulations; for ``None`` ``xnorloom/compiled`` in the user's cache or,
+        where that cannot be written, a folder that vanishes when the process ends.
 
     Raises
     ------
@@ -88,6 +104,8 @@ def run(
         If the run is not finished in time.
     ToolError
         If Verilator or a C++ compiler is missing or fails.
+    OSError
+        If the waveform cannot be written.
     """
     if engine not in ENGINES:
         raise ValueError(f"Engine must be one of {', '.join(ENGINES)}, not {engine!r}")
@@ -101,10 +119,11 @@ def run(
         i_width=i_width,
         o_width=o_width,
         words=_checked(words, i_width),
-        expected=_count("Number of expected words", expected),
+        expected=integer("Number of expected words", expected, 0, _MOST_EXPECTED),
         stall=stall,
-        deadline=None if deadline is None else _count("Deadline", deadline),
-        watch=_count("Number of cycles to watch", watch),
+        deadline=None if deadline is None else integer("Deadline", deadline, 0),
+        patience=IDLE_LIMIT if patience is None else integer("Patience", patience, 1),
+        watch=integer("Number of cycles to watch", watch, 0),
         waveform=None if waveform is None else os.fspath(waveform),
         progress=progress,
         cache=cache,
@@ -145,10 +164,3 @@ def _checked(words: np.ndarray, width: int) -> np.ndarray:
         first = int(np.flatnonzero(words[:, -1] >> width % 8)[0])
         raise ValueError(f"Words must fit {width} bits, but word {first} has more")
     return np.ascontiguousarray(words)
-
-
-def _count(what: str, value: int) -> int:
-    count = operator.index(value)
-    if count < 0:
-        raise ValueError(f"{what} must not be negative, not {value!r}")
-    return count

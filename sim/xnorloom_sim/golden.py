@@ -43,30 +43,36 @@ def check_frames(graph: Graph, frames: npt.ArrayLike) -> npt.NDArray[np.unsigned
 
     Parameters
     ----------
-    frames : array of an unsigned integer type, shape ``[B, *shape]`` or ``[B, size]``
-        Elements of ``graph.input``, each less than ``2**bits``.
+    frames : integers or bools of shape ``[B, *shape]`` or ``[B, size]``, as an array or lists
+        Elements of ``graph.input``, each at least 0 and less than ``2**bits``.
 
     Raises
     ------
     TypeError
-        If the array is not of an unsigned integer type.
+        If ``graph`` is no graph or the elements are of another type.
     ValueError
-        If it has another shape, or an element is too large.
+        If the shape is another one, or an element is out of range.
     """
-    array = np.asarray(frames)
-    if not np.issubdtype(array.dtype, np.unsignedinteger):
-        raise TypeError(f"frames must be an array of an unsigned integer type, "
-                        f"not of {array.dtype}")
+    if not isinstance(graph, Graph):
+        raise TypeError(f"graph must be a Graph, not {graph!r}")
+    try:
+        array = np.asarray(frames)
+    except ValueError:
+        raise ValueError("frames must be an array, not lists of different lengths") from None
+    if array.dtype.kind not in "bui":
+        raise TypeError(f"frames must be an array of integers, not of {array.dtype}")
     shape, size, bits = graph.input.shape, graph.input.size, graph.input.bits
     if array.shape[1:] not in (shape, (size,)):
         wanted = ", ".join(str(d) for d in shape)
         other = f" or (frames, {size})" if shape != (size,) else ""
         raise ValueError(f"frames must have the shape (frames, {wanted}){other}, "
                          f"not {array.shape!r}")
-    if array.size and int(array.max()) >> bits:
-        raise ValueError(f"elements of frames must be in 0 to {(1 << bits) - 1}, as the input has "
-                         f"{bits} bit{'s' if bits > 1 else ''}, not {int(array.max())}")
-    return array.reshape(len(array), size)
+    for value in (int(array.min()), int(array.max())) if array.size else ():
+        if value < 0 or value >> bits:
+            raise ValueError(f"elements of frames must be in 0 to {(1 << bits) - 1}, as the input "
+                             f"has {bits} bit{'s' if bits > 1 else ''}, not {value}")
+    smallest = np.min_scalar_type((1 << bits) - 1)
+    return array.reshape(len(array), size).astype(smallest, copy=False)
 
 
 def evaluate(graph: Graph, frames: npt.ArrayLike) -> Golden:
@@ -77,6 +83,7 @@ def evaluate(graph: Graph, frames: npt.ArrayLike) -> Golden:
     where every sum fits its mantissa, else in float64. ``frames`` and the errors are those of
     :func:`check_frames`; memory beyond the result is bounded.
     """
+    array = check_frames(graph, frames)
     signed = []
     for index, layer in enumerate(graph.layers):
         exact = np.float32 if graph.count_max(index) < _FLOAT32_EXACT else np.float64
@@ -90,7 +97,7 @@ def evaluate(graph: Graph, frames: npt.ArrayLike) -> Golden:
         return ((values @ weights).astype(np.int64) + graph.count_max(index)) // 2
 
     width = max(graph.input.size, *(layer.neurons for layer in graph.layers))
-    return _run(graph, frames, max(1, _MATMUL_ELEMENTS // width), count)
+    return _run(graph, array, max(1, _MATMUL_ELEMENTS // width), count)
 
 
 def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
@@ -100,6 +107,7 @@ def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
     ``2**b`` times the popcount of XNOR over the planes. Same arguments, result and errors as
     :func:`evaluate`.
     """
+    array = check_frames(graph, frames)
     packed = [np.ascontiguousarray(_words(layer.weights).T) for layer in graph.layers]
 
     def count(index: int, elements: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
@@ -117,7 +125,7 @@ def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
         return counts
 
     width = max(layer.neurons for layer in graph.layers)
-    return _run(graph, frames, max(1, _PACKED_ELEMENTS // width), count)
+    return _run(graph, array, max(1, _PACKED_ELEMENTS // width), count)
 
 
 def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
@@ -129,9 +137,9 @@ def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
 _Count = Callable[[int, npt.NDArray[np.unsignedinteger]], npt.NDArray[np.int64]]
 
 
-def _run(graph: Graph, frames: npt.ArrayLike, chunk: int, count: _Count) -> Golden:
-    """Take ``frames`` through the layers, ``chunk`` at a time; ``count`` gives the counts."""
-    array = check_frames(graph, frames)
+def _run(graph: Graph, array: npt.NDArray[np.unsignedinteger], chunk: int,
+         count: _Count) -> Golden:
+    """Take frames through the layers, ``chunk`` at a time; ``count`` gives the counts."""
     scores = np.empty((len(array), graph.classes), np.int64)
     activations = tuple(np.empty((len(array), layer.neurons), np.uint8)
                         for layer in graph.layers[:-1])

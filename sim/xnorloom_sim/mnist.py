@@ -28,6 +28,8 @@ import numpy.typing as npt
 from xnorloom.errors import DataError, first_line
 from xnorloom.files import write_atomic
 
+from .cache import folder
+
 __all__ = ["NAMES", "load"]
 
 
@@ -101,14 +103,6 @@ def load(
 # Places
 
 
-def _cache_directory() -> Path:
-    """Where fetched files are kept."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    # The specification of XDG_CACHE_HOME has relative paths ignored.
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "xnorloom" / "mnist"
-
-
 def _from_directory(name: str, files: tuple[_File, ...], directory: Path) -> dict[str, bytes]:
     contents = {}
     for file in files:
@@ -132,7 +126,7 @@ def _from_directory(name: str, files: tuple[_File, ...], directory: Path) -> dic
 
 
 def _from_cache_or_source(name: str, files: tuple[_File, ...]) -> dict[str, bytes]:
-    cache = _cache_directory()
+    cache = folder("xnorloom/mnist")
     contents = {}
     for file in files:
         with contextlib.suppress(OSError, DataError):  # absent or damaged: fetch it again

@@ -62,7 +62,7 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
 
     Parameters
     ----------
-    frames : array of an unsigned integer type, shape ``[B, *shape]`` or ``[B, size]``
+    frames : integers of shape ``[B, *shape]`` or ``[B, size]``
         At least one frame, as :func:`~xnorloom_sim.golden.check_frames` wants them.
     engine : str
         ``compiled`` and ``amaranth`` simulate the gateware cycle by cycle, see
@@ -82,10 +82,16 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
         If an argument is wrong.
     XnorloomError
         If the schedule does not fit the graph, or the engine is not at hand or fails.
+    OSError
+        If the waveform cannot be written.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     array = golden.check_frames(graph, frames)
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"schedule must be a Schedule, not {schedule!r}")
+    if stall is not None and not isinstance(stall, Stall):
+        raise TypeError(f"stall must be a Stall, not {stall!r}")
     if not len(array):
         raise ValueError("frames must hold at least one frame, not none")
     if engine == "golden":
@@ -95,8 +101,12 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
                                  f"no cycles, not {value!r}")
         return _golden(graph, schedule, array, progress, scores)
 
-    trace = bench.run(Network(graph, schedule, scores=scores), pack_frames(graph, schedule, array),
-                      len(array), engine=engine, stall=stall, waveform=waveform, progress=progress)
+    times = timing(graph, schedule)
+    words = pack_frames(graph, schedule, array)
+    # An idle network gives nothing for `latency` cycles, a busy one for `interval`.
+    patience = max(bench.IDLE_LIMIT, 4 * (times.latency + times.interval))
+    trace = bench.run(Network(graph, schedule, scores=scores), words, len(array), engine=engine,
+                      stall=stall, waveform=waveform, patience=patience, progress=progress)
     classes, values = unpack_results(graph, trace.outputs, scores=scores)
     latency = interval = None
     if stall is None:

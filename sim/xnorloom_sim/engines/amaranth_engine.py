@@ -9,13 +9,13 @@ from amaranth.lib.wiring import In
 from amaranth.sim import Simulator
 
 from .contract import (
-    IDLE_LIMIT,
     RESET_CYCLES,
     Job,
     SimulationError,
     Trace,
     deadline_error,
     protocol_error,
+    prove_waveform,
 )
 
 __all__ = ["simulate"]
@@ -30,12 +30,15 @@ def simulate(job: Job) -> Trace:
     ------
     ProtocolError, DeadlineError
         As of every engine.
+    OSError
+        If the waveform cannot be written.
     """
     top = Module()
     top.submodules.dut = job.dut
     # Here and not by default, so that a component without registers has a clock, too.
     top.domains.sync = domain = ClockDomain("sync")
     simulator = Simulator(top)
+    prove_waveform(job)
     simulator.add_clock(1e-6)
     bench = _Bench(job, domain)
     simulator.add_process(bench.process)
@@ -100,7 +103,7 @@ class _Bench:
         o_bytes = -(-job.o_width // 8)
         i_payload, o_payload = Value.cast(dut.i.payload), Value.cast(dut.o.payload)
         count, expected = len(words), job.expected
-        limit = IDLE_LIMIT if job.deadline is None else job.deadline
+        limit = job.patience if job.deadline is None else job.deadline
 
         edge = ctx.posedge(self._domain.clk).sample(dut.i.ready, dut.o.valid, o_payload)
         cycle = taken = given = watched = held = 0

@@ -1,5 +1,6 @@
 """Simulation of the emitted Verilog by a compiled program: Verilator, then a C++ compiler."""
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -8,12 +9,22 @@ import numpy as np
 
 from xnorloom.errors import ToolError
 
-from . import store
+from ..cache import writable
 from .build import build
-from .contract import IDLE_LIMIT, RESET_CYCLES, Job, Trace, deadline_error, protocol_error
+from .contract import (
+    RESET_CYCLES,
+    Job,
+    Trace,
+    deadline_error,
+    protocol_error,
+    prove_waveform,
+)
 from .shell import shell
 
 __all__ = ["simulate"]
+
+# The program counts cycles in 64 bits; no run lasts that long.
+_FOREVER = 2**63 - 1
 
 
 def simulate(job: Job) -> Trace:
@@ -25,13 +36,17 @@ def simulate(job: Job) -> Trace:
         If Verilator or a C++ compiler is missing or fails.
     ProtocolError, DeadlineError
         As of every engine.
+    OSError
+        If the waveform cannot be written.
     """
+    verilog = shell(job.dut, job.i_width, job.o_width)
+    prove_waveform(job)
     program = build(
-        shell(job.dut, job.i_width, job.o_width),
+        verilog,
         i_width=job.i_width,
         o_width=job.o_width,
         trace=job.waveform is not None,
-        cache=(store.default_folder() if job.cache is None else Path(job.cache)).absolute(),
+        cache=writable("xnorloom/compiled") if job.cache is None else Path(job.cache).absolute(),
     )
     with tempfile.TemporaryDirectory(prefix="xnorloom-") as scratch:
         words, masks, result = (Path(scratch) / name for name in ("words", "masks", "result"))
@@ -40,22 +55,23 @@ def simulate(job: Job) -> Trace:
         numbers = (
             len(job.words),
             job.expected,
-            -1 if job.deadline is None else job.deadline,
-            IDLE_LIMIT,
-            job.watch,
+            -1 if job.deadline is None else min(job.deadline, _FOREVER),
+            min(job.patience, _FOREVER),
+            min(job.watch, _FOREVER),
             RESET_CYCLES,
         )
-        _execute(job, [*map(str, (program, words, masks, result, *numbers))])
+        _execute(job, program.parent, [*map(str, (program, words, masks, result, *numbers))])
         return _load(job, result.read_bytes())
 
 
-def _execute(job: Job, command: list[str]) -> None:
-    """Run the program, pass its progress on, and raise what it found."""
+def _execute(job: Job, folder: Path, command: list[str]) -> None:
+    """Run the program in ``folder``, pass its progress on, and raise what it found."""
     if job.waveform is not None:
-        command = [*command, job.waveform]
+        command = [*command, os.path.abspath(job.waveform)]
     said = []
     with subprocess.Popen(
         command,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -74,7 +90,9 @@ def _execute(job: Job, command: list[str]) -> None:
         except BaseException:
             process.kill()
             raise
-    match said[-1:]:
+    # Verilator's library goes on, with zeros, where a file of a table is missing.
+    warnings = [words for words in said if words[:1] == ["%Warning:"]]
+    match warnings[:1] or said[-1:]:
         case [["done"]]:
             if job.progress is not None:
                 job.progress(job.expected, job.expected)
@@ -83,7 +101,7 @@ def _execute(job: Job, command: list[str]) -> None:
         case [["failed", kind, cycle, _, given]]:
             raise protocol_error(kind, cycle=int(cycle), given=int(given))
         case _:
-            why = " ".join(said[-1]) if said else f"exit status {process.returncode}"
+            why = " ".join((warnings or said)[-1]) if said else f"exit status {process.returncode}"
             raise ToolError(f"The compiled simulation {command[0]} failed: {why}")
 
 

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from xnorloom.checks import integer
 from xnorloom.errors import XnorloomError
 
 __all__ = [
@@ -20,10 +22,11 @@ __all__ = [
     "Trace",
     "deadline_error",
     "protocol_error",
+    "prove_waveform",
 ]
 
 IDLE_LIMIT = 1_000_000
-"""Cycles without a transfer on either side after which a run without a deadline is given up."""
+"""Cycles without a transfer after which a run is given up, if neither is told otherwise."""
 
 RESET_CYCLES = 2
 """Rising clock edges with the reset held before cycle 0."""
@@ -72,11 +75,11 @@ class Stall:
     Parameters
     ----------
     seed : int
-        Seed of the generator.
+        Seed of the generator, not negative.
     i : float
-        Probability that the source withholds a word in a cycle.
+        Probability, below 1, that the source withholds a word in a cycle.
     o : float
-        Probability that the sink is not ready in a cycle.
+        Probability, below 1, that the sink is not ready in a cycle.
     """
 
     seed: int = 0
@@ -87,10 +90,13 @@ class Stall:
     """Cycles after which the patterns repeat."""
 
     def __post_init__(self):
-        for name in ("i", "o"):
-            if not 0 <= getattr(self, name) <= 1:
+        integer("Stall seed", self.seed, 0)
+        for name, value in (("i", self.i), ("o", self.o)):
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise TypeError(f"Stall probability {name} must be a number, not {value!r}")
+            if not 0 <= value < 1:
                 raise ValueError(
-                    f"Stall probability {name} must be in 0 to 1, not {getattr(self, name)!r}"
+                    f"Stall probability {name} must be at least 0 and below 1, not {value!r}"
                 )
 
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
@@ -139,10 +145,21 @@ class Job:
     expected: int
     stall: Stall
     deadline: int | None
+    patience: int
     watch: int
     waveform: str | None
     progress: Callable[[int, int], object] | None
     cache: str | os.PathLike[str] | None
+
+
+def prove_waveform(job: Job) -> None:
+    """Raise the OSError of a waveform that cannot be written, before time is spent on it.
+
+    To be called with the component elaborated, since Amaranth warns of those that never are.
+    """
+    if job.waveform is not None:
+        with open(job.waveform, "ab"):
+            pass
 
 
 def protocol_error(kind: str, *, cycle: int, given: int) -> ProtocolError:
@@ -157,7 +174,7 @@ def protocol_error(kind: str, *, cycle: int, given: int) -> ProtocolError:
 
 def deadline_error(job: Job, *, cycle: int, taken: int, given: int) -> DeadlineError:
     """The error for a run given up before ``cycle``, with ``taken`` words in and ``given`` out."""
-    why = "in time" if job.deadline is not None else f"and {IDLE_LIMIT} cycles had no transfer"
+    why = "in time" if job.deadline is not None else f"and {job.patience} cycles had no transfer"
     return DeadlineError(
         f"Cycle {cycle}: the run did not finish {why}, {taken} of {len(job.words)} words "
         f"went in and {given} of {job.expected} came out",

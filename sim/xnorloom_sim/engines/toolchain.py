@@ -8,11 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from xnorloom.errors import ToolError
+
+from ..cache import writable
 
 __all__ = ["compiler", "identity", "run_tool", "verilator"]
 
@@ -29,10 +32,21 @@ def verilator() -> tuple[Path, str]:
 
 
 def compiler() -> tuple[str, ...]:
-    """Command of the C++ compiler: $CXX, else the first that is installed."""
+    """Command of the C++ compiler: $CXX, else the first that is installed.
+
+    Raises
+    ------
+    ToolError
+        If there is none, or CXX is not the command of one.
+    """
     chosen = os.environ.get("CXX")
     if chosen:
-        command = tuple(shlex.split(chosen))
+        try:
+            command = tuple(shlex.split(chosen))
+        except ValueError as error:
+            raise ToolError(f"CXX must be a command, not {chosen!r}: {error}") from None
+        if not command:
+            raise ToolError(f"CXX must name a C++ compiler, not {chosen!r}")
         if shutil.which(command[0]) is None:
             raise ToolError(f"The C++ compiler that CXX names was not found: {command[0]!r}")
         return command
@@ -51,28 +65,44 @@ def compiler() -> tuple[str, ...]:
 @cache
 def identity(command: tuple[str, ...]) -> str:
     """What a compiler says about its version and target."""
-    done = subprocess.run(
-        [*command, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    try:
+        done = subprocess.run(
+            [*command, "--version"],
+            env=_environment(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise ToolError(
+            f"The C++ compiler does not work: {shlex.join(command)}: {error.strerror}"
+        ) from None
     if done.returncode:
         raise ToolError(f"The C++ compiler does not work: {shlex.join(command)}")
     return done.stdout
 
 
 def run_tool(
-    command: list[str], *, cwd: Path, log: Path, env: dict[str, str] | None = None
+    command: list[str],
+    *,
+    cwd: Path,
+    log: Path,
+    env: dict[str, str] | None = None,
+    product: str | None = None,
 ) -> None:
-    """Run a command in folder ``cwd`` to its end.
+    """Run a command, which writes file ``product``, in folder ``cwd`` to its end.
 
     Raises
     ------
     ToolError
-        If it fails; its output is then in the file ``log``.
+        If it fails or there is no product; its output is then in the file ``log``.
     """
     done = subprocess.run(
         command,
         cwd=cwd,
-        env=env and {**os.environ, **env},
+        env={**_environment(command), **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -80,11 +110,22 @@ def run_tool(
         errors="replace",
     )
     if done.returncode:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(f"{shlex.join(command)}\n{done.stdout}")
-        raise ToolError(
-            f"{Path(command[0]).name} failed: {_reason(done.returncode, done.stdout)} (see {log})"
-        )
+        reason = _reason(done.returncode, done.stdout)
+    elif product is not None and not (cwd / product).is_file():
+        reason = f"it wrote no {product}"
+    else:
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(f"{shlex.join(command)}\n{done.stdout}")
+    raise ToolError(f"{Path(command[0]).name} failed: {reason} (see {log})")
+
+
+def _environment(command: Sequence[str]) -> dict[str, str]:
+    """The variables for a tool: those of this process, and for Zig a cache that it can write."""
+    variables = dict(os.environ)
+    if "ziglang" in command:
+        variables.setdefault("ZIG_GLOBAL_CACHE_DIR", str(writable("zig")))
+    return variables
 
 
 def _reason(returncode: int, output: str) -> str:
