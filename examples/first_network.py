@@ -32,7 +32,8 @@ graph = Graph("lines", Input((3, 3)), (detect, decide))
 schedule = folding.automatic(graph, 6)
 network = Network(graph, schedule, scores=True)
 for layer, fold in zip(graph.layers, schedule.folds):
-    print(f"{layer.name}: {fold.pe} neurons x {fold.simd} synapses a cycle, weights {fold.style}")
+    print(f"{layer.name}: {fold.pe} of {layer.neurons} neurons x {fold.simd} of {layer.inputs} "
+          f"synapses a cycle, weights {fold.style}")
 
 # Simulate the gateware, cycle by cycle, on every picture there is. The golden model computes the
 # same from the definitions; the two must not differ in a single bit.

@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from xnorloom import cli
 from xnorloom.cli import main
 from xnorloom.commands import inputs
 from xnorloom.folding import automatic
-from xnorloom.graph import Graph, Input
+from xnorloom.graph import Graph, Input, Score
 from xnorloom.schedule import Schedule
 from xnorloom.timing import timing
 from xnorloom_sim import golden
@@ -139,6 +141,23 @@ def test_compile_scores(capsys, model, tmp_path):
     assert [len(entry) for entry in fields] == [1, 5]
 
 
+def test_compile_name(capsys, model, tmp_path):
+    """Two cores of one model, each with all its modules under a name of its own."""
+    modules = []
+    for name in "digits", "bnn_toy":
+        out = tmp_path / name
+        values = run_json(capsys, "compile", model, "-o", out, "--name", name)
+        assert values["files"][0] == str(out / f"{name}.v")
+        assert json.loads((out / "manifest.json").read_text())["module"] == name
+        modules.append(re.findall(r"^module \\?(\S+) ?\(", (out / f"{name}.v").read_text(),
+                                  re.MULTILINE))
+        assert len(modules[-1]) > 5
+        assert all(re.match(rf"{name}(\.|$)", module) for module in modules[-1])
+    run(capsys, "compile", model, "-o", tmp_path / "default")
+    assert (tmp_path / "default" / "bnn_toy.v").read_bytes() == \
+        (tmp_path / "bnn_toy" / "bnn_toy.v").read_bytes()
+
+
 # simulate
 
 
@@ -153,8 +172,10 @@ def test_simulate(capsys, model, data, engine):
         correct = int((classes == arrays["labels"]).sum())
     assert values.keys() == SIMULATE_KEYS
     cycles = values.pop("cycles")
+    # Null is what nobody measured.
+    latency, interval = (None, None) if engine == "golden" else (times.latency, times.interval)
     assert values == {"frames": 9, "correct": correct, "accuracy": correct / 9, "mismatches": 0,
-                      "latency": times.latency, "interval": times.interval, "engine": engine}
+                      "latency": latency, "interval": interval, "engine": engine}
     # Results leave every interval; the last one's cycle counts too.
     assert cycles is None if engine == "golden" else cycles >= times.latency + 8 * times.interval
 
@@ -182,6 +203,29 @@ def test_simulate_not_measured(capsys, model, data, options, line):
     text = run(capsys, "simulate", model, "--data", data, *options)
     assert re.search(line, text, re.MULTILINE)
     assert re.search(r"^mismatches  0 ", text, re.MULTILINE)
+
+
+def test_simulate_limit_leaves_out_labels(capsys, model, tmp_path):
+    np.savez(tmp_path / "late.npz", images=np.zeros((3, 30), np.uint8), labels=[0, 1, 99])
+    values = run_json(capsys, "simulate", model, "--data", tmp_path / "late.npz", "--engine",
+                      "golden", "--limit", 2)
+    assert values["frames"] == 2
+
+
+def test_one_of_everything(capsys, tmp_path):
+    """Where there is one of a thing, its name has no s."""
+    graph = Graph("one", Input((1,), 1), (Score("score", [[1]], [0]),))
+    graph.save(tmp_path / "one.bnn")
+    np.savez(tmp_path / "one.npz", images=np.zeros((2, 1), np.uint8))
+    text = run(capsys, "info", tmp_path / "one.bnn")
+    text += run(capsys, "compile", tmp_path / "one.bnn", "-o", tmp_path / "out")
+    text += run(capsys, "simulate", tmp_path / "one.bnn", "--data", tmp_path / "one.npz",
+                "--engine", "amaranth")
+    for line in ("input    1 = 1 element of 1 bit", "output   1 class, scores from 0 to 1",
+                 "input    1 word of 1 bit a frame",
+                 "interval    1 cycle measured, 1 by the formula"):
+        assert f"\n{line}\n" in text
+    assert "\ninterval 1 cycle between frames, set by layer score\n" in text
 
 
 def test_simulate_without_labels(capsys, model, tmp_path):
@@ -316,6 +360,54 @@ def test_program_broken_pipe(model):
     assert err == ""
 
 
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "2>&-"])
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_program_closed_streams(model, closed, options):
+    command = [sys.executable, "-m", "xnorloom", "info", str(model), *options]
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *command], text=True,
+                          capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) == (">&-" not in closed.split())
+
+
+def test_program_closed_streams_wrong(tmp_path):
+    """An error that cannot be told does not go to standard output."""
+    command = [sys.executable, "-m", "xnorloom", "info", str(tmp_path / "none.bnn")]
+    done = subprocess.run(["sh", "-c", '"$@" 2>&-', "sh", *command], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
+
+
+def test_program_wrong_and_nobody_listens(tmp_path):
+    with program("info", tmp_path / "none.bnn") as process:
+        process.stderr.close()
+        process.stderr = None
+        out, _ = process.communicate()
+    assert (process.returncode, out) == (2, "")
+
+
+def test_program_full_disk(model):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "xnorloom", "info", model], text=True,
+                              stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (2, "xnorloom: error: No space left on device\n")
+
+
+def test_program_terminated(model, tmp_path):
+    """SIGTERM ends the program as Ctrl-C does: in one line, and nothing is left behind."""
+    np.savez(tmp_path / "many.npz", images=np.zeros((30000, 30), np.uint8))
+    out = tmp_path / "out"
+    out.mkdir()
+    with program("simulate", model, "--data", tmp_path / "many.npz", "--engine", "amaranth",
+                 "--waveform", out / "w.vcd") as process:
+        while not list(out.glob(".xnorloom-*/w.vcd")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate()
+    assert (process.returncode, err) == (143, "xnorloom: terminated\n")
+    assert list(out.iterdir()) == []
+
+
 def test_help(capsys):
     for arguments in ([], ["demo"], ["info"], ["compile"], ["simulate"]):
         with pytest.raises(SystemExit) as exit:
@@ -338,3 +430,22 @@ def test_interrupted(capsys, monkeypatch):
     monkeypatch.setitem(cli._COMMANDS, "info", interrupted)
     assert main(["info", "x"]) == 130
     assert capsys.readouterr().err == "xnorloom: interrupted\n"
+
+
+def test_bug(capsys, monkeypatch):
+    """What nobody thought of is told in full, and is no difference of the gateware."""
+    def bug(arguments, console):
+        raise ZeroDivisionError("of my own")
+
+    monkeypatch.setitem(cli._COMMANDS, "info", bug)
+    assert main(["info", "x"]) == 70
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("Traceback (most recent call last):\n")
+    assert captured.err.endswith("\nZeroDivisionError: of my own\n")
+
+
+def test_sigterm_is_given_back(capsys, model):
+    before = signal.getsignal(signal.SIGTERM)
+    run(capsys, "info", model)
+    assert signal.getsignal(signal.SIGTERM) is before

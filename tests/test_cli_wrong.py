@@ -56,6 +56,19 @@ COMPILE = ["compile", "toy.bnn", "-o", "out"]
         (["explode"], r"argument COMMAND: invalid choice: 'explode' .*"),
         (["info"], r"the following arguments are required: MODEL \(see xnorloom info --help\)"),
         (["compile", "toy.bnn"], r"the following arguments are required: -o/--output \(see .*\)"),
+        (["info", ""], r"argument MODEL: must not be empty \(see xnorloom info --help\)"),
+        (["compile", "toy.bnn", "-o", ""],
+         r"argument -o/--output: must not be empty \(see xnorloom compile --help\)"),
+        ([*COMPILE, "--fold", ""], r"argument --fold: must not be empty \(see .*\)"),
+        ([*COMPILE, "--name", "7seg"],
+         r"argument --name: Module name must be 1 to 60 letters, digits and underscores, the first "
+         r"no digit, not '7seg'"),
+        ([*COMPILE, "--name", ""], r"argument --name: Module name must be 1 to 60 .*, not ''"),
+        ([*COMPILE, "--name", "n" * 61],
+         r"argument --name: Module name must be 1 to 60 .*, not 'nnnnnnnnnnnn\.\.\.nnnnnnnnnnnnn'"),
+        ([*COMPILE, "--name", "endmodule"],
+         r"argument --name: Module name must be no keyword of \(System\)Verilog, not 'endmodule'"),
+        (["demo", "--out", ""], r"argument --out: must not be empty \(see .*\)"),
         (["simulate", "toy.bnn"], r"the following arguments are required: --data \(see .*\)"),
         ([*COMPILE, "--interval", "0"],
          r"argument --interval: must be an integer of at least 1, not '0' \(see .*\)"),
@@ -78,10 +91,18 @@ COMPILE = ["compile", "toy.bnn", "-o", "out"]
          r"argument --stall: not allowed with --engine golden, which simulates no cycles"),
         ([*SIMULATE, "--waveform", "w.vcd"],
          r"argument --waveform: not allowed with --engine golden, which simulates no cycles"),
+        ([*SIMULATE, "--data-dir", "."],
+         r"argument --data-dir: only allowed with --data mnist:test or mnist:train, not "
+         r"'data\.npz'"),
+        ([*SIMULATE, "--data-dir", ".", "--data", "mnist:bundled"],
+         r"argument --data-dir: only allowed with --data mnist:test or mnist:train, not "
+         r"'mnist:bundled'"),
     ],
-    ids=["nothing", "command", "no model", "no output", "no data", "interval 0", "interval text",
+    ids=["nothing", "command", "no model", "no output", "empty model", "empty output",
+         "empty fold", "name", "empty name", "long name", "keyword", "empty out", "no data",
+         "interval 0", "interval text",
          "style", "interval and fold", "style and fold", "engine", "limit", "stall",
-         "golden stall", "golden waveform"],
+         "golden stall", "golden waveform", "directory and file", "directory and bundled"],
 )  # fmt: skip
 def test_arguments(capsys, arguments, message):
     assert_wrong(capsys, message, *arguments)
@@ -184,21 +205,30 @@ def schedule(**changes):
         (None, r"schedule file fold\.json cannot be read: No such file or directory"),
         ("{", r"schedule file fold\.json is not JSON: .+"),
         ([], r"fold\.json is not an xnorloom schedule \(format must be 'xnorloom-schedule'\)"),
-        (schedule(pe=6), r"pe of layer 'dense0' must be at most its 5 neurons, not 6"),
-        (schedule(simd=13), r"simd of layer 'dense0' must be at most its 12 inputs, not 13"),
-        (schedule(pe=0), r"schedule file fold\.json: Fold pe must be at least 1, not 0"),
-        (schedule(simd="4"), r"schedule file fold\.json: Fold simd must be an integer, not '4'"),
+        (schedule(pe=6),
+         r"schedule file fold\.json: pe of layer 'dense0' must be at most its 5 neurons, not 6"),
+        (schedule(simd=13),
+         r"schedule file fold\.json: simd of layer 'dense0' must be at most its 12 inputs, "
+         r"not 13"),
+        (schedule(pe=0),
+         r"schedule file fold\.json: layer 'dense0': Fold pe must be at least 1, not 0"),
+        (schedule(simd="4"),
+         r"schedule file fold\.json: layer 'dense0': Fold simd must be an integer, not '4'"),
         (schedule(style="magic"),
-         r"schedule file fold\.json: Fold style must be one of wired, lut, block, not 'magic'"),
-        (schedule(style="wired"), r"style wired of layer 'dense0' needs pe 5 and simd 12, the "
-                                  r"whole layer, not pe 1 and simd 4"),
+         r"schedule file fold\.json: layer 'dense0': Fold style must be one of wired, lut, block, "
+         r"not 'magic'"),
+        (schedule(style="wired"),
+         r"schedule file fold\.json: style wired of layer 'dense0' needs pe 5 and simd 12, the "
+         r"whole layer, not pe 1 and simd 4"),
         (schedule(layer="other"), r"schedule file fold\.json has a fold for layer 'other' where "
                                   r"graph 'toy' has 'dense0'"),
-        (schedule(speed=1), r"schedule file fold\.json: unknown key 'speed' in a layer, wanted .+"),
+        (schedule(speed=1),
+         r"schedule file fold\.json: layer 'dense0' has the unknown key 'speed', wanted .+"),
         (schedule() | {"input_width": 13},
-         r"input_width must be at most the 12 elements of a frame, not 13"),
+         r"schedule file fold\.json: input_width must be at most the 12 elements of a frame, "
+         r"not 13"),
         (schedule() | {"layers": schedule()["layers"][:1]},
-         r"schedule has 1 folds, but graph 'toy' has 2 layers"),
+         r"schedule file fold\.json: schedule has 1 folds, but graph 'toy' has 2 layers"),
     ],
     ids=["missing", "not JSON", "foreign", "pe", "simd", "pe 0", "simd text", "style", "wired",
          "name", "key", "input width", "layers"],
@@ -239,8 +269,13 @@ def test_interval(capsys):
          r"data\.npz: 'images' must not be empty, its shape is \(0, 4, 3\)"),
         ({"images": np.zeros((2, 4, 3), np.uint8), "labels": np.zeros(3, int)},
          r"data\.npz: 'labels' must have shape \(2,\), one for each image, not \(3,\)"),
+        ({"images": np.zeros((2, 4, 3), np.uint8), "labels": np.array([2, 3])},
+         r"data data\.npz does not fit model 'toy': labels must be in 0 to 2, not 3"),
+        ({"images": np.zeros((2, 4, 3), np.uint8), "labels": np.array([-1, 0])},
+         r"data data\.npz does not fit model 'toy': labels must be in 0 to 2, not -1"),
     ],
-    ids=["missing", "no archive", "no images", "objects", "dtype", "shape", "empty", "labels"],
+    ids=["missing", "no archive", "no images", "objects", "dtype", "shape", "empty", "labels",
+         "label too large", "label negative"],
 )  # fmt: skip
 def test_data(capsys, tmp_path, arrays, message):
     path = tmp_path / "data.npz"
@@ -284,6 +319,23 @@ def test_output_below_a_file(capsys):
                  "compile", "toy.bnn", "-o", "data.npz/deep")
 
 
+@pytest.mark.parametrize("command", ["compile", "demo"])
+def test_output_name_too_long(capsys, command):
+    name = "n" * 300
+    options = ["toy.bnn", "-o", name] if command == "compile" else ["--out", name]
+    assert_wrong(capsys, f"output directory {name} cannot be written: File name too long",
+                 command, *options)
+
+
+def test_input_name_too_long(capsys):
+    name = "n" * 300
+    assert_wrong(capsys, f"{name}: File name too long", "info", name)
+    assert_wrong(capsys, f"schedule file {name} cannot be read: File name too long", *COMPILE,
+                 "--fold", name)
+    assert_wrong(capsys, f"file {name} cannot be written: File name too long", *SIMULATE[:-1],
+                 "amaranth", "--waveform", name)
+
+
 def test_output_name_taken(capsys, tmp_path):
     (tmp_path / "out" / "manifest.json").mkdir(parents=True)
     assert_wrong(capsys, r"output directory out cannot be written: manifest\.json in it is a "
@@ -297,7 +349,7 @@ def test_output_whole_or_not(capsys, tmp_path, monkeypatch, exists):
         (tmp_path / "deep" / "out").mkdir(parents=True)
         (tmp_path / "deep" / "out" / "bnn_toy.v").write_text("mine")
 
-    def failing(network):
+    def failing(network, name):
         raise ToolError("Yosys has left")
 
     monkeypatch.setattr(verilog, "manifest", failing)
@@ -309,7 +361,7 @@ def test_output_whole_or_not(capsys, tmp_path, monkeypatch, exists):
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("xnorloom.schedule.write_atomic", full)
-    assert_wrong(capsys, r"\S*deep/out/\.xnorloom-.*/schedule\.json: No space left on device",
+    assert_wrong(capsys, r"file deep/out/schedule\.json cannot be written: No space left on device",
                  "compile", "toy.bnn", "-o", "deep/out")
     assert files.write_atomic is not full
 

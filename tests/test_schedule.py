@@ -202,11 +202,22 @@ EDITS = {
                                 r"version 1"),
     "no version": (top(version=None), r"schedule file PATH has version None, but this xnorloom "
                                       r"reads version 1"),
+    "version true": (top(version=True), r"schedule file PATH has version True, but this xnorloom "
+                                        r"reads version 1"),
+    "version a float": (top(version=1.0), r"schedule file PATH has version 1\.0, but this xnorloom "
+                                          r"reads version 1"),
     "no width": (top(input_width=None), r"schedule file PATH lacks 'input_width'"),
     "width zero": (
         top(input_width=0), r"schedule file PATH: Schedule input_width must be at least 1, not 0"),
     "width too large": (
-        top(input_width=11), r"input_width must be at most the 10 elements of a frame, not 11"),
+        top(input_width=11),
+        r"schedule file PATH: input_width must be at most the 10 elements of a frame, not 11"),
+    "width long": (
+        top(input_width="4" * 9999),
+        r"schedule file PATH: Schedule input_width must be an integer, not '44{100,160}\.\.\.4+'"),
+    "unknown key at the top": (
+        top(speed=1), r"schedule file PATH has the unknown key 'speed', wanted format, version, "
+                      r"input_width, layers"),
     "no layers": (top(layers=None), r"schedule file PATH lacks 'layers'"),
     "layers a number": (top(layers=3), r"schedule file PATH: layers must be a list, not 3"),
     "layers an object": (
@@ -214,23 +225,45 @@ EDITS = {
     "layers of numbers": (
         top(layers=[1, 2]), r"schedule file PATH: each of layers must be an object, not 1"),
     "too few layers": (
-        top(layers=[]), r"schedule has 0 folds, but graph 'g' has 2 layers"),
-    "no name": (entry(layer=None), r"schedule file PATH lacks 'layer'"),
+        top(layers=[]), r"schedule file PATH: schedule has 0 folds, but graph 'g' has 2 layers"),
+    "no name": (
+        entry(layer=None),
+        r"schedule file PATH: each of layers must have the key 'layer', not only 'pe', 'simd', "
+        r"'style', 'register_every'"),
     "other name": (
         entry(layer="second"),
         r"schedule file PATH has a fold for layer 'second' where graph 'g' has 'last'"),
-    "no pe": (entry(pe=None), r"schedule file PATH lacks 'pe'"),
-    "no style": (entry(style=None), r"schedule file PATH lacks 'style'"),
+    "other name, not a fold": (
+        entry(layer="second", pe=0),
+        r"schedule file PATH has a fold for layer 'second' where graph 'g' has 'last'"),
+    "other name, too few layers": (
+        lambda contents: top(layers=contents["layers"][1:])(contents),
+        r"schedule file PATH has a fold for layer 'last' where graph 'g' has 'first'"),
+    "other name, too large": (
+        entry(layer=["a"] * 99, pe=99),
+        r"schedule file PATH has a fold for layer \['a', 'a', 'a', 'a', 'a', 'a', \.\.\.\] where "
+        r"graph 'g' has 'last'"),
+    "no pe": (entry(pe=None), r"schedule file PATH: layer 'last' lacks 'pe'"),
+    "no style": (entry(style=None), r"schedule file PATH: layer 'last' lacks 'style'"),
     "unknown key": (
         entry(simds=3),
-        r"schedule file PATH: unknown key 'simds' in a layer, wanted layer, pe, register_every, "
-        r"simd, style"),
-    "pe a float": (entry(pe=3.0), r"schedule file PATH: Fold pe must be an integer, not 3\.0"),
+        r"schedule file PATH: layer 'last' has the unknown key 'simds', wanted layer, pe, simd, "
+        r"style, register_every"),
+    "unknown long key": (
+        entry(**{"k" * 999: 3}),
+        r"schedule file PATH: layer 'last' has the unknown key 'k{12}\.\.\.k{13}', wanted .*"),
+    "pe zero": (
+        entry(pe=0), r"schedule file PATH: layer 'last': Fold pe must be at least 1, not 0"),
+    "pe a float": (
+        entry(pe=3.0),
+        r"schedule file PATH: layer 'last': Fold pe must be an integer, not 3\.0"),
     "style": (
         entry(style="ram"),
-        r"schedule file PATH: Fold style must be one of wired, lut, block, not 'ram'"),
+        r"schedule file PATH: layer 'last': Fold style must be one of wired, lut, block, "
+        r"not 'ram'"),
     "fold too large": (
-        entry(pe=4, style="lut"), r"pe of layer 'last' must be at most its 3 neurons, not 4"),
+        entry(pe=4, style="lut"),
+        r"schedule file PATH: pe of layer 'last' must be at most its 3 neurons, not 4"),
 }
 
 
@@ -239,6 +272,16 @@ def test_edited_wrong(tmp_path, edit, message):
     path = tmp_path / "s.json"
     path.write_text(json.dumps(edit(SCHEDULE.as_json(GRAPH))))
     with pytest.raises(ScheduleError, match=f"^{message.replace('PATH', re.escape(str(path)))}$"):
+        Schedule.load(path, GRAPH)
+
+
+def test_duplicate_key(tmp_path):
+    """JSON would take the last of them, and the edit of the first would be lost."""
+    path = tmp_path / "s.json"
+    SCHEDULE.save(path, GRAPH)
+    path.write_text(path.read_text().replace('"pe": 3', '"pe": 2,\n      "pe": 3'))
+    message = rf"^schedule file {re.escape(str(path))}: key 'pe' occurs twice in one object$"
+    with pytest.raises(ScheduleError, match=message):
         Schedule.load(path, GRAPH)
 
 

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from xnorloom import testbench, verilog
+from xnorloom.folding import automatic
+from xnorloom.graph import Graph
+from xnorloom.manifest import module_name
 from xnorloom.network import Network
 from xnorloom.packing import unpack_results
 from xnorloom.schedule import Fold, Schedule
@@ -103,6 +106,53 @@ def test_without_scores(random_graph, tmp_path):
     frames = np.random.default_rng(4).integers(0, 2, (9, 6), dtype=np.uint8)
     paths = write(network, tmp_path, frames)
     assert read(paths[2]) == evaluate(graph, frames).classes.tolist()
+
+
+# Names that the testbench has for things of its own.
+@pytest.mark.parametrize("name", ["words", "dut"])
+def test_name(network, frames, tmp_path, verilate, name):
+    golden = evaluate(network.graph, frames)
+    verilog.write(network, tmp_path, name)
+    paths = testbench.write(network, tmp_path, frames, golden.classes, golden.scores, name)
+    assert [path.name for path in paths] == [
+        f"{name}_tb.v", f"{name}_words.hex", f"{name}_results.hex"]
+    done = verilate(tmp_path, f"{name}_tb", f"{name}_tb.v", f"{name}.v")()
+    assert done.stdout.startswith("PASS 25 frames, ")
+
+
+@pytest.mark.parametrize("name", [
+    "plain_7", "a-b", "a b", "数字", "größe", "n" * 60, "n" * 61, "module"])
+def test_module_names(random_graph, name):
+    """Names that lose characters get the start of the digest; each then has its own."""
+    names = []
+    for seed in 1, 2:
+        graph = random_graph(np.random.default_rng(seed), (6, 3))
+        graph = Graph(name, graph.input, graph.layers)
+        names.append(module_name(Network(graph, automatic(graph))))
+        assert re.fullmatch(r"bnn_[0-9A-Za-z_]{1,69}", names[-1])
+        if re.fullmatch(r"\w{1,60}", name, re.ASCII):
+            assert names[-1] == f"bnn_{name}"
+        else:
+            assert names[-1].endswith(f"_{graph.digest[:8]}")
+            assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name, error, message", [
+    (7, TypeError, "Module name must be a string, not 7"),
+    ("größe", ValueError, "Module name must be 1 to 60 letters, digits and underscores, the first "
+                          "no digit, not 'größe'"),
+    ("a\n", ValueError, r"Module name must be 1 to 60 .*, not 'a\\n'"),
+    ("xnor", ValueError, r"Module name must be no keyword of \(System\)Verilog, not 'xnor'"),
+], ids=["number", "letters", "line", "keyword"])
+def test_name_wrong(network, frames, tmp_path, name, error, message):
+    golden = evaluate(network.graph, frames)
+    for write_to in (
+            lambda path: verilog.write(network, path, name),
+            lambda path: testbench.write(network, path, frames, golden.classes, golden.scores,
+                                         name)):
+        with pytest.raises(error, match=f"^{message}$"):
+            write_to(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("changes, error, message", [

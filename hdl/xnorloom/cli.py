@@ -1,24 +1,23 @@
 """The command line ``xnorloom``: arguments, errors and exit statuses.
 
 Exit status 0 is success, 1 that the gateware differs from the golden model, 2 a fault of the
-user's input, told in one line on standard error.
+user's input, told in one line on standard error, and 70 a bug in xnorloom, told with its traceback.
+A signal ends the program with 128 plus its number: 130 for Ctrl-C, 141 for a reader that has gone,
+143 for SIGTERM.
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from . import __version__
 from .commands.console import Console
+from .commands.ending import ending
 from .errors import XnorloomError
 from .schedule import STYLES
 
 __all__ = ["main"]
 
-# What a shell reports for a program that a signal ended: 128 plus the signal's number.
-_INTERRUPTED, _BROKEN_PIPE = 128 + 2, 128 + 13
 _ENGINES = ("compiled", "amaranth", "golden")
 _MODEL = "model file (.bnn), or the name of a bundled model: tfc"
 
@@ -35,28 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     ``--help`` and ``--version`` raise ``SystemExit(0)``, as is the way of argparse.
     """
-    try:
+    def run() -> int:
         arguments = _parser().parse_args(argv)
-        status = _COMMANDS[arguments.command](arguments, Console(json=arguments.json))
-        sys.stdout.flush()
-        return status
-    except XnorloomError as error:
-        return _fail(str(error))
-    except BrokenPipeError:
-        # The reader has gone. The interpreter flushes once more when it exits, to nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename is not None else ""
-        return _fail(f"{where}{error.strerror or error}")
-    except KeyboardInterrupt:
-        print("xnorloom: interrupted", file=sys.stderr)
-        return _INTERRUPTED
-
-
-def _fail(message: str) -> int:
-    print(f"xnorloom: error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
+        return _COMMANDS[arguments.command](arguments, Console(json=arguments.json))
+    return ending(run)
 
 
 # A subcommand is imported when it is called, so that help and errors of the arguments come at once.
@@ -101,6 +82,12 @@ def _probability(text: str) -> float:
     return value
 
 
+def _path(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in choices:
@@ -123,24 +110,28 @@ def _parser() -> _Parser:
         "cycle-accurate simulation of the gateware, comparison with the golden model, Verilog, "
         "and a picture of some digits. Needs no download.",
         ["xnorloom demo", "xnorloom demo --out somewhere"])
-    demo.add_argument("--out", metavar="DIR", default="xnorloom-demo",
+    demo.add_argument("--out", type=_path, metavar="DIR", default="xnorloom-demo",
                       help="directory for the files that the demo writes (default: ./%(default)s)")
 
     info = _command(
         commands, "info", "show what a model is made of",
         "Show the layers, shapes, synapses and weight bits of a model.",
         ["xnorloom info tfc", "xnorloom info models/sfc.bnn --json"])
-    info.add_argument("model", metavar="MODEL", help=_MODEL)
+    info.add_argument("model", type=_path, metavar="MODEL", help=_MODEL)
 
     compile = _command(
         commands, "compile", "write the Verilog of a model",
         "Write the Verilog of a model, a manifest of its ports, packing and timing, and its "
         "schedule. All files appear, or none.",
         ["xnorloom compile tfc -o build", "xnorloom compile tfc -o build --interval 98",
-         "xnorloom compile tfc -o build --fold build/schedule.json"])
-    compile.add_argument("model", metavar="MODEL", help=_MODEL)
-    compile.add_argument("-o", "--output", metavar="DIR", required=True,
+         "xnorloom compile tfc -o build --fold build/schedule.json",
+         "xnorloom compile tfc -o build --name digits"])
+    compile.add_argument("model", type=_path, metavar="MODEL", help=_MODEL)
+    compile.add_argument("-o", "--output", type=_path, metavar="DIR", required=True,
                          help="directory for the files; made if it is not there")
+    compile.add_argument("--name", metavar="NAME",
+                         help="name of the Verilog module and its file; default: bnn_ and the name "
+                              "of the model")
     compile.add_argument("--scores", action="store_true",
                          help="the core puts out the scores of all classes beside the class")
     _add_schedule(compile)
@@ -152,22 +143,23 @@ def _parser() -> _Parser:
         ["xnorloom simulate tfc --data mnist:bundled",
          "xnorloom simulate models/sfc.bnn --data mnist:test --limit 1000",
          "xnorloom simulate tfc --data mine.npz --engine amaranth --limit 2 --waveform out.vcd"])
-    simulate.add_argument("model", metavar="MODEL", help=_MODEL)
+    simulate.add_argument("model", type=_path, metavar="MODEL", help=_MODEL)
     simulate.add_argument(
-        "--data", required=True, metavar="DATA",
+        "--data", type=_path, required=True, metavar="DATA",
         help="mnist:test, mnist:train, mnist:bundled (500 images, no download), or a .npz file "
              "with the array 'images' (8-bit pixels, sample index first) and perhaps 'labels'")
-    simulate.add_argument("--data-dir", metavar="DIR",
+    simulate.add_argument("--data-dir", type=_path, metavar="DIR",
                           help="directory with the MNIST files, instead of cache and download")
     simulate.add_argument("--limit", type=_count, metavar="N", help="only the first N images")
     simulate.add_argument(
         "--engine", type=_one_of(_ENGINES), default="compiled", metavar="ENGINE",
         help="compiled (Verilator; fast, default), amaranth (slow, needs nothing else), or golden "
-             "(no gateware: the bit-packed model against the plain one)")
+             "(no gateware: the bit-packed model against the plain one; what is measured in "
+             "cycles is then null in JSON)")
     simulate.add_argument("--stall", type=_probability, metavar="P",
                           help="withhold input and refuse output at random in P of the cycles, "
                                "0 to 0.9; the results must stay the same")
-    simulate.add_argument("--waveform", metavar="FILE.vcd",
+    simulate.add_argument("--waveform", type=_path, metavar="FILE.vcd",
                           help="write all signals to FILE.vcd; it grows fast, use --limit")
     _add_schedule(simulate)
     return parser
@@ -201,7 +193,7 @@ def _add_schedule(parser: argparse.ArgumentParser) -> None:
     either = group.add_mutually_exclusive_group()
     either.add_argument("--interval", type=_count, metavar="C",
                         help="at most C cycles between frames, with as few lanes as that takes")
-    either.add_argument("--fold", metavar="FILE",
+    either.add_argument("--fold", type=_path, metavar="FILE",
                         help="schedule file as written by compile, perhaps edited")
     group.add_argument("--style", type=_one_of(STYLES), metavar="STYLE",
                        help=f"weights of every layer as {', '.join(STYLES)}; default: the cheapest "

@@ -23,11 +23,20 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     Raises
     ------
     OSError
-        If the directory is missing or cannot be written; nothing is left behind.
+        If the directory is missing or cannot be written, with the name ``path``; nothing is left
+        behind.
     """
     path = Path(path)
-    payload = data.encode() if isinstance(data, str) else data
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        _write(path, data.encode() if isinstance(data, str) else data)
+    except OSError as error:
+        # Nobody but us knows the temporary file that it may be about.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write(path: Path, payload: bytes) -> None:
+    # Its name says nothing of the other, which may be as long as names can be.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".xnorloom-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(payload)

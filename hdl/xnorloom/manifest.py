@@ -1,6 +1,7 @@
 """The manifest: what lets someone use the Verilog of a network without Python."""
 
 import re
+import reprlib
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -11,22 +12,79 @@ from . import __version__
 from .network import Network
 from .packing import result_fields
 
-__all__ = ["manifest", "module_name"]
+__all__ = ["manifest", "module_name", "check_name"]
 
 
-def module_name(network: Network) -> str:
-    """Name of the Verilog module: ``bnn_`` and the graph's name, which is then no keyword."""
-    return "bnn_" + re.sub(r"[^0-9A-Za-z_]", "_", network.graph.name)
+# Of Verilog and SystemVerilog, IEEE 1800-2017.
+_KEYWORDS = frozenset("""
+    accept_on alias always always_comb always_ff always_latch and assert assign assume automatic
+    before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle
+    checker class clocking cmos config const constraint context continue cover covergroup coverpoint
+    cross deassign default defparam design disable dist do edge else end endcase endchecker endclass
+    endclocking endconfig endfunction endgenerate endgroup endinterface endmodule endpackage
+    endprimitive endprogram endproperty endsequence endspecify endtable endtask enum event
+    eventually expect export extends extern final first_match for force foreach forever fork
+    forkjoin function generate genvar global highz0 highz1 if iff ifnone ignore_bins illegal_bins
+    implements implies import incdir include initial inout input inside instance int integer
+    interconnect interface intersect join join_any join_none large let liblist library local
+    localparam logic longint macromodule matches medium modport module nand negedge nettype new
+    nexttime nmos nor noshowcancelled not notif0 notif1 null or output package packed parameter
+    pmos posedge primitive priority program property protected pull0 pull1 pulldown pullup
+    pulsestyle_ondetect pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime
+    ref reg reject_on release repeat restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always
+    s_eventually s_nexttime s_until s_until_with scalared sequence shortint shortreal showcancelled
+    signed small soft solve specify specparam static string strong strong0 strong1 struct super
+    supply0 supply1 sync_accept_on sync_reject_on table tagged task this throughout time
+    timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union
+    unique unique0 unsigned until until_with untyped use uwire var vectored virtual void wait
+    wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
+    """.split())
+# With what comes before and after it, still a file name everywhere.
+_LONGEST = 60
 
 
-def manifest(network: Network) -> dict[str, object]:
-    """Everything that one needs to know to use the Verilog of ``network``."""
+def check_name(name: str) -> str:
+    """Return ``name`` if a Verilog module can be called so.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no identifier of up to 60 characters, or a keyword of (System)Verilog.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"Module name must be a string, not {name!r}")
+    if not re.fullmatch(rf"[A-Za-z_][0-9A-Za-z_]{{0,{_LONGEST - 1}}}", name):
+        raise ValueError(f"Module name must be 1 to {_LONGEST} letters, digits and underscores, "
+                         f"the first no digit, not {reprlib.repr(name)}")
+    if name in _KEYWORDS:
+        raise ValueError(f"Module name must be no keyword of (System)Verilog, not {name!r}")
+    return name
+
+
+def module_name(network: Network, name: str | None = None) -> str:
+    """Name of the Verilog module: ``name``, or ``bnn_`` and the name of the graph.
+
+    What of the latter fits no identifier is replaced, and what is too long cut off; the start of
+    the digest then tells such names apart. Raises what :func:`check_name` does.
+    """
+    if name is not None:
+        return check_name(name)
+    graph = network.graph
+    plain = re.sub(r"[^0-9A-Za-z_]", "_", graph.name)[:_LONGEST]
+    return f"bnn_{plain}" if plain == graph.name else f"bnn_{plain}_{graph.digest[:8]}"
+
+
+def manifest(network: Network, name: str | None = None) -> dict[str, object]:
+    """Everything that one needs to know to use the Verilog of ``network``.
+
+    ``name`` is what :func:`module_name` takes.
+    """
     graph, timing = network.graph, network.timing
     width = network.schedule.input_width
     return {
         "format": "xnorloom-manifest",
         "version": 1,
-        "module": module_name(network),
+        "module": module_name(network, name),
         "graph": {"name": graph.name, "digest": graph.digest,
                   "input_shape": list(graph.input.shape), "input_bits": graph.input.bits,
                   "classes": graph.classes},

@@ -6,9 +6,11 @@ A schedule is data. :mod:`xnorloom.folding` makes one for a wanted interval and
 
 import json
 import os
+import reprlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from .checks import integer
 from .errors import ScheduleError
@@ -133,41 +135,85 @@ class Schedule:
         ScheduleError
             If the file cannot be read, is not a schedule, or does not fit the graph.
         """
-        path = Path(path)
+        where = f"schedule file {path}"
         try:
-            data = json.loads(path.read_bytes())
+            data = json.loads(Path(path).read_bytes(), object_pairs_hook=_object)
         except OSError as error:
-            raise ScheduleError(f"schedule file {path} cannot be read: "
-                                f"{error.strerror or error}") from error
+            raise ScheduleError(f"{where} cannot be read: {error.strerror or error}") from error
+        except ScheduleError as error:
+            raise ScheduleError(f"{where}: {error}") from error
         except (ValueError, RecursionError) as error:
-            raise ScheduleError(f"schedule file {path} is not JSON: {error}") from error
+            raise ScheduleError(f"{where} is not JSON: {error}") from error
         if not isinstance(data, dict) or data.get("format") != _FORMAT:
             raise ScheduleError(f"{path} is not an xnorloom schedule (format must be {_FORMAT!r})")
-        if data.get("version") != _VERSION:
-            raise ScheduleError(f"schedule file {path} has version {data.get('version')!r}, but "
-                                f"this xnorloom reads version {_VERSION}")
+        version = data.get("version")
+        if type(version) is not int or version != _VERSION:
+            raise ScheduleError(f"{where} has version {reprlib.repr(version)}, but this xnorloom "
+                                f"reads version {_VERSION}")
+        folds = _folds(where, data, graph)
         try:
-            if not isinstance(data["layers"], list):
-                raise TypeError(f"layers must be a list, not {data['layers']!r}")
-            names = [entry["layer"] for entry in data["layers"] if isinstance(entry, dict)]
-            schedule = cls(data["input_width"], tuple(_fold(entry) for entry in data["layers"]))
-        except KeyError as error:
-            raise ScheduleError(f"schedule file {path} lacks {error.args[0]!r}") from error
-        except (TypeError, ValueError) as error:
-            raise ScheduleError(f"schedule file {path}: {error}") from error
-        schedule.check(graph)
-        for name, layer in zip(names, graph.layers):
-            if name != layer.name:
-                raise ScheduleError(f"schedule file {path} has a fold for layer {name!r} where "
-                                    f"graph {graph.name!r} has {layer.name!r}")
+            schedule = cls(data["input_width"], folds)
+            schedule.check(graph)
+        except (ScheduleError, TypeError, ValueError) as error:
+            raise ScheduleError(f"{where}: {_clipped(error)}") from error
         return schedule
 
 
-def _fold(entry: object) -> Fold:
+def _folds(where: str, data: dict[str, object], graph: Graph) -> tuple[Fold, ...]:
+    """The folds in the contents of a schedule file, those of the layers of ``graph``."""
+    _check_keys(where, data, ("format", "version", "input_width", "layers"))
+    layers = data["layers"]
+    if not isinstance(layers, list):
+        raise ScheduleError(f"{where}: layers must be a list, not {reprlib.repr(layers)}")
+    names = [_name(where, entry) for entry in layers]
+    # First of all, for a schedule of another graph is wrong in many ways.
+    for name, layer in zip(names, graph.layers):
+        if name != layer.name:
+            raise ScheduleError(f"{where} has a fold for layer {reprlib.repr(name)} where graph "
+                                f"{graph.name!r} has {layer.name!r}")
+    return tuple(_fold(f"{where}: layer {reprlib.repr(name)}", entry)
+                 for name, entry in zip(names, layers))
+
+
+def _name(where: str, entry: object) -> object:
     if not isinstance(entry, dict):
-        raise TypeError(f"each of layers must be an object, not {entry!r}")
-    keys = {"layer", "pe", "simd", "style", "register_every"}
-    if entry.keys() - keys:
-        raise ValueError(f"unknown key {min(entry.keys() - keys)!r} in a layer, wanted "
-                         f"{', '.join(sorted(keys))}")
-    return Fold(entry["pe"], entry["simd"], entry["style"], entry.get("register_every", 2))
+        raise ScheduleError(f"{where}: each of layers must be an object, not "
+                            f"{reprlib.repr(entry)}")
+    if "layer" not in entry:
+        raise ScheduleError(f"{where}: each of layers must have the key 'layer', not only "
+                            f"{', '.join(map(reprlib.repr, entry)) or 'none'}")
+    return entry["layer"]
+
+
+def _fold(what: str, entry: dict[str, Any]) -> Fold:
+    _check_keys(what, entry, ("layer", "pe", "simd", "style"), ("register_every",))
+    try:
+        return Fold(entry["pe"], entry["simd"], entry["style"], entry.get("register_every", 2))
+    except (TypeError, ValueError) as error:
+        raise ScheduleError(f"{what}: {_clipped(error)}") from error
+
+
+def _check_keys(what: str, entry: dict[str, Any], needed: Sequence[str],
+                others: Sequence[str] = ()) -> None:
+    for key in needed:
+        if key not in entry:
+            raise ScheduleError(f"{what} lacks {key!r}")
+    for key in entry:
+        if key not in (*needed, *others):
+            raise ScheduleError(f"{what} has the unknown key {reprlib.repr(key)}, wanted "
+                                f"{', '.join((*needed, *others))}")
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    keys = set()
+    for key, _ in pairs:
+        if key in keys:
+            raise ScheduleError(f"key {reprlib.repr(key)} occurs twice in one object")
+        keys.add(key)
+    return dict(pairs)
+
+
+def _clipped(error: Exception) -> str:
+    """The message of ``error``, which may quote a value of any length from a file."""
+    text = str(error)
+    return text if len(text) <= 200 else f"{text[:180]}...{text[-10:]}"

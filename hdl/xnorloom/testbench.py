@@ -153,7 +153,8 @@ endmodule
 
 
 def write(network: Network, directory: str | os.PathLike[str], frames: npt.ArrayLike,
-          classes: npt.ArrayLike, scores: npt.ArrayLike | None = None) -> list[Path]:
+          classes: npt.ArrayLike, scores: npt.ArrayLike | None = None,
+          name: str | None = None) -> list[Path]:
     """Write a testbench of ``network`` into ``directory``, which is made if missing.
 
     ``<module>_tb.v`` reads ``<module>_words.hex``, the input words of the frames, and
@@ -170,6 +171,8 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
         The expected class of each frame.
     scores : array of integers, shape (frames, classes), or None
         The expected scores; wanted if and only if the network puts its scores out.
+    name : str or None
+        The module's, if the Verilog was written with one.
 
     Returns
     -------
@@ -179,7 +182,7 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
     Raises
     ------
     TypeError, ValueError
-        If an array is not what it must be.
+        If an array, or the name, is not what it must be.
     OSError
         If ``directory`` cannot be written.
     """
@@ -188,13 +191,13 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
     if not count:
         raise ValueError("frames must hold at least one frame, not none")
     results = _pack_results(network, count, classes, scores)
+    module = module_name(network, name)
     directory = make_directory(directory)
-    name = module_name(network)
     texts = {
-        f"{name}_results.hex": _hex(results, _result_width(network)),
-        f"{name}_words.hex": _hex((int.from_bytes(word.tobytes(), "little") for word in words),
-                                  network.schedule.input_width),
-        f"{name}_tb.v": _testbench(network, count),
+        f"{module}_results.hex": _hex(results, _result_width(network)),
+        f"{module}_words.hex": _hex((int.from_bytes(word.tobytes(), "little") for word in words),
+                                    network.schedule.input_width),
+        f"{module}_tb.v": _testbench(network, module, count),
     }
     # The testbench comes last, when what it reads is there.
     for file, text in texts.items():
@@ -202,10 +205,10 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
     return [directory / file for file in reversed(texts)]
 
 
-def _testbench(network: Network, frames: int) -> str:
+def _testbench(network: Network, module: str, frames: int) -> str:
     timing = network.timing
     return _TESTBENCH.format(
-        name=module_name(network), frames=frames, words=timing.words, latency=timing.latency,
+        name=module, frames=frames, words=timing.words, latency=timing.latency,
         interval=timing.interval, i_msb=network.schedule.input_width - 1,
         o_msb=_result_width(network) - 1)
 

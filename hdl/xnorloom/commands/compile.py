@@ -3,6 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
+from ..errors import XnorloomError
 from ..graph import Graph
 from ..schedule import Schedule
 from .console import Console
@@ -13,25 +14,30 @@ from .staging import staged
 __all__ = ["run", "write"]
 
 
-def write(graph: Graph, schedule: Schedule, directory: Path, *, scores: bool) -> list[str]:
-    """Write the gateware of ``graph`` and last its schedule; returns the names of the files."""
+def write(graph: Graph, schedule: Schedule, directory: Path, *, scores: bool,
+          name: str | None = None) -> list[str]:
+    """Write the gateware of ``graph`` and last its schedule; returns the names of the files.
+
+    ``name`` is that of the module, if not the one it gets by itself.
+    """
     from .. import verilog
     from ..network import Network
 
-    paths = verilog.write(Network(graph, schedule, scores=scores), directory)
+    paths = verilog.write(Network(graph, schedule, scores=scores), directory, name)
     schedule.save(directory / "schedule.json", graph)
     return [*(path.name for path in paths), "schedule.json"]
 
 
 def run(arguments: Namespace, console: Console) -> int:
     """Compile a model; returns the exit status."""
+    _check_name(arguments.name)
     graph = load_model(arguments.model)
     schedule = make_schedule(graph, arguments)
     lanes = sum(fold.lanes for fold in schedule.folds)
     with staged(arguments.output) as staging:
         # Tens of thousands of lanes take a minute; nobody should wonder what the silence is.
         console.note(f"writing the Verilog of {lanes:,} lanes ...")
-        names = write(graph, schedule, staging, scores=arguments.scores)
+        names = write(graph, schedule, staging, scores=arguments.scores, name=arguments.name)
     paths = [Path(arguments.output) / name for name in names]
     values = {"name": graph.name, "digest": graph.digest, "directory": arguments.output,
               "files": [str(path) for path in paths], **schedule_values(graph, schedule)}
@@ -44,3 +50,13 @@ def run(arguments: Namespace, console: Console) -> int:
         "",
         f"Edit {paths[-1]} and give it back with --fold to choose PE, SIMD and style by hand."]))
     return 0
+
+
+def _check_name(name: str | None) -> None:
+    from ..manifest import check_name
+
+    try:
+        if name is not None:
+            check_name(name)
+    except ValueError as error:
+        raise XnorloomError(f"argument --name: {error}") from error

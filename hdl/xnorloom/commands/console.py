@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
-__all__ = ["Console", "table"]
+__all__ = ["Console", "write", "table", "count"]
 
 
 class Console:
-    """The two output streams of a command.
+    """The two output streams of a command; what goes to a closed one is lost.
 
     Parameters
     ----------
@@ -24,21 +24,21 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """Tell a person something."""
-        _write(sys.stderr if self._json else sys.stdout, text)
+        write(sys.stderr if self._json else sys.stdout, text)
 
     def warn(self, text: str) -> None:
         """Tell a person, on standard error, what may be wrong though the command goes on."""
-        _write(sys.stderr, f"xnorloom: warning: {text}")
+        write(sys.stderr, f"xnorloom: warning: {text}")
 
     def note(self, text: str) -> None:
         """Tell a person at a terminal what the program is busy with."""
-        if sys.stderr.isatty():
-            _write(sys.stderr, text)
+        if _is_terminal(sys.stderr):
+            write(sys.stderr, text)
 
     def result(self, values: object, text: str | None = None) -> None:
         """Give the result: ``values`` to a program, ``text`` to a person."""
         if self._json:
-            _write(sys.stdout, json.dumps(values, indent=2))
+            write(sys.stdout, json.dumps(values, indent=2))
         elif text is not None:
             self.say(text)
 
@@ -52,11 +52,11 @@ class Console:
         """
         from tqdm import tqdm
 
-        terminal = sys.stderr.isatty()
+        terminal = _is_terminal(sys.stderr)
         # A log file has no use for ten lines a second.
         pace = 0.1 if terminal else 10
         with tqdm(total=total, desc=what, unit=unit, file=sys.stderr, mininterval=pace,
-                  disable=not (always or terminal)) as bar:
+                  disable=sys.stderr is None or not (always or terminal)) as bar:
 
             def update(done: int, total: int) -> None:
                 bar.total = total
@@ -65,11 +65,23 @@ class Console:
             yield update
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Write a line to ``stream`` at once; Python has ``None`` where the descriptor is closed."""
+    if stream is None:
+        return
     # A name in a model may hold characters that the terminal's encoding lacks.
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()
+
+
+def count(number: int, noun: str, ending: str = "s") -> str:
+    """``number`` with its noun, which takes the ``ending`` unless there is just one."""
+    return f"{number:,} {noun}{'' if number == 1 else ending}"
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:

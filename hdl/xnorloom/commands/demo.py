@@ -81,7 +81,8 @@ def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], i
         console.say(f"{out / PICTURE} shows {len(chosen)} of the digits, what the gateware read, "
                     f"and its scores.")
     except ImportError as error:
-        console.say(f"Left out: {error.name} is not installed. Try: pip install 'xnorloom[plot]'")
+        package = (error.name or "matplotlib").partition(".")[0]
+        console.say(f"Left out: {package} is not installed. Try: pip install 'xnorloom[plot]'")
     result = {"model": model_values(graph), "schedule": schedule_values(graph, schedule),
               "simulations": runs, "clock_hz": CLOCK,
               "frames_per_second": CLOCK / timing(graph, schedule).interval,

@@ -15,7 +15,7 @@ from ..schedule import Schedule
 if TYPE_CHECKING:
     from xnorloom_sim.data import Dataset
 
-__all__ = ["bundled_models", "load_model", "make_schedule", "frames_of"]
+__all__ = ["bundled_models", "load_model", "make_schedule", "frames_of", "labels_of"]
 
 
 def bundled_models() -> dict[str, Path]:
@@ -65,12 +65,30 @@ def frames_of(graph: Graph, dataset: "Dataset") -> npt.NDArray[np.unsignedintege
     """
     from xnorloom_sim import data, golden
 
+    misfit = f"data {dataset.name} does not fit model {graph.name!r}"
     if graph.input.bits > 8:
-        raise XnorloomError(f"data {dataset.name} does not fit model {graph.name!r}: its pixels "
-                            f"have 8 bits, the input has {graph.input.bits}")
+        raise XnorloomError(f"{misfit}: its pixels have 8 bits, the input has {graph.input.bits}")
     try:
         frames = data.quantize(dataset.images, graph.input.bits)
         return golden.check_frames(graph, frames)
     except ValueError as error:
-        raise XnorloomError(f"data {dataset.name} does not fit model {graph.name!r}: "
-                            f"{error}") from error
+        raise XnorloomError(f"{misfit}: {error}") from error
+
+
+def labels_of(graph: Graph, dataset: "Dataset",
+              limit: int | None) -> npt.NDArray[np.integer] | None:
+    """The labels of the first ``limit`` images of ``dataset``, if it has any.
+
+    Raises
+    ------
+    XnorloomError
+        If one of them is no class of ``graph``.
+    """
+    if dataset.labels is None:
+        return None
+    labels = dataset.labels[:limit]
+    wrong = labels[(labels < 0) | (labels >= graph.classes)]
+    if wrong.size:
+        raise XnorloomError(f"data {dataset.name} does not fit model {graph.name!r}: labels must "
+                            f"be in 0 to {graph.classes - 1}, not {wrong[0]}")
+    return labels

@@ -5,7 +5,7 @@ from typing import Any
 from ..graph import Dense, Graph
 from ..schedule import Schedule
 from ..timing import Timing, timing
-from .console import table
+from .console import count, table
 
 __all__ = ["model_values", "model_text", "schedule_values", "schedule_text"]
 
@@ -42,9 +42,9 @@ def model_text(graph: Graph) -> str:
     low, high = graph.score_range
     return "\n".join([
         f"model    {graph.name}",
-        f"input    {shape} = {graph.input.size:,} elements of {graph.input.bits} "
-        f"bit{'s' if graph.input.bits > 1 else ''}",
-        f"output   {graph.classes} classes, scores from {low:,} to {high:,}",
+        f"input    {shape} = {count(graph.input.size, 'element')} of "
+        f"{count(graph.input.bits, 'bit')}",
+        f"output   {count(graph.classes, 'class', 'es')}, scores from {low:,} to {high:,}",
         f"digest   {graph.digest}",
         "",
         table(rows, header)])
@@ -76,15 +76,15 @@ def schedule_text(graph: Graph, schedule: Schedule) -> str:
     return "\n".join([
         table(rows, header),
         "",
-        f"input    {values['words']:,} word{'s' if values['words'] > 1 else ''} of "
-        f"{values['input_width']:,} bit{'s' if values['input_width'] > 1 else ''} a frame",
-        f"latency  {values['latency']:,} cycles from the first input word to the result",
-        f"interval {values['interval']:,} cycles between frames, set by "
+        f"input    {count(values['words'], 'word')} of {count(values['input_width'], 'bit')} "
+        f"a frame",
+        f"latency  {count(values['latency'], 'cycle')} from the first input word to the result",
+        f"interval {count(values['interval'], 'cycle')} between frames, set by "
         f"{_bottleneck(graph, timing(graph, schedule))}"])
 
 
 def _bottleneck(graph: Graph, times: Timing) -> str:
     names = [f"layer {entry.name}" for entry in times.layers if entry.cycles == times.interval]
     if times.words == times.interval and not names:
-        return f"the {times.words:,} input words"
+        return f"the {count(times.words, 'input word')}"
     return " and ".join(names)

@@ -11,8 +11,8 @@ from ..errors import XnorloomError
 from ..graph import Graph
 from ..schedule import Schedule
 from ..timing import timing
-from .console import Console
-from .inputs import frames_of, load_model, make_schedule
+from .console import Console, count
+from .inputs import frames_of, labels_of, load_model, make_schedule
 from .staging import staged_file
 
 if TYPE_CHECKING:
@@ -31,15 +31,19 @@ def run(arguments: Namespace, console: Console) -> int:
         if arguments.engine == "golden" and getattr(arguments, name) is not None:
             raise XnorloomError(f"argument --{name}: not allowed with --engine golden, which "
                                 f"simulates no cycles")
+    if arguments.data_dir is not None and (arguments.data.endswith(".npz")
+                                           or arguments.data == "mnist:bundled"):
+        raise XnorloomError(f"argument --data-dir: only allowed with --data mnist:test or "
+                            f"mnist:train, not {arguments.data!r}")
     graph = load_model(arguments.model)
     schedule = make_schedule(graph, arguments)
     dataset = data.load(arguments.data, directory=arguments.data_dir)
     frames = frames_of(graph, dataset)[:arguments.limit]
-    labels = None if dataset.labels is None else dataset.labels[:len(frames)]
+    labels = labels_of(graph, dataset, arguments.limit)
     if dataset.images.any() and not frames.any():
         console.warn(f"every pixel of data {dataset.name} becomes 0: an input of "
-                     f"{graph.input.bits} bits takes the top bits of 8-bit pixels, and the largest "
-                     f"pixel is {dataset.images.max()}")
+                     f"{count(graph.input.bits, 'bit')} takes the top bits of 8-bit pixels, "
+                     f"and the largest pixel is {dataset.images.max()}")
     stall = Stall(i=arguments.stall, o=arguments.stall) if arguments.stall else None
     # The waveform of a run that failed is the one that is wanted most.
     with (staged_file(arguments.waveform, keep=SimulationError) as waveform,
@@ -59,7 +63,8 @@ def checked(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedint
     """Simulate and compare with the golden model.
 
     Returns what ``simulate --json`` gives, the simulation, and the first difference if there is
-    one. Arguments and errors are those of :func:`xnorloom_sim.simulate.simulate`.
+    one. Where nothing was simulated or stalls blur it, latency and interval are ``None``: they are
+    measurements. Arguments and errors are those of :func:`xnorloom_sim.simulate.simulate`.
     """
     from xnorloom_sim import golden
     from xnorloom_sim.simulate import compare, simulate
@@ -67,11 +72,13 @@ def checked(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedint
     simulation = simulate(graph, schedule, frames, engine=engine, stall=stall,
                           waveform=waveform, progress=progress)
     comparison = compare(simulation, golden.evaluate(graph, frames))
+    simulated = simulation.cycles is not None
     correct = None if labels is None else int((simulation.classes == labels).sum())
     values = {"frames": len(frames), "correct": correct,
               "accuracy": None if correct is None else correct / len(frames),
               "mismatches": comparison.mismatches, "cycles": simulation.cycles,
-              "latency": simulation.latency, "interval": simulation.interval, "engine": engine}
+              "latency": simulation.latency if simulated else None,
+              "interval": simulation.interval if simulated else None, "engine": engine}
     return values, simulation, comparison.first
 
 
@@ -87,15 +94,16 @@ def checked_text(graph: Graph, schedule: Schedule, values: dict[str, Any]) -> st
     if values["cycles"] is not None:
         lines.append(("cycles", f"{values['cycles']:,}"))
     for what in ("latency", "interval"):
-        measured, formula = values[what], f"{getattr(times, what):,}"
+        measured, formula = values[what], count(getattr(times, what), "cycle")
         if values["cycles"] is None:
-            lines.append((what, f"{formula} cycles by the formula, not measured"))
+            lines.append((what, f"{formula} by the formula, not measured"))
         elif measured is not None:
-            lines.append((what, f"{measured:,} cycles measured, {formula} by the formula"))
+            lines.append((what, f"{count(measured, 'cycle')} measured, "
+                                f"{getattr(times, what):,} by the formula"))
         elif values["frames"] == 1 and values["latency"] is not None:
-            lines.append((what, f"{formula} cycles by the formula; measuring takes two frames"))
+            lines.append((what, f"{formula} by the formula; measuring takes two frames"))
         else:
-            lines.append((what, f"{formula} cycles by the formula; stalls forbid to measure"))
+            lines.append((what, f"{formula} by the formula; stalls forbid to measure"))
     return "\n".join(f"{name:<12}{text}" for name, text in lines)
 
 
@@ -108,4 +116,5 @@ def warn_of(graph: Graph, schedule: Schedule, values: dict[str, Any], first: str
     for what in ("latency", "interval"):
         measured, formula = values[what], getattr(times, what)
         if measured is not None and measured != formula:
-            console.warn(f"the measured {what} is {measured} cycles, the formula says {formula}")
+            console.warn(f"the measured {what} is {count(measured, 'cycle')}, the formula "
+                         f"says {formula}")

@@ -23,7 +23,8 @@ def staged(directory: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     XnorloomError
-        If ``directory`` cannot be made or written, before any work is spent on what goes there.
+        If ``directory`` cannot be made or written, before any work is spent on what goes there, or
+        a file cannot be.
     """
     target = Path(directory)
     # mkdir makes the parents too; the outermost one that is new goes with the rest on failure.
@@ -39,6 +40,12 @@ def staged(directory: str | os.PathLike[str]) -> Iterator[Path]:
         try:
             yield staging
             _move(staging, target)
+        except OSError as error:
+            path = Path(str(error.filename))
+            if staging not in path.parents:
+                raise
+            raise XnorloomError(f"file {target / path.relative_to(staging)} cannot be written: "
+                                f"{error.strerror or error}") from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     except BaseException:
@@ -80,6 +87,11 @@ def staged_file(path: str | None, *,
                 os.replace(temporary, target)
             raise
         os.replace(temporary, target)
+    except OSError as error:
+        if error.filename != temporary:
+            raise
+        raise XnorloomError(f"file {target} cannot be written: "
+                            f"{error.strerror or error}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
