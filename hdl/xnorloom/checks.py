@@ -29,8 +29,11 @@ def integer(what: str, value: object, low: int | None = None, high: int | None =
     return number
 
 
-def integers(what: str, values: object, wanted: str = "integers") -> np.ndarray:
-    """Return ``values`` as an array of an integer type or of bool; one of no elements is of any.
+def integers(what: str, values: object, wanted: str = "integers", *,
+             bools: bool = False) -> np.ndarray:
+    """Return ``values`` as an array of an integer type, or of bool if ``bools`` are taken too.
+
+    An array of no elements may be of any type.
 
     Raises
     ------
@@ -41,7 +44,7 @@ def integers(what: str, values: object, wanted: str = "integers") -> np.ndarray:
         array = np.asarray(values)
     except ValueError:
         raise ValueError(f"{what} must be {wanted}, in rows of one length") from None
-    if array.size and array.dtype.kind not in "iub":
+    if array.size and array.dtype.kind not in ("iub" if bools else "iu"):
         found = array.dtype if array.dtype.kind != "O" else "objects or of too large integers"
         raise TypeError(f"{what} must be {wanted}, not an array of {found}")
     return array

@@ -39,7 +39,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 def _weights(name: str, weights: object) -> np.ndarray:
     array = integers(f"weights of layer {name!r}", weights,
-                     "integers 0 or 1 (1 stands for +1)")
+                     "integers 0 or 1 (1 stands for +1)", bools=True)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"weights of layer {name!r} must have a shape (neurons, inputs) with no "
                          f"zero in it, not {array.shape!r}")
@@ -52,8 +52,6 @@ def _weights(name: str, weights: object) -> np.ndarray:
 
 def _integers(name: str, what: str, values: object, count: int) -> np.ndarray:
     array = integers(f"{what} of layer {name!r}", values)
-    if array.dtype == np.bool_:
-        raise TypeError(f"{what} of layer {name!r} must be integers, not an array of bool")
     if array.shape != (count,):
         raise ValueError(f"{what} of layer {name!r} must have the shape ({count},), one for each "
                          f"neuron, not {array.shape!r}")
@@ -110,6 +108,10 @@ class _Neurons:
     def neurons(self) -> int:
         """Neurons, ``m``."""
         return self.weights.shape[0]
+
+    def count_max(self, planes: int) -> int:
+        """Largest count ``N`` of a neuron whose inputs have ``planes`` bits; the smallest is 0."""
+        return self.inputs * ((1 << planes) - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +246,7 @@ class Graph:
 
     def count_max(self, index: int) -> int:
         """Largest count ``N`` of a neuron in layer ``index``; the smallest is 0."""
-        return self.layers[index].inputs * ((1 << self.planes(index)) - 1)
+        return self.layers[index].count_max(self.planes(index))
 
     @property
     def score_range(self) -> tuple[int, int]:

@@ -31,7 +31,7 @@ def pack_frames(graph: Graph, schedule: Schedule, frames: npt.ArrayLike) -> np.n
     -------
     array of uint8, shape (frames * words, ceil(input_width / 8))
     """
-    frames = integers("Frames", frames)
+    frames = integers("Frames", frames, bools=True)
     size, bits, width = graph.input.size, graph.input.bits, schedule.input_width
     if frames.shape[1:] not in (graph.input.shape, (size,)):
         raise ValueError(f"Frames must have the shape (frames, "

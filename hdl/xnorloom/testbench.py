@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .checks import integers
 from .files import make_directory, write_atomic
 from .manifest import module_name
 from .network import Network
@@ -242,9 +243,7 @@ def _pack_results(network: Network, frames: int, classes: npt.ArrayLike,
 
 def _integers(what: str, values: npt.ArrayLike, shape: tuple[int, ...], low: int,
               high: int) -> np.ndarray:
-    array = np.asarray(values)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"{what} must be integers, not an array of {array.dtype}")
+    array = integers(what, values)
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape!r}, not {array.shape!r}")
     wrong = array[(array < low) | (array > high)]

@@ -26,8 +26,8 @@ def latency(fold: Fold, steps: int) -> int:
 
 def score_shape(layer: Score, planes: int) -> Shape:
     """Shape of a score."""
-    count_max = layer.inputs * ((1 << planes) - 1)
-    return Shape.cast(range(int(layer.offsets.min()), count_max + int(layer.offsets.max()) + 1))
+    low, high = int(layer.offsets.min()), layer.count_max(planes) + int(layer.offsets.max())
+    return Shape.cast(range(low, high + 1))
 
 
 class Layer(wiring.Component):
@@ -84,7 +84,7 @@ class Layer(wiring.Component):
 
     @property
     def _count_max(self) -> int:
-        return self._layer.inputs * ((1 << self._planes) - 1)
+        return self._layer.count_max(self._planes)
 
     @property
     def latency(self) -> int:
