@@ -231,12 +231,13 @@ def test_foreign_header(tmp_path, members):
         assert refused(path) == f"{path} is not an xnorloom model file (foreign header)"
 
 
-@pytest.mark.parametrize("version, shown", [(2, "2"), (0, "0"), ("1", "'1'"), (None, "None")])
+@pytest.mark.parametrize("version, shown", [(3, "3"), (0, "0"), (1.0, "1.0"), (True, "True"),
+                                            ("1", "'1'"), (None, "None")])
 def test_version(tmp_path, members, version, shown):
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
     assert refused(path) == (f"model file {path} has version {shown}, but this xnorloom reads "
-                             f"version 1")
+                             f"versions 1 and 2")
 
 
 # Nothing is ever unpickled

@@ -1,11 +1,12 @@
-"""Checks of arguments that many constructors share."""
+"""Checks of arguments that many constructors share, and how these keep arrays."""
 
 import operator
 from typing import SupportsIndex, cast
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["integer", "integers"]
+__all__ = ["frozen", "integer", "integers", "text"]
 
 
 def integer(what: str, value: object, low: int | None = None, high: int | None = None) -> int:
@@ -47,4 +48,26 @@ def integers(what: str, values: object, wanted: str = "integers", *,
     if array.size and array.dtype.kind not in ("iub" if bools else "iu"):
         found = array.dtype if array.dtype.kind != "O" else "objects or of too large integers"
         raise TypeError(f"{what} must be {wanted}, not an array of {found}")
+    return array
+
+
+def text(what: str, value: object) -> str:
+    """Return ``value`` if it is a string that can be shown in a line, and not empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming ``what`` and the value.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a string, not {value!r}")
+    if not value or not value.isprintable():
+        raise ValueError(f"{what} must be a printable string that is not empty, not {value!r}")
+    return value
+
+
+def frozen(array: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
+    """A copy of ``array`` in ``dtype`` and C order that cannot be written to."""
+    array = array.astype(dtype, order="C")
+    array.flags.writeable = False
     return array

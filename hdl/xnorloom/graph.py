@@ -5,36 +5,26 @@ that stands for the odd number ``v = 2x - (2**k - 1)``; for ``k = 1`` that is th
 The ±1 dot product of a neuron is ``sum(w * v) = 2p - N`` with ``N = n * (2**k - 1)``, where ``p``,
 its *count*, is the popcount of the agreeing synapses (for ``k > 1`` the sum of the popcounts of the
 bit planes, each weighted with ``2**b``). A dense neuron fires iff ``p >= threshold``; a class
-scores ``p + offset``, and the class of a frame is the first index of the largest score.
+scores ``scale * p + offset``, and the class of a frame is the first index of the largest score.
 """
 
 import hashlib
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from .checks import integer, integers
+from .checks import frozen, integers, text
+from .input import MAX_INPUT_BITS, Input
 
 __all__ = ["Input", "Dense", "Score", "Layer", "Graph", "MAX_INPUT_BITS"]
 
-MAX_INPUT_BITS = 16
-
-
-def _name(what: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be a string, not {value!r}")
-    if not value or not value.isprintable():
-        raise ValueError(f"{what} must be a printable string that is not empty, not {value!r}")
-    return value
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array
+# Integers far enough from the ends of 64 bits that nothing which adds or packs them overflows.
+_MAX_VALUE = 1 << 40
+_MAX_SCORE = 1 << 60
 
 
 def _weights(name: str, weights: object) -> np.ndarray:
@@ -47,7 +37,7 @@ def _weights(name: str, weights: object) -> np.ndarray:
     if wrong.size:
         raise ValueError(f"weights of layer {name!r} must be 0 or 1 (1 stands for +1), "
                          f"not {wrong[0]!s}")
-    return _frozen(array.astype(np.uint8, order="C"))
+    return frozen(array, np.uint8)
 
 
 def _integers(name: str, what: str, values: object, count: int) -> np.ndarray:
@@ -55,42 +45,11 @@ def _integers(name: str, what: str, values: object, count: int) -> np.ndarray:
     if array.shape != (count,):
         raise ValueError(f"{what} of layer {name!r} must have the shape ({count},), one for each "
                          f"neuron, not {array.shape!r}")
-    limit = 1 << 40
     low, high = int(array.min()), int(array.max())
-    if low < -limit or high > limit:
+    if low < -_MAX_VALUE or high > _MAX_VALUE:
         raise ValueError(f"{what} of layer {name!r} must be within ±2**40, "
-                         f"not {low if low < -limit else high}")
-    return _frozen(array.astype(np.int64, order="C"))
-
-
-@dataclass(frozen=True)
-class Input:
-    """What one frame is: ``shape`` elements of ``bits`` bits each, unsigned.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of a frame; the first layer sees it flattened in C order.
-    bits : int
-        Bits per element, 1 to 16. One bit stands for ±1.
-    """
-
-    shape: tuple[int, ...]
-    bits: int = 1
-
-    def __post_init__(self):
-        if not isinstance(self.shape, tuple):
-            raise TypeError(f"Input shape must be a tuple of integers, not {self.shape!r}")
-        if not self.shape:
-            raise ValueError("Input shape must have at least one dimension, not ()")
-        shape = tuple(integer("Each dimension of an input shape", d, 1) for d in self.shape)
-        object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "bits", integer("Input bits", self.bits, 1, MAX_INPUT_BITS))
-
-    @property
-    def size(self) -> int:
-        """Elements per frame."""
-        return math.prod(self.shape)
+                         f"not {low if low < -_MAX_VALUE else high}")
+    return frozen(array, np.int64)
 
 
 class _Neurons:
@@ -113,6 +72,11 @@ class _Neurons:
         """Largest count ``N`` of a neuron whose inputs have ``planes`` bits; the smallest is 0."""
         return self.inputs * ((1 << planes) - 1)
 
+    @property
+    def scaled(self) -> bool:
+        """Whether counts are multiplied: only in a :class:`Score` with a scale that is not 1."""
+        return False
+
 
 @dataclass(frozen=True, eq=False)
 class Dense(_Neurons):
@@ -133,7 +97,7 @@ class Dense(_Neurons):
     thresholds: np.ndarray
 
     def __post_init__(self):
-        name = _name("Layer name", self.name)
+        name = text("Layer name", self.name)
         object.__setattr__(self, "weights", _weights(name, self.weights))
         thresholds = _integers(name, "thresholds", self.thresholds, self.neurons)
         object.__setattr__(self, "thresholds", thresholds)
@@ -145,7 +109,7 @@ class Dense(_Neurons):
 
 @dataclass(frozen=True, eq=False)
 class Score(_Neurons):
-    """The last layer: class ``c`` scores its count plus ``offsets[c]``.
+    """The last layer: class ``c`` scores its count times ``scales[c]`` plus ``offsets[c]``.
 
     Parameters
     ----------
@@ -154,21 +118,43 @@ class Score(_Neurons):
     weights : array of 0 and 1, shape (classes, inputs)
         1 stands for +1, 0 for -1.
     offsets : array of int, shape (classes,)
-        Added to the count; of either sign.
+        Of either sign.
+    scales : array of int, shape (classes,), or None
+        At least 0; ``None`` stands for all ones, and becomes them.
     """
 
     name: str
     weights: np.ndarray
     offsets: np.ndarray
+    # Always an array in the end, while its default is none.
+    scales: Any = None
 
     def __post_init__(self):
-        name = _name("Layer name", self.name)
+        name = text("Layer name", self.name)
         object.__setattr__(self, "weights", _weights(name, self.weights))
         offsets = _integers(name, "offsets", self.offsets, self.neurons)
         object.__setattr__(self, "offsets", offsets)
+        scales = np.ones(self.neurons, np.int64) if self.scales is None else self.scales
+        scales = _integers(name, "scales", scales, self.neurons)
+        if scales.min() < 0:
+            raise ValueError(f"scales of layer {name!r} must be at least 0, not {scales.min()}")
+        object.__setattr__(self, "scales", scales)
+
+    @property
+    def scaled(self) -> bool:
+        return bool((self.scales != 1).any())
+
+    def score_range(self, planes: int) -> tuple[int, int]:
+        """Smallest and largest score that any class could reach, both inclusive.
+
+        ``planes`` is as of :meth:`count_max`.
+        """
+        largest = self.count_max(planes)
+        return (int(self.offsets.min()),
+                max(int(s) * largest + int(o) for s, o in zip(self.scales, self.offsets)))
 
     def __reduce__(self):
-        return Score, (self.name, self.weights, self.offsets)
+        return Score, (self.name, self.weights, self.offsets, self.scales)
 
 
 Layer = Dense | Score
@@ -196,7 +182,7 @@ class Graph:
     layers: tuple[Layer, ...]
 
     def __post_init__(self):
-        _name("Graph name", self.name)
+        text("Graph name", self.name)
         if not isinstance(self.input, Input):
             raise TypeError(f"Graph input must be an Input, not {self.input!r}")
         if isinstance(self.layers, str) or not isinstance(self.layers, Sequence):
@@ -229,6 +215,9 @@ class Graph:
                     raise ValueError(f"thresholds of layer {layer.name!r} must be in 0 to {top}, "
                                      f"not {low if low < 0 else high}")
             size = layer.neurons
+        if self.score_range[1] > _MAX_SCORE:
+            raise ValueError(f"scores of layer {names[-1]!r} must be within ±2**60, "
+                             f"not {self.score_range[1]}")
 
     @property
     def classes(self) -> int:
@@ -253,18 +242,24 @@ class Graph:
         """Smallest and largest score that any class could reach, both inclusive."""
         score = self.layers[-1]
         assert isinstance(score, Score)
-        return (int(score.offsets.min()),
-                self.count_max(len(self.layers) - 1) + int(score.offsets.max()))
+        return score.score_range(self.planes(len(self.layers) - 1))
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over everything that decides the results (not the names), in hexadecimal."""
         state = hashlib.sha256(f"xnorloom graph 1 {self.input.shape} {self.input.bits}".encode())
+        # What came later is only there if it is used: graphs from before keep their digest.
+        cuts = self.input.cuts
+        if cuts is not None:
+            state.update(f" cuts {cuts.shape} ".encode())
+            state.update(cuts.astype("<u2").tobytes())
         for layer in self.layers:
             values = layer.thresholds if isinstance(layer, Dense) else layer.offsets
             state.update(f" {type(layer).__name__} {layer.weights.shape} ".encode())
             state.update(np.packbits(layer.weights, axis=1, bitorder="little").tobytes())
             state.update(values.astype("<i8").tobytes())
+            if isinstance(layer, Score) and layer.scaled:
+                state.update(b" scales " + layer.scales.astype("<i8").tobytes())
         return state.hexdigest()
 
     def __eq__(self, other: object) -> bool:

@@ -2,8 +2,11 @@
 
 The member ``header`` holds JSON as bytes: format, version, names, shapes and the digest of the
 graph. For layer ``i``, ``weights<i>`` holds the rows packed to bytes (first synapse in bit 0 of
-the first byte) and ``values<i>`` the thresholds or offsets as little-endian 64-bit integers.
-The same graph always gives the same bytes.
+the first byte) and ``values<i>`` the thresholds or offsets as little-endian 64-bit integers. A file
+of version 2 may have a meaning of the input in its header, and where the header says so, ``cuts``
+with the cuts of the input as little-endian 16-bit integers, and ``scales<i>`` with scales as
+offsets are. A graph that has none of them makes a file of version 1. The same graph always gives
+the same bytes.
 """
 
 import io
@@ -19,10 +22,10 @@ from .errors import ModelFileError, first_line
 from .files import BROKEN_ARCHIVE, write_atomic
 from .graph import Dense, Graph, Input, Score
 
-__all__ = ["FORMAT", "VERSION", "save", "load"]
+__all__ = ["FORMAT", "VERSIONS", "save", "load"]
 
 FORMAT = "xnorloom-graph"
-VERSION = 1
+VERSIONS = (1, 2)
 _KINDS = {"dense": Dense, "score": Score}
 # All members of a sound file together unpack to less; a small file cannot claim all memory.
 _LIMIT = 1 << 26
@@ -42,13 +45,23 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     layers = []
     for index, layer in enumerate(graph.layers):
         values = layer.thresholds if isinstance(layer, Dense) else layer.offsets
-        kind = "dense" if isinstance(layer, Dense) else "score"
-        layers.append({"kind": kind, "name": layer.name, "shape": list(layer.weights.shape)})
+        entry = {"kind": "dense" if isinstance(layer, Dense) else "score", "name": layer.name,
+                 "shape": list(layer.weights.shape)}
+        layers.append(entry)
         arrays[f"weights{index}"] = np.packbits(layer.weights, axis=1, bitorder="little")
         arrays[f"values{index}"] = values.astype("<i8")
-    header = {"format": FORMAT, "version": VERSION, "name": graph.name, "digest": graph.digest,
-              "input": {"shape": list(graph.input.shape), "bits": graph.input.bits},
-              "layers": layers}
+        if isinstance(layer, Score) and layer.scaled:
+            entry["scales"] = True
+            arrays[f"scales{index}"] = layer.scales.astype("<i8")
+    frame: dict[str, Any] = {"shape": list(graph.input.shape), "bits": graph.input.bits}
+    if graph.input.cuts is not None:
+        frame["cuts"] = len(graph.input.cuts)
+        arrays["cuts"] = graph.input.cuts.astype("<u2")
+    if graph.input.meaning is not None:
+        frame["meaning"] = graph.input.meaning
+    later = "cuts" in frame or "meaning" in frame or graph.layers[-1].scaled
+    header = {"format": FORMAT, "version": 2 if later else 1, "name": graph.name,
+              "digest": graph.digest, "input": frame, "layers": layers}
     arrays = {"header": np.frombuffer(json.dumps(header, indent=1).encode(), np.uint8), **arrays}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -99,9 +112,10 @@ def _read(file: IO[bytes], path: Path) -> Graph:
         header = json.loads(text)
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise ModelFileError(f"{path} is not an xnorloom model file (foreign header)")
-        if header.get("version") != VERSION:
-            raise ModelFileError(f"model file {path} has version {header.get('version')!r}, but "
-                                 f"this xnorloom reads version {VERSION}")
+        version = header.get("version")
+        if type(version) is not int or version not in VERSIONS:
+            raise ModelFileError(f"model file {path} has version {version!r}, but this xnorloom "
+                                 f"reads versions {' and '.join(map(str, VERSIONS))}")
         layers = []
         for index, entry in enumerate(_item(header, "layers", list)):
             neurons, inputs = _shape(entry)
@@ -112,14 +126,27 @@ def _read(file: IO[bytes], path: Path) -> Graph:
             if kind not in _KINDS:
                 raise ValueError(f"kind of a layer must be one of {', '.join(_KINDS)}, "
                                  f"not {kind!r}")
-            layers.append(_KINDS[kind](_item(entry, "name", str), weights, values))
-        frame = _item(header, "input", dict)
-        shape = tuple(_item(frame, "shape", list))
-        graph = Graph(_item(header, "name", str), Input(shape, _item(frame, "bits", int)),
-                      tuple(layers))
+            arguments = [weights, values]
+            if version > 1 and kind == "score" and "scales" in entry:
+                arguments.append(_array(archive, f"scales{index}", "<i8", (neurons,)))
+            layers.append(_KINDS[kind](_item(entry, "name", str), *arguments))
+        frame = _input(archive, version, _item(header, "input", dict))
+        graph = Graph(_item(header, "name", str), frame, tuple(layers))
     if graph.digest != _item(header, "digest", str):
         raise ValueError("the contents do not match the digest in the header")
     return graph
+
+
+def _input(archive: zipfile.ZipFile, version: int, entry: dict[str, Any]) -> Input:
+    frame = Input(tuple(_item(entry, "shape", list)), _item(entry, "bits", int))
+    if version == 1:
+        return frame
+    cuts = None
+    if "cuts" in entry:
+        # The bits were checked: no shape of any size is made of what a file claims.
+        shape = (_item(entry, "cuts", int), (1 << frame.bits) - 1)
+        cuts = _array(archive, "cuts", "<u2", shape)
+    return Input(frame.shape, frame.bits, cuts, entry.get("meaning"))
 
 
 def _item(mapping: Any, key: str, kind: type) -> Any:

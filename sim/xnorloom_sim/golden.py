@@ -152,6 +152,6 @@ def _run(graph: Graph, array: npt.NDArray[np.unsignedinteger], chunk: int,
                 elements = (counts >= layer.thresholds).astype(np.uint8)
                 activations[index][here] = elements
             else:
-                scores[here] = counts + layer.offsets
+                scores[here] = counts * layer.scales + layer.offsets
     # numpy's argmax, too, takes the first of equals.
     return Golden(np.argmax(scores, axis=1).astype(np.int64), scores, activations)

@@ -1,0 +1,174 @@
+"""Inputs: cuts and meaning, what is kept of them, and what is refused."""
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+
+from xnorloom.graph import Graph, Input, Score
+
+STEPS = [[10, 20, 20], [0, 128, 256], [5, 5, 5], [1, 2, 3], [0, 0, 0], [256, 256, 256]]
+
+
+def graph_of(*arguments, **others):
+    frame = Input(*arguments, **others)
+    return Graph("g", frame, (Score("s", np.ones((2, frame.size), int), [0, 1]),))
+
+
+# What is kept
+
+
+def test_nothing_by_default():
+    assert Input((3,)).cuts is None
+    assert Input((3,)).meaning is None
+
+
+def test_cuts():
+    frame = Input((2, 3), 2, STEPS, "u8/255")
+    assert frame.cuts.tolist() == STEPS
+    assert frame.cuts.dtype == np.uint16
+    assert frame.meaning == "u8/255"
+
+
+def test_one_row_for_all_elements():
+    assert Input((2, 3), 2, STEPS[:1]).cuts.tolist() == STEPS[:1]
+    # One element has one row in either sense.
+    assert Input((1,), 2, STEPS[:1]).cuts.tolist() == STEPS[:1]
+
+
+def test_equal_rows_become_one():
+    assert Input((2, 3), 2, STEPS[:1] * 6).cuts.tolist() == STEPS[:1]
+    assert Input((2, 3), 2, STEPS[:1] * 5 + STEPS[1:2]).cuts.shape == (6, 3)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_cuts_of_the_top_bits_become_none(bits):
+    top = [code * 256 // 2**bits for code in range(1, 2**bits)]
+    assert Input((2, 2), bits, [top]).cuts is None
+    assert Input((2, 2), bits, [top] * 4).cuts is None
+    other = [[*top[:-1], top[-1] + 1]]
+    assert Input((2, 2), bits, other).cuts.tolist() == other
+    # One element like that and others not.
+    assert Input((2, 2), bits, [top] * 3 + other).cuts.tolist() == [top] * 3 + other
+
+
+def test_cuts_are_copies_that_cannot_be_written():
+    cuts = np.array(STEPS)
+    frame = Input((6,), 2, cuts)
+    cuts[:] = 0
+    assert frame.cuts.tolist() == STEPS
+    for constant in (frame, copy.copy(frame), copy.deepcopy(frame), copy.deepcopy(graph_of(
+            (6,), 2, STEPS)).input, dataclasses.replace(frame, meaning="u8")):
+        assert constant == frame
+        with pytest.raises(ValueError, match=r"^assignment destination is read-only$"):
+            constant.cuts[0] = 0
+
+
+def test_copies_keep_the_meaning():
+    frame = Input((6,), 2, STEPS, "bits")
+    assert copy.deepcopy(frame).meaning == copy.copy(graph_of(
+        (6,), 2, STEPS, "bits")).input.meaning == "bits"
+
+
+# Equality and digest
+
+
+def test_equal():
+    assert Input((6,), 2, STEPS) == Input((6,), 2, np.array(STEPS, np.uint16))
+    assert hash(Input((6,), 2, STEPS)) == hash(Input((6,), 2, STEPS))
+    # The meaning decides no result.
+    assert Input((6,), 2, STEPS, "u8") == Input((6,), 2, STEPS, "u8/255")
+    assert hash(Input((6,), 2, STEPS, "u8")) == hash(Input((6,), 2, STEPS))
+    assert Input((3,)) != "input"
+
+
+DIFFERENT = {
+    "none": Input((6,), 2),
+    "shape": Input((2, 3), 2, STEPS),
+    "bits": Input((6,), 3),
+    "one row": Input((6,), 2, STEPS[:1]),
+    "another row": Input((6,), 2, STEPS[1:2]),
+    "one cut": Input((6,), 2, [*STEPS[:5], [255, 256, 256]]),
+    "order": Input((6,), 2, STEPS[::-1]),
+}
+
+
+@pytest.mark.parametrize("other", DIFFERENT.values(), ids=DIFFERENT)
+def test_different(other):
+    assert Input((6,), 2, STEPS) != other
+    assert graph_of((6,), 2, STEPS) != Graph("g", other, graph_of((6,)).layers)
+
+
+def test_digest():
+    plain = graph_of((6,), 2)
+    assert graph_of((6,), 2, None, "u8/255").digest == plain.digest
+    assert graph_of((6,), 2, [[64, 128, 192]] * 6).digest == plain.digest
+    graphs = [plain, *(graph_of((6,), 2, cuts) for cuts in (STEPS, STEPS[::-1], STEPS[:1]))]
+    assert len({graph.digest for graph in graphs}) == 4
+
+
+def test_digest_is_pinned():
+    # Model files carry it, see test_graph.py.
+    digest = "1f162ca5fbf91d83141061aa041e41255bfbfa5a4bd8007f4b034d1cc22fd846"
+    assert graph_of((6,), 2, STEPS).digest == digest
+
+
+# What is refused
+
+WRONG = {
+    "cuts floats": (
+        dict(cuts=[[0.5, 1.0, 2.0]]), TypeError,
+        r"^Input cuts must be integers, not an array of float64$"),
+    "cuts bools": (
+        dict(bits=1, cuts=[[True]]), TypeError,
+        r"^Input cuts must be integers, not an array of bool$"),
+    "cuts ragged": (
+        dict(cuts=[[1, 2, 3], [1]]), ValueError,
+        r"^Input cuts must be integers, in rows of one length$"),
+    "cuts flat": (
+        dict(cuts=[1, 2, 3]), ValueError,
+        r"^Input cuts must have the shape \(1, 3\) or \(6, 3\), not \(3,\)$"),
+    "cuts of other bits": (
+        dict(cuts=[[1]]), ValueError,
+        r"^Input cuts must have the shape \(1, 3\) or \(6, 3\), not \(1, 1\)$"),
+    "cuts of some elements": (
+        dict(cuts=STEPS[:2]), ValueError,
+        r"^Input cuts must have the shape \(1, 3\) or \(6, 3\), not \(2, 3\)$"),
+    "cuts of more than the element": (
+        dict(shape=(1,), cuts=STEPS[:2]), ValueError,
+        r"^Input cuts must have the shape \(1, 3\), not \(2, 3\)$"),
+    "cuts none": (
+        dict(cuts=np.zeros((0, 3))), ValueError,
+        r"^Input cuts must have the shape \(1, 3\) or \(6, 3\), not \(0, 3\)$"),
+    "cut negative": (
+        dict(cuts=[[-1, 2, 3]]), ValueError, r"^Input cuts must be in 0 to 256, not -1$"),
+    "cut too large": (
+        dict(cuts=[[0, 256, 257]]), ValueError, r"^Input cuts must be in 0 to 256, not 257$"),
+    "cut huge": (
+        dict(cuts=np.array([[0, 1, 2**64 - 1]], np.uint64)), ValueError,
+        r"^Input cuts must be in 0 to 256, not 18446744073709551615$"),
+    "cuts fall": (
+        dict(cuts=[*STEPS[:4], [1, 2, 1], [3, 2, 1]]), ValueError,
+        r"^Input cuts must not decrease along a row, but those of row 4 do$"),
+    "unsigned cuts fall": (
+        dict(cuts=np.array([[2, 1, 3]], np.uint8)), ValueError,
+        r"^Input cuts must not decrease along a row, but those of row 0 do$"),
+    "bits 9": (
+        dict(bits=9, cuts=[[0] * 511]), ValueError,
+        r"^Input cuts must be None for elements of more than 8 bits, not of 9$"),
+    "meaning a number": (
+        dict(meaning=255), TypeError, r"^Input meaning must be a string, not 255$"),
+    "meaning empty": (
+        dict(meaning=""), ValueError,
+        r"^Input meaning must be a printable string that is not empty, not ''$"),
+    "meaning of two lines": (
+        dict(meaning="u8\n"), ValueError,
+        r"^Input meaning must be a printable string that is not empty, not 'u8\\n'$"),
+}
+
+
+@pytest.mark.parametrize("changes, error, message", WRONG.values(), ids=WRONG)
+def test_wrong(changes, error, message):
+    with pytest.raises(error, match=message):
+        Input(**{"shape": (2, 3), "bits": 2, **changes})
