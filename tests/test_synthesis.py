@@ -17,7 +17,7 @@ from xnorloom.gateware.popcount import Popcount
 from xnorloom.gateware.replay import Replay
 from xnorloom.gateware.table import Table
 from xnorloom.gateware.xnor import XnorArray
-from xnorloom.graph import Dense
+from xnorloom.graph import Dense, Score
 from xnorloom.network import Network
 from xnorloom.schedule import LUT_DEPTH, Fold, Schedule
 from xnorloom_sim.golden import evaluate
@@ -142,6 +142,18 @@ def test_wired_weights_take_no_cell(synthesise, family):
     # leaves that take weights, too, are larger.
     assert luts(cells) <= 1.25 * size
     assert luts(runtime) >= luts(cells) + size // 2
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_constant_scales_are_no_multipliers(synthesise, family):
+    rng = np.random.default_rng(9)
+    weights, offsets = rng.integers(0, 2, (4, 64)), rng.integers(-1 << 17, 1 << 17, 4)
+    fold = Fold(4, 16, "lut")
+    cells = [synthesise(Layer(Score("score", weights, offsets, scales), fold), family)
+             for scales in (None, rng.integers(1 << 11, 1 << 12, 4))]
+    assert not any("MULT" in name or "MAC" in name for name in cells[1])
+    # For a count of seven bits two tables of 19 bits; an adder is in both.
+    assert luts(cells[1]) - luts(cells[0]) < 4 * 2 * 19
 
 
 @pytest.mark.parametrize("family, expected", [("ice40", 2), ("ecp5", 1)])

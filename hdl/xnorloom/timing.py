@@ -2,7 +2,8 @@
 
 Notation: a layer of ``m`` neurons with ``n`` inputs of ``K`` bit planes, folded with PE and SIMD,
 has ``SF = ceil(n / SIMD)`` synapse folds and ``NF = ceil(m / PE)`` neuron folds and works for
-``F = NF * SF * K`` cycles on a frame.
+``F = NF * SF * K`` cycles on a frame. A score layer with scales other than 1 multiplies its counts
+in a cycle of their own.
 """
 
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def _layer(graph: Graph, index: int, fold: Fold, width: int) -> LayerTiming:
     synapse_folds, neuron_folds = fold.synapse_folds(entry), fold.neuron_folds(entry)
     cycles = neuron_folds * synapse_folds * planes
     kind = replay.kind(entry.inputs, planes, width, fold.simd, neuron_folds)
-    latency = layer.latency(fold, synapse_folds * planes)
+    latency = layer.latency(fold, synapse_folds * planes, entry.scaled)
     if kind != "direct":
         # The first operand follows the last input word, the last one cycles - 1 later.
         latency += replay.LATENCY + cycles - 1

@@ -2,16 +2,22 @@
 
 from typing import Any
 
-from ..graph import Dense, Graph
+import numpy as np
+
+from ..graph import Dense, Graph, Score
+from ..input import Input
 from ..schedule import Schedule
 from ..timing import Timing, timing
 from .console import count, table
 
 __all__ = ["model_values", "model_text", "schedule_values", "schedule_text"]
 
+# A row of cuts may be 255 long.
+_CUTS_SHOWN = 16
+
 
 def model_values(graph: Graph) -> dict[str, Any]:
-    """Layers, shapes, synapses and weight bits of ``graph``."""
+    """Input, layers, shapes, synapses and bits of ``graph``."""
     layers = []
     for index, layer in enumerate(graph.layers):
         dense = isinstance(layer, Dense)
@@ -20,10 +26,14 @@ def model_values(graph: Graph) -> dict[str, Any]:
             "neurons": layer.neurons, "input_bits": graph.planes(index),
             "synapses": layer.weights.size, "weight_bits": layer.weights.size,
             "threshold_bits":
-                layer.neurons * (graph.count_max(index) + 1).bit_length() if dense else 0})
+                layer.neurons * (graph.count_max(index) + 1).bit_length() if dense else 0,
+            "scale_bits": _scale_bits(layer) if isinstance(layer, Score) else 0})
+    cuts = graph.input.cuts
     return {
         "name": graph.name, "digest": graph.digest,
-        "input": {"shape": list(graph.input.shape), "bits": graph.input.bits},
+        "input": {"shape": list(graph.input.shape), "bits": graph.input.bits,
+                  "cuts": None if cuts is None else cuts.tolist(),
+                  "meaning": graph.input.meaning},
         "classes": graph.classes, "synapses": graph.synapses, "weight_bits": graph.synapses,
         "score_range": list(graph.score_range), "layers": layers}
 
@@ -40,14 +50,39 @@ def model_text(graph: Graph) -> str:
     header = ("layer", "kind", "inputs", "bits each", "neurons", "synapses", "weight bits",
               "threshold bits")
     low, high = graph.score_range
-    return "\n".join([
+    lines = [
         f"model    {graph.name}",
         f"input    {shape} = {count(graph.input.size, 'element')} of "
-        f"{count(graph.input.bits, 'bit')}",
-        f"output   {count(graph.classes, 'class', 'es')}, scores from {low:,} to {high:,}",
-        f"digest   {graph.digest}",
-        "",
-        table(rows, header)])
+        f"{count(graph.input.bits, 'bit')}"]
+    if graph.input.meaning is not None:
+        lines.append(f"meaning  {graph.input.meaning}")
+    if graph.input.cuts is not None:
+        lines.append(f"cuts     {_cuts(graph.input, graph.input.cuts)}")
+    lines.append(f"output   {count(graph.classes, 'class', 'es')}, "
+                 f"scores from {low:,} to {high:,}")
+    score = graph.layers[-1]
+    if isinstance(score, Score) and score.scaled:
+        lines.append(f"scales   {count(_scale_bits(score), 'bit')}, from {score.scales.min():,} "
+                     f"to {score.scales.max():,}")
+    return "\n".join([*lines, f"digest   {graph.digest}", "", table(rows, header)])
+
+
+def _scale_bits(score: Score) -> int:
+    """Bits of the scales, each as wide as the largest; none if nothing is scaled."""
+    return score.neurons * int(score.scales.max()).bit_length() if score.scaled else 0
+
+
+def _cuts(frame: Input, cuts: np.ndarray) -> str:
+    """How elements come from pixels, in words."""
+    if len(cuts) > 1:
+        each = "one" if frame.bits == 1 else str(cuts.shape[1])
+        return f"{each} for each element, from {cuts.min()} to {cuts.max()}"
+    if frame.bits == 1:
+        return f"1 where a pixel is at least {cuts[0, 0]}"
+    row = [str(cut) for cut in cuts[0]]
+    if len(row) > _CUTS_SHOWN:
+        row[_CUTS_SHOWN // 2:-_CUTS_SHOWN // 2] = ["…"]
+    return f"how many of {', '.join(row)} a pixel reaches"
 
 
 def schedule_values(graph: Graph, schedule: Schedule) -> dict[str, Any]:

@@ -16,17 +16,18 @@ from .table import Table
 __all__ = ["Layer", "latency", "score_shape"]
 
 
-def latency(fold: Fold, steps: int) -> int:
+def latency(fold: Fold, steps: int, scaled: bool = False) -> int:
     """Cycles from the last operands of a neuron fold to its output word.
 
-    Read register of ``block`` weights, count, output register.
+    Read register of ``block`` weights, count, register of a ``scaled`` count, output register.
     """
-    return table.latency(fold.style) + neuron.latency(fold.simd, steps, fold.register_every) + 1
+    return (table.latency(fold.style) + neuron.latency(fold.simd, steps, fold.register_every)
+            + scaled + 1)
 
 
 def score_shape(layer: Score, planes: int) -> Shape:
     """Shape of a score."""
-    low, high = int(layer.offsets.min()), layer.count_max(planes) + int(layer.offsets.max())
+    low, high = layer.score_range(planes)
     return Shape.cast(range(low, high + 1))
 
 
@@ -43,7 +44,7 @@ class Layer(wiring.Component):
     Parameters
     ----------
     layer : Dense or Score
-        Weights, and thresholds or offsets.
+        Weights, and thresholds or scales and offsets.
     fold : Fold
         Lanes, weight style and registers.
     planes : int
@@ -88,7 +89,7 @@ class Layer(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return latency(self._fold, self._steps)
+        return latency(self._fold, self._steps, self._layer.scaled)
 
     @property
     def interval(self) -> int:
@@ -103,7 +104,7 @@ class Layer(wiring.Component):
         counts = agree.sum(axis=-1, dtype=np.int64) @ (1 << np.arange(self._planes)[::-1])
         if isinstance(self._layer, Dense):
             return (counts >= self._layer.thresholds).astype(np.uint8)
-        return counts + self._layer.offsets
+        return counts * self._layer.scales + self._layer.offsets
 
     def elaborate(self, platform):
         m = Module()
@@ -162,7 +163,10 @@ class Layer(wiring.Component):
                          element.w.eq(weights.o.word_select(lane, fold.simd))]
             m.d.comb += [getattr(element, name).eq(flag) for name, flag in flags.items()]
         if self._neuron_folds > 1:
-            self._feed_values(m, elements, go & last)
+            self._feed(m, elements, go, last)
+
+        # Then the products, if counts are scaled.
+        last = delay(m, last, int(self._layer.scaled), go, name="last_product")
 
         # Last cycle: thresholds or offsets, and the output register.
         with m.If(go):
@@ -175,25 +179,35 @@ class Layer(wiring.Component):
     def _element(self, lane: int) -> Neuron | Scorer:
         synapses = Synapses(self._fold.simd, folds=self._synapse_folds, planes=self._planes,
                             register_every=self._fold.register_every, count_max=self._count_max)
-        constant = int(self._values[lane]) if self._neuron_folds == 1 else None
+        value = self._constant("value", lane)
         if isinstance(self._layer, Dense):
-            return Neuron(synapses, constant)
-        return Scorer(synapses, self._value_range, constant)
+            return Neuron(synapses, value)
+        if not self._layer.scaled:
+            return Scorer(synapses, self._reach("value"), value)
+        return Scorer(synapses, self._reach("value"), value, scales=self._reach("scale"),
+                      scale=self._constant("scale", lane))
 
-    @property
-    def _value_range(self) -> range:
+    def _values(self, port: str) -> np.ndarray:
+        """What the elements take at ``port``, for each neuron."""
+        if isinstance(self._layer, Dense):
+            return self._layer.thresholds
+        return self._layer.scales if port == "scale" else self._layer.offsets
+
+    def _reach(self, port: str) -> range:
         if isinstance(self._layer, Dense):
             return range(self._count_max + 2)
-        return range(int(self._layer.offsets.min()), int(self._layer.offsets.max()) + 1)
+        values = self._values(port)
+        return range(int(values.min()), int(values.max()) + 1)
 
-    @property
-    def _values(self) -> np.ndarray:
-        """Thresholds or offsets, padded to whole neuron folds: a missing neuron never fires."""
-        dense = isinstance(self._layer, Dense)
-        values = self._layer.thresholds if dense else self._layer.offsets
-        padding = self._value_range[-1]
+    def _padded(self, port: str) -> np.ndarray:
+        """Values for whole neuron folds; at the largest threshold missing neurons never fire."""
+        values = self._values(port)
         return np.pad(values, (0, self._neuron_folds * self._fold.pe - len(values)),
-                      constant_values=padding)
+                      constant_values=self._reach(port)[-1])
+
+    def _constant(self, port: str, lane: int) -> int | None:
+        """The value of a lane that works on one neuron only."""
+        return int(self._padded(port)[lane]) if self._neuron_folds == 1 else None
 
     def _weight_words(self) -> list[int]:
         """A word for each address: ``simd`` bits of each of ``pe`` neurons."""
@@ -205,24 +219,35 @@ class Layer(wiring.Component):
         packed = np.packbits(words.reshape(-1, self._fold.lanes), axis=1, bitorder="little")
         return [int.from_bytes(word.tobytes(), "little") for word in packed]
 
-    def _feed_values(self, m: Module, elements: list, done):
-        """Give each element the threshold or offset of the neuron fold whose count it shows."""
-        shape = Shape.cast(self._value_range)
-        # Shallow tables are cheaper in look-up tables whatever the weights use.
-        style = self._fold.style if self._neuron_folds > LUT_DEPTH else "lut"
-        words = []
-        for fold in self._values.reshape(self._neuron_folds, self._fold.pe):
-            words.append(sum((int(value) & ((1 << shape.width) - 1)) << (lane * shape.width)
-                             for lane, value in enumerate(fold)))
-        m.submodules.values = values = Table(words, shape.width * self._fold.pe, style)
+    def _feed(self, m: Module, elements: list, go, last):
+        """Give each element the threshold, or scale and offset, of the neuron fold it works on."""
         fold = Signal(range(self._neuron_folds), name="neuron_fold")
         following = Signal.like(fold, name="neuron_fold_next")
         m.d.comb += following.eq(fold)
-        with m.If(done):
+        with m.If(go & last):
             m.d.comb += following.eq(Mux(fold == self._neuron_folds - 1, 0, fold + 1))
         m.d.sync += fold.eq(following)
+        if self._layer.scaled:
+            self._feed_port(m, elements, "scale", fold, following)
+            # Offsets meet the products, one cycle behind the counts.
+            product_fold = Signal.like(fold, name="product_fold")
+            following = Mux(go, fold, product_fold)
+            m.d.sync += product_fold.eq(following)
+            fold = product_fold
+        self._feed_port(m, elements, "value", fold, following)
+
+    def _feed_port(self, m: Module, elements: list, port: str, fold, following):
+        """Connect a port of the elements to a table; ``following`` is the next ``fold``."""
+        shape = Shape.cast(self._reach(port))
+        # Shallow tables are cheaper in look-up tables whatever the weights use.
+        style = self._fold.style if self._neuron_folds > LUT_DEPTH else "lut"
+        words = []
+        for row in self._padded(port).reshape(self._neuron_folds, self._fold.pe):
+            words.append(sum((int(value) & ((1 << shape.width) - 1)) << (lane * shape.width)
+                             for lane, value in enumerate(row)))
+        m.submodules[f"{port}s"] = values = Table(words, shape.width * self._fold.pe, style)
         # A read register holds the word of the address of the cycle before.
         m.d.comb += values.address.eq(following if values.latency else fold)
         for lane, element in enumerate(elements):
             value = values.o.word_select(lane, shape.width)
-            m.d.comb += element.value.eq(value.as_signed() if shape.signed else value)
+            m.d.comb += getattr(element, port).eq(value.as_signed() if shape.signed else value)
