@@ -38,6 +38,8 @@ class Network(wiring.Component):
         How many neurons and synapses at once.
     scores : bool
         Whether the scores leave with the class.
+    taps : bool
+        Whether the activations of the dense layers can be watched, for comparisons.
 
     Members
     -------
@@ -45,6 +47,9 @@ class Network(wiring.Component):
         Words of frames, packed as :mod:`xnorloom.packing` says.
     o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
         As of :class:`~xnorloom.gateware.argmax.Argmax`.
+    tap0, tap1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(pe)}))
+        With ``taps``, one for each dense layer: ``valid`` is 1 in the cycles in which a word of
+        activations leaves the layer, ``payload`` is that word.
 
     Raises
     ------
@@ -52,7 +57,8 @@ class Network(wiring.Component):
         If the schedule does not fit the graph.
     """
 
-    def __init__(self, graph: Graph, schedule: Schedule, *, scores: bool = False):
+    def __init__(self, graph: Graph, schedule: Schedule, *, scores: bool = False,
+                 taps: bool = False):
         if not isinstance(graph, Graph):
             raise TypeError(f"Network graph must be a Graph, not {graph!r}")
         if not isinstance(schedule, Schedule):
@@ -70,8 +76,12 @@ class Network(wiring.Component):
             width = fold.pe
         self._argmax = Argmax(graph.classes, lanes=width, scores=scores,
                               shape=core.o.payload.shape().elem_shape)
-        super().__init__({"i": In(stream.Signature(schedule.input_width)),
-                          "o": Out(self._argmax.o.signature)})
+        self._taps = [f"tap{index}" for index in range(len(graph.layers) - 1)] if taps else []
+        super().__init__({
+            "i": In(stream.Signature(schedule.input_width)),
+            "o": Out(self._argmax.o.signature),
+            **{tap: Out(wiring.Signature({"valid": Out(1), "payload": Out(fold.pe)}))
+               for tap, fold in zip(self._taps, schedule.folds)}})
 
     @property
     def graph(self) -> Graph:
@@ -84,6 +94,11 @@ class Network(wiring.Component):
     @property
     def scores(self) -> bool:
         return self._scores
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """Names of the ports that show activations, in the order of the layers."""
+        return tuple(self._taps)
 
     @property
     def timing(self) -> Timing:
@@ -116,6 +131,10 @@ class Network(wiring.Component):
                 m.submodules[f"{name}{index}"] = part
                 self._join(m, source, part.i)
                 source = part.o
+        for name, (_, layer, _) in zip(self._taps, self._stages):
+            tap = getattr(self, name)
+            m.d.comb += [tap.valid.eq(layer.o.valid & layer.o.ready),
+                         tap.payload.eq(layer.o.payload)]
         m.submodules.argmax = self._argmax
         self._join(m, source, self._argmax.i)
         wiring.connect(m, self._argmax.o, wiring.flipped(self.o))

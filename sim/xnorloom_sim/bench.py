@@ -1,7 +1,7 @@
 """One function from the words into a component to the words out of it, in either engine."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from amaranth.hdl import Value
@@ -49,6 +49,7 @@ def run(
     watch: int = 16,
     progress: Callable[[int, int], object] | None = None,
     cache: str | os.PathLike[str] | None = None,
+    taps: Sequence[str] = (),
 ) -> Trace:
     """Put words into stream ``i`` of a component and wait for words of its stream ``o``.
 
@@ -94,6 +95,9 @@ def run(
     cache : path
         Folder of compiled simulations; for ``None`` ``xnorloom/compiled`` in the user's cache or,
         where that cannot be written, a folder that vanishes when the process ends.
+    taps : sequence of str
+        Outputs of the component with ``valid`` and ``payload`` whose words are recorded, one for
+        each cycle from cycle 0 to the last in which ``valid`` is 1.
 
     Raises
     ------
@@ -127,6 +131,7 @@ def run(
         waveform=None if waveform is None else os.fspath(waveform),
         progress=progress,
         cache=cache,
+        taps={name: _tap_width(dut, name) for name in taps},
     )
     return ENGINES[engine](job)
 
@@ -147,6 +152,24 @@ def _width(dut: wiring.Component, name: str, flow: wiring.Flow) -> int:
     signature = member.signature
     if signature.always_valid or signature.always_ready:
         raise ValueError(f"Stream {name} must have both valid and ready, not {signature!r}")
+    return len(Value.cast(getattr(dut, name).payload))
+
+
+def _tap_width(dut: wiring.Component, name: str) -> int:
+    """Bits of the payload of one of a component's taps."""
+    member = dict(dut.signature.members).get(name)
+    parts = (
+        dict(member.signature.members)
+        if member is not None
+        and member.is_signature
+        and member.flow == Out
+        and not member.dimensions
+        else {}
+    )
+    if not all(part in parts and parts[part].flow == Out for part in ("valid", "payload")):
+        raise TypeError(
+            f"Component must have the outputs valid and payload in {name}: Out(…), not {member!r}"
+        )
     return len(Value.cast(getattr(dut, name).payload))
 
 

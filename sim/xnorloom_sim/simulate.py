@@ -33,7 +33,8 @@ class Simulation:
 
     ``latency`` is measured on the first frame, from its first input word to its result, and
     ``interval`` on the last two results; both are ``None`` where stalls blur them, ``interval``
-    also for a single frame. With the engine ``golden`` nothing was simulated: ``cycles``,
+    also for a single frame. ``activations``, if asked for, is what left each dense layer, uint8 of
+    shape ``[B, m]`` each. With the engine ``golden`` nothing was simulated: ``cycles``,
     ``i_cycles`` and ``o_cycles`` are ``None``, ``latency`` and ``interval`` those of the formulas.
     """
 
@@ -45,6 +46,7 @@ class Simulation:
     interval: int | None
     i_cycles: npt.NDArray[np.int64] | None
     o_cycles: npt.NDArray[np.int64] | None
+    activations: tuple[npt.NDArray[np.uint8], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Comparison:
 
 def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine: str = "compiled",
              stall: Stall | None = None, waveform: str | os.PathLike[str] | None = None,
-             progress: Progress | None = None, scores: bool = True) -> Simulation:
+             progress: Progress | None = None, scores: bool = True,
+             taps: bool = False) -> Simulation:
     """Run ``frames`` through the network of ``graph`` under ``schedule``.
 
     Parameters
@@ -75,6 +78,8 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
         Called with the frames done and the frames in all, now and then.
     scores : bool
         Whether the network puts out the scores beside the class.
+    taps : bool
+        Whether the network shows the activations of its dense layers.
 
     Raises
     ------
@@ -99,32 +104,49 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
             if value is not None:
                 raise ValueError(f"{what} must be None with the engine 'golden', which simulates "
                                  f"no cycles, not {value!r}")
-        return _golden(graph, schedule, array, progress, scores)
+        return _golden(graph, schedule, array, progress, scores, taps)
 
     times = timing(graph, schedule)
     words = pack_frames(graph, schedule, array)
     # An idle network gives nothing for `latency` cycles, a busy one for `interval`.
     patience = max(bench.IDLE_LIMIT, 4 * (times.latency + times.interval))
-    trace = bench.run(Network(graph, schedule, scores=scores), words, len(array), engine=engine,
-                      stall=stall, waveform=waveform, patience=patience, progress=progress)
+    network = Network(graph, schedule, scores=scores, taps=taps)
+    trace = bench.run(network, words, len(array), engine=engine, stall=stall, waveform=waveform,
+                      patience=patience, progress=progress, taps=network.taps)
     classes, values = unpack_results(graph, trace.outputs, scores=scores)
     latency = interval = None
     if stall is None:
         latency = int(trace.o_cycles[0] - trace.i_cycles[0])
         if len(array) > 1:
             interval = int(trace.o_cycles[-1] - trace.o_cycles[-2])
+    activations = _activations(graph, schedule, trace, len(array)) if taps else None
     return Simulation(engine, classes, values, trace.cycles, latency, interval, trace.i_cycles,
-                      trace.o_cycles)
+                      trace.o_cycles, activations)
+
+
+def _activations(graph: Graph, schedule: Schedule, trace: bench.Trace,
+                 frames: int) -> tuple[npt.NDArray[np.uint8], ...]:
+    """Words that left the dense layers, as activations; lanes without a neuron are dropped."""
+    activations = []
+    for layer, fold, (name, words) in zip(graph.layers, schedule.folds, trace.taps.items()):
+        folds = fold.neuron_folds(layer)
+        if len(words) != frames * folds:
+            raise bench.SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
+                                        f"{frames * folds} belong to {frames} frames")
+        bits = np.unpackbits(words, axis=1, count=fold.pe, bitorder="little")
+        activations.append(bits.reshape(frames, -1)[:, :layer.neurons])
+    return tuple(activations)
 
 
 def _golden(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedinteger],
-            progress: Progress | None, scores: bool) -> Simulation:
+            progress: Progress | None, scores: bool, taps: bool) -> Simulation:
     times = timing(graph, schedule)
     result = golden.evaluate_packed(graph, frames)
     if progress is not None:
         progress(len(frames), len(frames))
     return Simulation("golden", result.classes, result.scores if scores else None, None,
-                      times.latency, times.interval, None, None)
+                      times.latency, times.interval, None, None,
+                      result.activations if taps else None)
 
 
 def compare(simulation: Simulation, golden: Golden) -> Comparison:

@@ -65,6 +65,7 @@ class _Bench:
         self._outputs = bytearray()
         self._i_cycles: list[int] = []
         self._o_cycles: list[int] = []
+        self._taps: dict[str, list[int]] = {name: [] for name in job.taps}
         self.failure: SimulationError | None = None
 
     def trace(self) -> Trace:
@@ -75,6 +76,7 @@ class _Bench:
             outputs.copy(),
             np.array(self._i_cycles, dtype=np.int64),
             np.array(self._o_cycles, dtype=np.int64),
+            {name: _rows(words, job.taps[name]) for name, words in self._taps.items()},
         )
 
     async def process(self, ctx):
@@ -105,7 +107,11 @@ class _Bench:
         count, expected = len(words), job.expected
         limit = job.patience if job.deadline is None else job.deadline
 
-        edge = ctx.posedge(self._domain.clk).sample(dut.i.ready, dut.o.valid, o_payload)
+        records, sampled = list(self._taps.values()), [dut.i.ready, dut.o.valid, o_payload]
+        for name in self._taps:
+            tap = getattr(dut, name)
+            sampled += [tap.valid, Value.cast(tap.payload)]
+        edge = ctx.posedge(self._domain.clk).sample(*sampled)
         cycle = taken = given = watched = held = 0
         began = 0  # `limit` counts from this cycle on
         presenting = ended = sink_ready = holding = False
@@ -131,7 +137,7 @@ class _Bench:
             elif cycle - began >= limit:
                 return deadline_error(job, cycle=cycle, taken=taken, given=given)
 
-            _, i_ready, valid, payload = await edge
+            _, i_ready, valid, payload, *shown = await edge
             payload &= o_ones
             if holding and not valid:
                 return protocol_error("dropped", cycle=cycle, given=given)
@@ -140,6 +146,9 @@ class _Bench:
             holding, held = valid and not sink_ready, payload
             if valid and given == expected:
                 return protocol_error("spurious", cycle=cycle, given=given)
+            for record, shows, word in zip(records, shown[::2], shown[1::2]):
+                if shows:
+                    record.append(word)
             moved = False
             if valid and sink_ready:
                 self._outputs += payload.to_bytes(o_bytes, "little")
@@ -159,3 +168,10 @@ class _Bench:
                 if now - reported > _REPORT_SECONDS:
                     reported = now
                     job.progress(given, expected)
+
+
+def _rows(words: list[int], width: int) -> np.ndarray:
+    """Words of ``width`` bits as rows of bytes, least significant first."""
+    size, ones = -(-width // 8), (1 << width) - 1
+    octets = b"".join((word & ones).to_bytes(size, "little") for word in words)
+    return np.frombuffer(octets, np.uint8).reshape(len(words), size).copy()

@@ -52,7 +52,15 @@ _TABLE = re.compile(r"  initial begin\n((?:    (\S+ ?)\[\d+\] = \d+'h[0-9a-f]+;\
 _TABLE_WORD = re.compile(r"\[(\d+)\] = \d+'h([0-9a-f]+);")
 
 
-def build(verilog: str, *, i_width: int, o_width: int, trace: bool, cache: Path) -> Path:
+def build(
+    verilog: str,
+    *,
+    i_width: int,
+    o_width: int,
+    trace: bool,
+    cache: Path,
+    tap_widths: Sequence[int] = (),
+) -> Path:
     """The program that simulates a shell, from the cache or compiled into it.
 
     It must be run in the folder that it is in.
@@ -67,6 +75,8 @@ def build(verilog: str, *, i_width: int, o_width: int, trace: bool, cache: Path)
         Whether the program can write waveforms.
     cache : Path
         Folder of the cache; it may be removed at any time.
+    tap_widths : sequence of int
+        Bits of the payload of each tap.
 
     Raises
     ------
@@ -102,7 +112,8 @@ def build(verilog: str, *, i_width: int, o_width: int, trace: bool, cache: Path)
             env={"VERILATOR_ROOT": str(root)},
             product="Vshell.h",
         )
-        widths = (f"-DI_BITS={i_width}", f"-DO_BITS={o_width}", "-I.")
+        taps = "".join(f"TAP({index},{width})" for index, width in enumerate(tap_widths))
+        widths = (f"-DI_BITS={i_width}", f"-DO_BITS={o_width}", f"-DTAPS={taps}", "-I.")
         _compile((*compile_, *widths), _units(folder), folder, log)
         toolchain.run_tool(
             [
@@ -121,7 +132,7 @@ def build(verilog: str, *, i_width: int, o_width: int, trace: bool, cache: Path)
             if path.name not in ("simulate", "shell.v") and path.suffix != ".hex":
                 path.unlink()
 
-    key = store.key([verilog, i_width, o_width, harness, _VERILATOR_FLAGS, tools])
+    key = store.key([verilog, i_width, o_width, tap_widths, harness, _VERILATOR_FLAGS, tools])
     return store.entry(cache / key, "simulate", simulator) / "simulate"
 
 

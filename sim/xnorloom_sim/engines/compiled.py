@@ -1,11 +1,13 @@
 """Simulation of the emitted Verilog by a compiled program: Verilator, then a C++ compiler."""
 
+import math
 import os
 import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from xnorloom.errors import ToolError
 
@@ -39,12 +41,13 @@ def simulate(job: Job) -> Trace:
     OSError
         If the waveform cannot be written.
     """
-    verilog = shell(job.dut, job.i_width, job.o_width)
+    verilog = shell(job.dut, job.i_width, job.o_width, job.taps)
     prove_waveform(job)
     program = build(
         verilog,
         i_width=job.i_width,
         o_width=job.o_width,
+        tap_widths=tuple(job.taps.values()),
         trace=job.waveform is not None,
         cache=writable("xnorloom/compiled") if job.cache is None else Path(job.cache).absolute(),
     )
@@ -106,9 +109,20 @@ def _execute(job: Job, folder: Path, command: list[str]) -> None:
 
 
 def _load(job: Job, result: bytes) -> Trace:
-    """The trace in the file the program wrote: output words, then cycles of both sides."""
-    width = -(-job.o_width // 8)
-    split = job.expected * width
-    cycles = np.frombuffer(result, np.int64, offset=split)
-    outputs = np.frombuffer(result, np.uint8, split).reshape(job.expected, width)
-    return Trace(outputs.copy(), cycles[: len(job.words)].copy(), cycles[len(job.words) :].copy())
+    """The trace in the file the program wrote: output words, cycles of both sides, taps."""
+    at = 0
+
+    def take(dtype: npt.DTypeLike, *shape: int) -> np.ndarray:
+        nonlocal at
+        count = math.prod(shape)
+        array = np.frombuffer(result, dtype, count, at).reshape(shape) if count else None
+        at += count * np.dtype(dtype).itemsize
+        return np.zeros(shape, dtype) if array is None else array.copy()
+
+    outputs = take(np.uint8, job.expected, -(-job.o_width // 8))
+    i_cycles, o_cycles = take(np.int64, len(job.words)), take(np.int64, job.expected)
+    taps = {}
+    for name, width in job.taps.items():
+        [count] = take(np.int64, 1)
+        taps[name] = take(np.uint8, int(count), -(-width // 8))
+    return Trace(outputs, i_cycles, o_cycles, taps)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -121,11 +121,14 @@ class Trace:
         The cycle in which each input word was transferred.
     o_cycles : int64 array of shape ``[expected]``
         The cycle in which each output word was transferred.
+    taps : dict of uint8 arrays of shape ``[count, bytes of a word]``
+        By the name of each tap, the words that it showed from cycle 0 to the end.
     """
 
     outputs: np.ndarray
     i_cycles: np.ndarray
     o_cycles: np.ndarray
+    taps: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def cycles(self) -> int:
@@ -150,6 +153,7 @@ class Job:
     waveform: str | None
     progress: Callable[[int, int], object] | None
     cache: str | os.PathLike[str] | None
+    taps: dict[str, int]  # bits of the payload by name
 
 
 def prove_waveform(job: Job) -> None:

@@ -1,11 +1,13 @@
 // The compiled engine's testbench: drives the shell of one component (shell.py) with words from
 // a file, watches the stream protocol, and writes the words and the cycles of all transfers.
 //
-// Compiled with I_BITS, O_BITS (widths of the payloads) and VM_TRACE defined.
+// Compiled with I_BITS, O_BITS (widths of the payloads), TAPS (a TAP(number, width of the payload)
+// for each) and VM_TRACE defined.
 // Arguments: words masks result count expected deadline idle_limit watch reset_cycles [waveform]
 //   words     count rows of (I_BITS + 7) / 8 bytes, least significant first
 //   masks     one byte per cycle of the period: may the source present; then: is the sink ready
-//   result    written: output words, then int64 cycles of the input and the output transfers
+//   result    written: output words, then int64 cycles of the input and the output transfers,
+//             then for each tap an int64 number of words, and the words
 //   deadline  cycles the run may take, or -1: idle_limit cycles without a transfer
 // Standard output: "progress WORDS" now and then, at last "done" or "failed KIND CYCLE IN OUT".
 
@@ -28,6 +30,9 @@ namespace {
 
 constexpr size_t I_BYTES = (I_BITS + 7) / 8;
 constexpr size_t O_BYTES = (O_BITS + 7) / 8;
+#define TAP(number, bits) 1 +
+constexpr size_t TAP_COUNT = TAPS 0;
+#undef TAP
 constexpr uint8_t I_LAST = I_BITS % 8 ? (1u << I_BITS % 8) - 1 : 0xff;
 
 // Ports are integers up to 64 bits and arrays of 32-bit words above. Every host Verilator runs on
@@ -125,6 +130,11 @@ int main(int argc, char** argv) {
     Vshell& top = *design.top;
     std::vector<uint8_t> outputs, held(O_BYTES);
     std::vector<int64_t> i_cycles, o_cycles;
+    struct Tap {
+        int64_t count = 0;
+        std::vector<uint8_t> words;
+    };
+    std::vector<Tap> taps(TAP_COUNT);
 
     size_t taken = 0, given = 0;
     bool presenting = false, ready = false, holding = false;
@@ -174,6 +184,14 @@ int main(int argc, char** argv) {
                 std::memcpy(held.data(), raw(top.o_payload), O_BYTES);
             }
         }
+#define TAP(number, bits)                                                                         \
+        if (top.tap##number##_valid) {                                                            \
+            const uint8_t* word = raw(top.tap##number##_payload);                                 \
+            taps[number].words.insert(taps[number].words.end(), word, word + (bits + 7) / 8);     \
+            ++taps[number].count;                                                                 \
+        }
+        TAPS
+#undef TAP
         if (presenting && top.i_ready) {
             // A payload that is not valid is the wrong one, so that using it is noticed.
             uint8_t* payload = raw(top.i_payload);
@@ -201,6 +219,10 @@ int main(int argc, char** argv) {
     write(result, outputs.data(), outputs.size());
     write(result, i_cycles.data(), i_cycles.size() * sizeof(int64_t));
     write(result, o_cycles.data(), o_cycles.size() * sizeof(int64_t));
+    for (const Tap& tap : taps) {
+        write(result, &tap.count, sizeof tap.count);
+        write(result, tap.words.data(), tap.words.size());
+    }
     if (std::fclose(result)) die("cannot write the result");
     std::printf("done\n");
     return 0;

@@ -6,6 +6,7 @@ cycle, after the clock edge, instead of a second time when the testbench changes
 """
 
 import re
+from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
 from amaranth.lib import wiring
@@ -24,7 +25,7 @@ _SHELL = """
 module shell(
   input clk, input rst,
   input i_valid, output i_ready, input [{i_msb}:0] i_payload,
-  output o_valid, input o_ready, output [{o_msb}:0] o_payload
+  output o_valid, input o_ready, output [{o_msb}:0] o_payload{taps}
 );
   reg rst_q = 1'b1;
   reg i_valid_q = 1'b0;
@@ -43,12 +44,16 @@ endmodule
 """
 
 
-def shell(dut: wiring.Component, i_width: int, o_width: int) -> str:
+def shell(
+    dut: wiring.Component, i_width: int, o_width: int, taps: Mapping[str, int] | None = None
+) -> str:
     """Verilog of module ``top``, the component, and of module ``shell`` around it.
 
     Inputs of the component besides its streams, its clock and its reset are tied to 0; a payload
-    of no width is one bit of the shell. The same object is elaborated only once.
+    of no width is one bit of the shell. ``taps`` are further outputs by name, with the bits of
+    their payload; the shell numbers them. The same object is elaborated only once.
     """
+    taps = taps or {}
     if dut not in _verilog:
         _verilog[dut] = verilog.convert(dut, name="top")
     text = _verilog[dut]
@@ -64,6 +69,12 @@ def shell(dut: wiring.Component, i_width: int, o_width: int) -> str:
         "o__ready": "o_ready_q",
         "o__payload": "o_payload" if o_width else "",
     }
+    outputs = ""
+    for index, (name, width) in enumerate(taps.items()):
+        msb = max(width, 1) - 1
+        outputs += f",\n  output tap{index}_valid, output [{msb}:0] tap{index}_payload"
+        wires[f"{name}__valid"] = f"tap{index}_valid"
+        wires[f"{name}__payload"] = f"tap{index}_payload" if width else ""
     connections = [
         f".{port}({wires.get(port, '0' if direction == 'input' else '')})"
         for direction, port in _PORT.findall(header)
@@ -71,5 +82,6 @@ def shell(dut: wiring.Component, i_width: int, o_width: int) -> str:
     return text + _SHELL.format(
         i_msb=max(i_width, 1) - 1,
         o_msb=max(o_width, 1) - 1,
+        taps=outputs,
         connections=",\n    ".join(connections),
     )
