@@ -1,0 +1,305 @@
+"""Folded scores: the same class for every input, decision by decision, tried on all inputs."""
+
+import itertools
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xnorloom.errors import SourceError
+from xnorloom.scores import fold_scores
+
+
+def counts_of_all(weights, planes=1, fixed=None):
+    """The counts of every class for every input, from the definition: agreeing bits, weighted."""
+    weights = np.asarray(weights)
+    codes = [range(2**planes) if fixed is None or fixed[j] < 0 else [fixed[j]]
+             for j in range(weights.shape[1])]
+    frames = np.array(list(itertools.product(*codes)))
+    return sum(2**b * ((frames[:, None] >> b & 1) == weights).sum(2) for b in range(planes))
+
+
+def decisions(values, fold, counts):
+    """The changed and the total decisions between two classes, as sets of what inputs reach."""
+    total, changed = set(), set()
+    for c, e in itertools.combinations(range(values.shape[1]), 2):
+        for p, q in {(int(p), int(q)) for p, q in counts[:, [c, e]]}:
+            total.add((c, e, p, q))
+            first = fold.scales[c] * p + fold.offsets[c] >= fold.scales[e] * q + fold.offsets[e]
+            if first != (values[p, c] >= values[q, e]):
+                changed.add((c, e, p, q))
+    return len(changed), len(total)
+
+
+def classes_of(values, counts):
+    return values[counts, np.arange(values.shape[1])].argmax(1)
+
+
+def fold_and_check(values, weights, planes=1, fixed=None, bits=None):
+    counts = counts_of_all(weights, planes, fixed)
+    ranges = np.stack([counts.min(0), counts.max(0)], axis=1)
+    fold = fold_scores(values, weights, ranges, planes=planes, fixed=fixed, bits=bits)
+    assert (fold.changed, fold.total) == decisions(values, fold, counts)
+    assert fold.exact == (fold.changed == 0)
+    assert fold.bits == max(int(scale).bit_length() for scale in fold.scales)
+    assert fold.scales.dtype == fold.offsets.dtype == np.int64
+    assert fold.scales.min() >= 0 and fold.offsets.min() == 0
+    if bits is None:
+        assert fold.exact
+        chosen = (counts * fold.scales + fold.offsets).argmax(1)
+        assert (chosen == classes_of(values, counts)).all()
+    else:
+        assert fold.bits <= bits
+    return fold
+
+
+def affine(slopes, intercepts, largest, dtype=np.float32):
+    counts = np.arange(largest + 1, dtype=dtype)[:, None]
+    return counts * np.asarray(slopes, dtype) + np.asarray(intercepts, dtype)
+
+
+def random_weights(rng, classes, synapses):
+    return rng.integers(0, 2, (classes, synapses)).astype(np.uint8)
+
+
+# Every input of small networks
+
+
+@pytest.mark.parametrize("planes, synapses", [(1, 1), (1, 2), (1, 5), (1, 10), (2, 1), (2, 4),
+                                              (3, 3)])
+@pytest.mark.parametrize("classes", [2, 3, 6])
+def test_random_slopes(planes, synapses, classes):
+    rng = np.random.default_rng([planes, synapses, classes])
+    largest = synapses * (2**planes - 1)
+    for _ in range(5):
+        values = affine(rng.uniform(0.5, 1.5, classes), rng.normal(0, 2, classes), largest)
+        fold_and_check(values, random_weights(rng, classes, synapses), planes)
+
+
+@given(data=st.data(), planes=st.integers(1, 2), classes=st.integers(2, 5))
+@settings(deadline=None)
+def test_any_small_network(data, planes, classes):
+    synapses = data.draw(st.integers(1, 6 if planes == 1 else 3))
+    weights = np.array(data.draw(st.lists(st.lists(
+        st.integers(0, 1), min_size=synapses, max_size=synapses), min_size=classes,
+        max_size=classes)))
+    fixed = np.array(data.draw(st.lists(st.integers(-1, 2**planes - 1), min_size=synapses,
+                                        max_size=synapses)))
+    # Whole and half slopes and intercepts make ties of every kind.
+    slopes = data.draw(st.lists(st.integers(0, 6), min_size=classes, max_size=classes))
+    intercepts = data.draw(st.lists(st.integers(-12, 12), min_size=classes, max_size=classes))
+    values = affine(np.array(slopes) / 2, np.array(intercepts) / 2, synapses * (2**planes - 1))
+    fold_and_check(values, weights, planes, fixed)
+
+
+@given(data=st.data(), bits=st.integers(1, 6))
+@settings(deadline=None)
+def test_any_rising_table_with_few_bits(data, bits):
+    steps = data.draw(st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3),
+                               min_size=6, max_size=6))
+    weights = random_weights(np.random.default_rng(data.draw(st.integers(0, 99))), 3, 5)
+    fold_and_check(np.cumsum(steps, axis=0).astype(float), weights, bits=bits)
+
+
+def test_falling_slopes_that_were_inverted():
+    rng = np.random.default_rng(5)
+    weights, slopes = random_weights(rng, 4, 9), np.array([0.5, -0.8, 1.0, -0.3])
+    values = affine(slopes, rng.normal(3, 2, 4), 9)
+    falling = slopes < 0
+    inverted = np.where(falling[:, None], 1 - weights, weights)
+    rising = np.where(falling, values[::-1], values)
+    fold = fold_and_check(rising, inverted)
+    seen, counts = counts_of_all(weights), counts_of_all(inverted)
+    chosen = (counts * fold.scales + fold.offsets).argmax(1)
+    assert (chosen == classes_of(values, seen)).all()
+
+
+ALL, HALF = [1] * 8, [1, 0] * 4
+CASES = {
+    "equal slopes": ([ALL, HALF, [0] * 8], [0.7] * 3, [0.1, -0.2, 0.3]),
+    "ties": ([ALL, HALF, [0] * 8], [1, 1, 1], [0, 0, 0]),
+    "ties at half the slope": ([ALL, HALF, [1] * 4 + [0] * 4], [1, 2, 1], [4, 0, 4]),
+    "the same weights": ([HALF] * 3, [1, 1.1, 0.9], [0, -0.4, 0.4]),
+    "the same class twice": ([HALF, HALF], [0.3, 0.3], [2, 2]),
+    "opposite weights": ([ALL, [0] * 8], [1, 0.37], [0, 1.5]),
+    "tiny slopes": ([ALL, HALF, [0] * 8], [1e-30, 2e-30, 1.5e-30], [0, -1e-30, 2e-30]),
+    "huge biases": ([ALL, HALF, [0] * 8], [1, 0.7, 1.2], [1e6, -1e6, 1e6]),
+    "biases that swallow the counts": ([ALL, HALF], [1e-9, 1e-9], [1, 1]),
+    "biases that swallow a count": ([ALL, [0] * 8], [0.25, 0.25], [2.0**23, 2.0**23]),
+    "a constant class": ([ALL, HALF, [0] * 8], [1, 0, 1], [0, 5, 0]),
+    "all constant": ([ALL, HALF, [0] * 8], [0, 0, 0], [1, 2, 2]),
+    "a class that never wins": ([ALL, HALF, [0] * 8], [1, 0.6, 1], [0, -100, 0]),
+}
+
+
+@pytest.mark.parametrize("weights, slopes, intercepts", CASES.values(), ids=CASES)
+def test_case(weights, slopes, intercepts):
+    values = affine(slopes, intercepts, 8)
+    fold_and_check(values, weights)
+
+
+def test_unreachable_scores_may_be_anything():
+    values = affine([1, 0.5], [0, 1], 3)
+    values[0, 0], values[3, 0], values[1, 1] = np.nan, -np.inf, 99
+    fold_and_check(values, [[1, 1, 1], [1, 0, 1]], fixed=[1, 0, -1])
+
+
+# How large
+
+
+@pytest.mark.parametrize("slopes", [[1, 1, 1], [1, 2, 3], [2, 3, 1], [5, 3, 4], [0, 2, 1]])
+def test_whole_ratios(slopes):
+    weights = random_weights(np.random.default_rng(0), 3, 40)
+    values = affine(slopes, -20 * np.array(slopes), 40) / 4
+    fold = fold_scores(values, weights, [(0, 40)] * 3)
+    assert fold.exact and fold.scales.tolist() == slopes
+
+
+def fitting(values, counts, largest):
+    """All scales of two classes, up to ``largest``, that some difference of offsets goes with."""
+    p, q = np.unique(counts, axis=0).T
+    wins = values[p, 0] >= values[q, 1]
+    far = largest * len(values)
+    differences = np.arange(-far, far + 1)[:, None]
+    return [(a, b) for a, b in itertools.product(range(largest + 1), repeat=2)
+            if ((a * p + differences >= b * q) == wins).all(1).any()]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_smaller_scales_and_no_needless_refusal(seed):
+    """Against every pair of small scales and every difference of offsets."""
+    rng = np.random.default_rng(seed)
+    weights = random_weights(rng, 2, 7)
+    values = affine(rng.uniform(0.5, 1, 2), [0, 0.9], 7)
+    if seed % 2:
+        values = np.cumsum(rng.integers(0, 3, (8, 2)), axis=0)
+    counts = counts_of_all(weights)
+    possible = fitting(values, counts, 10)
+    if possible:
+        fold = fold_and_check(values, weights)
+        # Ones need no multiplier, so they go before a zero and a one.
+        assert max(fold.scales.max(), 1) == max(1, min(map(max, possible)))
+    else:
+        with pytest.raises(SourceError, match="^no integer scales keep the order of the scores "):
+            fold_scores(values, weights, [(0, 7)] * 2)
+
+
+def batch_norms(synapses, rng, classes=10, planes=1, dtype=np.float32):
+    """Scores after a batch normalization, its factors 30 % up or down."""
+    largest = synapses * (2**planes - 1)
+    gamma = rng.uniform(0.7, 1.3, classes)
+    scale = (gamma / np.sqrt(largest * rng.uniform(0.8, 1.2, classes))).astype(dtype)
+    mean = rng.normal(0, math.sqrt(largest) / 4, classes).astype(dtype)
+    beta = rng.normal(0, 0.5, classes).astype(dtype)
+    sums = (2.0 * np.arange(largest + 1) - largest).astype(dtype)[:, None]
+    return sums * scale + (beta - mean * scale)
+
+
+@pytest.mark.parametrize("synapses, bits", [(64, 10), (256, 14), (1024, 18)])
+def test_batch_normalization(synapses, bits):
+    rng = np.random.default_rng(synapses)
+    weights = random_weights(rng, 10, synapses)
+    start = time.monotonic()
+    fold = fold_scores(batch_norms(synapses, rng), weights, [(0, synapses)] * 10)
+    # Seconds are a wide margin for a loaded machine; it takes tenths.
+    assert time.monotonic() - start < 20
+    assert fold.exact and fold.bits <= bits
+
+
+def test_random_inputs_of_a_large_network():
+    rng = np.random.default_rng(3)
+    weights, values = random_weights(rng, 10, 256), batch_norms(256, rng)
+    fold = fold_scores(values, weights, [(0, 256)] * 10)
+    frames = rng.integers(0, 2, (20000, 256))
+    counts = np.stack([(frames == row).sum(1) for row in weights], axis=1)
+    chosen = (counts * fold.scales + fold.offsets).argmax(1)
+    assert (chosen == classes_of(values, counts)).all()
+
+
+# Fewer bits
+
+
+def test_fewer_bits_change_more():
+    rng = np.random.default_rng(4)
+    weights, values = random_weights(rng, 10, 64), batch_norms(64, rng)
+    exact = fold_scores(values, weights, [(0, 64)] * 10)
+    folds = [fold_scores(values, weights, [(0, 64)] * 10, bits=bits)
+             for bits in range(1, exact.bits + 3)]
+    changed = [fold.changed for fold in folds]
+    assert changed[:4] == sorted(changed[:4], reverse=True)
+    assert changed[0] < exact.total / 20 and 0 < changed[3] < exact.total / 200
+    assert folds[-1].exact and folds[-1].scales.tolist() == exact.scales.tolist()
+
+
+@pytest.mark.parametrize("dtype, found", [
+    # The rounding of float32 alone is larger than what scales must tell apart.
+    (np.float32, r"keep the order of the scores of classes \d and \d"),
+    (np.float64, r"of up to 19 bits keep the order of the scores of all classes, classes \d and \d "
+                 r"being the closest"),
+])
+def test_bytes_of_pixels_straight_to_classes(dtype, found):
+    rng = np.random.default_rng(6)
+    weights, values = random_weights(rng, 6, 784), batch_norms(784, rng, 6, 8, dtype)
+    ranges = [(0, 784 * 255)] * 6
+    with pytest.raises(SourceError, match=f"^no integer scales {found}: counts "
+                                          r"\d+:\d+ .* must lose; --score-bits takes "):
+        fold_scores(values, weights, ranges, planes=8)
+    fold = fold_scores(values, weights, ranges, planes=8, bits=8)
+    assert 0 < fold.changed < fold.total / 5000
+
+
+# What cannot be
+
+
+def test_one_class():
+    fold = fold_scores([[0.0], [2.0]], [[1]], [(0, 1)])
+    assert (fold.scales.tolist(), fold.offsets.tolist(), fold.total) == ([1], [0], 0)
+
+
+@pytest.mark.parametrize("column, message", [
+    ([0, 1, np.nan], r"^score of class 1 must be finite, not nan at count 2$"),
+    ([-np.inf, 1, 2], r"^score of class 1 must be finite, not -inf at count 0$"),
+    ([0, 2, 1], r"^score of class 1 must only rise or only fall as its count rises, but turns: it "
+                r"is 2\.0 at count 1 and 1\.0 at 2$"),
+])
+def test_scores_wrong(column, message):
+    values = np.array([[0, 1, 2], column], float).T
+    with pytest.raises(SourceError, match=message):
+        fold_scores(values, [[1, 1], [1, 0]], [(0, 2)] * 2)
+
+
+def test_no_scales():
+    """A score that bends cannot be told from a straight one by any line."""
+    values = np.stack([np.arange(9.0), np.array([0, 2, 4, 6, 6, 6, 6, 7, 8])], axis=1)
+    message = (r"^no integer scales keep the order of the scores of classes 0 and 1: counts "
+               r"\d:\d and \d:\d must win, \d:\d( and \d:\d)? must lose; --score-bits takes the "
+               r"best of few bits$")
+    weights = [[1] * 8, [1, 0] * 4]
+    with pytest.raises(SourceError, match=message):
+        fold_scores(values, weights, [(0, 8)] * 2)
+    fold = fold_and_check(values, weights, bits=4)
+    assert fold.changed
+
+
+GOOD = {"values": np.zeros((3, 2)), "weights": [[1, 1], [1, 0]], "ranges": [(0, 2)] * 2}
+
+
+@pytest.mark.parametrize("wrong, message", [
+    ({"values": np.zeros((4, 2))},
+     r"^values of the scores must have shape \(3, 2\), not \(4, 2\)$"),
+    ({"weights": [[1, 2], [1, 0]]},
+     r"^weights of the scores must be 0 or 1, of shape \(classes, synapses\)$"),
+    ({"ranges": [(0, 3)] * 2},
+     r"^ranges of the scores must be 2 pairs of counts, the smaller first, in 0 to 2$"),
+    ({"ranges": [(0, 2)]},
+     r"^ranges of the scores must be 2 pairs of counts, the smaller first, in 0 to 2$"),
+    ({"fixed": [0, 2]}, r"^fixed elements must be 2 numbers in -1 to 1$"),
+    ({"planes": 0}, r"^planes must be in 1 to 8, not 0$"),
+    ({"bits": 0}, r"^score bits must be in 1 to 24, not 0$"),
+])
+def test_arguments_wrong(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        fold_scores(**{**GOOD, **wrong})
