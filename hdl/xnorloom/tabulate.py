@@ -1,0 +1,133 @@
+"""Parts of a program between two linear layers, evaluated on tables instead of frames.
+
+Everything elementwise behind a linear layer is a function of one integer for each neuron, its
+count. The batch axis of a program makes the table of that function: row ``p`` of the batch is a
+frame in which every neuron has the count ``p``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import SourceError
+from .frontend.program import INPUT, Dense, Elementwise, Move, Operand, Program, Value
+
+__all__ = ["Section", "section"]
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """The steps from an origin, the input or a :class:`Dense`, to a value, no Dense between.
+
+    ``order[j]`` is the place, in a flattened frame of the value, of the element that depends on
+    element ``j`` of the origin. There is one for each.
+    """
+
+    program: Program
+    origin: Value
+    target: Value
+    steps: tuple[int, ...]
+    order: npt.NDArray[np.int64]
+
+    @property
+    def tensor(self) -> str:
+        """What the source calls the value."""
+        return _name(self.program, self.target, "tensor")
+
+    def evaluate(self, values: np.ndarray) -> np.ndarray:
+        """The value as ``[B, elements]``, in the order of the origin, of results of the origin.
+
+        Divisions by zero, overflows and alike give what they give in the source.
+        """
+        results = {self.origin: values}
+        with np.errstate(all="ignore"):
+            for number in self.steps:
+                results[Value(number)] = _apply(self.program.steps[number], results)
+        return results[self.target].reshape(len(values), -1)[:, self.order]
+
+
+def section(program: Program, target: Value) -> Section:
+    """The section of ``program`` that ends in ``target``.
+
+    Raises
+    ------
+    SourceError
+        If it has two origins, or a step in it mixes, repeats or drops elements.
+    """
+    steps, origin = _steps(program, target)
+    start = program.steps[origin.step] if origin != INPUT else None
+    shape = (start.weights.shape[1],) if isinstance(start, Dense) else program.shape
+    # Element numbers travel through the same steps as the elements.
+    index = {origin: np.arange(np.prod(shape, dtype=int)).reshape(shape)}
+    for number in steps:
+        index[Value(number)] = _index(program, number, index)
+    places = index[target].reshape(-1)
+    if not np.array_equal(np.sort(places), np.arange(index[origin].size)):
+        raise SourceError(f"{_name(program, target)} must have each of the {index[origin].size} "
+                          f"elements of {_name(program, origin)} once, in any order")
+    return Section(program, origin, target, steps, np.argsort(places))
+
+
+def _steps(program: Program, target: Value) -> tuple[tuple[int, ...], Value]:
+    needed, origins = {target.step}, set()
+    steps = []
+    for number in range(target.step, -1, -1):
+        if number in needed:
+            step = program.steps[number]
+            if isinstance(step, Dense):
+                origins.add(number)
+            else:
+                steps.append(number)
+                needed.update(value.step for value in _inputs(step))
+    if INPUT.step in needed:
+        origins.add(INPUT.step)
+    if len(origins) > 1:
+        last = next(number for number in steps if len(_inputs(program.steps[number])) > 1)
+        names = " and ".join(_name(program, Value(number)) for number in sorted(origins))
+        raise SourceError(f"{program.steps[last].name} must depend on one layer, not on {names}: "
+                          f"branches that join again cannot be brought in")
+    return tuple(reversed(steps)), Value(origins.pop())
+
+
+def _inputs(step: Elementwise | Move) -> list[Value]:
+    operands = (step.input,) if isinstance(step, Move) else step.inputs
+    return [operand for operand in operands if isinstance(operand, Value)]
+
+
+def _index(program: Program, number: int, index: dict[Value, np.ndarray]) -> np.ndarray:
+    """Element numbers of a step's result, from those of its operands."""
+    step = program.steps[number]
+    if isinstance(step, Move):
+        return step.function(index[step.input][np.newaxis])[0]
+    assert isinstance(step, Elementwise)
+    first, *others = (index[value] for value in _inputs(step))
+    if not all(np.array_equal(first, other) for other in others):
+        raise SourceError(f"{step.name} must combine each element with itself, not with others")
+    for operand in step.inputs:
+        if not isinstance(operand, Value) and (
+                operand.ndim > first.ndim + 1
+                or operand.ndim == first.ndim + 1 and operand.shape[:1] != (1,)):
+            raise SourceError(f"{step.name} must treat all frames alike, but has a constant of "
+                              f"the shape {operand.shape!r} for frames of {first.shape!r}")
+    zeros = {value: np.zeros((1, *first.shape), np.float32) for value in _inputs(step)}
+    with np.errstate(all="ignore"):
+        shape = _apply(step, zeros).shape[1:]
+    if shape != first.shape:
+        raise SourceError(f"{step.name} must keep the shape of frames, {first.shape!r}, but makes "
+                          f"it {shape!r}")
+    return first
+
+
+def _apply(step: object, results: dict[Value, np.ndarray]) -> np.ndarray:
+    def of(operand: Operand) -> np.ndarray | np.generic:
+        return results[operand] if isinstance(operand, Value) else operand
+
+    if isinstance(step, Move):
+        return step.function(results[step.input])
+    assert isinstance(step, Elementwise)
+    return np.asarray(step.function(*map(of, step.inputs)))
+
+
+def _name(program: Program, value: Value, what: str = "name") -> str:
+    return "the input" if value == INPUT else getattr(program.steps[value.step], what)
