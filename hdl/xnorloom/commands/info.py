@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from .console import Console
-from .inputs import load_model
+from .inputs import load
 from .report import model_text, model_values
 
 __all__ = ["run"]
@@ -11,6 +11,6 @@ __all__ = ["run"]
 
 def run(arguments: Namespace, console: Console) -> int:
     """Tell the layers of a model; returns the exit status."""
-    graph = load_model(arguments.model)
+    graph = load(arguments, console).graph
     console.result(model_values(graph), model_text(graph))
     return 0

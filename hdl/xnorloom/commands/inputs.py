@@ -1,21 +1,67 @@
 """What the arguments of a command stand for: models, schedules, frames."""
 
 from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ..encoding import encode
 from ..errors import XnorloomError
 from ..folding import automatic
 from ..graph import Graph
+from ..input import PIXEL_BITS
 from ..schedule import Schedule
 
 if TYPE_CHECKING:
     from xnorloom_sim.data import Dataset
 
-__all__ = ["bundled_models", "load_model", "make_schedule", "frames_of", "labels_of"]
+    from ..lower import Lowered
+    from .console import Console
+
+__all__ = ["Loaded", "bundled_models", "load", "load_model", "make_schedule", "pixels_of",
+           "frames_of", "labels_of"]
+
+# Endings of files from other tools; every other file is taken for a model file.
+_FOREIGN = (".onnx", ".h5", ".hdf5", ".keras", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model as a command needs it; ``lowered`` tells how it came out of another tool's file."""
+
+    path: Path
+    graph: Graph
+    lowered: "Lowered | None" = None
+
+
+def load(arguments: Namespace, console: "Console") -> Loaded:
+    """The model that ``model``, ``--input`` and ``--score-bits`` name; tells what was imported.
+
+    Raises
+    ------
+    XnorloomError
+        If there is no such file, it is not sound, or it cannot be brought in.
+    """
+    path = Path(arguments.model)
+    if path.suffix.lower() not in _FOREIGN:
+        for name, option in (("input", "input"), ("score_bits", "score-bits")):
+            if getattr(arguments, name) is not None:
+                raise XnorloomError(f"argument --{option}: only allowed with a model from another "
+                                    f"tool, not with {arguments.model!r}")
+        return Loaded(bundled_models().get(arguments.model, path), load_model(arguments.model))
+    from .. import frontend
+    from ..lower import lower
+    from .imported import summary
+
+    program = frontend.load(path)
+    lowered = lower(program, arguments.input, score_bits=arguments.score_bits)
+    for note in lowered.notes:
+        console.say(f"{path.name}: {note}")
+    console.say(f"{path.name}: {summary(lowered)}")
+    return Loaded(path, lowered.graph, lowered)
 
 
 def bundled_models() -> dict[str, Path]:
@@ -55,24 +101,32 @@ def make_schedule(graph: Graph, arguments: Namespace) -> Schedule:
     return Schedule.load(arguments.fold, graph)
 
 
-def frames_of(graph: Graph, dataset: "Dataset") -> npt.NDArray[np.unsignedinteger]:
-    """The images of ``dataset`` as frames that ``graph`` takes.
+def pixels_of(graph: Graph, dataset: "Dataset") -> npt.NDArray[np.uint8]:
+    """The images of ``dataset`` in the shape of the input of ``graph``.
+
+    Axes of one make no difference, and neither does an image or an input of a single axis.
 
     Raises
     ------
     XnorloomError
         If the images do not have the shape, or cannot have the bits, of the input.
     """
-    from xnorloom_sim import data, golden
-
+    shape, images = graph.input.shape, dataset.images
     misfit = f"data {dataset.name} does not fit model {graph.name!r}"
-    if graph.input.bits > 8:
-        raise XnorloomError(f"{misfit}: its pixels have 8 bits, the input has {graph.input.bits}")
-    try:
-        frames = data.quantize(dataset.images, graph.input.bits)
-        return golden.check_frames(graph, frames)
-    except ValueError as error:
-        raise XnorloomError(f"{misfit}: {error}") from error
+    if graph.input.bits > PIXEL_BITS:
+        raise XnorloomError(f"{misfit}: its pixels have {PIXEL_BITS} bits, the input has "
+                            f"{graph.input.bits}")
+    found, wanted = ([d for d in sides if d > 1] for sides in (images.shape[1:], shape))
+    flat = min(len(found), len(wanted)) <= 1
+    if images[0].size != graph.input.size or (found != wanted and not flat):
+        raise XnorloomError(f"{misfit}: its images are {' x '.join(map(str, images.shape[1:]))}, "
+                            f"the input is {' x '.join(map(str, shape))}")
+    return images.reshape(len(images), *shape)
+
+
+def frames_of(graph: Graph, dataset: "Dataset") -> npt.NDArray[np.uint8]:
+    """The images of ``dataset`` as frames that ``graph`` takes; raises what ``pixels_of`` does."""
+    return encode(graph.input, pixels_of(graph, dataset)).reshape(len(dataset), graph.input.size)
 
 
 def labels_of(graph: Graph, dataset: "Dataset",

@@ -12,7 +12,7 @@ from ..graph import Graph
 from ..schedule import Schedule
 from ..timing import timing
 from .console import Console, count
-from .inputs import frames_of, labels_of, load_model, make_schedule
+from .inputs import frames_of, labels_of, load, make_schedule
 from .staging import staged_file
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(arguments: Namespace, console: Console) -> int:
                                            or arguments.data == "mnist:bundled"):
         raise XnorloomError(f"argument --data-dir: only allowed with --data mnist:test or "
                             f"mnist:train, not {arguments.data!r}")
-    graph = load_model(arguments.model)
+    graph = load(arguments, console).graph
     schedule = make_schedule(graph, arguments)
     dataset = data.load(arguments.data, directory=arguments.data_dir)
     frames = frames_of(graph, dataset)[:arguments.limit]

@@ -1,0 +1,22 @@
+"""``xnorloom import``: a model from another tool becomes a model file."""
+
+from argparse import Namespace
+
+from ..errors import XnorloomError
+from .console import Console
+from .imported import import_text, import_values
+from .inputs import load
+
+__all__ = ["run"]
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Import a model; returns the exit status."""
+    loaded = load(arguments, console)
+    if loaded.lowered is None:
+        raise XnorloomError(f"{arguments.model} must be a model from another tool, but is a model "
+                            f"file already")
+    loaded.graph.save(arguments.output)
+    values = {**import_values(loaded.lowered), "file": arguments.output}
+    console.result(values, f"\n{import_text(loaded.lowered)}\n\nwrote {arguments.output}")
+    return 0
