@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,17 @@ def verilate(_verilator_runtime) -> Callable[..., Callable[..., subprocess.Compl
                                   capture_output=True, text=True, timeout=300)
         return run
     return build
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory):
+    """The package ``fixtures``: models in the files of real tools, and independent runs of them.
+
+    It is loaded by its path, as tests are no package.
+    """
+    path = Path(__file__).parent / "fixtures" / "__init__.py"
+    spec = spec_from_file_location("fixtures", path, submodule_search_locations=[str(path.parent)])
+    assert spec and spec.loader
+    sys.modules["fixtures"] = package = module_from_spec(spec)
+    spec.loader.exec_module(package)
+    return package.Sources(tmp_path_factory.mktemp("sources"))

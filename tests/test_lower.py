@@ -222,10 +222,10 @@ WRONG = {
     "three weights": (
         lambda: Network((3,)).dense([[1, 1], [0, 1], [-1, 1]], "w"),
         r"^weights of layer w must be of one magnitude in each neuron, -a and \+a, but neuron 0 "
-        r"has -1, 0, 1$"),
+        r"has -1, 0, 1 \(a weight 0 has no XNOR\)$"),
     "weights of zero and one": (
         lambda: Network((3,)).dense([[1, 1], [0, 1], [1, 1]], "w"),
-        r"^weights of layer w .* but neuron 0 has 0 and 1 \(a weight 0 has no XNOR\)$"),
+        r"^weights of layer w .* but neuron 0 has 0, 1 \(a weight 0 has no XNOR\)$"),
     "float weights": (
         lambda: Network((6,)).dense([[.1], [.2], [.3], [-.4], [.5], [.6]], "w"),
         r"^weights of layer w .* neuron 0 has -0.4, 0.1, 0.2 and 3 more$"),

@@ -166,7 +166,8 @@ def _refuse(stage: Stage, behind: Section, neuron: int, half: float) -> NoReturn
         place = int(np.argmin(np.isfinite(values)))
         raise SourceError(f"the response of layer {stage.name} must be finite, but that of neuron "
                           f"{neuron} is {values[place]} {_at(stage, int(counts[place]), neuron)}")
-    found = np.unique(values)
+    # Zero may have a sign, which is not worth telling.
+    found = np.unique(values + 0.0)
     found = found[np.append(True, np.diff(found) > TOLERANCE * half)]
     text = ", ".join(f"{value:.6g}" for value in found[:3])
     start = f"the response of layer {stage.name} must have two values, the same for all neurons"

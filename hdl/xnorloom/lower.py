@@ -80,10 +80,14 @@ def lower(program: Program, meaning: str | None = None, *, name: str | None = No
             reports.append(report)
             taps.append(tap)
     score, fold = _score(stage, sections[-1], elements, score_bits)
+    notes = program.notes
+    if stage.slack.any():
+        notes += (f"the source rounds the sums of its last layer, {stage.name}: where classes tie "
+                  f"but for that, it may choose another",)
     frame = graph.Input(program.shape, encoding.bits, encoding.cuts, meaning)
     built = graph.Graph(name or program.name, frame, (*layers, score))
     return Lowered(built, program, meaning, tuple(reports), fold, tuple(taps), sections[-1].tensor,
-                   program.notes)
+                   notes)
 
 
 def _chain(program: Program) -> list[Section]:

@@ -43,14 +43,16 @@ class Stage:
         source may.
         """
         exact = (2.0 * counts - self.count_max) * self.unit + self.constant
-        if not shift:
-            return exact.astype(self.dtype)
-        if shift[1:] == "near":
-            spacing = np.spacing(np.abs(exact).astype(self.dtype)).astype(np.float64)
-            amount = np.maximum(_NEAR * self.unit, spacing)
-        else:
-            amount = self.slack
-        return (exact + (amount if shift[0] == "+" else -amount)).astype(self.dtype)
+        # What the type cannot hold is infinite in the source, too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not shift:
+                return exact.astype(self.dtype)
+            if shift[1:] == "near":
+                spacing = np.spacing(np.abs(exact).astype(self.dtype)).astype(np.float64)
+                amount = np.maximum(_NEAR * self.unit, spacing)
+            else:
+                amount = self.slack
+            return (exact + (amount if shift[0] == "+" else -amount)).astype(self.dtype)
 
 
 def make_stage(name: str, weights: npt.NDArray[np.floating], elements: Elements) -> Stage:
@@ -75,7 +77,7 @@ def make_stage(name: str, weights: npt.NDArray[np.floating], elements: Elements)
     if dtype.kind != "f":
         raise SourceError(f"layer {name} must compute in floating point, not in {dtype}")
     slack = _rounding(weights, elements, dtype)
-    slack += np.abs(weights).sum(axis=0) * elements.error
+    slack += np.abs(weights).sum(axis=0, dtype=np.float64) * elements.error
     slack += error * (np.abs(elements.middle) + elements.half * top).sum()
     return Stage(name, bits, count_max, scale * elements.half, constant, slack, ranges, dtype)
 
@@ -101,11 +103,12 @@ def _split(name: str, weights: npt.NDArray[np.floating],
 
 
 def _values(row: npt.NDArray[np.float64]) -> str:
-    values = np.unique(row)
-    if set(values) == {0.0, 1.0}:
-        return "0 and 1 (a weight 0 has no XNOR)"
+    # Zero may have a sign, which is not worth telling.
+    values = np.unique(row + 0.0)
     text = ", ".join(f"{value:.6g}" for value in values[:3])
-    return f"{text} and {len(values) - 3} more" if len(values) > 3 else text
+    if len(values) > 3:
+        text += f" and {len(values) - 3} more"
+    return f"{text} (a weight 0 has no XNOR)" if 0 in values else text
 
 
 def _rounding(weights: npt.NDArray[np.floating], elements: Elements,

@@ -78,7 +78,9 @@ def _bytes(path: Path, what: str, start: int = 0, count: int | None = None) -> b
     try:
         with open(path, "rb", opener=_open_regular) as file:
             file.seek(start)
-            data = file.read(_LIMIT + 1 if count is None else count)
+            # As much as there is, since all that is asked for is set aside at once.
+            most = max(0, os.fstat(file.fileno()).st_size - start)
+            data = file.read(min(most, _LIMIT + 1 if count is None else count))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise SourceError(f"{what} cannot be read: {reason}") from None
