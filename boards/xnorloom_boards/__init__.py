@@ -1,1 +1,1 @@
-"""Boards and host programs of xnorloom networks; the first boards come with a later version."""
+"""Boards: from a network to a bitstream, and the host's side of the serial link to it."""

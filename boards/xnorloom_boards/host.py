@@ -1,0 +1,169 @@
+"""Classifying images on a board, from Python."""
+
+from collections.abc import Callable
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from xnorloom.encoding import encode
+from xnorloom.graph import Graph
+from xnorloom.packing import pack_frames, unpack_results
+from xnorloom.schedule import Schedule
+
+from .errors import LinkError, WrongBitstreamError
+from .link.frames import Hello, frame_payloads, result_bytes
+from .link.port import Port, open_port
+from .link.session import Faults, Session
+
+__all__ = ["DEFAULT_BAUD", "Connection", "open"]
+
+DEFAULT_BAUD = 1_000_000
+Progress = Callable[[int, int], object]
+
+
+class Connection:
+    """A network on a board, as a function from images to classes.
+
+    Use it in a ``with`` block, which closes the port.
+
+    Parameters
+    ----------
+    port : Port
+        An open serial port, or anything with ``read``, ``write`` and ``timeout``.
+    graph : Graph
+        The network that the board must hold; for ``None`` any, which can only be asked for what
+        it is.
+    name : str
+        Of the port, for messages.
+    baud : int
+        Of the line; decides how far ahead frames are sent.
+    timeout : float
+        Seconds to wait for an answer, besides the time on the line.
+    retries : int
+        Times that a message is sent again before it is given up.
+
+    Raises
+    ------
+    WrongBitstreamError
+        If the board holds another network.
+    NoAnswerError
+        If nothing, or garbage, comes from the port.
+    PortError
+        If the port went away.
+    """
+
+    def __init__(self, port: Port, graph: Graph | None = None, *, name: str = "given",
+                 baud: int = DEFAULT_BAUD, timeout: float = 1.0, retries: int = 16):
+        self._port, self._graph, self._name = port, graph, name
+        self._session = Session(port, name, baud=baud, timeout=timeout, retries=retries)
+        self._hello = self._session.hello()
+        if graph is not None:
+            self._check(graph)
+
+    def _check(self, graph: Graph) -> None:
+        found, wanted = self._hello.digest.hex(), graph.digest[:16]
+        if found != wanted:
+            raise WrongBitstreamError(
+                f"the board on port {self._name} holds the network {found}, wanted {wanted} "
+                f"({graph.name}); flash the bitstream of that model")
+        size = result_bytes(graph, self._hello.scores)
+        if self._hello.result_bytes != size:
+            raise LinkError(f"the board on port {self._name} sends results of "
+                            f"{self._hello.result_bytes} bytes, but those of {graph.name} have "
+                            f"{size}")
+
+    @property
+    def hello(self) -> Hello:
+        """What the board says of itself."""
+        return self._hello
+
+    @property
+    def faults(self) -> Faults:
+        """What went wrong on the line so far, and was made good."""
+        return self._session.faults
+
+    def classify(self, images: npt.ArrayLike,
+                 progress: Progress | None = None) -> npt.NDArray[np.int64]:
+        """Classes of images.
+
+        Parameters
+        ----------
+        images : array of uint8, shape (images, \\*input shape) or (images, size)
+            Pixels, which become elements as the input of the graph says.
+        progress : callable
+            Called now and then with the images done and the images in all.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the images do not fit the graph.
+        LinkError
+            If the port or the board fails; no class was made up then.
+        """
+        return self.results(encode(self._needed().input, images), progress)[0]
+
+    def classify_frames(self, frames: npt.ArrayLike,
+                        progress: Progress | None = None) -> npt.NDArray[np.int64]:
+        """Classes of frames, whose elements are those of the graph's input already."""
+        return self.results(frames, progress)[0]
+
+    def results(self, frames: npt.ArrayLike, progress: Progress | None = None
+                ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
+        """Classes of frames and, where the board was built so, scores of shape [B, classes]."""
+        graph, hello = self._needed(), self._hello
+        words = pack_frames(graph, Schedule(hello.input_width, ()), frames)
+        count = len(np.asarray(frames))
+        if len(words) != count * hello.words:
+            raise LinkError(f"the board on port {self._name} takes {hello.words} words of "
+                            f"{hello.input_width} bits a frame, which {graph.name} does not have")
+        payloads = frame_payloads(words, hello)
+        found = self._session.exchange(hello, payloads, progress)
+        outputs = np.frombuffer(b"".join(found), np.uint8).reshape(count, hello.result_bytes)
+        classes, scores = unpack_results(graph, outputs, scores=hello.scores)
+        wrong = np.flatnonzero(classes >= graph.classes)
+        if wrong.size:
+            raise LinkError(f"the board on port {self._name} gave frame {wrong[0]} the class "
+                            f"{classes[wrong[0]]}, but there are {graph.classes}")
+        return classes, scores
+
+    def _needed(self) -> Graph:
+        if self._graph is None:
+            raise ValueError("Connection must have a graph to classify with")
+        return self._graph
+
+    def close(self) -> None:
+        """Close the port, if it can be closed."""
+        close = getattr(self._port, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+
+def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
+         timeout: float = 1.0, retries: int = 16) -> Connection:
+    """Open a serial port and make sure of the board behind it.
+
+    Parameters are those of :class:`Connection`, with ``port`` the name of a serial port, such as
+    ``/dev/ttyUSB1``.
+
+    Raises
+    ------
+    PortError
+        If there is no such port (the message lists those there are), it is busy or not permitted,
+        or pyserial is not installed.
+    LinkError
+        As of :class:`Connection`; the port is closed again.
+    """
+    opened = open_port(port, baud, write_timeout=timeout + 1)
+    try:
+        return Connection(opened, graph, name=port, baud=baud, timeout=timeout, retries=retries)
+    except BaseException:
+        opened.close()
+        raise

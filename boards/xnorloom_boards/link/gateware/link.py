@@ -1,0 +1,122 @@
+"""What a device does with the messages of the protocol, in front of a network."""
+
+from dataclasses import replace
+
+from amaranth.hdl import Module, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from xnorloom.network import Network
+
+from ..frames import Hello, result_bytes
+from .framing import Deframer, Framer
+from .parser import Parser
+from .reader import Reader
+from .replies import Replies
+from .uart import RECEIVED, byte_cycles
+
+__all__ = ["LINE_CREDITS", "Link", "describe"]
+
+# Frames under way where the device keeps up with the line; half the sequence numbers.
+LINE_CREDITS = 128
+# Parts of the line's time that its two clocks may differ by, with room to spare.
+_LINE_PARTS = 20
+
+
+def describe(network: Network, *, clock_hz: int, baud: int) -> Hello:
+    """What a device with ``network`` on a serial line says of itself.
+
+    It has :data:`LINE_CREDITS` credits if the answer to a frame is always out before the next
+    frame is in, even if the answer is stuffed throughout and the frame nowhere; else one.
+
+    Raises
+    ------
+    ValueError
+        If the frames or results are too large for the protocol, or the line too fast.
+    """
+    size = result_bytes(network.graph, network.scores)
+    hello = Hello(bytes.fromhex(network.graph.digest)[:8], network.schedule.input_width,
+                  network.timing.words, size, 1, network.scores)
+    cycles = byte_cycles(clock_hz, baud)
+    # Out of the buffer at two cycles a byte, through the network, into the first byte.
+    work = 2 * hello.frame_bytes + network.latency + 8
+    answer = (2 * (size + 4) + 1) * (cycles + 1)
+    frame = (hello.frame_bytes + 5) * cycles
+    if work + answer <= frame - frame // _LINE_PARTS:
+        return replace(hello, credits=LINE_CREDITS)
+    return hello
+
+
+class Link(wiring.Component):
+    """Answers messages; hands frames to a network once they came whole, and sends its results.
+
+    One frame is in the network at a time. ``latency``, from the end of a frame to the transfer of
+    its last word, is a cycle and 2 for each of its bytes if the network is ready for them.
+
+    Parameters
+    ----------
+    hello : Hello
+        What it says of itself, and the size of frames.
+    result : stream.Signature
+        Of the network's results.
+
+    Members
+    -------
+    rx : In(stream.Signature(RECEIVED, always_ready=True))
+        Bytes from the line.
+    tx : Out(stream.Signature(8))
+        Bytes to the line.
+    o : Out(stream.Signature(input_width))
+        Words for the network.
+    i : In(result)
+        Results of the network.
+    """
+
+    def __init__(self, hello: Hello, result: stream.Signature):
+        if not isinstance(hello, Hello):
+            raise TypeError(f"Link hello must be a Hello, not {hello!r}")
+        self._hello = hello
+        super().__init__({"rx": In(stream.Signature(RECEIVED, always_ready=True)),
+                          "tx": Out(stream.Signature(8)),
+                          "o": Out(stream.Signature(hello.input_width)), "i": In(result)})
+        bits = len(Value.cast(self.i.payload))
+        if -(-bits // 8) != hello.result_bytes:
+            raise ValueError(f"Link result must have {hello.result_bytes} bytes, as its hello "
+                             f"says, not {bits} bits")
+
+    @property
+    def latency(self) -> int:
+        return 2 * self._hello.frame_bytes + 1
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.deframer = deframer = Deframer()
+        wiring.connect(m, wiring.flipped(self.rx), deframer.i)
+        m.submodules.parser = parser = Parser(self._hello.frame_bytes)
+        wiring.connect(m, deframer.o, parser.i)
+        m.submodules.reader = reader = Reader(self._hello)
+        m.submodules.replies = replies = Replies(self._hello, len(Value.cast(self.i.payload)))
+        m.submodules.framer = framer = Framer()
+        wiring.connect(m, reader.o, wiring.flipped(self.o))
+        wiring.connect(m, replies.o, framer.i)
+        wiring.connect(m, framer.o, wiring.flipped(self.tx))
+
+        # The attribute is for small frames, which Yosys would put into flip-flops.
+        m.submodules.memory = memory = Memory(shape=8, depth=self._hello.frame_bytes, init=[],
+                                              attrs={"ram_style": "block"})
+        write, read = memory.write_port(), memory.read_port()
+        # A frame may come in behind the one that is read, but not overtake it.
+        overtakes = reader.busy & (parser.address == reader.address)
+        m.d.comb += [
+            parser.full.eq(overtakes), parser.busy.eq(replies.busy),
+            write.addr.eq(parser.address), write.data.eq(deframer.o.payload.data),
+            write.en.eq(parser.write),
+            read.addr.eq(reader.address), read.en.eq(reader.fetch), reader.data.eq(read.data),
+            reader.start.eq(parser.start),
+            replies.start.eq(parser.start), replies.hello.eq(parser.hello),
+            replies.error.eq(parser.error), replies.sequence.eq(parser.sequence),
+            replies.result.eq(self.i.payload), replies.ready.eq(self.i.valid),
+            self.i.ready.eq(replies.taken),
+        ]
+        return m

@@ -1,0 +1,79 @@
+"""Messages to what is to be done."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..frames import FRAME, HELLO
+from .framing import PIECE
+
+__all__ = ["Parser"]
+
+_BAD_CRC, _BAD_LENGTH, _BAD_KIND, _OVERFLOW = 1, 2, 3, 4
+
+
+class _Place(enum.Enum):
+    """Which byte of a message is next; ``DONE`` where it is complete, ``LONG`` behind that."""
+
+    KIND, SEQUENCE, PAYLOAD, HIGH, LOW, DONE, LONG = range(7)
+
+
+class Parser(wiring.Component):
+    """Messages to what is to be done: ``start`` a frame, say ``hello``, or report an ``error``.
+
+    Each of the three lasts for the cycle behind the end of a message, and never waits.
+    """
+
+    def __init__(self, size: int):
+        self._size = size
+        super().__init__({
+            "i": In(stream.Signature(PIECE, always_ready=True)),
+            "address": Out(range(size)), "write": Out(1), "full": In(1), "busy": In(1),
+            "sequence": Out(8), "start": Out(1), "hello": Out(1), "error": Out(3)})
+
+    def elaborate(self, platform):
+        m = Module()
+        piece = self.i.payload
+        place, after = Signal(_Place), Signal(_Place)
+        frame, hello, late = Signal(), Signal(), Signal()
+        with m.Switch(place):
+            with m.Case(_Place.KIND):
+                m.d.comb += after.eq(_Place.SEQUENCE)
+                m.d.sync += [late.eq(0), self.address.eq(0), frame.eq(piece.data == FRAME),
+                             hello.eq(piece.data == HELLO)]
+            with m.Case(_Place.SEQUENCE):
+                m.d.comb += after.eq(Mux(frame, _Place.PAYLOAD, _Place.HIGH))
+                m.d.sync += self.sequence.eq(piece.data)
+            with m.Case(_Place.PAYLOAD):
+                last = self.address == self._size - 1
+                m.d.comb += after.eq(Mux(last, _Place.HIGH, _Place.PAYLOAD))
+                with m.If(self.i.valid):
+                    m.d.comb += self.write.eq(~late & ~self.full & ~piece.end)
+                    m.d.sync += [self.address.eq(self.address + 1), late.eq(late | self.full)]
+            with m.Case(_Place.HIGH):
+                m.d.comb += after.eq(_Place.LOW)
+            with m.Case(_Place.LOW):
+                m.d.comb += after.eq(_Place.DONE)
+            with m.Default():
+                m.d.comb += after.eq(_Place.LONG)
+
+        with m.If(self.i.valid & piece.end):
+            m.d.sync += place.eq(_Place.KIND)
+        with m.Elif(self.i.valid):
+            m.d.sync += place.eq(after)
+
+        m.d.sync += [self.start.eq(0), self.hello.eq(0), self.error.eq(0)]
+        with m.If(self.i.valid & piece.end & (place != _Place.KIND)):
+            with m.If(~piece.good):
+                m.d.sync += self.error.eq(_BAD_CRC)
+            with m.Elif(~frame & ~hello):
+                m.d.sync += self.error.eq(_BAD_KIND)
+            with m.Elif(place != _Place.DONE):
+                m.d.sync += self.error.eq(_BAD_LENGTH)
+            with m.Elif(hello):
+                m.d.sync += self.hello.eq(1)
+            with m.Elif(late | self.busy):
+                m.d.sync += self.error.eq(_OVERFLOW)
+            with m.Else():
+                m.d.sync += self.start.eq(1)
+        return m

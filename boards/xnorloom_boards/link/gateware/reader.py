@@ -1,0 +1,62 @@
+"""A frame out of the buffer."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..frames import Hello, words_per_byte
+
+__all__ = ["Reader"]
+
+
+class Reader(wiring.Component):
+    """The frame in the buffer, byte by byte, as words; ``busy`` until the last is transferred.
+
+    ``fetch`` has the byte at ``address`` on ``data`` from the next cycle on.
+    """
+
+    def __init__(self, hello: Hello):
+        self._hello = hello
+        super().__init__({
+            "start": In(1), "busy": Out(1), "address": Out(range(hello.frame_bytes)),
+            "fetch": Out(1), "data": In(8), "o": Out(stream.Signature(hello.input_width))})
+
+    def elaborate(self, platform):
+        m = Module()
+        width, size = self._hello.input_width, self._hello.frame_bytes
+        together, bytes_a_word = words_per_byte(width), -(-width // 8)
+        fetched, used, word = Signal(), Signal(), Signal()
+        last = self.address == size - 1
+        m.d.comb += self.fetch.eq(self.busy & ~fetched)
+        with m.If(self.start):
+            m.d.sync += [self.busy.eq(1), self.address.eq(0)]
+        with m.If(self.fetch):
+            m.d.sync += fetched.eq(1)
+        with m.If(used):
+            m.d.sync += [fetched.eq(0), self.address.eq(self.address + 1)]
+            with m.If(last):
+                m.d.sync += self.busy.eq(0)
+
+        m.d.comb += self.o.valid.eq(fetched & word)
+        if bytes_a_word > 1:
+            before = Signal(8 * (bytes_a_word - 1))
+            place = Signal(range(bytes_a_word))
+            m.d.comb += [word.eq(place == bytes_a_word - 1),
+                         used.eq(fetched & (~word | self.o.ready)),
+                         self.o.payload.eq(Cat(before, self.data))]
+            with m.If(used):
+                m.d.sync += [before.eq(Cat(before, self.data)[8:]),
+                             place.eq(Mux(word, 0, place + 1))]
+        elif together > 1:
+            place = Signal(range(together))
+            # In the last byte there may be fewer words.
+            rest = self._hello.words - (size - 1) * together
+            final = (place == together - 1) | (last & (place == rest - 1))
+            m.d.comb += [word.eq(1), used.eq(fetched & self.o.ready & final),
+                         self.o.payload.eq(self.data.word_select(place, width))]
+            with m.If(fetched & self.o.ready):
+                m.d.sync += place.eq(Mux(final, 0, place + 1))
+        else:
+            m.d.comb += [word.eq(1), used.eq(fetched & self.o.ready),
+                         self.o.payload.eq(self.data)]
+        return m

@@ -1,0 +1,87 @@
+"""The messages that a device sends."""
+
+from amaranth.hdl import C, Cat, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..frames import ERROR_KIND, HELLO_BYTES, HELLO_REPLY, RESULT, Hello
+from .framing import PART
+
+__all__ = ["Replies"]
+
+
+class Replies(wiring.Component):
+    """Hellos, results and errors as messages without CRC; ``busy`` from ``start`` to its result.
+
+    A hello waits until it is not busy. Of errors that come while a message goes out, the last is
+    kept.
+    """
+
+    def __init__(self, hello: Hello, bits: int):
+        self._hello = hello
+        super().__init__({
+            "start": In(1), "hello": In(1), "error": In(3), "sequence": In(8), "busy": Out(1),
+            "result": In(bits), "ready": In(1), "taken": Out(1),
+            "o": Out(stream.Signature(PART))})
+
+    def elaborate(self, platform):
+        m = Module()
+        size = self._hello.result_bytes
+        framed, hello, error = Signal(8), Signal(), Signal(3)
+        place = Signal(range(max(size, HELLO_BYTES)))
+        part = self.o.payload
+        with m.If(self.start):
+            m.d.sync += [self.busy.eq(1), framed.eq(self.sequence)]
+        with m.FSM():
+            with m.State("idle"):
+                m.d.sync += place.eq(0)
+                with m.If(self.ready):
+                    m.d.comb += [part.data.eq(RESULT), self.o.valid.eq(1)]
+                    with m.If(self.o.ready):
+                        m.next = "result sequence"
+                with m.Elif(error != 0):
+                    m.d.comb += [part.data.eq(ERROR_KIND | error), self.o.valid.eq(1)]
+                    with m.If(self.o.ready):
+                        m.d.sync += error.eq(0)
+                        m.next = "error sequence"
+                with m.Elif(hello & ~self.busy):
+                    m.d.comb += [part.data.eq(HELLO_REPLY), self.o.valid.eq(1)]
+                    with m.If(self.o.ready):
+                        m.d.sync += hello.eq(0)
+                        m.next = "hello sequence"
+            with m.State("error sequence"):
+                m.d.comb += [part.data.eq(self.sequence), part.last.eq(1), self.o.valid.eq(1)]
+                with m.If(self.o.ready):
+                    m.next = "idle"
+            for state, sequence in (("hello", self.sequence), ("result", framed)):
+                with m.State(f"{state} sequence"):
+                    m.d.comb += [part.data.eq(sequence), self.o.valid.eq(1)]
+                    with m.If(self.o.ready):
+                        m.next = state
+            with m.State("hello"):
+                described = int.from_bytes(self._hello.encode(), "little")
+                columns = [sum((described >> 8 * byte + bit & 1) << byte
+                               for byte in range(HELLO_BYTES)) for bit in range(8)]
+                m.d.comb += [
+                    part.data.eq(Cat(C(column, HELLO_BYTES).bit_select(place[:4], 1)
+                                     for column in columns)),
+                    part.last.eq(place == HELLO_BYTES - 1), self.o.valid.eq(1)]
+                with m.If(self.o.ready):
+                    m.d.sync += place.eq(place + 1)
+                    with m.If(part.last):
+                        m.next = "idle"
+            with m.State("result"):
+                m.d.comb += [part.data.eq(self.result.word_select(place, 8) if size > 1
+                                          else self.result),
+                             part.last.eq(place == size - 1), self.o.valid.eq(1)]
+                with m.If(self.o.ready):
+                    m.d.sync += place.eq(place + 1)
+                    with m.If(part.last):
+                        m.d.comb += self.taken.eq(1)
+                        m.d.sync += self.busy.eq(0)
+                        m.next = "idle"
+        with m.If(self.hello):
+            m.d.sync += hello.eq(1)
+        with m.If(self.error != 0):
+            m.d.sync += error.eq(self.error)
+        return m

@@ -1,0 +1,203 @@
+"""A serial port, 8 data bits, no parity, 1 stop bit."""
+
+from fractions import Fraction
+
+from amaranth.hdl import C, Cat, Module, Mux, Signal
+from amaranth.lib import cdc, data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from xnorloom.checks import integer
+
+__all__ = ["RECEIVED", "LEAST_CYCLES", "Uart", "UartReceiver", "UartTransmitter", "bit_times",
+           "byte_cycles"]
+
+# A byte as it came; `bad` if its stop bit was missing.
+RECEIVED = data.StructLayout({"data": 8, "bad": 1})
+LEAST_CYCLES = 4
+_BITS = 10
+
+
+def _ratio(clock_hz: int, baud: int) -> Fraction:
+    clock_hz, baud = integer("Clock frequency", clock_hz, 1), integer("Baud rate", baud, 1)
+    if clock_hz < LEAST_CYCLES * baud:
+        raise ValueError(f"Baud rate must be at most a {LEAST_CYCLES}th of the clock frequency "
+                         f"{clock_hz}, not {baud}")
+    return Fraction(clock_hz, baud)
+
+
+def bit_times(clock_hz: int, baud: int) -> list[int]:
+    """Cycles from the start of a byte to the end of each of its ten bits.
+
+    Each is rounded by itself: no edge is off by more than half a cycle, whatever the ratio.
+    """
+    ratio = _ratio(clock_hz, baud)
+    return [_round(ratio * (bit + 1)) for bit in range(_BITS)]
+
+
+def byte_cycles(clock_hz: int, baud: int) -> int:
+    """Cycles that a byte takes on the line at least."""
+    return bit_times(clock_hz, baud)[-1]
+
+
+def _round(value: Fraction) -> int:
+    return int(value + Fraction(1, 2))
+
+
+class _Pace:
+    """Counts the cycles of one interval after another, of which some have one cycle more.
+
+    ``done`` is high in the last cycle of an interval; ``start`` begins the first interval and
+    ``step`` the one that follows interval ``index``.
+    """
+
+    def __init__(self, first: int, intervals: list[int]):
+        self._first, self._base = first, min(intervals)
+        assert max(intervals) <= self._base + 1
+        self._longer = sum((length > self._base) << index for index, length in enumerate(intervals))
+        # Down to -1, so that the sign says when it is done.
+        self._left = Signal(range(-1, max(self._base + 1, first)), init=-1)
+        self.done = self._left[-1]
+
+    def start(self):
+        return self._left.eq(self._first - 2)
+
+    def step(self, index):
+        if not self._longer:
+            return self._left.eq(self._base - 2)
+        longer = C(self._longer, 1 << len(index)).bit_select(index, 1)
+        return self._left.eq(Mux(longer, self._base - 1, self._base - 2))
+
+    def count(self):
+        return self._left.eq(self._left - 1)
+
+
+class UartReceiver(wiring.Component):
+    """Bytes from a serial line.
+
+    Each bit is sampled once, within a cycle of its middle. A start bit that is gone in its middle
+    is a glitch and no byte. ``latency`` from the edge of the start bit to the byte is 9.5 bit times
+    and 3 cycles, to within 1. A line that stays low gives one bad byte.
+
+    Parameters
+    ----------
+    clock_hz, baud : int
+        At least 4 cycles to a bit.
+
+    Members
+    -------
+    rx : In(1)
+        The line; it may change at any time.
+    o : Out(stream.Signature(RECEIVED, always_ready=True))
+    """
+
+    def __init__(self, *, clock_hz: int, baud: int):
+        self._ratio = _ratio(clock_hz, baud)
+        super().__init__({"rx": In(1, init=1),
+                          "o": Out(stream.Signature(RECEIVED, always_ready=True))})
+
+    def elaborate(self, platform):
+        m = Module()
+        line, before = Signal(init=1), Signal(init=1)
+        m.submodules += cdc.FFSynchronizer(self.rx, line, init=1)
+        m.d.sync += [before.eq(line), self.o.valid.eq(0)]
+
+        # From the cycle in which the edge is seen, which is up to one cycle late.
+        samples = [int(self._ratio * (2 * bit + 1) / 2) for bit in range(_BITS)]
+        pace = _Pace(samples[0], [after - at for at, after in zip(samples, samples[1:])])
+        busy = Signal()
+        bit = Signal(4)
+        with m.If(~busy):
+            m.d.sync += [pace.start(), bit.eq(0), busy.eq(before & ~line)]
+        with m.Elif(~pace.done):
+            m.d.sync += pace.count()
+        with m.Else():
+            m.d.sync += [pace.step(bit), bit.eq(bit + 1)]
+            with m.If((bit == 0) & line):
+                m.d.sync += busy.eq(0)
+            with m.If(bit == _BITS - 1):
+                m.d.sync += [busy.eq(0), self.o.valid.eq(1), self.o.payload.bad.eq(~line)]
+            with m.Else():
+                m.d.sync += self.o.payload.data.eq(Cat(self.o.payload.data, line)[1:])
+        return m
+
+
+class UartTransmitter(wiring.Component):
+    """Bytes to a serial line.
+
+    The line falls one cycle after the transfer of a byte; ``interval`` is a cycle more than ten
+    bit times.
+
+    Parameters
+    ----------
+    clock_hz, baud : int
+        At least 4 cycles to a bit.
+
+    Members
+    -------
+    i : In(stream.Signature(8))
+    tx : Out(1)
+        The line.
+    """
+
+    def __init__(self, *, clock_hz: int, baud: int):
+        self._ends = bit_times(clock_hz, baud)
+        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+
+    @property
+    def interval(self) -> int:
+        return self._ends[-1] + 1
+
+    def elaborate(self, platform):
+        m = Module()
+        lengths = [after - at for at, after in zip([0, *self._ends], self._ends)]
+        # Interval `bit` begins with the end of bit `bit` of the byte.
+        pace = _Pace(lengths[0], lengths[1:])
+        shift = Signal(9, init=0x1ff)
+        busy = Signal()
+        bit = Signal(4)
+        m.d.comb += [self.i.ready.eq(~busy), self.tx.eq(shift[0])]
+        with m.If(~busy):
+            m.d.sync += [pace.start(), bit.eq(0)]
+            with m.If(self.i.valid):
+                m.d.sync += [shift.eq(Cat(C(0, 1), self.i.payload)), busy.eq(1)]
+        with m.Elif(~pace.done):
+            m.d.sync += pace.count()
+        with m.Else():
+            m.d.sync += [pace.step(bit), bit.eq(bit + 1), shift.eq(Cat(shift[1:], C(1, 1)))]
+            with m.If(bit == _BITS - 1):
+                m.d.sync += busy.eq(0)
+        return m
+
+
+class Uart(wiring.Component):
+    """Both directions of a serial port.
+
+    Parameters
+    ----------
+    clock_hz, baud : int
+        At least 4 cycles to a bit.
+
+    Members
+    -------
+    rx : In(1)
+    tx : Out(1)
+    o : Out(stream.Signature(RECEIVED, always_ready=True))
+        What came in on ``rx``.
+    i : In(stream.Signature(8))
+        What goes out on ``tx``.
+    """
+
+    def __init__(self, *, clock_hz: int, baud: int):
+        self._receiver = UartReceiver(clock_hz=clock_hz, baud=baud)
+        self._transmitter = UartTransmitter(clock_hz=clock_hz, baud=baud)
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1),
+                          "o": Out(self._receiver.o.signature),
+                          "i": In(self._transmitter.i.signature.flip())})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.receiver, m.submodules.transmitter = self._receiver, self._transmitter
+        m.d.comb += [self._receiver.rx.eq(self.rx), self.tx.eq(self._transmitter.tx)]
+        wiring.connect(m, self._receiver.o, wiring.flipped(self.o))
+        wiring.connect(m, wiring.flipped(self.i), self._transmitter.i)
+        return m

@@ -1,0 +1,112 @@
+# amaranth: UnusedElaboratable=no
+"""The link with a network that takes its time: no frame is overtaken by the next one."""
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
+
+from xnorloom_boards.link.frames import Decoder, Hello, Message, encode
+from xnorloom_boards.link.gateware import Link
+
+OVERFLOW = 0xe4
+
+
+class Slow(wiring.Component):
+    """A link whose network takes a word now and then, and answers when it has a frame."""
+
+    def __init__(self):
+        result = stream.Signature(2)
+        self.link = Link(Hello(bytes(8), 8, 15, 1, 1), result)
+        super().__init__({"rx": In(self.link.rx.signature.flip()),
+                          "tx": Out(self.link.tx.signature), "o": Out(self.link.o.signature),
+                          "i": In(result)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.link = self.link
+        for ours, theirs in ((self.rx, self.link.rx), (self.i, self.link.i)):
+            wiring.connect(m, wiring.flipped(ours), theirs)
+        for ours, theirs in ((self.tx, self.link.tx), (self.o, self.link.o)):
+            wiring.connect(m, theirs, wiring.flipped(ours))
+        return m
+
+
+@pytest.mark.parametrize("pace", [1, 12, 16, 30, 90])
+def test_frame_is_not_overtaken(pace):
+    """Words of a frame are its own, even if the next comes in faster than it goes out."""
+    frames = [encode(Message(2, index, bytes([index]) * 15)) for index in range(1, 7)]
+    dut = Slow()
+    words = []
+
+    async def network(ctx):
+        for cycle in range(4000):
+            ready = cycle % pace == 0
+            ctx.set(dut.o.ready, ready)
+            ctx.set(dut.i.valid, len(words) % 15 == 0 and len(words) > 15 * results[0])
+            if ctx.get(dut.i.valid) and ctx.get(dut.i.ready):
+                results[0] += 1
+            if ctx.get(dut.o.valid) and ready:
+                words.append(ctx.get(dut.o.payload))
+            await ctx.tick()
+
+    results = [0]
+    messages = talk_beside(dut, b"".join(frames), network)
+    frames_in = np.array(words).reshape(-1, 15)
+    assert (frames_in == frames_in[:, :1]).all()
+    numbers = [message.sequence for message in messages if message.kind == 0x82]
+    assert numbers == frames_in[:, 0].tolist() and numbers
+    overflows = [message for message in messages if message.kind == OVERFLOW]
+    assert len(numbers) + len(overflows) == 6
+    assert bool(overflows) == (pace > 15)
+
+
+def talk_beside(dut, line, network):
+    """As ``talk``, with a network besides, at 12 cycles a byte."""
+    out = []
+
+    async def source(ctx):
+        ctx.set(dut.tx.ready, 1)
+        for byte in line:
+            ctx.set(dut.rx.valid, 1)
+            ctx.set(dut.rx.payload, {"data": byte, "bad": 0})
+            await ctx.tick()
+            ctx.set(dut.rx.valid, 0)
+            for _ in range(11):
+                await ctx.tick()
+
+    async def sink(ctx):
+        for _ in range(4000):
+            if ctx.get(dut.tx.valid):
+                out.append(ctx.get(dut.tx.payload))
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    for bench in (source, sink, network):
+        simulator.add_testbench(bench)
+    simulator.run()
+    return Decoder(255).feed(bytes(out))
+
+
+def test_latency():
+    dut = Slow()
+    line, cycles = encode(Message(2, 1, bytes(15))), []
+
+    async def bench(ctx):
+        ctx.set(dut.o.ready, 1)
+        for cycle in range(len(line) + 100):
+            ctx.set(dut.rx.valid, cycle < len(line))
+            ctx.set(dut.rx.payload, {"data": line[min(cycle, len(line) - 1)], "bad": 0})
+            if ctx.get(dut.o.valid):
+                cycles.append(cycle)
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert len(cycles) == 15
+    assert cycles[-1] - (len(line) - 1) == dut.link.latency == 31
