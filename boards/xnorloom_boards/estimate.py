@@ -1,0 +1,161 @@
+"""What a network takes of a chip under a schedule, layer by layer, without synthesis.
+
+Block RAMs are exact: each memory takes the shape of which the fewest are needed, and columns of
+equal bits take none. Cells are an estimate, a sum of the parts that a layer is made of, each times
+a constant; see :data:`CONSTANTS`.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from xnorloom.gateware import replay
+from xnorloom.graph import Dense, Graph, Layer, Score
+from xnorloom.schedule import LUT_DEPTH, Fold, Schedule
+
+from .device import DEVICES, FAMILIES
+from .parts import argmax_parts, buffer_parts, layer_parts, score_bits, value_bits
+
+__all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "layer_cost",
+           "rams"]
+
+_SHAPES = {"ice40": DEVICES["iCE40UP5K"].bram_shapes, "ecp5": DEVICES["LFE5U-25F"].bram_shapes}
+
+# Cells for each unit of a part, in the order of `_parts`. Least squares over single layers, buffers
+# and comparators of argmax that were synthesised by Yosys 0.70 (`synth_ice40`; `synth_ecp5
+# -nowidelut`) and packed by nextpnr 0.11.1 (`--pack-only`), logic cells and TRELLIS_COMB.
+CONSTANTS: dict[str, dict[str, float]] = {
+    "ice40": {
+        "layer": 53, "tree": 1.16, "wait": 1, "total": 1.21, "value": 1.03, "values": 0.45,
+        "output": 1, "weights": 1.09, "wired": 0.24, "product": 1, "buffer": 1.01,
+        "registers": 23, "memory": 53, "argmax": 20, "compare": 3.9,
+    },
+    "ecp5": {
+        "layer": 39, "tree": 0.92, "wait": 0, "total": 2.4, "value": 1.8, "values": 0,
+        "output": 0.5, "weights": 1.23, "wired": 0, "product": 1, "buffer": 0.66,
+        "registers": 31, "memory": 58, "argmax": 7, "compare": 3.5,
+    },
+}
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer takes, its operand buffer and the register slice behind it included.
+
+    Parameters
+    ----------
+    name : str
+        The layer, or ``argmax``.
+    cells : int
+        Logic cells, estimated.
+    weight_brams, buffer_brams, value_brams : int
+        Block RAMs for weights, for operands, and for thresholds or scales and offsets.
+    """
+
+    name: str
+    cells: int
+    weight_brams: int = 0
+    buffer_brams: int = 0
+    value_brams: int = 0
+
+    @cached_property
+    def brams(self) -> int:
+        """Block RAMs."""
+        return self.weight_brams + self.buffer_brams + self.value_brams
+
+
+def estimate(graph: Graph, schedule: Schedule, family: str) -> list[LayerCost]:
+    """What each layer of ``graph`` takes under ``schedule``, and last what the argmax takes.
+
+    Raises
+    ------
+    ScheduleError
+        If the schedule does not fit the graph.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family!r}")
+    schedule.check(graph)
+    width, costs = schedule.input_width, []
+    for index, (layer, fold) in enumerate(zip(graph.layers, schedule.folds)):
+        planes = graph.planes(index)
+        core = layer_cost(layer, fold, planes, family)
+        buffer = buffer_cost(layer, fold, planes, width, family)
+        costs.append(replace(core, cells=core.cells + buffer.cells,
+                             buffer_brams=buffer.buffer_brams))
+        width = fold.pe
+    return [*costs, argmax_cost(graph, width, family)]
+
+
+def rams(depth: int, width: int, family: str) -> int:
+    """Block RAMs of a memory of ``depth`` words of ``width`` bits.
+
+    Where it is deeper than a block RAM, Yosys lays its parts side by side, without regard to where
+    one RAM ends.
+    """
+    return min(-(-(-(-depth // words) * width) // bits) for words, bits in _SHAPES[family])
+
+
+def layer_cost(layer: Layer, fold: Fold, planes: int, family: str, *,
+               exact: bool = True) -> LayerCost:
+    """What ``layer`` takes without the operand buffer in front of it.
+
+    If not ``exact``, columns of equal weights are not looked for, which takes most of the time.
+    """
+    neuron_folds = fold.neuron_folds(layer)
+    weights = values = 0
+    if fold.style == "block":
+        columns = _weight_columns(layer, fold) if exact else fold.lanes
+        weights = rams(neuron_folds * fold.synapse_folds(layer), columns, family)
+        if neuron_folds > LUT_DEPTH:
+            values = sum(rams(neuron_folds, columns, family)
+                         for columns in _value_columns(layer, fold, planes))
+    return LayerCost(layer.name, _cells(layer_parts(layer, fold, planes), family),
+                     weights, 0, values)
+
+
+def buffer_cost(layer: Layer, fold: Fold, planes: int, in_width: int, family: str) -> LayerCost:
+    """What the operand buffer of ``layer`` takes that is given words of ``in_width`` bits."""
+    brams = 0
+    if replay.kind(layer.inputs, planes, in_width, fold.simd, fold.neuron_folds(layer)) == "memory":
+        brams = rams(2 * planes * fold.synapse_folds(layer), fold.simd, family)
+    cells = _cells(buffer_parts(layer, fold, planes, in_width), family)
+    return LayerCost(layer.name, cells, 0, brams, 0)
+
+
+def argmax_cost(graph: Graph, lanes: int, family: str) -> LayerCost:
+    """What the argmax takes that is given ``lanes`` scores at once."""
+    last = graph.layers[-1]
+    assert isinstance(last, Score)
+    bits = score_bits(last, graph.planes(len(graph.layers) - 1))
+    return LayerCost("argmax", _cells(argmax_parts(lanes, bits), family))
+
+
+def _cells(parts: dict[str, float], family: str) -> int:
+    return round(sum(CONSTANTS[family][name] * count for name, count in parts.items()))
+
+
+def _weight_columns(layer: Layer, fold: Fold) -> int:
+    """Columns of the table of weights that are not the same bit in all of its words."""
+    rows = fold.neuron_folds(layer) * fold.pe
+    steps = fold.synapse_folds(layer)
+    padded = np.ones((rows, steps * fold.simd), np.uint8)
+    padded[:layer.neurons, :layer.inputs] = layer.weights
+    words = padded.reshape(-1, fold.pe, steps, fold.simd)
+    return int((words.min(axis=(0, 2)) != words.max(axis=(0, 2))).sum())
+
+
+def _value_columns(layer: Layer, fold: Fold, planes: int) -> list[int]:
+    """The same of the tables of thresholds, or of offsets and scales."""
+    if isinstance(layer, Dense):
+        tables = [(layer.thresholds, layer.count_max(planes) + 1)]
+    else:
+        numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
+        tables = [(array, int(array.max())) for array in numbers]
+    found = []
+    for (array, padding), bits in zip(tables, value_bits(layer, planes)):
+        rows = fold.neuron_folds(layer) * fold.pe
+        padded = np.pad(array, (0, rows - len(array)), constant_values=padding)
+        words = padded.reshape(-1, fold.pe)[..., None] >> np.arange(bits) & 1
+        found.append(int((words.min(axis=0) != words.max(axis=0)).sum()))
+    return found
