@@ -18,6 +18,8 @@ from amaranth.sim import Simulator
 from hypothesis import settings
 
 from xnorloom import verilog
+from xnorloom.frontend.program import INPUT, Elementwise, Move, Program, Value
+from xnorloom.frontend.program import Dense as DenseStep
 from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom_sim.engines import toolchain
 
@@ -175,3 +177,41 @@ def sources(tmp_path_factory):
     sys.modules["fixtures"] = package = module_from_spec(spec)
     spec.loader.exec_module(package)
     return package.Sources(tmp_path_factory.mktemp("sources"))
+
+
+class _Builder:
+    """Builds a program step by step, as a frontend does."""
+
+    def __init__(self, shape, dtype=np.float32):
+        self.shape, self.dtype, self.steps, self.value = shape, np.dtype(dtype), [], INPUT
+
+    def add(self, step):
+        self.steps.append(step)
+        self.value = Value(len(self.steps) - 1)
+        return self
+
+    def map(self, function, *constants, name=None):
+        name = name or f"map{len(self.steps)}"
+        return self.add(Elementwise(name, f"{name}:0", (self.value, *constants), function))
+
+    def move(self, function):
+        name = f"move{len(self.steps)}"
+        return self.add(Move(name, f"{name}:0", self.value, function))
+
+    def dense(self, weights, name=None):
+        name = name or f"dense{len(self.steps)}"
+        return self.add(DenseStep(name, f"{name}:0", self.value, np.asarray(weights, np.float32)))
+
+    def norm(self, gamma, beta, mean, variance):
+        with np.errstate(all="ignore"):
+            scale = gamma * (np.float32(1) / np.sqrt(variance + np.float32(1e-5)))
+            return self.map(lambda x, s, o: x * s + o, scale, beta - mean * scale)
+
+    def program(self):
+        return Program("net", self.shape, self.dtype, tuple(self.steps), self.value)
+
+
+@pytest.fixture(scope="session")
+def new_program():
+    """Makes a builder of programs whose frames have a shape: ``new_program(shape)``."""
+    return _Builder

@@ -13,12 +13,11 @@ from xnorloom.errors import SourceError
 from xnorloom.scores import fold_scores
 
 
-def counts_of_all(weights, planes=1, fixed=None):
+def counts_of_all(weights, planes=1, codes=None):
     """The counts of every class for every input, from the definition: agreeing bits, weighted."""
     weights = np.asarray(weights)
-    codes = [range(2**planes) if fixed is None or fixed[j] < 0 else [fixed[j]]
-             for j in range(weights.shape[1])]
-    frames = np.array(list(itertools.product(*codes)))
+    ends = [[0, 2**planes - 1]] * weights.shape[1] if codes is None else np.asarray(codes).tolist()
+    frames = np.array(list(itertools.product(*[range(low, high + 1) for low, high in ends])))
     return sum(2**b * ((frames[:, None] >> b & 1) == weights).sum(2) for b in range(planes))
 
 
@@ -38,10 +37,10 @@ def classes_of(values, counts):
     return values[counts, np.arange(values.shape[1])].argmax(1)
 
 
-def fold_and_check(values, weights, planes=1, fixed=None, bits=None):
-    counts = counts_of_all(weights, planes, fixed)
+def fold_and_check(values, weights, planes=1, codes=None, bits=None):
+    counts = counts_of_all(weights, planes, codes)
     ranges = np.stack([counts.min(0), counts.max(0)], axis=1)
-    fold = fold_scores(values, weights, ranges, planes=planes, fixed=fixed, bits=bits)
+    fold = fold_scores(values, weights, ranges, planes=planes, codes=codes, bits=bits)
     assert (fold.changed, fold.total) == decisions(values, fold, counts)
     assert fold.exact == (fold.changed == 0)
     assert fold.bits == max(int(scale).bit_length() for scale in fold.scales)
@@ -86,13 +85,37 @@ def test_any_small_network(data, planes, classes):
     weights = np.array(data.draw(st.lists(st.lists(
         st.integers(0, 1), min_size=synapses, max_size=synapses), min_size=classes,
         max_size=classes)))
-    fixed = np.array(data.draw(st.lists(st.integers(-1, 2**planes - 1), min_size=synapses,
-                                        max_size=synapses)))
+    code = st.integers(0, 2**planes - 1)
+    codes = np.sort(data.draw(st.lists(st.tuples(code, code), min_size=synapses,
+                                       max_size=synapses)), axis=1)
     # Whole and half slopes and intercepts make ties of every kind.
     slopes = data.draw(st.lists(st.integers(0, 6), min_size=classes, max_size=classes))
     intercepts = data.draw(st.lists(st.integers(-12, 12), min_size=classes, max_size=classes))
     values = affine(np.array(slopes) / 2, np.array(intercepts) / 2, synapses * (2**planes - 1))
-    fold_and_check(values, weights, planes, fixed)
+    fold_and_check(values, weights, planes, codes)
+
+
+@pytest.mark.parametrize("codes", [
+    [(0, 2)] * 5,
+    [(0, 2), (0, 2), (1, 1), (0, 2), (2, 2)],
+    [(0, 2), (0, 2), (3, 3), (0, 3), (1, 2), (0, 0)],
+    [(1, 3), (0, 1), (2, 2), (2, 3)],
+    [(2, 2), (1, 1)],
+])
+@pytest.mark.parametrize("seed", range(3))
+def test_codes_that_leave_values_out(codes, seed):
+    """Three levels in two planes, constants and alike: the decisions that count are checked."""
+    rng = np.random.default_rng([len(codes), seed])
+    values = affine(rng.uniform(0.5, 1.5, 3), rng.normal(0, 2, 3), 3 * len(codes))
+    fold_and_check(values, random_weights(rng, 3, len(codes)), 2, codes)
+
+
+def test_codes_of_small_types():
+    """What an element of 8 bits contributes has no room in 8 bits with a sign."""
+    codes = np.array([(127, 127), (0, 1), (3, 3)], np.int8)
+    values = affine([1, 0.7, 1.2], [0, 3, -40], 3 * 255)
+    fold_and_check(values, [[0, 1, 1], [1, 0, 0], [0, 0, 1]], 8, codes)
+    fold_and_check(values, [[0, 1, 1], [1, 0, 0], [0, 0, 1]], 8, codes.astype(np.uint8))
 
 
 @given(data=st.data(), bits=st.integers(1, 6))
@@ -144,7 +167,7 @@ def test_case(weights, slopes, intercepts):
 def test_unreachable_scores_may_be_anything():
     values = affine([1, 0.5], [0, 1], 3)
     values[0, 0], values[3, 0], values[1, 1] = np.nan, -np.inf, 99
-    fold_and_check(values, [[1, 1, 1], [1, 0, 1]], fixed=[1, 0, -1])
+    fold_and_check(values, [[1, 1, 1], [1, 0, 1]], codes=[(1, 1), (0, 0), (0, 1)])
 
 
 # How large
@@ -296,7 +319,12 @@ GOOD = {"values": np.zeros((3, 2)), "weights": [[1, 1], [1, 0]], "ranges": [(0, 
      r"^ranges of the scores must be 2 pairs of counts, the smaller first, in 0 to 2$"),
     ({"ranges": [(0, 2)]},
      r"^ranges of the scores must be 2 pairs of counts, the smaller first, in 0 to 2$"),
-    ({"fixed": [0, 2]}, r"^fixed elements must be 2 numbers in -1 to 1$"),
+    ({"codes": [(0, 1), (0, 2)]},
+     r"^codes of the elements must be 2 pairs of values, the smaller first, in 0 to 1$"),
+    ({"codes": [(0, 1), (1, 0)]},
+     r"^codes of the elements must be 2 pairs of values, the smaller first, in 0 to 1$"),
+    ({"codes": [0, 1]},
+     r"^codes of the elements must be 2 pairs of values, the smaller first, in 0 to 1$"),
     ({"planes": 0}, r"^planes must be in 1 to 8, not 0$"),
     ({"bits": 0}, r"^score bits must be in 1 to 24, not 0$"),
 ])

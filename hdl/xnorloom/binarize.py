@@ -38,13 +38,15 @@ class LayerReport:
 
 @dataclass(frozen=True, eq=False)
 class Tap:
-    """Where a run of the source shows the activations of a layer: those of neuron ``j`` are
-    ``tensor.reshape(B, -1)[:, order[j]] >= middle[j]``."""
+    """Where a run of the source shows the activations of a layer: neuron ``j`` has the values
+    ``tensor.reshape(B, -1)[:, order[j]]``, ``middle[j] + half`` where it fires and ``middle[j] -
+    half`` where it does not."""
 
     layer: str
     tensor: str
     order: npt.NDArray[np.int64]
     middle: npt.NDArray[np.float64]
+    half: float
 
 
 def binarize(name: str, stage: Stage,
@@ -65,8 +67,9 @@ def binarize(name: str, stage: Stage,
     # Those that fire are the largest counts, or become so by inverting the weights.
     weights = stage.weights ^ falls[:, np.newaxis].astype(np.uint8)
     layer = Dense(name, weights, stage.count_max + 1 - fires)
-    fixed = np.where(constant, fires > 0, -1).astype(np.int8)
-    elements = Elements(1, levels.half, levels.middle, np.ones(len(fires), np.int8), fixed,
+    least = (constant & (fires > 0)).astype(np.int64)
+    largest = np.where(constant, least, 1)
+    elements = Elements(1, levels.half, levels.middle, np.ones(len(fires), np.int8), least, largest,
                         levels.error, stage.dtype)
     # The last counts before and the first after the switch, and those at the ends.
     first = np.where(falls, fires, stage.count_max + 1 - fires)
@@ -75,7 +78,8 @@ def binarize(name: str, stage: Stage,
     slack = _could_change(stage, behind, levels, edges, "slack")
     report = LayerReport(name, stage.name, len(fires), int(falls.sum()), int(constant.sum()),
                          int(near.sum()), int(slack.sum()))
-    return layer, elements, report, Tap(name, behind.tensor, behind.order, levels.middle)
+    tap = Tap(name, behind.tensor, behind.order, levels.middle, levels.half)
+    return layer, elements, report, tap
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,14 +149,14 @@ def _decide(stage: Stage, behind: Section,
 
 def _could_change(stage: Stage, behind: Section, levels: _Levels, counts: npt.NDArray[np.int64],
                   shift: str) -> npt.NDArray[np.bool_]:
-    """Whether moving a neuron's sum changes its decision at any of its ``counts``."""
+    """Whether moving a neuron's sum changes its response at any of its ``counts``."""
     counts = np.clip(counts, *stage.ranges.T)
-
-    def decisions(shift: str) -> npt.NDArray[np.bool_]:
-        return behind.evaluate(stage.sums(counts, shift)) > levels.middle
-
-    here = decisions("")
-    return ((decisions(f"-{shift}") != here) | (decisions(f"+{shift}") != here)).any(axis=0)
+    here = behind.evaluate(stage.sums(counts))
+    changed = np.zeros(len(stage.ranges), bool)
+    for moved in (f"-{shift}", f"+{shift}"):
+        difference = np.abs(behind.evaluate(stage.sums(counts, moved)) - here)
+        changed |= ~(difference <= TOLERANCE * levels.half).all(axis=0)
+    return changed
 
 
 def _refuse(stage: Stage, behind: Section, neuron: int, half: float) -> NoReturn:

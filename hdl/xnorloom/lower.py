@@ -72,8 +72,7 @@ def lower(program: Program, meaning: str | None = None, *, name: str | None = No
     layers, reports, taps = [], [], []
     for number, (before, dense, behind) in enumerate(zip(sections, denses, sections[1:])):
         assert isinstance(dense, Dense)
-        # Rows of weights in the order of the elements of the layer before.
-        stage = make_stage(dense.name, dense.weights[before.order], elements)
+        stage = make_stage(dense, before.order, elements)
         if number < len(denses) - 1:
             layer, elements, report, tap = binarize(f"dense{number}", stage, behind)
             layers.append(layer)
@@ -85,7 +84,9 @@ def lower(program: Program, meaning: str | None = None, *, name: str | None = No
         notes += (f"the source rounds the sums of its last layer, {stage.name}: where classes tie "
                   f"but for that, it may choose another",)
     frame = graph.Input(program.shape, encoding.bits, encoding.cuts, meaning)
-    built = graph.Graph(name or program.name, frame, (*layers, score))
+    # A file's name may hold anything.
+    plain = "".join(letter if letter.isprintable() else "_" for letter in name or program.name)
+    built = graph.Graph(plain or "network", frame, (*layers, score))
     return Lowered(built, program, meaning, tuple(reports), fold, tuple(taps), sections[-1].tensor,
                    notes)
 
@@ -129,6 +130,6 @@ def _score(stage: Stage, behind: Section, elements: Elements,
             values[:, number] = values[::-1, number]
             weights[number] ^= 1
             ranges[number] = stage.count_max - high, stage.count_max - low
-    fold = fold_scores(values, weights, ranges, planes=elements.planes, fixed=elements.fixed,
-                       bits=bits)
+    codes = np.stack([elements.least, elements.largest], axis=1)
+    fold = fold_scores(values, weights, ranges, planes=elements.planes, codes=codes, bits=bits)
     return graph.Score("score", weights, fold.offsets, fold.scales), fold

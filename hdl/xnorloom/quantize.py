@@ -19,13 +19,14 @@ _MOST_BITS = 8
 class Elements:
     """What a linear layer sees: element ``i`` of value ``x`` in the integer graph is, in the
     source, ``direction[i] * (half * (2x - (2**planes - 1)) + middle[i])``, off by at most
-    ``error``. ``fixed[i]`` is -1, or the bit that all planes of a constant element have."""
+    ``error``; ``x`` is in ``least[i]`` to ``largest[i]``."""
 
     planes: int
     half: float
     middle: npt.NDArray[np.float64]
     direction: npt.NDArray[np.int8]
-    fixed: npt.NDArray[np.int8]
+    least: npt.NDArray[np.int64]
+    largest: npt.NDArray[np.int64]
     error: float
     dtype: np.dtype
 
@@ -84,9 +85,8 @@ def quantize(front: Section, levels: np.ndarray) -> tuple[Elements, Encoding]:
     # The smallest state with at least each code; a word of two states stands for the top bit.
     state = (codes[:, :, np.newaxis] < np.arange(1, most + 1)).sum(axis=0)
     cuts = state * (256 // len(levels))
-    elements = Elements(
-        planes, step / 2, low + step / 2 * most, direction,
-        np.where(constant, 0, -1).astype(np.int8), float(error.max() * step), table.dtype)
+    elements = Elements(planes, step / 2, low + step / 2 * most, direction, codes.min(axis=0),
+                        codes.max(axis=0), float(error.max() * step), table.dtype)
     return elements, Encoding(planes, cuts)
 
 

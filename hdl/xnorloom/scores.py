@@ -50,7 +50,7 @@ class ScoreFold:
 
 
 def fold_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.ArrayLike, *,
-                planes: int = 1, fixed: npt.ArrayLike | None = None,
+                planes: int = 1, codes: npt.ArrayLike | None = None,
                 bits: int | None = None) -> ScoreFold:
     """Find the smallest integer scales that decide as ``values`` wherever two classes meet.
 
@@ -68,9 +68,9 @@ def fold_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.Array
         The smallest and the largest count of each class.
     planes : int
         Bits of an element of the input of the layer.
-    fixed : int array, shape (synapses,)
-        The value of each element that is the same in every frame, and -1 for all others; ``None``
-        if there are none.
+    codes : int array, shape (synapses, 2)
+        The smallest and the largest value of each element of that input, which takes all values
+        between; ``None`` stands for 0 and ``2**planes - 1``.
     bits : int
         Scales of at most so many bits, exact if there are any, else the best that are found:
         those that change the fewest decisions.
@@ -83,7 +83,7 @@ def fold_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.Array
         If a score is not finite or falls, or if ``bits`` is ``None`` and no scales of up to 24 bits
         (fewer for many classes of very many counts) are exact.
     """
-    table = _Table(values, weights, ranges, planes, fixed)
+    table = _Table(values, weights, ranges, planes, codes)
     bits = None if bits is None else integer("score bits", bits, 1, _MOST_BITS)
     table.check()
     pairs = [table.pair(c, e) for c, e in table.meetings]
@@ -108,28 +108,32 @@ class _Table:
     """The decisions of the source: what two classes can count at once, and which of them wins."""
 
     def __init__(self, values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.ArrayLike,
-                 planes: int, fixed: npt.ArrayLike | None):
+                 planes: int, codes: npt.ArrayLike | None):
         self.values = np.asarray(values)
         self.weights = integers("weights of the scores", weights).astype(np.uint8)
         self.ranges = integers("ranges of the scores", ranges).astype(np.int64)
-        self.top = 2**integer("planes", planes, 1, 8) - 1
+        top = 2**integer("planes", planes, 1, 8) - 1
         if self.weights.ndim != 2 or (self.weights > 1).any():
             raise ValueError("weights of the scores must be 0 or 1, of shape (classes, synapses)")
         classes, synapses = self.weights.shape
-        if self.values.shape != (synapses * self.top + 1, classes):
+        if self.values.shape != (synapses * top + 1, classes):
             raise ValueError(f"values of the scores must have shape "
-                             f"({synapses * self.top + 1}, {classes}), not {self.values.shape}")
+                             f"({synapses * top + 1}, {classes}), not {self.values.shape}")
         low, high = self.ranges.T if self.ranges.shape == (classes, 2) else ([1], [0])
         if not np.less_equal(0, low).all() or not np.less_equal(low, high).all() \
                 or not np.less(high, len(self.values)).all():
             raise ValueError(f"ranges of the scores must be {classes} pairs of counts, the smaller "
                              f"first, in 0 to {len(self.values) - 1}")
-        codes = np.full(synapses, -1) if fixed is None else integers("fixed elements", fixed)
-        if codes.shape != (synapses,) or (codes < -1).any() or (codes > self.top).any():
-            raise ValueError(f"fixed elements must be {synapses} numbers in -1 to {self.top}")
-        self.free = codes < 0
-        agreeing = np.where(self.weights == 1, codes, self.top - codes)
-        self.base = np.where(self.free, 0, agreeing).sum(1)
+        spread = np.broadcast_to([0, top], (synapses, 2)) if codes is None \
+            else integers("codes of the elements", codes).astype(np.int64)
+        least, largest = spread.T if spread.shape == (synapses, 2) else ([1], [0])
+        if not np.less_equal(0, least).all() or not np.less_equal(least, largest).all() \
+                or not np.less_equal(largest, top).all():
+            raise ValueError(f"codes of the elements must be {synapses} pairs of values, the "
+                             f"smaller first, in 0 to {top}")
+        self.spans = np.subtract(largest, least)
+        # An element counts with its value where the weight is 1, else with what is left to the top.
+        self.base = np.where(self.weights == 1, least, np.subtract(top, largest)).sum(1)
         self.meetings = tuple(combinations(range(classes), 2))
         self._wins: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
 
@@ -160,10 +164,11 @@ class _Table:
 
         Between these, every second count meets p.
         """
-        apart = self.top * int((self.weights[c] != self.weights[e])[self.free].sum())
-        alike = self.top * int(self.free.sum()) - apart
-        # Where the weights are alike both counts rise with the input, by u in 0 … alike; where they
-        # are not, c counts v and e counts apart - v. So p + q and p - q give u and v.
+        apart = int(self.spans[self.weights[c] != self.weights[e]].sum())
+        alike = int(self.spans.sum()) - apart
+        # Above their bases both counts rise by u in 0 … alike where the weights are alike; where
+        # they are not, c counts v and e counts apart - v. All u and v occur, since each element
+        # takes all values between its ends, and p + q and p - q give them.
         p = np.arange(self.ranges[c, 0], self.ranges[c, 1] + 1)
         own = p - self.base[c]
         floor, ceiling = self.ranges[e] - self.base[e]

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import SourceError
+from .frontend.program import Dense
 from .quantize import Elements
 
 __all__ = ["TOLERANCE", "Stage", "make_stage"]
@@ -55,28 +56,31 @@ class Stage:
             return (exact + (amount if shift[0] == "+" else -amount)).astype(self.dtype)
 
 
-def make_stage(name: str, weights: npt.NDArray[np.floating], elements: Elements) -> Stage:
-    """The layer of the source's ``weights``, shape (inputs, neurons), on ``elements``.
+def make_stage(dense: Dense, order: npt.NDArray[np.int64], elements: Elements) -> Stage:
+    """The layer ``dense`` of a source on ``elements``, of which number ``i`` is at ``order[i]``.
 
     Raises
     ------
     SourceError
         If a neuron's weights are not of one magnitude.
     """
+    name, weights = dense.name, dense.weights[order]
+    bias = np.zeros(weights.shape[1]) if dense.bias is None else dense.bias.astype(np.float64)
     signs, scale, error = _split(name, weights)
     # Elements that fall where the pixel rises count with the other sign.
-    bits = ((signs * elements.direction > 0).astype(np.uint8))
+    bits = (signs * elements.direction > 0).astype(np.uint8)
     top = (1 << elements.planes) - 1
     count_max = bits.shape[1] * top
     signed = 2.0 * bits - 1
-    constant = scale * (signed @ elements.middle)
-    agreeing = (bits == elements.fixed).sum(axis=1)
-    disagreeing = (elements.fixed >= 0).sum() - agreeing
-    ranges = np.stack([top * agreeing, count_max - top * disagreeing], axis=1).astype(np.int64)
+    constant = scale * (signed @ elements.middle) + bias
+    # A synapse counts the element where its weight is 1, else what is missing to the top.
+    least, largest = elements.least, elements.largest
+    ranges = np.stack([np.where(bits, least, top - largest).sum(axis=1),
+                       np.where(bits, largest, top - least).sum(axis=1)], axis=1)
     dtype = np.result_type(elements.dtype, weights.dtype)
     if dtype.kind != "f":
         raise SourceError(f"layer {name} must compute in floating point, not in {dtype}")
-    slack = _rounding(weights, elements, dtype)
+    slack = _rounding(weights, bias, elements, dtype)
     slack += np.abs(weights).sum(axis=0, dtype=np.float64) * elements.error
     slack += error * (np.abs(elements.middle) + elements.half * top).sum()
     return Stage(name, bits, count_max, scale * elements.half, constant, slack, ranges, dtype)
@@ -111,8 +115,8 @@ def _values(row: npt.NDArray[np.float64]) -> str:
     return f"{text} (a weight 0 has no XNOR)" if 0 in values else text
 
 
-def _rounding(weights: npt.NDArray[np.floating], elements: Elements,
-              dtype: np.dtype) -> npt.NDArray[np.float64]:
+def _rounding(weights: npt.NDArray[np.floating], bias: npt.NDArray[np.float64],
+              elements: Elements, dtype: np.dtype) -> npt.NDArray[np.float64]:
     """How far rounded sums of products come off the exact ones, typically; 0 where they are exact.
 
     They are exact if all products are multiples of one power of two and even the sum of their
@@ -123,17 +127,20 @@ def _rounding(weights: npt.NDArray[np.floating], elements: Elements,
     magnitude = np.abs(weights).astype(np.float64)
     top = (1 << elements.planes) - 1
     largest = np.abs(elements.middle) + elements.half * top
-    total = magnitude.T @ largest
+    total = magnitude.T @ largest + np.abs(bias)
     parts = np.concatenate([[2 * elements.half], elements.middle - elements.half * top])
     unit = _power_of_two(parts) * np.array([_power_of_two(column) for column in magnitude.T])
+    added = np.array([_power_of_two(number) for number in bias])
+    unit = np.where(bias == 0, unit, np.minimum(unit, added))
     with np.errstate(divide="ignore", invalid="ignore"):
         exact = (total == 0) | (total / unit <= 2.0 ** precision)
     return np.where(exact, 0.0, np.sqrt(len(weights)) * 2.0 ** -precision * total)
 
 
-def _power_of_two(values: npt.NDArray[np.float64]) -> float:
-    """The largest power of two of which all ``values`` are multiples; 1 if all are zero."""
-    mantissa, exponent = np.frexp(np.unique(np.abs(values[values != 0])))
+def _power_of_two(values: npt.ArrayLike) -> float:
+    """The largest power of two of which all ``values`` are multiples; 1 if there is none but 0."""
+    values = np.unique(np.abs(values))
+    mantissa, exponent = np.frexp(values[(values != 0) & np.isfinite(values)])
     if not mantissa.size:
         return 1.0
     integers = (mantissa * 2.0 ** 53).astype(np.int64)

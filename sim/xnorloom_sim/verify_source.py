@@ -17,6 +17,9 @@ from .verify_compare import Difference, Found, compare
 
 __all__ = ["Source"]
 
+# How far a value of the source may be off an activation's, as a part of half their distance.
+_ROUNDING = 1e-2
+
 
 class Source:
     """A source model and the frames it is given.
@@ -86,8 +89,8 @@ class Source:
         scores = tensors[self._output].reshape(len(tensors[self._output]), -1)
         bits = tuple((array > tap.middle).astype(np.uint8)
                      for array, tap in zip(values, self._taps))
-        # A zero between -1 and +1, as sign(0) is, and what is not a number.
-        valid = tuple((array != tap.middle) & ~np.isnan(array)
+        # A zero between -1 and +1, as sign(0) is, is neither, and what is not a number.
+        valid = tuple(np.abs(np.abs(array - tap.middle) - tap.half) <= _ROUNDING * tap.half
                       for array, tap in zip(values, self._taps))
 
         def explain(kind: str, frame: int, layer: int, place: int) -> str:

@@ -1,17 +1,21 @@
 """``xnorloom import``: a model from another tool becomes a model file."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from ..errors import XnorloomError
 from .console import Console
 from .imported import import_text, import_values
-from .inputs import load
+from .inputs import FOREIGN, load
 
 __all__ = ["run"]
 
 
 def run(arguments: Namespace, console: Console) -> int:
     """Import a model; returns the exit status."""
+    if Path(arguments.output).suffix.lower() in FOREIGN:
+        raise XnorloomError(f"argument --output: must name a model file, such as "
+                            f"{Path(arguments.output).stem}.bnn, not {arguments.output!r}")
     loaded = load(arguments, console)
     if loaded.lowered is None:
         raise XnorloomError(f"{arguments.model} must be a model from another tool, but is a model "

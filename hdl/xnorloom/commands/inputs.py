@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from ..lower import Lowered
     from .console import Console
 
-__all__ = ["Loaded", "bundled_models", "load", "load_model", "make_schedule", "pixels_of",
-           "frames_of", "labels_of"]
+__all__ = ["FOREIGN", "Loaded", "bundled_models", "load", "load_model", "make_schedule",
+           "pixels_of", "frames_of", "labels_of"]
 
 # Endings of files from other tools; every other file is taken for a model file.
-_FOREIGN = (".onnx", ".h5", ".hdf5", ".keras", ".pt", ".pth", ".ckpt", ".pkl")
+FOREIGN = (".onnx", ".h5", ".hdf5", ".keras", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ def load(arguments: Namespace, console: "Console") -> Loaded:
         If there is no such file, it is not sound, or it cannot be brought in.
     """
     path = Path(arguments.model)
-    if path.suffix.lower() not in _FOREIGN:
+    if path.suffix.lower() not in FOREIGN:
         for name, option in (("input", "input"), ("score_bits", "score-bits")):
             if getattr(arguments, name) is not None:
                 raise XnorloomError(f"argument --{option}: only allowed with a model from another "

@@ -24,6 +24,9 @@ def load(path: str | os.PathLike[str]) -> Program:
     """
     path = Path(path)
     try:
+        # Opening a pipe would wait for somebody to write into it.
+        if path.exists() and not path.is_dir() and not path.is_file():
+            raise SourceError(f"model {path} must be a regular file")
         with path.open("rb") as file:
             start = file.read(len(_HDF5))
     except OSError as error:

@@ -45,10 +45,9 @@ def _gemm(walk: Walk, node: Node, operands: list[Known]) -> Known:
         tracked, weights = _product(node, [left, right])
         if node.integer("transA", 0):
             raise node.error("must have transA = 0: what depends on the input has frames as rows")
-        last = bias is None and alpha == 1
-        result = walk.dense(node, tracked, weights, tensor=None if last else "")
-        if last:
-            return result
+        if alpha == 1 and not isinstance(bias, Tracked):
+            return walk.dense(node, tracked, weights, bias=_bias(walk, node, weights, bias, beta))
+        result = walk.dense(node, tracked, weights, tensor="")
     kind = (result.sample if isinstance(result, Tracked) else result).dtype.type
     with np.errstate(all="ignore"):
         alpha, beta = kind(alpha), kind(beta)
@@ -61,6 +60,26 @@ def _gemm(walk: Walk, node: Node, operands: list[Known]) -> Known:
     return walk.elementwise(node, [result, walk.work_out(node, np.multiply, beta, bias)],
                             (lambda x, c: x + c) if alpha == 1 else
                             (lambda x, c: alpha * x + c))
+
+
+def _bias(walk: Walk, node: Node, weights: np.ndarray, bias: np.ndarray | None,
+          beta: float) -> np.ndarray | None:
+    """What a Gemm adds to the sum of each neuron."""
+    if bias is None:
+        return None
+    kind = weights.dtype.type
+    if bias.dtype != kind:
+        raise node.error(f"must have a bias of the type of its product, not {bias.dtype}")
+    neurons = weights.shape[1:]
+    if bias.ndim == 2 and (bias == bias[:1]).all():
+        bias = bias[:1]
+    if bias.ndim > 2 or bias.shape[-1:] not in ((), (1,), neurons) or bias.shape[:-1] not in (
+            (), (1,)):
+        raise node.error(f"must have a bias for {neurons[0] if neurons else 0} neurons, not of the "
+                         f"shape {bias.shape}")
+    with np.errstate(all="ignore"):
+        scaled = walk.work_out(node, np.multiply, kind(beta), bias)
+    return np.broadcast_to(scaled.reshape(-1), neurons)
 
 
 def _xnor(walk: Walk, node: Node, operands: list[Known]) -> Known:

@@ -183,7 +183,7 @@ class Walk:
         return self.move(node, tracked, lambda array: array.reshape(len(array), *shape))
 
     def dense(self, node: Node, tracked: Tracked, weights: np.ndarray, *,
-              tensor: str | None = None) -> Tracked:
+              bias: np.ndarray | None = None, tensor: str | None = None) -> Tracked:
         """A product with constant weights; ``tensor`` as of :meth:`elementwise`."""
         if weights.ndim != 2:
             raise node.error(f"must have a matrix of weights, not an array of the shape "
@@ -201,7 +201,7 @@ class Walk:
             self.pixels.append(False)
         weights = np.ascontiguousarray(weights)
         step = Dense(node.name, node.outputs[0] if tensor is None else tensor, tracked.value,
-                     weights)
+                     weights, bias)
         return self._step(node, step, self.work_out(node, np.matmul, tracked.sample, weights))
 
     def _step(self, node: Node, step: Step, sample: np.ndarray, raw: bool = False) -> Tracked:

@@ -65,7 +65,7 @@ class Move:
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """``input @ weights``, for frames of the shape ``(inputs,)``.
+    """``input @ weights + bias``, for frames of the shape ``(inputs,)``.
 
     Parameters
     ----------
@@ -76,12 +76,16 @@ class Dense:
         evenly spaced ones.
     weights : float array, shape (inputs, neurons)
         Of one magnitude and two signs in each column.
+    bias : float array, shape (neurons,), or None
+        What the source adds in the course of its sum, and so rounds with it. What it adds to the
+        whole sum is an :class:`Elementwise`.
     """
 
     name: str
     tensor: str
     input: Value
     weights: npt.NDArray[np.floating]
+    bias: npt.NDArray[np.floating] | None = None
 
 
 Step = Elementwise | Move | Dense
@@ -126,7 +130,8 @@ class Program:
 
         def result(step: Step) -> np.ndarray:
             if isinstance(step, Dense):
-                return of(step.input) @ step.weights
+                product = of(step.input) @ step.weights
+                return product if step.bias is None else product + step.bias
             if isinstance(step, Move):
                 return step.function(of(step.input))
             return step.function(*(of(operand) if isinstance(operand, Value) else operand
