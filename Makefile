@@ -12,11 +12,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz lint bench clean
+.PHONY: help demo test bitstream fuzz lint bench clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
 	@echo 'make test    run all tests, on all cores'
+	@echo 'make bitstream  turn a bitstream back into Verilog and simulate it; needs'
+	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
 	@echo 'make fuzz    run the random tests with other examples than those of make test'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure simulation and compile speed'
@@ -30,9 +32,19 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+# Project IceStorm is in no Python package.
+bitstream: $(VENV)/test.stamp
+	@command -v icebox_vlog > /dev/null || { \
+	    echo 'Installing fpga-icestorm with apt-get ...'; \
+	    root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	    $$root apt-get update -qq && $$root apt-get install -y -qq fpga-icestorm; } || { \
+	    echo 'make: Project IceStorm is missing, and apt-get could not install it' >&2; exit 1; }
+	$(BIN)/python -m pytest $(ARGS) tests/bitstream/proof.py
+
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) \
-	    tests/test_network.py tests/test_golden.py tests/test_folding.py tests/test_modelfile.py
+	    tests/test_network.py tests/test_golden.py tests/test_folding.py tests/test_modelfile.py \
+	    tests/test_onnx_fuzz.py tests/test_larq_fuzz.py tests/test_lower.py tests/test_scores.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check

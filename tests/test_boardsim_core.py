@@ -3,6 +3,7 @@
 A simulated board does 4 cycles a bit, so that nothing is faster than the line.
 """
 
+import json
 import threading
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 import serial
 
+from xnorloom import verilog
+from xnorloom.cli import main
 from xnorloom.folding import automatic
 from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, Schedule
@@ -18,7 +21,7 @@ from xnorloom_boards import host
 from xnorloom_boards.errors import LinkError, PortError, WrongBitstreamError
 from xnorloom_boards.top import Core
 from xnorloom_sim import data
-from xnorloom_sim.boardsim import Faults, SimulatedBoard
+from xnorloom_sim.boardsim import Faults, SerialDesign, SimulatedBoard
 from xnorloom_sim.golden import evaluate
 
 MODEL = Path(__file__).parents[1] / "models" / "tfc.bnn"
@@ -45,6 +48,13 @@ def small(random_graph):
     graph = random_graph(np.random.default_rng(3), (40, 12, 7), bits=2)
     frames = np.random.default_rng(4).integers(0, 4, (400, 40), dtype=np.uint8)
     return graph, frames, evaluate(graph, frames)
+
+
+@pytest.fixture(scope="module")
+def design(small):
+    """The small graph with its scores, made into Verilog only once."""
+    core = Core(small[0], automatic(small[0], 20), clock_hz=CYCLES, baud=1, scores=True)
+    return SerialDesign(verilog.convert(core), "top")
 
 
 def board(core, **options):
@@ -83,14 +93,13 @@ RATES = {
 
 @pytest.mark.parametrize("direction", ["to_design", "from_design", "both"])
 @pytest.mark.parametrize("kind", RATES)
-def test_faults_are_made_good(small, kind, direction):
+def test_faults_are_made_good(small, design, kind, direction):
     """Each fault ends in a frame that is sent again; none in a wrong class."""
     graph, frames, golden = small
-    design = Core(graph, automatic(graph, 20), clock_hz=CYCLES, baud=1, scores=True)
     ways = ["to_design", "from_design"] if direction == "both" else [direction]
     simulated = board(design, seed=5, **dict.fromkeys(ways, RATES[kind]))
-    with simulated, host.open(simulated.path, graph, baud=100_000, timeout=2) as b:
-        for _ in range(3):
+    with simulated, host.open(simulated.path, graph, baud=100_000, timeout=1) as b:
+        for _ in range(2):
             classes, values = b.results(frames)
             assert np.array_equal(classes, golden.classes)
             assert np.array_equal(values, golden.scores)
@@ -102,12 +111,11 @@ def test_faults_are_made_good(small, kind, direction):
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.5])
-def test_hopeless_lines_end_in_an_error(small, rate):
+def test_hopeless_lines_end_in_an_error(small, design, rate):
     graph, frames, golden = small
-    design = Core(graph, automatic(graph, 20), clock_hz=CYCLES, baud=1, scores=True)
     faults = Faults(rate / 3, rate / 3, rate / 3)
     ends = Counter()
-    for seed in range(6):
+    for seed in range(4):
         with board(design, to_design=faults, from_design=faults, seed=seed) as simulated:
             try:
                 with host.open(simulated.path, graph, baud=100_000, timeout=0.1,
@@ -117,13 +125,12 @@ def test_hopeless_lines_end_in_an_error(small, rate):
             except LinkError as error:
                 assert str(simulated.path) in str(error) and "\n" not in str(error)
                 ends["error"] += 1
-    assert ends["error"] == 6
+    assert ends["error"] == 4
 
 
-def test_garbage_and_half_a_message_before(small):
+def test_garbage_and_half_a_message_before(small, design):
     """What a program leaves that was ended in the middle of its work does no harm."""
     graph, frames, golden = small
-    design = Core(graph, automatic(graph, 20), clock_hz=CYCLES, baud=1, scores=True)
     with board(design) as simulated:
         for garbage in b"\xff" * 300, np.random.default_rng(1).bytes(3000), b"\x02\x07half":
             with serial.Serial(simulated.path) as port:
@@ -132,9 +139,8 @@ def test_garbage_and_half_a_message_before(small):
                 assert np.array_equal(b.results(frames[:20])[0], golden.classes[:20])
 
 
-def test_another_bitstream(tfc, small):
+def test_another_bitstream(tfc, small, design):
     graph, _, _ = small
-    design = Core(graph, automatic(graph, 20), clock_hz=CYCLES, baud=1, scores=True)
     with board(design) as simulated:
         with pytest.raises(WrongBitstreamError, match=(
                 f"^the board on port {simulated.path} holds the network {graph.digest[:16]}, "
@@ -156,3 +162,14 @@ def test_port_that_disappears(tfc, core):
             timer.join()
         with pytest.raises(PortError, match=f"^.*{path}.*$"):
             host.open(path, tfc, **OPTIONS)
+
+
+def test_command(tfc, core, capsys):
+    """`xnorloom run`, as for a board; the rate is nothing to a pseudo-terminal."""
+    with board(core) as simulated:
+        status = main(["run", str(MODEL), "--board", "icebreaker", "--port", simulated.path,
+                       "--baud", "100000", "--data", "mnist:bundled", "--limit", "60", "--json"])
+    values = json.loads(capsys.readouterr().out)
+    assert status == 0
+    assert (values["frames"], values["mismatches"]) == (60, 0)
+    assert values["correct"] > 50

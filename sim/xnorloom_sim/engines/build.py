@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import store, toolchain
 
-__all__ = ["build"]
+__all__ = ["build", "program"]
 
 _VERILATOR_FLAGS = (
     "--cc",
@@ -61,9 +61,7 @@ def build(
     cache: Path,
     tap_widths: Sequence[int] = (),
 ) -> Path:
-    """The program that simulates a shell, from the cache or compiled into it.
-
-    It must be run in the folder that it is in.
+    """The program that simulates a shell with streams, as :func:`program` makes it.
 
     Parameters
     ----------
@@ -83,13 +81,43 @@ def build(
     ToolError
         If Verilator or a C++ compiler is missing or fails.
     """
+    taps = "".join(f"TAP({index},{width})" for index, width in enumerate(tap_widths))
+    widths = (f"-DI_BITS={i_width}", f"-DO_BITS={o_width}", f"-DTAPS={taps}")
+    return program(verilog, "harness.cpp", widths, trace=trace, cache=cache)
+
+
+def program(
+    verilog: str, harness: str, defines: Sequence[str] = (), *, trace: bool = False, cache: Path
+) -> Path:
+    """The program of a module ``shell`` and a testbench in C++, from the cache or compiled into it.
+
+    It must be run in the folder that it is in.
+
+    Parameters
+    ----------
+    verilog : str
+        Module ``shell`` and all that are in it.
+    harness : str
+        Name of the testbench, a file beside this one.
+    defines : sequence of str
+        Options of the compiler for the testbench.
+    trace : bool
+        Whether the program can write waveforms.
+    cache : Path
+        Folder of the cache; it may be removed at any time.
+
+    Raises
+    ------
+    ToolError
+        If Verilator or a C++ compiler is missing or fails.
+    """
     root, version = toolchain.verilator()
     cxx = toolchain.compiler()
     flags = (*_CXX_FLAGS, f"-DVM_TRACE={trace:d}", f"-DVM_TRACE_VCD={trace:d}")
     includes = (f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}")
     compile_ = (*cxx, *flags, *includes)
     tools = [version, toolchain.identity(cxx), cxx, flags, _FAST, _SLOW]
-    harness = Path(__file__).with_name("harness.cpp").read_text()
+    testbench = Path(__file__).with_name(harness).read_text()
 
     def runtime(folder: Path, log: Path) -> None:
         names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
@@ -99,7 +127,7 @@ def build(
     def simulator(folder: Path, log: Path) -> None:
         objects = store.entry(cache / f"runtime-{store.key(tools)}", "verilated.o", runtime)
         (folder / "shell.v").write_text(_without_tables(verilog, folder))
-        (folder / "harness.cpp").write_text(harness)
+        (folder / "harness.cpp").write_text(testbench)
         toolchain.run_tool(
             [
                 str(root / "bin" / "verilator_bin"),
@@ -112,9 +140,7 @@ def build(
             env={"VERILATOR_ROOT": str(root)},
             product="Vshell.h",
         )
-        taps = "".join(f"TAP({index},{width})" for index, width in enumerate(tap_widths))
-        widths = (f"-DI_BITS={i_width}", f"-DO_BITS={o_width}", f"-DTAPS={taps}", "-I.")
-        _compile((*compile_, *widths), _units(folder), folder, log)
+        _compile((*compile_, *defines, "-I."), _units(folder), folder, log)
         toolchain.run_tool(
             [
                 *cxx,
@@ -132,7 +158,7 @@ def build(
             if path.name not in ("simulate", "shell.v") and path.suffix != ".hex":
                 path.unlink()
 
-    key = store.key([verilog, i_width, o_width, tap_widths, harness, _VERILATOR_FLAGS, tools])
+    key = store.key([verilog, defines, testbench, _VERILATOR_FLAGS, tools])
     return store.entry(cache / key, "simulate", simulator) / "simulate"
 
 

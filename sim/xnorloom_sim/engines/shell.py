@@ -13,7 +13,7 @@ from amaranth.lib import wiring
 
 from xnorloom import verilog
 
-__all__ = ["shell"]
+__all__ = ["provide", "shell"]
 
 _PORT = re.compile(r"^  (input|output) (?:\[-?\d+:0\] )?(\S+);$", re.MULTILINE)
 
@@ -42,6 +42,11 @@ module shell(
   );
 endmodule
 """
+
+
+def provide(dut: wiring.Component, text: str) -> None:
+    """Have ``text``, with a module ``top`` of the same ports, simulated in place of ``dut``."""
+    _verilog[dut] = text
 
 
 def shell(
