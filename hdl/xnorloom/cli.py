@@ -17,7 +17,8 @@ __all__ = ["main"]
 
 # Of each command the module with its ``run``, imported when it is called, so that help and errors
 # of the arguments come at once.
-_MODULES = {name: name for name in ("demo", "info", "compile", "simulate", "verify")}
+_MODULES = {name: name for name in (
+    "demo", "info", "compile", "simulate", "verify", "build", "flash", "run")}
 _MODULES["import"] = "import_"
 
 

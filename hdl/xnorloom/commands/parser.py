@@ -33,7 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="New here? Run: xnorloom demo")
     parser.add_argument("--version", action="version", version=f"xnorloom {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_demo, _add_import, _add_info, _add_verify, _add_simulate, _add_compile):
+    for add in (_add_demo, _add_import, _add_info, _add_verify, _add_simulate, _add_compile,
+                _add_build, _add_flash, _add_run):
         add(commands)
     return parser
 
@@ -144,6 +145,66 @@ def _add_verify(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add_schedule(verify)
 
 
+def _add_build(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    build = _command(
+        commands, "build", "make the bitstream of a model for a board",
+        "Synthesise, place and route a model with its serial link for a board, and write the "
+        "bitstream, build.json and report.html. All files appear, or none. Needs the extra boards.",
+        ["xnorloom build tfc --board icebreaker -o build",
+         "xnorloom build models/sfc.bnn --board ulx3s_25f --seed 1,2,3",
+         "xnorloom build net.onnx --input u8/255 --board hx8k_evn --fps 500000"])
+    _add_model(build)
+    _add_board(build)
+    build.add_argument("-o", "--output", type=_path, metavar="DIR",
+                       help="directory for the files; default: named after model and board")
+    either = build.add_mutually_exclusive_group()
+    either.add_argument("--interval", type=_count, metavar="C",
+                        help="at most C cycles between frames; default: as few as the chip allows")
+    either.add_argument("--fps", type=_count, metavar="F", help="at least F frames a second")
+    either.add_argument("--fold", type=_path, metavar="FILE",
+                        help="schedule file as written by compile, perhaps edited")
+    build.add_argument("--seed", metavar="N,...", default="0",
+                       help="place and route with each of these seeds and keep the fastest "
+                            "(default: %(default)s)")
+    build.add_argument("--scores", action="store_true",
+                       help="the board sends the scores of all classes beside the class")
+
+
+def _add_flash(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    flash = _command(
+        commands, "flash", "write a bitstream into a board",
+        "Write a bitstream into the flash of a board, with openFPGALoader.",
+        ["xnorloom flash --board icebreaker build/tfc.bin",
+         "xnorloom flash --board ulx3s_25f --volatile build/sfc.bit"])
+    flash.add_argument("bitstream", type=_path, metavar="BITSTREAM", help="file made by build")
+    _add_board(flash)
+    flash.add_argument("--volatile", action="store_true",
+                       help="into the chip itself, until power goes, not into its flash")
+
+
+def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    run = _command(
+        commands, "run", "classify images on a board and check every answer",
+        "Send images to a board over its serial port and hold each class against the golden "
+        "model. The board must have been built from the same model, which is checked first. Exit "
+        "status 1 if any class differs.",
+        ["xnorloom run tfc --board icebreaker --port /dev/ttyUSB1 --data mnist:test --limit 1000"])
+    _add_model(run)
+    _add_board(run)
+    run.add_argument("--port", type=_path, required=True, metavar="PORT",
+                     help="serial port, such as /dev/ttyUSB1 or COM3")
+    run.add_argument("--baud", type=_count, metavar="B",
+                     help="bits a second, if not those of the board")
+    run.add_argument("--data", type=_path, required=True, metavar="DATA", help=_DATA)
+    _add_data_options(run)
+
+
+def _add_board(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--board", type=_path, required=True, metavar="NAME",
+                        help="icebreaker, icestick, hx8k_evn, upduino_v3, ulx3s_25f, ulx3s_85f, "
+                             "colorlight_5a_75b, orangecrab_25f or ecp5_evn")
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", type=_path, metavar="MODEL",
@@ -156,9 +217,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
              "'(u8/255-0.1307)/0.3081', or bipolar (-1 and +1) or bits (0 and 1) of its top bit; "
              "may be left out where the source itself says so")
     group.add_argument(
-        "--score-bits", type=_count, metavar="B",
-        help="most bits of the scale of a class, for smaller scores, and tell how many decisions "
-             "that changes; default: the smallest scales that change none")
+        "--score-bits", type=_bits, metavar="B",
+        help="most bits, 1 to 24, of the scale of a class, for smaller scores, and tell how many "
+             "decisions that changes; default: the smallest scales that change none")
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -206,6 +267,12 @@ class _Help(argparse.HelpFormatter):
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1, not {text!r}")
+    return int(text)
+
+
+def _bits(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 24:
+        raise argparse.ArgumentTypeError(f"must be an integer in 1 to 24, not {text!r}")
     return int(text)
 
 

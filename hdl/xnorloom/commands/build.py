@@ -1,0 +1,74 @@
+"""``xnorloom build``: a bitstream of a model for a board, with reports, in a directory."""
+
+import shlex
+import threading
+import time
+from argparse import Namespace
+from typing import Any
+
+from ..errors import XnorloomError
+from ..graph import Graph
+from ..schedule import Schedule
+from .console import Console
+from .inputs import load
+
+__all__ = ["run"]
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Build a bitstream; returns the exit status."""
+    from xnorloom_boards import board, build
+    from xnorloom_boards.buildreport import build_text
+
+    chosen = board.find(arguments.board)
+    seeds = _seeds(arguments.seed)
+    graph = load(arguments, console).graph
+    made = build.build(
+        graph, chosen, directory=_directory(arguments, graph), interval=arguments.interval,
+        schedule=_schedule(graph, arguments), fps=arguments.fps, seeds=seeds,
+        scores=arguments.scores, progress=_Steps(console))
+    values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
+                              "files": [str(path) for path in made.files]}
+    bitstream = shlex.quote(str(made.files[0]))
+    lines = [build_text(made.values), "", *(f"wrote {path}" for path in made.files), "",
+             f"Next: xnorloom flash --board {chosen.name} {bitstream}"]
+    if chosen.note:
+        lines.append(f"Board: {chosen.note}")
+    console.result(values, "\n".join(lines))
+    return 0
+
+
+def _directory(arguments: Namespace, graph: Graph) -> str:
+    """The directory that was given, or one named after model and board."""
+    if arguments.output is not None:
+        return arguments.output
+    name = "".join(letter if letter.isalnum() else "_" for letter in graph.name)
+    return f"{name}-{arguments.board}"
+
+
+def _schedule(graph: Graph, arguments: Namespace) -> Schedule | None:
+    if arguments.fold is None:
+        return None
+    return Schedule.load(arguments.fold, graph)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """The numbers in a list such as ``1,2,3``."""
+    parts = text.split(",")
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise XnorloomError(f"argument --seed: must be integers of at least 0 with commas between "
+                            f"them, not {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+class _Steps:
+    """Tells the steps of a build with the time since its start, from whichever thread."""
+
+    def __init__(self, console: Console):
+        self._console, self._start = console, time.monotonic()
+        self._lock = threading.Lock()
+
+    def __call__(self, text: str) -> None:
+        passed = int(time.monotonic() - self._start)
+        with self._lock:
+            self._console.note(f"{passed // 60:3}:{passed % 60:02}  {text} ...")

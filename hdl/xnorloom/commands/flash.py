@@ -1,0 +1,74 @@
+"""``xnorloom flash``: a bitstream into the flash of a board."""
+
+import json
+from argparse import Namespace
+from hashlib import sha256
+from pathlib import Path
+
+from ..errors import ToolError, XnorloomError
+from .console import Console
+
+__all__ = ["run"]
+
+# How a bitstream begins: perhaps with a comment, then with what wakes up the chip.
+_PREAMBLES = {"ice40": bytes.fromhex("7eaa997e"), "ecp5": bytes.fromhex("ffffbdb3")}
+_HEAD = 1024
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Flash a bitstream; returns the exit status."""
+    from xnorloom_boards import board, tools
+
+    chosen = board.find(arguments.board)
+    path = Path(arguments.bitstream)
+    _check(path, chosen.name, chosen.device.family)
+    loader = tools.loader()
+    mode = [] if arguments.volatile else ["-f"]
+    command = [*chosen.loader, *mode, path.name]
+    if chosen.note:
+        console.say(f"Board: {chosen.note}")
+    console.note(f"{loader.name} {' '.join(command)}")
+    with tools.Jobs() as jobs:
+        done = jobs.run(loader, command, cwd=path.resolve().parent, watch=console.note)
+    if done.status:
+        raise ToolError(f"{loader.name} cannot write to board {chosen.name}: "
+                        f"{tools.reason(done)}; is it connected, and may you use its USB port?")
+    where = "configuration" if arguments.volatile else "flash"
+    console.result({"board": chosen.name, "bitstream": str(path), "bytes": path.stat().st_size,
+                    "volatile": arguments.volatile, "loader": loader.version},
+                   f"wrote {path} into the {where} of {chosen.title}\n\n"
+                   f"Next: xnorloom run MODEL --board {chosen.name} --port PORT "
+                   f"--data mnist:bundled")
+    return 0
+
+
+def _check(path: Path, board: str, family: str) -> None:
+    """Raise unless ``path`` is a bitstream for the family, and not one built for another board."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise XnorloomError(f"bitstream {path} cannot be read: "
+                            f"{error.strerror or error}") from error
+    for other, preamble in _PREAMBLES.items():
+        if preamble in data[:_HEAD]:
+            if other != family:
+                raise XnorloomError(f"bitstream {path} is for a chip of the family {other}, but "
+                                    f"board {board} has one of {family}")
+            break
+    else:
+        raise XnorloomError(f"file {path} is not a bitstream")
+    built = _built_for(path, sha256(data).hexdigest())
+    if built is not None and built != board:
+        raise XnorloomError(f"bitstream {path} was built for board {built}, not {board}")
+
+
+def _built_for(path: Path, digest: str) -> str | None:
+    """The board that the ``build.json`` beside a bitstream names, if it is about that one."""
+    try:
+        values = json.loads((path.parent / "build.json").read_bytes())
+        if values["digests"]["bitstream"] == digest:
+            return str(values["board"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # It is a help and not needed.
+        return None
+    return None

@@ -1,0 +1,66 @@
+"""``xnorloom run``: images through a network on a board, each answer checked."""
+
+import dataclasses
+import time
+from argparse import Namespace
+from typing import Any
+
+from ..errors import XnorloomError
+from .console import Console, count
+from .inputs import frames_of, labels_of, load
+
+__all__ = ["run"]
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Run images; returns the exit status, 1 if an answer differs from the golden model."""
+    from xnorloom_boards import board, host
+    from xnorloom_sim import data, golden
+
+    chosen = board.find(arguments.board)
+    if arguments.data_dir is not None and (arguments.data.endswith(".npz")
+                                           or arguments.data == "mnist:bundled"):
+        raise XnorloomError(f"argument --data-dir: not allowed with --data {arguments.data}, which "
+                            f"is a file by itself")
+    graph = load(arguments, console).graph
+    dataset = data.load(arguments.data, directory=arguments.data_dir)
+    frames = frames_of(graph, dataset)[:arguments.limit]
+    labels = labels_of(graph, dataset, arguments.limit)
+    baud = arguments.baud or chosen.baud
+    with host.open(arguments.port, graph, baud=baud) as connection:
+        with console.progress(chosen.name, len(frames), " frames") as progress:
+            start = time.perf_counter()
+            classes = connection.classify_frames(frames, progress)
+            seconds = time.perf_counter() - start
+        faults = dataclasses.asdict(connection.faults)
+    wanted = golden.evaluate(graph, frames).classes
+    wrong = (classes != wanted).nonzero()[0]
+    correct = None if labels is None else int((classes == labels).sum())
+    values: dict[str, Any] = {
+        "name": graph.name, "digest": graph.digest, "board": chosen.name, "port": arguments.port,
+        "baud": baud, "data": dataset.name, "frames": len(frames), "seconds": seconds,
+        "frames_per_second": len(frames) / seconds, "correct": correct,
+        "accuracy": None if correct is None else correct / len(frames),
+        "mismatches": len(wrong), "faults": faults}
+    console.result(values, f"{graph.name} on {chosen.title}, {dataset.name}\n\n{_text(values)}")
+    if len(wrong):
+        first = int(wrong[0])
+        console.warn(f"the board differs from the golden model, first in frame {first}: class "
+                     f"{classes[first]}, not {wanted[first]}")
+    return 1 if len(wrong) else 0
+
+
+def _text(values: dict[str, Any]) -> str:
+    lines = [("frames", f"{values['frames']:,}"),
+             ("throughput", f"{values['frames_per_second']:,.0f} frames a second "
+                            f"({values['seconds']:.2f} s at {values['baud']:,} baud)")]
+    if values["correct"] is not None:
+        lines.append(("accuracy", f"{100 * values['accuracy']:.2f} % "
+                                  f"({values['correct']:,} correct)"))
+    lines.append(("mismatches", f"{values['mismatches']:,} (frames whose class differs from the "
+                                f"golden model)"))
+    made_good = [f"{kind.replace('_', ' ')} {number:,}"
+                 for kind, number in values["faults"].items() if number]
+    lines.append(("line", ", ".join(made_good) + "; all made good" if made_good
+                  else count(0, "fault")))
+    return "\n".join(f"{name:<12}{text}" for name, text in lines)

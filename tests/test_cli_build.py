@@ -1,0 +1,223 @@
+# amaranth: UnusedElaboratable=no
+"""The commands build, flash and run, with programs and boards that only pretend."""
+
+import json
+import shlex
+import sys
+from argparse import Namespace
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorloom.commands import build, flash, run
+from xnorloom.commands.console import Console
+from xnorloom.errors import ToolError, XnorloomError
+from xnorloom.graph import Graph, Input
+from xnorloom.schedule import Fold, Schedule
+from xnorloom_boards import host
+from xnorloom_boards.link.session import Faults
+from xnorloom_sim.golden import evaluate
+
+FAKE = Path(__file__).parent / "fixtures" / "fake_tool.py"
+SCHEDULE = Schedule(8, (Fold(4, 8, "lut"), Fold(2, 6, "lut")))
+ICE40 = b"\xff\0\0\xff\x7e\xaa\x99\x7e" + 99 * b"\0"
+ECP5 = b"\xff\0Part: X\0\xff\xff\xff\xbd\xb3" + 99 * b"\0"
+
+
+@pytest.fixture
+def graph(random_graph):
+    random = random_graph(np.random.default_rng(10), [16, 12, 4])
+    return Graph("my net", Input((4, 4), 1), random.layers)
+
+
+@pytest.fixture
+def model(graph, tmp_path):
+    path = tmp_path / "net.bnn"
+    graph.save(path)
+    return str(path)
+
+
+@pytest.fixture
+def fakes(tmp_path, monkeypatch):
+    """Programs that pretend; returns the file that says what they do."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("yosys", "nextpnr-ice40", "icepack", "openFPGALoader"):
+        script = folder / name
+        script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(FAKE), name])} "
+                          f'"$@"\n')
+        script.chmod(0o755)
+        monkeypatch.setenv(name.upper().replace("-", "_"), str(script))
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("FAKE_TOOLS", str(folder / "plan.json"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (folder / "plan.json").write_text('{"fmax": {"0": 41.0, "5": 43.0}}')
+    return folder / "plan.json"
+
+
+def building(model, **given):
+    given = {"board": "icebreaker", "output": None, "interval": None, "fold": None, "fps": None,
+             "seed": "0", "scores": False, "input": None, "score_bits": None, **given}
+    return Namespace(model=model, **given)
+
+
+def test_build(fakes, graph, model, tmp_path, capsys):
+    SCHEDULE.save(tmp_path / "fold.json", graph)
+    out = tmp_path / "out"
+    arguments = building(model, output=str(out), fold=str(tmp_path / "fold.json"), seed="0,5")
+    assert build.run(arguments, Console(json=True)) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["clock"]["seed"] == 5
+    assert values["files"][0] == str(out / "my_net-icebreaker.bin")
+    assert all(Path(path).is_file() for path in values["files"])
+    assert build.run(arguments, Console(json=False)) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("my net on iCEBreaker (iCE40UP5K)\n\npart ")
+    assert "clock         39.75 MHz; place and route reached 43 MHz (seed 5)\n" in text
+    assert f"wrote {out / 'report.html'}\n" in text
+    assert text.endswith(f"Next: xnorloom flash --board icebreaker {out}/my_net-icebreaker.bin\n")
+
+
+def test_build_directory(fakes, graph, model, tmp_path, monkeypatch):
+    SCHEDULE.save(tmp_path / "fold.json", graph)
+    monkeypatch.chdir(tmp_path)
+    assert build.run(building(model, fold="fold.json"), Console(json=False)) == 0
+    assert (tmp_path / "my_net-icebreaker" / "build.json").is_file()
+
+
+@pytest.mark.parametrize("given, message", [
+    ({"seed": "1,,2"}, "argument --seed: must be integers of at least 0 with commas between them, "
+                       "not '1,,2'"),
+    ({"seed": "-1"}, "argument --seed: must be integers of at least 0 with commas between them, "
+                     "not '-1'"),
+    ({"board": "breadboard"}, "board must be one of .*icebreaker, .*, not 'breadboard'")])
+def test_build_wrong(fakes, model, given, message):
+    with pytest.raises(XnorloomError, match=f"^{message}$"):
+        build.run(building(model, **given), Console(json=False))
+
+
+def flashing(path, **given):
+    return Namespace(**{"board": "icebreaker", "bitstream": str(path), "volatile": False, **given})
+
+
+def test_flash(fakes, tmp_path, capsys):
+    path = tmp_path / "a b.bin"
+    path.write_bytes(ICE40)
+    assert flash.run(flashing(path), Console(json=True)) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values == {"board": "icebreaker", "bitstream": str(path), "bytes": len(ICE40),
+                      "volatile": False, "loader": "openFPGALoader of nobody 1.0"}
+    calls = fakes.with_name("CALLS").read_text().splitlines()
+    assert calls == ["openFPGALoader -b ice40_generic -f a b.bin"]
+    assert flash.run(flashing(path, volatile=True), Console(json=False)) == 0
+    calls = fakes.with_name("CALLS").read_text().splitlines()
+    assert calls[-1] == "openFPGALoader -b ice40_generic a b.bin"
+    assert capsys.readouterr().out.startswith(f"wrote {path} into the configuration of iCEBreaker")
+
+
+def test_flash_fails(fakes, tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(ICE40)
+    fakes.write_text('{"fail": {"openFPGALoader": "no cable"}}')
+    with pytest.raises(ToolError, match=r"^openFPGALoader cannot write to board icebreaker: ERROR: "
+                                        r"no cable; is it connected, and may you use its USB "
+                                        r"port\?$"):
+        flash.run(flashing(path), Console(json=False))
+
+
+@pytest.mark.parametrize("data, message", [
+    (None, r"bitstream \S+ cannot be read: No such file or directory"),
+    (b"", r"file \S+ is not a bitstream"),
+    (b"text", r"file \S+ is not a bitstream"),
+    (ECP5, r"bitstream \S+ is for a chip of the family ecp5, but board icebreaker has one of "
+           r"ice40")])
+def test_flash_wrong(fakes, tmp_path, data, message):
+    path = tmp_path / "a.bin"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(XnorloomError, match=f"^{message}$"):
+        flash.run(flashing(path), Console(json=False))
+
+
+def test_flash_other_board(fakes, graph, model, tmp_path):
+    SCHEDULE.save(tmp_path / "fold.json", graph)
+    build.run(building(model, output=str(tmp_path / "out"), fold=str(tmp_path / "fold.json")),
+              Console(json=False))
+    path = tmp_path / "out" / "my_net-icebreaker.bin"
+    with pytest.raises(XnorloomError, match=r"^bitstream \S+ was built for board icebreaker, not "
+                                            r"upduino_v3$"):
+        flash.run(flashing(path, board="upduino_v3"), Console(json=False))
+    # A file of the same name that was put there later is none of it.
+    path.write_bytes(ICE40)
+    assert flash.run(flashing(path, board="upduino_v3"), Console(json=False)) == 0
+
+
+class Connected:
+    """Answers as the golden model does, except for the frames in ``wrong``."""
+
+    faults = Faults(resent=2)
+
+    def __init__(self, graph, wrong=()):
+        self.graph, self.wrong = graph, wrong
+
+    def classify_frames(self, frames, progress):
+        classes = evaluate(self.graph, frames).classes
+        for index in self.wrong:
+            classes[index] ^= 1
+        progress(len(frames), len(frames))
+        return classes
+
+
+def running(model, tmp_path, **given):
+    rng = np.random.default_rng(11)
+    np.savez(tmp_path / "data.npz", images=rng.integers(0, 256, (9, 4, 4), dtype=np.uint8),
+             labels=np.zeros(9, int))
+    return Namespace(**{"model": model, "board": "icebreaker", "port": "/dev/ttyX", "baud": None,
+                        "data": str(tmp_path / "data.npz"), "data_dir": None, "limit": None,
+                        "input": None, "score_bits": None, **given})
+
+
+@pytest.fixture
+def opened(monkeypatch, graph):
+    """Puts a pretended connection in place; returns the calls that opened it."""
+    calls = []
+
+    @contextmanager
+    def fake(port, found, *, baud):
+        calls.append((port, found == graph, baud))
+        yield Connected(graph, fake.wrong)
+
+    fake.wrong = ()
+    monkeypatch.setattr(host, "open", fake)
+    calls.append(fake)
+    return calls
+
+
+def test_run(opened, model, tmp_path, capsys):
+    assert run.run(running(model, tmp_path), Console(json=True)) == 0
+    assert opened[1:] == [("/dev/ttyX", True, 3_000_000)]
+    values = json.loads(capsys.readouterr().out)
+    assert values["frames"] == 9 and values["mismatches"] == 0
+    assert values["accuracy"] == values["correct"] / 9
+    assert values["faults"]["resent"] == 2
+    assert values["frames_per_second"] == pytest.approx(9 / values["seconds"])
+    assert run.run(running(model, tmp_path, limit=4, baud=115_200), Console(json=False)) == 0
+    assert opened[-1] == ("/dev/ttyX", True, 115_200)
+    text = capsys.readouterr().out
+    assert "\nframes      4\n" in text and "resent 2; all made good" in text
+
+
+def test_run_mismatch(opened, model, tmp_path, capsys):
+    opened[0].wrong = (3, 5)
+    assert run.run(running(model, tmp_path), Console(json=True)) == 1
+    output = capsys.readouterr()
+    assert json.loads(output.out)["mismatches"] == 2
+    assert "the board differs from the golden model, first in frame 3: class" in output.err
+
+
+def test_run_wrong(model, tmp_path):
+    with pytest.raises(XnorloomError, match=r"^argument --data-dir: not allowed with --data \S+, "
+                                            r"which is a file by itself$"):
+        run.run(running(model, tmp_path, data_dir="x"), Console(json=False))
