@@ -37,7 +37,7 @@ bitstream: $(VENV)/test.stamp
 	@command -v icebox_vlog > /dev/null || { \
 	    echo 'Installing fpga-icestorm with apt-get ...'; \
 	    root=; [ "$$(id -u)" = 0 ] || root=sudo; \
-	    $$root apt-get update -qq && $$root apt-get install -y -qq fpga-icestorm; } || { \
+	    $$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends fpga-icestorm; } || { \
 	    echo 'make: Project IceStorm is missing, and apt-get could not install it' >&2; exit 1; }
 	$(BIN)/python -m pytest $(ARGS) tests/bitstream/proof.py
 
