@@ -29,8 +29,7 @@ def load(module: nn.Module, shape: tuple[int, ...], *, name: str | None = None,
          elementwise: tuple[type[nn.Module], ...] = ()) -> Program:
     """What ``module``, in evaluation mode, computes of a frame of ``shape``.
 
-    A plain ``nn.Linear`` is taken with weights -a and +a, one magnitude in each row. Its bias is
-    added behind the exact sum; PyTorch may add it in the course of the sum and round otherwise.
+    A plain ``nn.Linear`` is taken with weights -a and +a, one magnitude in each row, and a bias.
 
     Parameters
     ----------
@@ -63,7 +62,7 @@ def load(module: nn.Module, shape: tuple[int, ...], *, name: str | None = None,
         with torch.no_grad():
             reader.read(path, leaf, elementwise)
     return Program(name or type(module).__name__, shape, reader.dtype, tuple(reader.steps),
-                   reader.value, proof, tuple(reader.notes))
+                   reader.value, proof)
 
 
 class _Reader:
@@ -73,7 +72,6 @@ class _Reader:
         self.shape = shape
         self.dtype = dtype
         self.steps: list[Step] = []
-        self.notes: list[str] = []
 
     @property
     def value(self) -> Value:
@@ -116,19 +114,14 @@ class _Reader:
         else:
             assert isinstance(module, nn.Linear)
             weights, bias = module.weight, module.bias
+            bias = None if bias is None else bias.detach().numpy().copy()
         neurons, inputs = weights.shape
         if self.shape != (inputs,):
             raise SourceError(f"{name} must have frames of the shape ({inputs},), "
                               f"not {self.shape!r}: put Flatten in front")
         matrix = np.ascontiguousarray(weights.detach().numpy().T)
-        self.steps.append(Dense(name, path, self.value, matrix))
+        self.steps.append(Dense(name, path, self.value, matrix, bias))
         self.shape = (neurons,)
-        if bias is not None:
-            added = bias.detach().clone()
-            self._elementwise(f"bias of {name}", f"{path}.bias", lambda x: x + added)
-            if not torch.equal(added, added.round()):
-                self.notes.append(f"{name} adds its bias to the whole sum here, where PyTorch may "
-                                  f"round in the course of the sum")
 
     def _check_norm(self, name: str, module: nn.BatchNorm1d) -> None:
         if module.running_mean is None or module.running_var is None:
