@@ -57,8 +57,10 @@ CASES = {
     "axes as an input": ("ReduceMean", [X, ints(1)], 18, {"keepdims": 0}, 1),
     "no axes": ("ReduceMean", [X], 18, {"noop_with_empty_axes": 1}, 1),
     "ReduceSum by input": ("ReduceSum", [X, ints(-1)], 13, {}, 1),
+    "Exp": ("Exp", [X], 13, {}, 1),
+    "Log": ("Log", [np.abs(X) + np.float32(0.5)], 13, {}, 1),
 }
-_ROUNDED = ("MatMul", "ReduceMean", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2")
+_ROUNDED = ("Exp", "Log", "MatMul", "ReduceMean", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2")
 
 
 @pytest.mark.parametrize("name", CASES)
