@@ -54,10 +54,8 @@ TEACHERS = {
 RECIPES = {
     ("mnist", "tfc"): Recipe(epochs=200, shift=0.5, angle=3, zoom=0.03),
     ("mnist", "sfc"): Recipe(epochs=150, shift=1, angle=7, zoom=0.07),
-    ("fashion", "tfc"): Recipe(epochs=200, shift=0.5, angle=3, zoom=0.03, flip=True,
-                                temperature=1.0),
-    ("fashion", "sfc"): Recipe(epochs=150, shift=0.5, angle=3, zoom=0.03, flip=True,
-                                temperature=1.0),
+    ("fashion", "tfc"): Recipe(epochs=200, shift=0.5, angle=3, zoom=0.03, flip=True),
+    ("fashion", "sfc"): Recipe(epochs=200, shift=0.5, angle=3, zoom=0.03, flip=True),
 }
 
 
