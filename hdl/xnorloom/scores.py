@@ -1,14 +1,14 @@
 """The scores of the last layer as integers that choose the same class for every input."""
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from .checks import integer, integers
+from .checks import integer
+from .decisions import Decisions
 from .errors import SourceError
-from .separation import Counts, Pair, smallest
+from .separation import Counts, Pair, Search, smallest
 
 __all__ = ["ScoreFold", "fold_scores"]
 
@@ -17,6 +17,8 @@ _MOST_BITS, _FARTHEST = 24, 2**40
 # An approximation tries this many of the most promising scales, and looks at about this many counts
 # in all before it takes the best so far: a few seconds.
 _TRIES, _WORK, _LEADS = 16, 60_000_000, 4096
+# With more decisions than this only scales that keep the order of all scores are tried.
+_MOST_WORK = 40_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,174 +85,91 @@ def fold_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.Array
         If a score is not finite or falls, or if ``bits`` is ``None`` and no scales of up to 24 bits
         (fewer for many classes of very many counts) are exact.
     """
-    table = _Table(values, weights, ranges, planes, codes)
+    table = Decisions(values, weights, ranges, planes, codes)
     bits = None if bits is None else integer("score bits", bits, 1, _MOST_BITS)
     table.check()
-    pairs = [table.pair(c, e) for c, e in table.meetings]
     slopes = table.slopes()
     # Neighbouring classes are apart by no more than what a count can add.
     limit = min(2**(bits or _MOST_BITS) - 1, _FARTHEST // max(1, 2 * table.values.size))
-    found = smallest(pairs, slopes, limit)
-    exact = found is not None
-    if found is None:
-        if bits is None:
-            raise SourceError(_conflict(pairs, limit))
-        found = _nearest(table, slopes, limit)
-    scales, offsets = found
-    changed = sum(table.changed(c, e, scales, offsets) for c, e in table.meetings)
-    if exact and changed:
+    pairs: list[Pair] = []
+    if table.work > _MOST_WORK:
+        search = Search(_in_order(table, slopes, limit), False)
+    else:
+        pairs = [table.pair(c, e) for c, e in table.meetings.tolist()]
+        search = smallest(pairs, slopes, limit)
+    if search.found is None and bits is None:
+        raise SourceError(f"{_conflict(table, pairs, search, limit)}; --score-bits takes the best "
+                          f"of few bits")
+    scales, offsets = search.found or _nearest(table, slopes, limit)
+    # That the order of all is kept was seen by itself, and needs no look at each decision.
+    changed = 0 if search.found and not pairs else table.changed(table.meetings, scales, offsets)
+    if search.found and changed:
         raise AssertionError(f"{changed} decisions differ though the scales fit every pair")
-    total = sum(table.met(c, e) for c, e in table.meetings)
-    return ScoreFold(scales, offsets, changed, total)
+    return ScoreFold(scales, offsets, changed, table.total())
 
 
-class _Table:
-    """The decisions of the source: what two classes can count at once, and which of them wins."""
-
-    def __init__(self, values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.ArrayLike,
-                 planes: int, codes: npt.ArrayLike | None):
-        self.values = np.asarray(values)
-        self.weights = integers("weights of the scores", weights).astype(np.uint8)
-        self.ranges = integers("ranges of the scores", ranges).astype(np.int64)
-        top = 2**integer("planes", planes, 1, 8) - 1
-        if self.weights.ndim != 2 or (self.weights > 1).any():
-            raise ValueError("weights of the scores must be 0 or 1, of shape (classes, synapses)")
-        classes, synapses = self.weights.shape
-        if self.values.shape != (synapses * top + 1, classes):
-            raise ValueError(f"values of the scores must have shape "
-                             f"({synapses * top + 1}, {classes}), not {self.values.shape}")
-        low, high = self.ranges.T if self.ranges.shape == (classes, 2) else ([1], [0])
-        if not np.less_equal(0, low).all() or not np.less_equal(low, high).all() \
-                or not np.less(high, len(self.values)).all():
-            raise ValueError(f"ranges of the scores must be {classes} pairs of counts, the smaller "
-                             f"first, in 0 to {len(self.values) - 1}")
-        spread = np.broadcast_to([0, top], (synapses, 2)) if codes is None \
-            else integers("codes of the elements", codes).astype(np.int64)
-        least, largest = spread.T if spread.shape == (synapses, 2) else ([1], [0])
-        if not np.less_equal(0, least).all() or not np.less_equal(least, largest).all() \
-                or not np.less_equal(largest, top).all():
-            raise ValueError(f"codes of the elements must be {synapses} pairs of values, the "
-                             f"smaller first, in 0 to {top}")
-        self.spans = np.subtract(largest, least)
-        # An element counts with its value where the weight is 1, else with what is left to the top.
-        self.base = np.where(self.weights == 1, least, np.subtract(top, largest)).sum(1)
-        self.meetings = tuple(combinations(range(classes), 2))
-        self._wins: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
-
-    def check(self) -> None:
-        """Refuse scores that are not finite or that fall."""
-        for c, (low, high) in enumerate(self.ranges):
-            column = self.values[low:high + 1, c]
-            wrong = np.flatnonzero(~np.isfinite(column))
-            if len(wrong):
-                raise SourceError(f"score of class {c} must be finite, not {column[wrong[0]]} at "
-                                  f"count {low + wrong[0]}")
-            falls = np.flatnonzero(column[1:] < column[:-1])
-            if len(falls):
-                k = falls[0]
-                raise SourceError(f"score of class {c} must only rise or only fall as its count "
-                                  f"rises, but turns: it is {column[k]} at count {low + k} and "
-                                  f"{column[k + 1]} at {low + k + 1}")
-
-    def slopes(self) -> npt.NDArray[np.float64]:
-        """How much a count adds to the score of each class, in the source's unit."""
-        low, high = self.ranges.T
-        classes = np.arange(len(low))
-        ends = self.values.astype(np.float64)[np.stack([low, high]), classes] / 2
-        return (ends[1] - ends[0]) / np.maximum(high - low, 1)
-
-    def reach(self, c: int, e: int) -> tuple[Counts, Counts, Counts]:
-        """The counts p of c that meet counts q of e, with the least and the largest such q.
-
-        Between these, every second count meets p.
-        """
-        apart = int(self.spans[self.weights[c] != self.weights[e]].sum())
-        alike = int(self.spans.sum()) - apart
-        # Above their bases both counts rise by u in 0 … alike where the weights are alike; where
-        # they are not, c counts v and e counts apart - v. All u and v occur, since each element
-        # takes all values between its ends, and p + q and p - q give them.
-        p = np.arange(self.ranges[c, 0], self.ranges[c, 1] + 1)
-        own = p - self.base[c]
-        floor, ceiling = self.ranges[e] - self.base[e]
-        low = np.maximum(abs(own - apart), floor)
-        high = np.minimum(np.minimum(own + apart, apart + 2 * alike - own), ceiling)
-        low += (low ^ own ^ apart) & 1
-        high -= (high ^ own ^ apart) & 1
-        met = low <= high
-        return p[met], low[met] + self.base[e], high[met] + self.base[e]
-
-    def _last(self, c: int, e: int, p: Counts) -> Counts:
-        """The largest count of e that scores no more than count p of c, or one below its range."""
-        low, high = self.ranges[e]
-        column = self.values[low:high + 1, e]
-        return np.searchsorted(column, self.values[p, c], side="right") + low - 1
-
-    def pair(self, c: int, e: int) -> Pair:
-        """The points that scales must separate: for each p the last q that c wins, and the next."""
-        p, low, high = self.reach(c, e)
-        last = np.minimum(self._last(c, e, p), high)
-        last -= (last ^ low) & 1
-        wins, after = last >= low, np.maximum(last + 2, low)
-        losses = after <= high
-        return Pair(c, e, (p[wins], last[wins]), (p[losses], after[losses]))
-
-    def met(self, c: int, e: int) -> int:
-        """How many decisions there are between two classes."""
-        _, low, high = self.reach(c, e)
-        return int(((high - low) // 2 + 1).sum())
-
-    def changed(self, c: int, e: int, scales: Counts, offsets: Counts) -> int:
-        """How many decisions of two classes differ, from counting the wins of each p alone."""
-        p, low, high = self.reach(c, e)
-        if (c, e) not in self._wins:
-            wins = (np.minimum(self._last(c, e, p), high) - low) // 2 + 1
-            self._wins[c, e] = np.maximum(wins, 0).astype(np.int32)
-        points = scales[c] * p + (offsets[c] - offsets[e])
-        last = points // scales[e] if scales[e] else np.where(points >= 0, high, low - 1)
-        wins = np.maximum((np.minimum(last, high) - low) // 2 + 1, 0)
-        return int(abs(wins - self._wins[c, e]).sum())
+def _in_order(table: Decisions, slopes: npt.NDArray[np.float64],
+              limit: int) -> tuple[Counts, Counts] | None:
+    """The first of scales up to 1, 2, 4 … that keep the order of all scores, if one does."""
+    middle, centre = _centres(table, slopes)
+    for lead in 2**np.arange(limit.bit_length()):
+        scales = np.rint(lead * (slopes / (slopes.max() or 1))).astype(np.int64)
+        offsets = np.rint(lead * centre).astype(np.int64) - scales * middle
+        if table.ordered(scales, offsets):
+            return scales, offsets - offsets.min()
+    return None
 
 
-def _nearest(table: _Table, slopes: npt.NDArray[np.float64],
-             limit: int) -> tuple[Counts, Counts]:
-    """Scales up to ``limit`` of the same ratios as the slopes, as far as integers can be."""
-    largest = slopes.max()
+def _centres(table: Decisions, slopes: npt.NDArray[np.float64],
+             ) -> tuple[Counts, npt.NDArray[np.float64]]:
+    """A count of each class, and its score in units of the largest slope."""
+    largest = slopes.max() or 1
     middle = table.ranges.sum(1) // 2
-    centre = table.values.astype(np.float64)[middle, np.arange(len(slopes))] / 2
+    centre = table.values[middle, np.arange(len(slopes))].astype(np.float64) / 2
     # No count makes up for a distance of more than all counts.
     order = centre.argsort(kind="stable")
     apart = np.minimum(np.diff(centre[order]), 2 * largest * len(table.values)) / largest
     centre[order] = np.concatenate([[0], np.cumsum(apart)])
+    return middle, centre
+
+
+def _nearest(table: Decisions, slopes: npt.NDArray[np.float64],
+             limit: int) -> tuple[Counts, Counts]:
+    """Scales up to ``limit`` of the same ratios as the slopes, as far as integers can be."""
+    largest = slopes.max()
+    middle, centre = _centres(table, slopes)
     leads = np.arange(max(1, limit - _LEADS), limit + 1)[:, None]
     rows = np.maximum(np.rint(leads * (slopes / largest)), slopes > 0)
     error = abs(rows / leads - slopes / largest).max(1)
-    work = max(1, sum(high - low + 1 for low, high in table.ranges) * len(slopes) // 2)
+    tries = max(1, min(_TRIES, _WORK // 4 // max(1, table.work)))
     best: tuple[int, Counts, Counts] | None = None
-    for k in error.argsort(kind="stable")[:max(1, min(_TRIES, _WORK // 4 // work))]:
+    # The largest scales of equal ratios have the finest offsets, the smallest need the least.
+    signed = leads[:, 0] if tries == _TRIES else -leads[:, 0]
+    for k in np.lexsort((signed, error))[:tries]:
         scales = rows[k].astype(np.int64)
         offsets = np.rint(leads[k] * centre).astype(np.int64) - scales * middle
-        changed = sum(table.changed(c, e, scales, offsets) for c, e in table.meetings)
+        changed = table.changed(table.meetings, scales, offsets)
         if best is None or changed < best[0]:
             best = changed, scales, offsets
     assert best is not None
-    offsets = _settle(table, best[1], best[2])
+    offsets = _settle(table, best[1], best[2], tries * table.work)
     return best[1], offsets - offsets.min()
 
 
-def _settle(table: _Table, scales: Counts, offsets: Counts) -> Counts:
+def _settle(table: Decisions, scales: Counts, offsets: Counts, work: int) -> Counts:
     """Move one offset at a time while that changes fewer decisions."""
-    work = 0
-
     def changed(c: int, trial: Counts) -> int:
         nonlocal work
-        mine = [pair for pair in table.meetings if c in pair]
-        work += sum(table.ranges[a, 1] - table.ranges[a, 0] + 1 for a, _ in mine)
-        return sum(table.changed(*pair, scales, trial) for pair in mine)
+        mine = table.meetings[(table.meetings == c).any(1)]
+        work += table.work_of(mine)
+        return table.changed(mine, scales, trial)
 
     step = int(scales.max())
     while step and work < _WORK:
         moved = False
         for c in range(len(scales)):
+            if work >= _WORK:
+                break
             now = changed(c, offsets)
             for by in (step, -step):
                 trial = offsets.copy()
@@ -263,22 +182,48 @@ def _settle(table: _Table, scales: Counts, offsets: Counts) -> Counts:
     return offsets
 
 
-def _conflict(pairs: list[Pair], limit: int) -> str:
+def _conflict(table: Decisions, pairs: list[Pair], search: Search, limit: int) -> str:
     """Why no scales are exact: the two classes that leave the ratio of theirs the least room."""
     def room(pair: Pair) -> float:
         ratio = pair.ratio()
         return ratio.high / ratio.low if ratio.low else np.inf
 
+    limits = (f"found no integer scales of up to {limit.bit_length()} bits that keep the order of "
+              f"the scores of all classes within the search's limits")
+    if not pairs:
+        return (f"{limits}: {len(table.meetings)} pairs of classes of up to {len(table.values)} "
+                f"counts are too many")
     worst = min(pairs, key=room)
     ratio = worst.ratio()
-    name = f"classes {worst.first} and {worst.second}"
-    advice = "--score-bits takes the best of few bits"
-    found = f"no integer scales keep the order of the scores of {name}"
+    found = f"no integer scales keep the order of the scores of classes {worst.first} and " \
+            f"{worst.second}"
     if ratio.low < ratio.high:
-        found = (f"no integer scales of up to {limit.bit_length()} bits keep the order of the "
-                 f"scores of all classes, {name} being the closest")
-    return (f"{found}: counts {_listed(ratio.wins)} must win, {_listed(ratio.losses)} must lose; "
-            f"{advice}")
+        found = "no integer scales keep the order of the scores of all classes" if search.proven \
+            else limits
+        found += f", classes {worst.first} and {worst.second} being the closest"
+    elif plateau := _plateau(table, worst.first, [p for p, _ in ratio.wins + ratio.losses]) \
+            or _plateau(table, worst.second, [q for _, q in ratio.wins + ratio.losses]):
+        found = f"{plateau}, which no integer scale follows beside class " \
+                f"{worst.second if f'class {worst.first} ' in plateau else worst.first}"
+    return f"{found}: counts {_listed(ratio.wins)} must win, {_listed(ratio.losses)} must lose"
+
+
+def _plateau(table: Decisions, c: int, counts: list[int]) -> str | None:
+    """What is to say of a class whose score stays the same at one of ``counts`` and rises elsewhere
+    by more than rounding makes of a straight line.
+    """
+    low, high = table.ranges[c]
+    column = table.values[low:high + 1, c].astype(np.float64)
+    rises = np.diff(column)
+    rounding = 4 * np.spacing(abs(table.values[[low, high], c]).max())
+    if not (rises > 0).any() or np.median(rises[rises > 0]) <= rounding:
+        return None
+    for count in counts:
+        first, last = low + np.flatnonzero(column == column[count - low])[[0, -1]]
+        if first < last:
+            return (f"score of class {c} must rise or fall evenly, but has a plateau: it is "
+                    f"{table.values[first, c]} at all counts {first} to {last}")
+    return None
 
 
 def _listed(points: tuple[tuple[int, int], ...]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Pair", "limits", "offsets_for", "smallest"]
+__all__ = ["Pair", "Search", "smallest"]
 
 Counts = npt.NDArray[np.int64]
 
@@ -24,6 +24,9 @@ _FEW = 400_000
 _BATCH, _PART = 2**15, 128
 # Leads tried before steps are taken, for few classes; a lead of many classes is more work.
 _PATIENCE, _FEW_CLASSES = 8192, 10
+# A search ends after about so many microseconds of work, which are reckoned, not measured, so that
+# it ends the same everywhere: an operation on small arrays takes some, an element a little.
+_BUDGET, _CALL, _ELEMENTS = 6_000_000, 20, 200
 
 
 class Pair:
@@ -87,6 +90,27 @@ class Ratio:
     losses: tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True)
+class Search:
+    """What a search found: scales and offsets; if none, whether it is proven that there are none.
+    """
+
+    found: tuple[Counts, Counts] | None
+    proven: bool
+
+
+class _Work:
+    """What is left to a search."""
+
+    def __init__(self):
+        self.left = _BUDGET
+
+    def spend(self, calls: int, elements: int) -> bool:
+        """Account for work, and tell whether some is left."""
+        self.left -= _CALL * calls + elements // _ELEMENTS
+        return self.left > 0
+
+
 def _corners(x: Counts, y: Counts) -> tuple[Counts, Counts]:
     """The points that ``b * y - a * x`` can be largest at, for some ``a, b >= 0``; x rises."""
     if not len(x):
@@ -148,12 +172,13 @@ def offsets_for(pairs: Sequence[Pair], rows: Counts) -> tuple[Counts, Counts] | 
 
 
 def smallest(pairs: Sequence[Pair], slopes: npt.NDArray[np.float64],
-             limit: int) -> tuple[Counts, Counts] | None:
-    """The smallest scales up to ``limit`` that have offsets, and these; ``None`` if none are found.
+             limit: int) -> Search:
+    """The smallest scales up to ``limit`` that have offsets, and these.
 
     All ones come first. Then the class of the largest slope gets 1, 2, 3 …, and each other class
     the integers that the ratios leave it, at most the three nearest to the slopes. After many
-    values in vain it goes on in larger and larger steps, and what it finds is not the smallest.
+    values in vain it goes on in larger and larger steps, and what it finds is not the smallest;
+    and it ends in vain after some seconds of work.
 
     Parameters
     ----------
@@ -162,24 +187,28 @@ def smallest(pairs: Sequence[Pair], slopes: npt.NDArray[np.float64],
     """
     found = offsets_for(pairs, np.ones((1, len(slopes)), np.int64))
     if found is not None:
-        return found
+        return Search(found, True)
     reference = int(slopes.argmax())
     bounds = limits(pairs, len(slopes))
     if (bounds.diagonal() < 1 - 1e-9).any():
-        return None
+        return Search(None, True)
     # A hair more on both sides, as the division was rounded; the pairs themselves then decide.
     low, high = 1 / bounds[:, reference] * (1 - 1e-12), bounds[reference] * (1 + 1e-12)
     middle = np.clip(slopes / max(slopes[reference], np.finfo(float).tiny), low, high)
     low[reference] = high[reference] = middle[reference] = 1
-    for leads in _leads(low, high, limit):
-        rows = _candidates(pairs, leads, low, middle, high, limit)
-        if len(rows) and (found := offsets_for(pairs, rows)) is not None:
-            return found
-    return None
+    work = _Work()
+    # As much as the hulls of the pairs took.
+    work.spend(15 * len(pairs), 0)
+    for leads in _leads(low, high, limit, work):
+        rows = _candidates(pairs, leads, low, middle, high, limit, work)
+        if len(rows) and work.spend(len(pairs), len(rows) * len(slopes)**3) \
+                and (found := offsets_for(pairs, rows)) is not None:
+            return Search(found, True)
+    return Search(None, False)
 
 
 def _leads(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64],
-           limit: int) -> Iterator[Counts]:
+           limit: int, work: _Work) -> Iterator[Counts]:
     """The scales of the reference class, few at a time, that leave all others an integer."""
     narrowest = (high - low).argsort()
     patience = _PATIENCE * _FEW_CLASSES**2 // max(_FEW_CLASSES, len(low))**2
@@ -192,15 +221,19 @@ def _leads(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64],
             step = max(1, start // _PART)
             leads = np.arange(start, min(start + _PART * step, limit + 1), step)
         start = int(leads[-1]) + 1
+        if not work.spend(len(low), 2 * len(leads) * len(low)):
+            return
         for c in narrowest:
             leads = leads[np.ceil(leads * low[c]) <= np.floor(leads * high[c])]
         tried += len(leads)
-        yield from np.split(leads, range(_PART, len(leads), _PART))
+        for part in np.split(leads, range(_PART, len(leads), _PART)):
+            if work.left > 0:
+                yield part
 
 
 def _candidates(pairs: Sequence[Pair], leads: Counts, low: npt.NDArray[np.float64],
                 middle: npt.NDArray[np.float64], high: npt.NDArray[np.float64],
-                limit: int) -> Counts:
+                limit: int, work: _Work) -> Counts:
     """Scales about ``lead * middle`` that every pair alone allows, in the order of the leads."""
     rows = np.empty((len(leads), 0), np.int64)
     few = _FEW // len(middle)**2
@@ -208,6 +241,8 @@ def _candidates(pairs: Sequence[Pair], leads: Counts, low: npt.NDArray[np.float6
     for pair in pairs:
         by_second[pair.second].append(pair)
     for c in range(len(middle)):
+        if not work.spend(2, 10 * len(rows)):
+            return rows[:0]
         first, last = np.ceil(leads * low[c]), np.minimum(np.floor(leads * high[c]), limit)
         wanted = np.clip(np.rint(leads * middle[c]), first, last).astype(np.int64)
         sides = np.array([0, -1, 1] if len(rows) <= few else [0])
@@ -216,6 +251,8 @@ def _candidates(pairs: Sequence[Pair], leads: Counts, low: npt.NDArray[np.float6
         leads, rows = leads[index], np.column_stack([rows[index], value[index, side]])
         for pair in by_second[c]:
             if len(rows):
+                corners = len(pair.wins[0]) + len(pair.losses[0])
+                work.spend(1, len(rows) * corners)
                 a, b = rows[:, pair.first], rows[:, c]
                 fits = pair.least(a, b) <= pair.most(a, b)
                 leads, rows = leads[fits], rows[fits]
