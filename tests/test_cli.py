@@ -287,11 +287,13 @@ def test_demo(capsys, bundled, tmp_path):
     out = tmp_path / "out"
     text = run(capsys, "demo", "--out", out)
     assert sorted(path.name for path in out.iterdir()) == [
-        "bnn_tfc.v", "digits.png", "manifest.json", "schedule.json"]
+        "bnn_tfc.v", "digits.png", "icebreaker", "manifest.json", "schedule.json"]
+    assert (out / "icebreaker" / "tfc.bin").stat().st_size > 100_000
     assert (out / "digits.png").read_bytes().startswith(b"\x89PNG")
     headings = re.findall(r"^(\d\. .*)\n=+$", text, re.MULTILINE)
     assert headings == ["1. A trained network", "2. A schedule",
-                        "3. The gateware, simulated cycle by cycle", "4. Verilog", "5. A picture"]
+                        "3. The gateware, simulated cycle by cycle", "4. Verilog", "5. A picture",
+                        "6. A bitstream"]
     assert "agrees with the golden model on all 500 images" in text
     assert "What to type next" in text
     assert f"--fold {out / 'schedule.json'}" in text
@@ -299,14 +301,16 @@ def test_demo(capsys, bundled, tmp_path):
 
 def test_demo_names_itself_as_it_was_called(capsys, bundled, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("NEXTPNR_ICE40", "no-such-router")
     monkeypatch.setattr(sys, "argv", [".venv/bin/xnorloom", "demo"])
     assert main(["demo", "--out", str(tmp_path / "out")]) == 0
-    assert "\n  .venv/bin/xnorloom info tfc " in capsys.readouterr().out
+    assert "\n  .venv/bin/xnorloom build tfc " in capsys.readouterr().out
 
 
 def test_demo_without_tools(capsys, bundled, tmp_path, monkeypatch):
-    """Without compiler and matplotlib the demo says what to install, and goes on."""
+    """Without compiler, router and matplotlib the demo says what is missing, and goes on."""
     monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("NEXTPNR_ICE40", "no-such-router")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["demo", "--out", str(tmp_path / "out"), "--json"]) == 0
     captured = capsys.readouterr()
@@ -321,6 +325,8 @@ def test_demo_without_tools(capsys, bundled, tmp_path, monkeypatch):
                                ("bnn_tfc.v", "manifest.json", "schedule.json")]
     assert re.search(r"^The compiled simulation is left out: .*'no-such-compiler'$", captured.err,
                      re.MULTILINE)
+    assert values["board"] is None
+    assert re.search(r"^Left out: .*'?no-such-router", captured.err, re.MULTILINE)
     assert "Left out: matplotlib is not installed. Try: pip install 'xnorloom[plot]'" \
         in captured.err
 

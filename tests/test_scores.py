@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xnorloom.errors import SourceError
-from xnorloom.scores import fold_scores
+from xnorloom.lowering.scores import fold_scores
 
 
 def counts_of_all(weights, planes=1, codes=None):

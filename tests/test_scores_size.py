@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xnorloom.errors import SourceError
-from xnorloom.scores import fold_scores
+from xnorloom.lowering.scores import fold_scores
 
 
 def classes_of(values, counts):

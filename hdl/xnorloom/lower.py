@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import graph
-from .binarize import LayerReport, Tap, binarize
 from .errors import SourceError
 from .frontend.program import INPUT, Dense, Program
+from .lowering.binarize import LayerReport, Tap, binarize
+from .lowering.quantize import Elements, quantize
+from .lowering.scores import ScoreFold, fold_scores
+from .lowering.stage import Stage, make_stage
+from .lowering.tabulate import Section, section
 from .meaning import levels
-from .quantize import Elements, quantize
-from .scores import ScoreFold, fold_scores
-from .stage import Stage, make_stage
-from .tabulate import Section, section
 
 __all__ = ["LayerReport", "Lowered", "Tap", "lower"]
 

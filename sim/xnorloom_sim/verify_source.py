@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xnorloom import meaning
-from xnorloom.binarize import Tap
 from xnorloom.graph import Graph
 from xnorloom.lower import Lowered
+from xnorloom.lowering.binarize import Tap
 
 from .golden import Golden
 from .source import MOST_FRAMES, Runtime, Tensors, numpy_runtime, open_source

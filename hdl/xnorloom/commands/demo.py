@@ -1,4 +1,4 @@
-"""``xnorloom demo``: the whole way from a trained network to Verilog, told to a newcomer."""
+"""``xnorloom demo``: the whole way from a trained network to a bitstream, told to a newcomer."""
 
 import shlex
 import shutil
@@ -13,7 +13,7 @@ from ..folding import automatic
 from ..graph import Graph
 from ..schedule import Schedule
 from ..timing import timing
-from . import compile, inputs, picture
+from . import compile, demo_board, inputs, picture
 from .console import Console
 from .inputs import frames_of
 from .report import model_text, model_values, schedule_text, schedule_values
@@ -83,10 +83,17 @@ def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], i
     except ImportError as error:
         package = (error.name or "matplotlib").partition(".")[0]
         console.say(f"Left out: {package} is not installed. Try: pip install 'xnorloom[plot]'")
+    _say(console, 6, "A bitstream", """
+        The core with a serial port, synthesised, placed and routed for an iCEBreaker, a small open
+        board: what xnorloom flash would write into its FPGA. For the sake of your time it is a
+        small and slow one; the first time it takes some minutes all the same.""")
+    board = demo_board.bitstream(graph, out, staging, console)
+    if board is not None:
+        names += [Path(name).relative_to(out).as_posix() for name in board["files"]]
     result = {"model": model_values(graph), "schedule": schedule_values(graph, schedule),
               "simulations": runs, "clock_hz": CLOCK,
               "frames_per_second": CLOCK / timing(graph, schedule).interval,
-              "directory": str(out), "files": [str(out / name) for name in names]}
+              "board": board, "directory": str(out), "files": [str(out / name) for name in names]}
     return result, 1 if any(entry["mismatches"] for entry in runs) else 0
 
 
@@ -166,8 +173,10 @@ def _next(out: str, console: Console) -> None:
     if shutil.which(program) is None and Path(sys.argv[0]).name == program:
         program = shlex.quote(sys.argv[0])
     commands = [
-        (f"{program} info tfc", "the model again"),
-        (f"{program} compile tfc -o build --interval 1000", "smaller and slower"),
+        (f"{program} build tfc --board icebreaker", "a bitstream as fast as the chip allows"),
+        (f"{program} run tfc --board icebreaker --port PORT --data mnist:bundled",
+         "digits through a board that has it"),
+        (f"{program} import net.onnx --input u8/255 -o net.bnn", "a network of your own"),
         (f"{program} compile tfc -o build --fold {quoted}", "a schedule that you edited"),
         (f"{program} simulate tfc --data mnist:test", "all 10,000 test images"),
         (f"{program} --help", "everything else")]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .checks import integer
+from ..checks import integer
+from ..errors import SourceError
 from .decisions import Decisions
-from .errors import SourceError
 from .separation import Counts, Pair, Search, smallest
 
 __all__ = ["ScoreFold", "fold_scores"]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .checks import integer, integers
-from .errors import SourceError
+from ..checks import integer, integers
+from ..errors import SourceError
 from .separation import Counts, Pair
 
 __all__ = ["Decisions"]

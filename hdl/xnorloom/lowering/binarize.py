@@ -6,8 +6,8 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from .errors import SourceError
-from .graph import Dense
+from ..errors import SourceError
+from ..graph import Dense
 from .quantize import Elements
 from .stage import TOLERANCE, Stage
 from .tabulate import Section

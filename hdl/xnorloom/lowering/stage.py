@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .errors import SourceError
-from .frontend.program import Dense
+from ..errors import SourceError
+from ..frontend.program import Dense
 from .quantize import Elements
 
 __all__ = ["TOLERANCE", "Stage", "make_stage"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .errors import SourceError
+from ..errors import SourceError
 from .tabulate import Section
 
 __all__ = ["Elements", "Encoding", "quantize"]

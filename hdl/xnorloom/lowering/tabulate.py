@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .errors import SourceError
-from .frontend.program import INPUT, Dense, Elementwise, Move, Operand, Program, Value
+from ..errors import SourceError
+from ..frontend.program import INPUT, Dense, Elementwise, Move, Operand, Program, Value
 
 __all__ = ["Section", "section"]
 
