@@ -92,11 +92,9 @@ COMPILE = ["compile", "toy.bnn", "-o", "out"]
         ([*SIMULATE, "--waveform", "w.vcd"],
          r"argument --waveform: not allowed with --engine golden, which simulates no cycles"),
         ([*SIMULATE, "--data-dir", "."],
-         r"argument --data-dir: only allowed with --data mnist:test or mnist:train, not "
-         r"'data\.npz'"),
+         r"argument --data-dir: not allowed with --data data\.npz, which is a file by itself"),
         ([*SIMULATE, "--data-dir", ".", "--data", "mnist:bundled"],
-         r"argument --data-dir: only allowed with --data mnist:test or mnist:train, not "
-         r"'mnist:bundled'"),
+         r"argument --data-dir: not allowed with --data mnist:bundled, which is a file by itself"),
     ],
     ids=["nothing", "command", "no model", "no output", "empty model", "empty output",
          "empty fold", "name", "empty name", "long name", "keyword", "empty out", "no data",

@@ -50,5 +50,4 @@ def test_first_network_elsewhere(tmp_path):
 
 
 def test_training_explains_itself(tmp_path):
-    # Without PyTorch: it is imported when the training starts.
     assert run("train_mnist.py", "--help", cwd=tmp_path)[0].startswith("usage: train_mnist.py")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .console import Console
 
 __all__ = ["FOREIGN", "Loaded", "bundled_models", "load", "load_model", "make_schedule",
-           "pixels_of", "frames_of", "labels_of"]
+           "check_data_dir", "pixels_of", "frames_of", "labels_of"]
 
 # Endings of files from other tools; every other file is taken for a model file.
 FOREIGN = (".onnx", ".h5", ".hdf5", ".keras", ".pt", ".pth", ".ckpt", ".pkl")
@@ -99,6 +99,14 @@ def make_schedule(graph: Graph, arguments: Namespace) -> Schedule:
         raise XnorloomError("argument --style: not allowed with argument --fold, whose file names "
                             "the style of each layer")
     return Schedule.load(arguments.fold, graph)
+
+
+def check_data_dir(arguments: Namespace) -> None:
+    """Raise :class:`XnorloomError` for a ``--data-dir`` beside data that needs none."""
+    data = arguments.data
+    if arguments.data_dir is not None and (data.endswith(".npz") or data == "mnist:bundled"):
+        raise XnorloomError(f"argument --data-dir: not allowed with --data {data}, which is a file "
+                            f"by itself")
 
 
 def pixels_of(graph: Graph, dataset: "Dataset") -> npt.NDArray[np.uint8]:

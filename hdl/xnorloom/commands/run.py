@@ -5,9 +5,8 @@ import time
 from argparse import Namespace
 from typing import Any
 
-from ..errors import XnorloomError
 from .console import Console, count
-from .inputs import frames_of, labels_of, load
+from .inputs import check_data_dir, frames_of, labels_of, load
 
 __all__ = ["run"]
 
@@ -18,10 +17,7 @@ def run(arguments: Namespace, console: Console) -> int:
     from xnorloom_sim import data, golden
 
     chosen = board.find(arguments.board)
-    if arguments.data_dir is not None and (arguments.data.endswith(".npz")
-                                           or arguments.data == "mnist:bundled"):
-        raise XnorloomError(f"argument --data-dir: not allowed with --data {arguments.data}, which "
-                            f"is a file by itself")
+    check_data_dir(arguments)
     graph = load(arguments, console).graph
     dataset = data.load(arguments.data, directory=arguments.data_dir)
     frames = frames_of(graph, dataset)[:arguments.limit]

@@ -12,7 +12,7 @@ from ..graph import Graph
 from ..schedule import Schedule
 from ..timing import timing
 from .console import Console, count
-from .inputs import frames_of, labels_of, load, make_schedule
+from .inputs import check_data_dir, frames_of, labels_of, load, make_schedule
 from .staging import staged_file
 
 if TYPE_CHECKING:
@@ -31,10 +31,7 @@ def run(arguments: Namespace, console: Console) -> int:
         if arguments.engine == "golden" and getattr(arguments, name) is not None:
             raise XnorloomError(f"argument --{name}: not allowed with --engine golden, which "
                                 f"simulates no cycles")
-    if arguments.data_dir is not None and (arguments.data.endswith(".npz")
-                                           or arguments.data == "mnist:bundled"):
-        raise XnorloomError(f"argument --data-dir: only allowed with --data mnist:test or "
-                            f"mnist:train, not {arguments.data!r}")
+    check_data_dir(arguments)
     graph = load(arguments, console).graph
     schedule = make_schedule(graph, arguments)
     dataset = data.load(arguments.data, directory=arguments.data_dir)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import XnorloomError
 from ..graph import Graph
 from .console import Console, count, table
-from .inputs import load, make_schedule, pixels_of
+from .inputs import check_data_dir, load, make_schedule, pixels_of
 
 if TYPE_CHECKING:
     from xnorloom_sim.verify import Ladder, Row
@@ -56,15 +56,13 @@ def run(arguments: Namespace, console: Console) -> int:
 
 
 def _check(arguments: Namespace) -> None:
-    data: str | None = arguments.data
-    if data is None:
+    if arguments.data is None:
         for name in ("data_dir", "limit"):
             if getattr(arguments, name) is not None:
                 raise XnorloomError(f"argument --{name.replace('_', '-')}: only allowed with "
                                     f"argument --data")
-    elif arguments.data_dir is not None and (data.endswith(".npz") or data == "mnist:bundled"):
-        raise XnorloomError(f"argument --data-dir: not allowed with --data {data}, which is a file "
-                            f"by itself")
+    else:
+        check_data_dir(arguments)
 
 
 def _pixels(graph: Graph, arguments: Namespace) -> tuple[npt.NDArray[np.uint8], str]:
