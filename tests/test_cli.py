@@ -287,8 +287,9 @@ def test_demo(capsys, bundled, tmp_path):
     out = tmp_path / "out"
     text = run(capsys, "demo", "--out", out)
     assert sorted(path.name for path in out.iterdir()) == [
-        "bnn_tfc.v", "digits.png", "icebreaker", "manifest.json", "schedule.json"]
-    assert (out / "icebreaker" / "tfc.bin").stat().st_size > 100_000
+        "bnn_tfc.v", "build.json", "digits.png", "manifest.json", "report.html", "schedule.json",
+        "tfc-icebreaker.bin"]
+    assert (out / "tfc-icebreaker.bin").stat().st_size > 100_000
     assert (out / "digits.png").read_bytes().startswith(b"\x89PNG")
     headings = re.findall(r"^(\d\. .*)\n=+$", text, re.MULTILINE)
     assert headings == ["1. A trained network", "2. A schedule",

@@ -87,9 +87,10 @@ def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], i
         The core with a serial port, synthesised, placed and routed for an iCEBreaker, a small open
         board: what xnorloom flash would write into its FPGA. For the sake of your time it is a
         small and slow one; the first time it takes some minutes all the same.""")
-    board = demo_board.bitstream(graph, out, staging, console)
+    board = demo_board.bitstream(graph, staging, console)
     if board is not None:
-        names += [Path(name).relative_to(out).as_posix() for name in board["files"]]
+        names += board["files"]
+        console.say("\n" + "\n".join(f"wrote {out / name}" for name in board["files"]))
     result = {"model": model_values(graph), "schedule": schedule_values(graph, schedule),
               "simulations": runs, "clock_hz": CLOCK,
               "frames_per_second": CLOCK / timing(graph, schedule).interval,

@@ -1,5 +1,7 @@
 """The last step of ``xnorloom demo``: a bitstream, where the tools for one are installed."""
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ BOARD = "icebreaker"
 INTERVAL = 1568
 
 
-def bitstream(graph: Graph, out: Path, staging: Path, console: Console) -> dict[str, Any] | None:
-    """Build ``graph`` for :data:`BOARD` into ``staging``, which will be ``out``.
+def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] | None:
+    """Build ``graph`` for :data:`BOARD` into ``staging``: the bitstream and its reports.
 
-    Returns what ``build.json`` says, and the files, or None, after saying so, if a tool is missing.
+    Returns what ``build.json`` says, with the names of the files, or None, after saying so, if a
+    tool is missing.
     """
     from xnorloom_boards import board, build, tools
     from xnorloom_boards.buildreport import build_text
@@ -29,9 +32,11 @@ def bitstream(graph: Graph, out: Path, staging: Path, console: Console) -> dict[
     except (board.BoardError, ToolError) as error:
         console.say(f"Left out: {error}")
         return None
-    made = build.build(graph, chosen, directory=staging / BOARD, interval=INTERVAL,
-                       progress=lambda text: console.note(f"{text} ..."))
+    with tempfile.TemporaryDirectory() as directory:
+        made = build.build(graph, chosen, directory=directory, interval=INTERVAL,
+                           progress=lambda text: console.note(f"{text} ..."))
+        names = [made.files[0].name, "build.json", "report.html"]
+        for name in names:
+            shutil.copyfile(Path(directory) / name, staging / name)
     console.say(build_text(made.values))
-    names = [out / BOARD / path.name for path in made.files]
-    console.say("\n" + "\n".join(f"wrote {name}" for name in names))
-    return {**made.values, "files": [str(name) for name in names]}
+    return {**made.values, "files": names}

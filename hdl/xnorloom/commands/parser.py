@@ -174,8 +174,8 @@ def _add_flash(commands: "argparse._SubParsersAction[_Parser]") -> None:
     flash = _command(
         commands, "flash", "write a bitstream into a board",
         "Write a bitstream into the flash of a board, with openFPGALoader.",
-        ["xnorloom flash --board icebreaker build/tfc.bin",
-         "xnorloom flash --board ulx3s_25f --volatile build/sfc.bit"])
+        ["xnorloom flash --board icebreaker build/tfc-icebreaker.bin",
+         "xnorloom flash --board ulx3s_25f --volatile build/sfc-ulx3s_25f.bit"])
     flash.add_argument("bitstream", type=_path, metavar="BITSTREAM", help="file made by build")
     _add_board(flash)
     flash.add_argument("--volatile", action="store_true",
