@@ -68,7 +68,8 @@ def lower(program: Program, meaning: str | None = None, *, name: str | None = No
     sections = _chain(program)
     meaning = _meaning(program, meaning)
     denses = [program.steps[part.origin.step] for part in sections[1:]]
-    elements, encoding = quantize(sections[0], levels(meaning, program.dtype))
+    elements, cuts = quantize(sections[0], levels(meaning, program.dtype))
+    frame = graph.Input(program.shape, elements.planes, cuts, meaning)
     layers, reports, taps = [], [], []
     for number, (before, dense, behind) in enumerate(zip(sections, denses, sections[1:])):
         assert isinstance(dense, Dense)
@@ -83,7 +84,6 @@ def lower(program: Program, meaning: str | None = None, *, name: str | None = No
     if stage.slack.any():
         notes += (f"the source rounds the sums of its last layer, {stage.name}: where classes tie "
                   f"but for that, it may choose another",)
-    frame = graph.Input(program.shape, encoding.bits, encoding.cuts, meaning)
     # A file's name may hold anything.
     plain = "".join(letter if letter.isprintable() else "_" for letter in name or program.name)
     built = graph.Graph(plain or "network", frame, (*layers, score))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import SourceError
+from ..errors import SourceError, first_line
 from ..files import BROKEN_ARCHIVE
 from .larq_hdf5 import (
     LIMIT,
@@ -27,7 +27,6 @@ from .larq_hdf5 import (
     member,
     open_bytes,
     reading,
-    reason,
     texts,
 )
 
@@ -130,7 +129,7 @@ def read(path: str | os.PathLike[str]) -> KerasFile:
         raise SourceError(f"{path} must be a file that Keras saved, .h5 or .keras, not a "
                           f"directory") from None
     except (OSError, ValueError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or reason(error)
+        why = (error.strerror if isinstance(error, OSError) else None) or first_line(error)
         raise SourceError(f"Keras file {path} cannot be read: {why}") from error
     if len(data) > LIMIT:
         raise SourceError(f"Keras file {path} must have at most {LIMIT} bytes, and has more")
@@ -170,7 +169,7 @@ def _read_archive(path: Path, data: bytes) -> KerasFile:
                     raise NotImplementedError(f"{name} is compressed in a way Keras never does")
                 parts.append(archive.read(name))
     except BROKEN_ARCHIVE as error:
-        raise SourceError(f"Keras file {path} is damaged: {reason(error)}") from error
+        raise SourceError(f"Keras file {path} is damaged: {first_line(error)}") from error
     config = _json(path, parts[0])
     file = KerasFile(path, parts[1], by_number=True)
     file.config = config
@@ -184,7 +183,7 @@ def _json(path: Path, content: str | bytes) -> dict[str, Any]:
     try:
         config = json.loads(content, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"configuration in {path} must be JSON: {reason(error)}") from error
+        raise SourceError(f"configuration in {path} must be JSON: {first_line(error)}") from error
     if not isinstance(config, dict):
         raise SourceError(f"configuration in {path} must be a JSON object, not a "
                           f"{type(config).__name__}")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import SourceError, first_line
 from . import larq_attributes
 
-__all__ = ["LIMIT", "SIGNATURE", "TEXT_LIMIT", "array", "member", "open_bytes", "reading", "reason",
+__all__ = ["LIMIT", "SIGNATURE", "TEXT_LIMIT", "array", "member", "open_bytes", "reading",
            "texts"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -63,13 +63,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise SourceError(f"Keras file {path} is damaged: {reason(error)}") from error
-
-
-def reason(error: BaseException) -> str:
-    """A line of the error; some quote a damaged file at any length."""
-    line = first_line(error)
-    return line if len(line) <= 120 else f"{line[:117]}..."
+        raise SourceError(f"Keras file {path} is damaged: {first_line(error)}") from error
 
 
 def member(group: Any, path: str) -> Any:

@@ -5,13 +5,13 @@ only three kinds, and these are all that :mod:`xnorloom.lower` needs to know abo
 elementwise arithmetic, moving elements, and a product with constant weights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["INPUT", "Dense", "Elementwise", "Move", "Operand", "Program", "Step", "Value"]
+__all__ = ["INPUT", "Dense", "Elementwise", "Move", "Operand", "Program", "Step", "Value", "apply"]
 
 
 @dataclass(frozen=True)
@@ -123,22 +123,20 @@ class Program:
 
     def run(self, frames: np.ndarray) -> list[np.ndarray]:
         """The results of all steps, in float arithmetic, of frames of shape ``[B, *shape]``."""
-        results: list[np.ndarray] = []
-
-        def of(value: Value) -> np.ndarray:
-            return frames if value == INPUT else results[value.step]
-
-        def result(step: Step) -> np.ndarray:
-            if isinstance(step, Dense):
-                product = of(step.input) @ step.weights
-                return product if step.bias is None else product + step.bias
-            if isinstance(step, Move):
-                return step.function(of(step.input))
-            return step.function(*(of(operand) if isinstance(operand, Value) else operand
-                                   for operand in step.inputs))
-
+        results = {INPUT: frames}
         # What overflows or divides by zero gives infinities and NaN, as in the source.
         with np.errstate(all="ignore"):
-            for step in self.steps:
-                results.append(result(step))
-        return results
+            for number, step in enumerate(self.steps):
+                results[Value(number)] = apply(step, results)
+        return [results[Value(number)] for number in range(len(self.steps))]
+
+
+def apply(step: Step, results: Mapping[Value, np.ndarray]) -> np.ndarray:
+    """What ``step`` makes of the ``results`` of those before it."""
+    if isinstance(step, Dense):
+        product = results[step.input] @ step.weights
+        return product if step.bias is None else product + step.bias
+    if isinstance(step, Move):
+        return step.function(results[step.input])
+    return np.asarray(step.function(*(
+        results[operand] if isinstance(operand, Value) else operand for operand in step.inputs)))

@@ -129,8 +129,9 @@ def _decide(stage: Stage, behind: Section,
     neurons = len(stage.ranges)
     fires, switches = np.zeros(neurons, np.int64), np.zeros(neurons, np.int64)
     first = before = None
-    for start in range(0, stage.count_max + 1, max(1, _CHUNK // neurons)):
-        counts = np.arange(start, min(start + max(1, _CHUNK // neurons), stage.count_max + 1))
+    rows = max(1, _CHUNK // neurons)
+    for start in range(0, stage.count_max + 1, rows):
+        counts = np.arange(start, min(start + rows, stage.count_max + 1))
         values = behind.evaluate(stage.sums(np.clip(counts[:, np.newaxis], *stage.ranges.T)))
         bits = values > levels.middle
         known = np.abs(values - np.where(bits, levels.high, levels.low)) <= TOLERANCE * levels.half

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..errors import SourceError
 from .tabulate import Section
 
-__all__ = ["Elements", "Encoding", "quantize"]
+__all__ = ["Elements", "quantize"]
 
 # Parts of a level's distance that count as rounding of the source.
 _ROUNDING = 1e-3
@@ -31,18 +31,11 @@ class Elements:
     dtype: np.dtype
 
 
-@dataclass(frozen=True, eq=False)
-class Encoding:
-    """How pixels become elements: as of :class:`~xnorloom.graph.Input`."""
-
-    bits: int
-    cuts: npt.NDArray[np.int64]
-
-
-def quantize(front: Section, levels: np.ndarray) -> tuple[Elements, Encoding]:
+def quantize(front: Section, levels: np.ndarray) -> tuple[Elements, npt.NDArray[np.int64]]:
     """Tabulate the section in front of the first layer for the ``levels`` that an element has.
 
-    ``levels`` are the source's numbers for the 256 pixels, or for the top bit of a pixel.
+    ``levels`` are the source's numbers for the 256 pixels, or for the top bit of a pixel. Returns
+    the elements, and the cuts that make them of pixels, as of :class:`~xnorloom.graph.Input`.
 
     Raises
     ------
@@ -87,7 +80,7 @@ def quantize(front: Section, levels: np.ndarray) -> tuple[Elements, Encoding]:
     cuts = state * (256 // len(levels))
     elements = Elements(planes, step / 2, low + step / 2 * most, direction, codes.min(axis=0),
                         codes.max(axis=0), float(error.max() * step), table.dtype)
-    return elements, Encoding(planes, cuts)
+    return elements, cuts
 
 
 def _step(values: npt.NDArray[np.float64]) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError
-from ..frontend.program import INPUT, Dense, Elementwise, Move, Operand, Program, Value
+from ..frontend.program import INPUT, Dense, Elementwise, Move, Program, Value, apply
 
 __all__ = ["Section", "section"]
 
@@ -43,7 +43,7 @@ class Section:
         results = {self.origin: values}
         with np.errstate(all="ignore"):
             for number in self.steps:
-                results[Value(number)] = _apply(self.program.steps[number], results)
+                results[Value(number)] = apply(self.program.steps[number], results)
         return results[self.target].reshape(len(values), -1)[:, self.order]
 
 
@@ -112,21 +112,11 @@ def _index(program: Program, number: int, index: dict[Value, np.ndarray]) -> np.
                               f"the shape {operand.shape!r} for frames of {first.shape!r}")
     zeros = {value: np.zeros((1, *first.shape), np.float32) for value in _inputs(step)}
     with np.errstate(all="ignore"):
-        shape = _apply(step, zeros).shape[1:]
+        shape = apply(step, zeros).shape[1:]
     if shape != first.shape:
         raise SourceError(f"{step.name} must keep the shape of frames, {first.shape!r}, but makes "
                           f"it {shape!r}")
     return first
-
-
-def _apply(step: object, results: dict[Value, np.ndarray]) -> np.ndarray:
-    def of(operand: Operand) -> np.ndarray | np.generic:
-        return results[operand] if isinstance(operand, Value) else operand
-
-    if isinstance(step, Move):
-        return step.function(results[step.input])
-    assert isinstance(step, Elementwise)
-    return np.asarray(step.function(*map(of, step.inputs)))
 
 
 def _name(program: Program, value: Value, what: str = "name") -> str:
