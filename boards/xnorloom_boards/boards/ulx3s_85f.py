@@ -1,8 +1,10 @@
-"""ULX3S with an LFE5U-85F; USB by an FT231X, up to 3 Mbaud (its data sheet, DS_FT231X)."""
+"""ULX3S with an LFE5U-85F: the board with an LFE5U-25F but for the chip."""
 
-from ..board import Board
+from dataclasses import replace
+
 from ..device import DEVICES
 from ..platforms import build_only
+from . import ulx3s_25f
 
 __all__ = ["BOARD"]
 
@@ -13,15 +15,5 @@ def make():
     return build_only(ULX3S_85F_Platform)()
 
 
-BOARD = Board(
-    name="ulx3s_85f",
-    title="ULX3S 85F",
-    device=DEVICES["LFE5U-85F"],
-    make=make,
-    clock="clk25",
-    clock_hz=25_000_000,
-    uart=("uart", 0),
-    baud=3_000_000,
-    leds=tuple(("led", number) for number in range(8)),
-    loader=("-b", "ulx3s"),
-)
+BOARD = replace(ulx3s_25f.BOARD, name="ulx3s_85f", title="ULX3S 85F",
+                device=DEVICES["LFE5U-85F"], make=make)
