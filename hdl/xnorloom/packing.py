@@ -1,4 +1,5 @@
-"""Frames to the words of the input stream, and words of the output stream to results.
+"""Frames to the words of the input stream, and words of the output stream to results; weights to
+the words with which SPRAMs are loaded.
 
 A frame is sent one bit plane after the other, the most significant first. A plane is the frame's
 elements in C order, ``input_width`` to a word, the first in bit 0; each plane starts a new word.
@@ -12,11 +13,11 @@ import numpy.typing as npt
 
 from .checks import integers
 from .gateware.argmax import label_width
-from .gateware.layer import score_shape
-from .graph import Graph, Score
-from .schedule import Schedule
+from .gateware.layer import score_shape, weight_bits
+from .graph import Graph, Layer, Score
+from .schedule import SPRAM_WIDTH, Fold, Schedule
 
-__all__ = ["Field", "pack_frames", "result_fields", "unpack_results"]
+__all__ = ["Field", "load_words", "pack_frames", "result_fields", "unpack_results", "weight_words"]
 
 
 def pack_frames(graph: Graph, schedule: Schedule, frames: npt.ArrayLike) -> np.ndarray:
@@ -45,6 +46,44 @@ def pack_frames(graph: Graph, schedule: Schedule, frames: npt.ArrayLike) -> np.n
     padded = np.zeros((len(frames), bits, words * width), np.uint8)
     padded[..., :size] = planes
     return np.packbits(padded.reshape(-1, width), axis=1, bitorder="little")
+
+
+def load_words(graph: Graph, schedule: Schedule) -> np.ndarray:
+    """The words that a network must be loaded with: those of its layers of style ``spram``.
+
+    Returns
+    -------
+    array of uint16, shape (words,)
+        As of :func:`weight_words`, layer by layer; none if no layer has this style.
+
+    Raises
+    ------
+    ScheduleError
+        If the schedule does not fit the graph.
+    """
+    schedule.check(graph)
+    words = [weight_words(layer, fold) for layer, fold in zip(graph.layers, schedule.folds)
+             if fold.style == "spram"]
+    return np.concatenate([np.zeros(0, np.uint16), *words])
+
+
+def weight_words(layer: Layer, fold: Fold) -> np.ndarray:
+    """Weights of a layer as the contents of RAMs of 16 bits, one RAM after the other.
+
+    At address ``j * synapse_folds + k`` lane ``p * simd + s`` has the weight (1 for +1, 0 for -1)
+    of neuron ``j * pe + p`` for input ``k * simd + s``, or 1 where one of them does not exist. RAM
+    ``r`` holds lanes ``16 * r`` to ``16 * r + 15`` from bit 0 on, with 0 for those beyond the last.
+
+    Returns
+    -------
+    array of uint16, shape (ceil(lanes / 16) * depth,)
+    """
+    bits = weight_bits(layer, fold)
+    rams = -(-fold.lanes // SPRAM_WIDTH)
+    padded = np.pad(bits, ((0, 0), (0, rams * SPRAM_WIDTH - fold.lanes)))
+    columns = padded.reshape(len(bits), rams, SPRAM_WIDTH).swapaxes(0, 1)
+    octets = np.packbits(columns.reshape(-1, SPRAM_WIDTH), axis=1, bitorder="little")
+    return octets.view("<u2").ravel().astype(np.uint16)
 
 
 @dataclass(frozen=True)

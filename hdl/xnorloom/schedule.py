@@ -17,11 +17,15 @@ from .errors import ScheduleError
 from .files import write_atomic
 from .graph import Graph, Layer
 
-__all__ = ["STYLES", "LUT_DEPTH", "Fold", "Schedule"]
+__all__ = ["STYLES", "RAM_STYLES", "LUT_DEPTH", "SPRAM_DEPTH", "SPRAM_WIDTH", "Fold", "Schedule"]
 
-STYLES = ("wired", "lut", "block")
+STYLES = ("wired", "lut", "block", "spram")
+# Those whose words come a cycle after their address.
+RAM_STYLES = ("block", "spram")
 # A LUT4 with three address bits and the activation holds eight weights and is the XNOR gate too.
 LUT_DEPTH = 8
+# Words and bits of an SB_SPRAM256KA (Lattice FPGA-TN-02022, iCE40 SPRAM Usage Guide).
+SPRAM_DEPTH, SPRAM_WIDTH = 16384, 16
 _FORMAT = "xnorloom-schedule"
 _VERSION = 1
 
@@ -38,15 +42,20 @@ class Fold:
         Synapses of each of those neurons worked on at once.
     style : str
         Where the weights live: ``wired`` (constants; needs ``pe`` and ``simd`` to be the whole
-        layer), ``lut`` (look-up tables) or ``block`` (block RAM).
+        layer), ``lut`` (look-up tables), ``block`` (block RAM), or ``spram`` (the large RAMs of an
+        iCE40 UltraPlus, one for each 16 lanes, which are loaded before the first frame).
     register_every : int
         Adder levels of the popcount tree between two registers; 0 for none.
+    read_register : bool
+        Whether weights that come out of a RAM (``block``, ``spram``) are registered before they
+        are used, for chips whose RAM is slow, such as ECP5 (5.6 ns from the clock to the word).
     """
 
     pe: int
     simd: int
     style: str
     register_every: int = 2
+    read_register: bool = False
 
     def __post_init__(self):
         for name, low in (("pe", 1), ("simd", 1), ("register_every", 0)):
@@ -54,6 +63,11 @@ class Fold:
             object.__setattr__(self, name, value)
         if self.style not in STYLES:
             raise ValueError(f"Fold style must be one of {', '.join(STYLES)}, not {self.style!r}")
+        if not isinstance(self.read_register, bool):
+            raise TypeError(f"Fold read_register must be a bool, not {self.read_register!r}")
+        if self.read_register and self.style not in RAM_STYLES:
+            raise ValueError(f"Fold read_register needs style {' or '.join(RAM_STYLES)}, not "
+                             f"{self.style!r}")
 
     def synapse_folds(self, layer: Layer) -> int:
         """Steps over one bit plane of the inputs of ``layer``, the last perhaps not full."""
@@ -63,10 +77,19 @@ class Fold:
         """Steps over the neurons of ``layer``, the last perhaps not full."""
         return -(-layer.neurons // self.pe)
 
+    def depth(self, layer: Layer) -> int:
+        """Weight words that each lane steps through."""
+        return self.neuron_folds(layer) * self.synapse_folds(layer)
+
     @property
     def lanes(self) -> int:
         """XNOR gates, ``pe * simd``."""
         return self.pe * self.simd
+
+    @property
+    def sprams(self) -> int:
+        """SPRAMs that hold the weights: one for each 16 lanes of style ``spram``."""
+        return -(-self.lanes // SPRAM_WIDTH) if self.style == "spram" else 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +136,10 @@ class Schedule:
                 raise ScheduleError(
                     f"style wired of layer {layer.name!r} needs pe {layer.neurons} and simd "
                     f"{layer.inputs}, the whole layer, not pe {fold.pe} and simd {fold.simd}")
+            depth = fold.depth(layer)
+            if fold.style == "spram" and not 2 <= depth <= SPRAM_DEPTH:
+                raise ScheduleError(f"style spram of layer {layer.name!r} needs 2 to "
+                                    f"{SPRAM_DEPTH:,} weight words a lane, not {depth:,}")
 
     def save(self, path: str | os.PathLike[str], graph: Graph) -> None:
         """Write the schedule of ``graph`` to ``path`` as JSON that a person can edit."""
@@ -186,9 +213,11 @@ def _name(where: str, entry: object) -> object:
 
 
 def _fold(what: str, entry: dict[str, Any]) -> Fold:
-    _check_keys(what, entry, ("layer", "pe", "simd", "style"), ("register_every",))
+    _check_keys(what, entry, ("layer", "pe", "simd", "style"),
+                ("register_every", "read_register"))
     try:
-        return Fold(entry["pe"], entry["simd"], entry["style"], entry.get("register_every", 2))
+        return Fold(entry["pe"], entry["simd"], entry["style"], entry.get("register_every", 2),
+                    entry.get("read_register", False))
     except (TypeError, ValueError) as error:
         raise ScheduleError(f"{what}: {_clipped(error)}") from error
 

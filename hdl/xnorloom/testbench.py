@@ -15,7 +15,7 @@ from .checks import integers
 from .files import make_directory, write_atomic
 from .manifest import module_name
 from .network import Network
-from .packing import pack_frames, result_fields
+from .packing import load_words, pack_frames, result_fields
 
 __all__ = ["write"]
 
@@ -30,7 +30,7 @@ module {name}_tb;
   parameter WORDS = {words};
   parameter LATENCY = {latency};
   parameter INTERVAL = {interval};
-  // Cycles without any transfer after which the core is taken for dead.
+{load_parameter}  // Cycles without any transfer after which the core is taken for dead.
   parameter PATIENCE = 4 * (LATENCY + INTERVAL) + 1000;
   // Cycles after the last result in which no other may come.
   parameter WATCH = INTERVAL + 16;
@@ -43,11 +43,11 @@ module {name}_tb;
   wire o__valid;
   reg o__ready = 1'b0;
   wire [{o_msb}:0] o__payload;
-
+{load_ports}
   {name} dut (
     .clk(clk),
     .rst(rst),
-    .i__valid(i__valid),
+{load_connections}    .i__valid(i__valid),
     .i__ready(i__ready),
     .i__payload(i__payload),
     .o__valid(o__valid),
@@ -68,13 +68,13 @@ module {name}_tb;
 
   wire i_taken = i__valid & i__ready;
   wire o_taken = o__valid & o__ready;
-
+{load_taken}
   always #5 clk = ~clk;
 
   initial begin
     $readmemh("{name}_words.hex", words);
     $readmemh("{name}_results.hex", results);
-    stall = $test$plusargs("stall") != 0;
+{load_file}    stall = $test$plusargs("stall") != 0;
     if (!$value$plusargs("seed=%d", lfsr)) lfsr = 1;
     // The register would never leave 0.
     lfsr = lfsr ^ 32'h9e3779b9;
@@ -102,7 +102,7 @@ module {name}_tb;
         end
       end
 
-      // Sink: always ready, or after a pause that makes the core wait now and then.
+{load_source}      // Sink: always ready, or after a pause that makes the core wait now and then.
       if (o_taken) pause = {{9'd0, lfsr[30:8]}} % (2 * INTERVAL);
       else if (pause > 0) pause = pause - 1;
       o__ready <= !stall || (pause == 0 && lfsr[5:4] != 0);
@@ -135,7 +135,7 @@ module {name}_tb;
         received <= received + 1;
       end
 
-      idle <= i_taken | o_taken ? 0 : idle + 1;
+      idle <= i_taken | o_taken{load_moves} ? 0 : idle + 1;
       if (failed) begin
         $stop;
       end else if (received == FRAMES && idle == WATCH) begin
@@ -153,6 +153,51 @@ endmodule
 """
 
 
+# What it has more if weights are loaded; the core holds back the frames until they are.
+_LOAD = {
+    "load_parameter": """\
+  parameter LOADS = {loads};
+""",
+    "load_ports": """\
+  reg load__valid = 1'b0;
+  wire load__ready;
+  reg [15:0] load__payload = 0;
+  wire loaded;
+""",
+    "load_connections": """\
+    .load__valid(load__valid),
+    .load__ready(load__ready),
+    .load__payload(load__payload),
+    .loaded(loaded),
+    .reload(1'b0),
+""",
+    "load_taken": """\
+  wire load_taken = load__valid & load__ready;
+  reg [15:0] weights [0:LOADS-1];
+  integer loading = 0, load_next;
+""",
+    "load_file": """\
+    $readmemh("{name}_load.hex", weights);
+""",
+    "load_source": """\
+      // Source of the weights: the same.
+      if (load_taken) loading <= loading + 1;
+      if (load_taken | ~load__valid) begin
+        load_next = load_taken ? loading + 1 : loading;
+        if (load_next < LOADS && !(stall && lfsr[3:2] == 0)) begin
+          load__valid <= 1'b1;
+          load__payload <= weights[load_next];
+        end else begin
+          load__valid <= 1'b0;
+          load__payload <= ~load__payload;
+        end
+      end
+
+""",
+    "load_moves": " | load_taken",
+}
+
+
 def write(network: Network, directory: str | os.PathLike[str], frames: npt.ArrayLike,
           classes: npt.ArrayLike, scores: npt.ArrayLike | None = None,
           name: str | None = None) -> list[Path]:
@@ -160,7 +205,8 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
 
     ``<module>_tb.v`` reads ``<module>_words.hex``, the input words of the frames, and
     ``<module>_results.hex``, the output words that the core must give for them. It says ``PASS``
-    and how many frames there were, or ``FAIL`` and why.
+    and how many frames there were, or ``FAIL`` and why. Where the core is loaded with weights, it
+    also reads ``<module>_load.hex``, which comes with the core's Verilog.
 
     Parameters
     ----------
@@ -208,8 +254,11 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
 
 def _testbench(network: Network, module: str, frames: int) -> str:
     timing = network.timing
+    loads = len(load_words(network.graph, network.schedule))
+    more = {key: text.format(name=module, loads=loads) if loads else ""
+            for key, text in _LOAD.items()}
     return _TESTBENCH.format(
-        name=module, frames=frames, words=timing.words, latency=timing.latency,
+        **more, name=module, frames=frames, words=timing.words, latency=timing.latency,
         interval=timing.interval, i_msb=network.schedule.input_width - 1,
         o_msb=_result_width(network) - 1)
 

@@ -17,6 +17,7 @@ from .errors import ToolError
 from .files import make_directory, write_atomic
 from .manifest import manifest, module_name
 from .network import Network
+from .packing import load_words
 
 __all__ = ["convert", "write"]
 
@@ -27,10 +28,11 @@ _ELEMENT_WIRES = re.compile(r"^  (?:wire (?:\[\d+:0\] )?\\\S+\[\d+\]\S* |"
                             r"assign \\\S+\[\d+\]\S*  = .*);\n", re.MULTILINE)
 
 
-def convert(component: wiring.Component, name: str = "top") -> str:
+def convert(component: wiring.Component, name: str = "top", *, platform: object = None) -> str:
     """Verilog of ``component`` as one text; the same design always gives the same text.
 
-    The Yosys that pip installed does it, never one that happens to be on the machine.
+    The Yosys that pip installed does it, never one that happens to be on the machine. The text has
+    no vendor's cells, but those that a ``platform`` stands for if one is given.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def convert(component: wiring.Component, name: str = "top") -> str:
     """
     try:
         with _variables_of_yosys():
-            text = verilog.convert(component, name=name, emit_src=False,
+            text = verilog.convert(component, name=name, emit_src=False, platform=platform,
                                    strip_internal_attrs=True)
     except YosysError as error:
         lines = str(error).strip().splitlines()
@@ -89,8 +91,10 @@ def write(network: Network, directory: str | os.PathLike[str],
           name: str | None = None) -> list[Path]:
     """Write ``<module>.v`` and ``manifest.json`` into ``directory``, which is made if missing.
 
-    Returns the paths in that order. Each file appears whole or not at all. The module is called
-    ``name``, or by :func:`~xnorloom.manifest.module_name`.
+    A network that must be loaded with weights also gets ``<module>_load.hex``: the words of
+    :func:`~xnorloom.packing.load_words`, one a line. Returns the paths in that order. Each file
+    appears whole or not at all. The module is called ``name``, or by
+    :func:`~xnorloom.manifest.module_name`.
 
     Raises
     ------
@@ -107,4 +111,8 @@ def write(network: Network, directory: str | os.PathLike[str],
     paths = [directory / f"{module}.v", directory / "manifest.json"]
     write_atomic(paths[0], text)
     write_atomic(paths[1], json.dumps(manifest(network, module), indent=2) + "\n")
+    words = load_words(network.graph, network.schedule)
+    if words.size:
+        paths.append(directory / f"{module}_load.hex")
+        write_atomic(paths[2], "".join(f"{word:04x}\n" for word in words))
     return paths

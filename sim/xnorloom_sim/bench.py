@@ -50,6 +50,7 @@ def run(
     progress: Callable[[int, int], object] | None = None,
     cache: str | os.PathLike[str] | None = None,
     taps: Sequence[str] = (),
+    load: np.ndarray | None = None,
 ) -> Trace:
     """Put words into stream ``i`` of a component and wait for words of its stream ``o``.
 
@@ -63,6 +64,8 @@ def run(
       the cycle that transferred the one before; from then on valid and the payload hold until the
       transfer. While valid is low the payload is the complement of the word before (0 before the
       first).
+    - Words for stream ``load``, which a component may have besides, are presented in the same way
+      by a source of their own, under the same stall pattern as those for ``i``.
     - The sink is ready in every cycle that the stall pattern allows, whether or not a word waits.
     - The run is finished when all words are in and the expected ones out; it goes on for ``watch``
       cycles, in which nothing may come out any more.
@@ -98,6 +101,8 @@ def run(
     taps : sequence of str
         Outputs of the component with ``valid`` and ``payload`` whose words are recorded, one for
         each cycle from cycle 0 to the last in which ``valid`` is 1.
+    load : uint8 array of shape ``[count, ceil(bits of the payload of load / 8)]``
+        Words for the input stream ``load``, all of which must go in; ``None`` leaves it alone.
 
     Raises
     ------
@@ -118,6 +123,7 @@ def run(
     elif not isinstance(stall, Stall):
         raise TypeError(f"Stall must be a Stall, not {stall!r}")
     i_width, o_width = _width(dut, "i", In), _width(dut, "o", Out)
+    load_width = 0 if load is None else _width(dut, "load", In)
     job = Job(
         dut=dut,
         i_width=i_width,
@@ -132,6 +138,8 @@ def run(
         progress=progress,
         cache=cache,
         taps={name: _tap_width(dut, name) for name in taps},
+        load=None if load is None else _checked(load, load_width),
+        load_width=load_width,
     )
     return ENGINES[engine](job)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from xnorloom.graph import Graph
 from xnorloom.network import Network
-from xnorloom.packing import pack_frames, unpack_results
+from xnorloom.packing import load_words, pack_frames, unpack_results
 from xnorloom.schedule import Schedule
 from xnorloom.timing import timing
 
@@ -29,7 +29,8 @@ class Simulation:
 
     ``classes`` is int64 of shape ``[B]``; ``scores`` int64 of shape ``[B, C]``, or ``None`` where
     the network was built without them. ``i_cycles`` holds the cycle in which each input word was
-    transferred, ``o_cycles`` the one of each result, ``cycles`` how many were simulated.
+    transferred, ``o_cycles`` the one of each result, ``cycles`` how many were simulated; weights in
+    SPRAM are loaded before the first input word.
 
     ``latency`` is measured on the first frame, from its first input word to its result, and
     ``interval`` on the last two results; both are ``None`` where stalls blur them, ``interval``
@@ -112,7 +113,8 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
     patience = max(bench.IDLE_LIMIT, 4 * (times.latency + times.interval))
     network = Network(graph, schedule, scores=scores, taps=taps)
     trace = bench.run(network, words, len(array), engine=engine, stall=stall, waveform=waveform,
-                      patience=patience, progress=progress, taps=network.taps)
+                      patience=patience, progress=progress, taps=network.taps,
+                      load=_load(graph, schedule))
     classes, values = unpack_results(graph, trace.outputs, scores=scores)
     latency = interval = None
     if stall is None:
@@ -122,6 +124,12 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
     activations = _activations(graph, schedule, trace, len(array)) if taps else None
     return Simulation(engine, classes, values, trace.cycles, latency, interval, trace.i_cycles,
                       trace.o_cycles, activations)
+
+
+def _load(graph: Graph, schedule: Schedule) -> npt.NDArray[np.uint8] | None:
+    """The words to load, as rows of bytes; ``None`` if there are none."""
+    words = load_words(graph, schedule)
+    return words.astype("<u2").view(np.uint8).reshape(-1, 2) if words.size else None
 
 
 def _activations(graph: Graph, schedule: Schedule, trace: bench.Trace,

@@ -91,7 +91,8 @@ def schedule_values(graph: Graph, schedule: Schedule) -> dict[str, Any]:
     layers = [{
         "name": layer.name, "neurons": layer.neurons, "inputs": layer.inputs, "pe": fold.pe,
         "simd": fold.simd, "style": fold.style, "register_every": fold.register_every,
-        "lanes": fold.lanes, "cycles": entry.cycles, "depth": entry.depth, "buffer": entry.buffer,
+        "read_register": fold.read_register, "lanes": fold.lanes,
+        "cycles": entry.cycles, "depth": entry.depth, "buffer": entry.buffer,
         "bottleneck": entry.cycles == times.interval}
         for layer, fold, entry in zip(graph.layers, schedule.folds, times.layers)]
     return {"input_width": schedule.input_width, "words": times.words,

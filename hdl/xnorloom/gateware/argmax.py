@@ -95,8 +95,8 @@ class Argmax(wiring.Component):
             candidates.append((self.i.payload[lane], C(lane, range(self._lanes)), exists))
         flags = [self.i.valid, last, word]
 
-        def register(value, name):
-            return delay(m, value, 1, go, name=name)
+        def register(value, name, reset=False):
+            return delay(m, value, 1, go, name=name, reset=reset)
 
         # Cycles 1 to ceil(log2(lanes)): the better of each two; of equals, the first.
         level = 0
@@ -114,13 +114,13 @@ class Argmax(wiring.Component):
                 winners.append(tuple(register(value, f"{name}{level}_{pair}") for value, name
                                      in zip(first, ("score", "lane", "exists"))))
             candidates = winners
-            flags = [register(value, f"{name}{level}") for value, name
+            flags = [register(value, f"{name}{level}", True) for value, name
                      in zip(flags, ("valid", "last", "word"))]
 
         # Last cycle: against the best of the words before, and out.
         (score, lane, _), (valid, last, word) = candidates[0], flags
-        best = Signal(self._shape)
-        best_label = Signal(range(self._classes))
+        best = Signal(self._shape, reset_less=True)
+        best_label = Signal(range(self._classes), reset_less=True)
         label = Signal(range(self._classes))
         better = (word == 0) | (score > best)
         m.d.comb += label.eq(Mux(better, word * self._lanes + lane, best_label))

@@ -9,19 +9,26 @@ from ..checks import integer
 from ..graph import Dense, Score
 from ..schedule import LUT_DEPTH, Fold
 from . import neuron, table
+from .counter import count
+from .loaded import LoadedTable, load_members
 from .neuron import Neuron, Scorer, Synapses
 from .pipeline import delay
 from .table import Table
 
-__all__ = ["Layer", "latency", "score_shape"]
+__all__ = ["Layer", "latency", "read_latency", "score_shape", "weight_bits"]
+
+
+def read_latency(fold: Fold) -> int:
+    """Cycles from the address of weights to the weights."""
+    return table.latency(fold.style) + fold.read_register
 
 
 def latency(fold: Fold, steps: int, scaled: bool = False) -> int:
     """Cycles from the last operands of a neuron fold to its output word.
 
-    Read register of ``block`` weights, count, register of a ``scaled`` count, output register.
+    Weights (:func:`read_latency`), count, register of a ``scaled`` count, output register.
     """
-    return (table.latency(fold.style) + neuron.latency(fold.simd, steps, fold.register_every)
+    return (read_latency(fold) + neuron.latency(fold.simd, steps, fold.register_every)
             + scaled + 1)
 
 
@@ -29,6 +36,18 @@ def score_shape(layer: Score, planes: int) -> Shape:
     """Shape of a score."""
     low, high = layer.score_range(planes)
     return Shape.cast(range(low, high + 1))
+
+
+def weight_bits(layer: Dense | Score, fold: Fold) -> np.ndarray:
+    """Bits of the weight words, shape (depth, lanes): ``simd`` of each of ``pe`` neurons.
+
+    The weights of neurons and synapses that fill up the last folds are 1.
+    """
+    neuron_folds, synapse_folds = fold.neuron_folds(layer), fold.synapse_folds(layer)
+    padded = np.ones((neuron_folds * fold.pe, synapse_folds * fold.simd), np.uint8)
+    padded[:layer.neurons, :layer.inputs] = layer.weights
+    words = padded.reshape(neuron_folds, fold.pe, synapse_folds, fold.simd).swapaxes(1, 2)
+    return words.reshape(-1, fold.lanes)
 
 
 class Layer(wiring.Component):
@@ -56,6 +75,9 @@ class Layer(wiring.Component):
         Operands; bits beyond the last input of a plane are ignored.
     o : Out(stream.Signature(data.ArrayLayout(element, pe)))
         Element ``l`` of word ``j`` belongs to neuron ``j * pe + l``.
+    load, loaded, reload
+        With weights in SPRAM, as of :class:`~xnorloom.gateware.loaded.LoadedTable`: the words of
+        :func:`xnorloom.packing.weight_words` go in while no operands do, and before any.
     """
 
     def __init__(self, layer: Dense | Score, fold: Fold, *, planes: int = 1):
@@ -77,6 +99,7 @@ class Layer(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(fold.simd)),
             "o": Out(stream.Signature(data.ArrayLayout(element, fold.pe))),
+            **(load_members() if fold.style == "spram" else {}),
         })
 
     @property
@@ -110,7 +133,7 @@ class Layer(wiring.Component):
         m = Module()
         fold, planes, steps = self._fold, self._planes, self._steps
         depth = self._neuron_folds * self._synapse_folds
-        wait = table.latency(fold.style)
+        wait = read_latency(fold)
 
         # The pipeline stops as a whole while a word waits at the output.
         go, taken = Signal(), Signal()
@@ -122,19 +145,23 @@ class Layer(wiring.Component):
 
         # Cycle 0: operands, and the address of their weights; it steps through the synapse folds
         # of a neuron fold once for each plane.
-        column, plane = Signal(range(self._synapse_folds)), Signal(range(planes))
+        column, end_of_plane = count(m, self._synapse_folds, taken, name="column")
+        plane, last_plane = count(m, planes, taken & end_of_plane, name="plane")
+        end = end_of_plane & last_plane
         address, row = Signal(range(depth)), Signal(range(depth))
-        end_of_plane = column == self._synapse_folds - 1
-        end = end_of_plane & (plane == planes - 1)
         following = Mux(address == depth - 1, 0, address + 1)
         with m.If(taken):
-            m.d.sync += [column.eq(column + 1), address.eq(following)]
-            with m.If(end_of_plane):
-                m.d.sync += [column.eq(0), plane.eq(plane + 1)]
-                if planes > 1:
-                    m.d.sync += address.eq(row)
+            m.d.sync += address.eq(following)
             with m.If(end):
-                m.d.sync += [plane.eq(0), address.eq(following), row.eq(following)]
+                m.d.sync += row.eq(following)
+            if planes > 1:
+                with m.Elif(end_of_plane):
+                    m.d.sync += address.eq(row)
+        if fold.style == "spram":
+            with m.If(self.load.valid & self.load.ready):
+                m.d.sync += address.eq(following)
+            with m.If(self.reload):
+                m.d.sync += address.eq(0)
 
         # A padding synapse has activation 0 and weight 1, which do not agree, so it never counts.
         operands = Signal(fold.simd)
@@ -144,9 +171,10 @@ class Layer(wiring.Component):
             with m.If(end_of_plane):
                 m.d.comb += operands[fold.simd - beyond:].eq(0)
 
-        # Cycle 1, block RAM only: the weights are read; everything else waits for them.
-        m.submodules.weights = weights = Table(self._weight_words(), fold.lanes, fold.style)
+        # Cycle 1, block RAM and SPRAM only: the weights are read; everything else waits for them.
+        m.submodules.weights = weights = self._weights(m, depth)
         m.d.comb += [weights.address.eq(address), weights.en.eq(go)]
+        words = delay(m, weights.o, int(fold.read_register), go, name="words")
         x = delay(m, operands, wait, go, name="x")
 
         # Then the counts. Flags travel beside the trees, once for all of them.
@@ -154,26 +182,28 @@ class Layer(wiring.Component):
         flags = {"last": taken & end}
         if steps > 1:
             flags |= {"add": taken, "first": (column == 0) & (plane == 0), "double": column == 0}
-        flags = {name: delay(m, flag, stages, go, name=name) for name, flag in flags.items()}
-        last = delay(m, flags.pop("last"), int(steps > 1), go, name="last_total")
+        flags = {name: delay(m, flag, stages, go, name=name, reset=True)
+                 for name, flag in flags.items()}
+        last = delay(m, flags.pop("last"), int(steps > 1), go, name="last_total", reset=True)
         elements = [self._element(lane) for lane in range(fold.pe)]
         for lane, element in enumerate(elements):
             m.submodules[f"pe{lane}"] = element
             m.d.comb += [element.x.eq(x), element.en.eq(go),
-                         element.w.eq(weights.o.word_select(lane, fold.simd))]
+                         element.w.eq(words.word_select(lane, fold.simd))]
             m.d.comb += [getattr(element, name).eq(flag) for name, flag in flags.items()]
         if self._neuron_folds > 1:
             self._feed(m, elements, go, last)
 
         # Then the products, if counts are scaled.
-        last = delay(m, last, int(self._layer.scaled), go, name="last_product")
+        last = delay(m, last, int(self._layer.scaled), go, name="last_product", reset=True)
 
         # Last cycle: thresholds or offsets, and the output register.
+        result = Signal.like(self.o.payload, name="result", reset_less=True)
+        m.d.comb += self.o.payload.eq(result)
         with m.If(go):
             m.d.sync += self.o.valid.eq(last)
             with m.If(last):
-                m.d.sync += [self.o.payload[lane].eq(element.o)
-                             for lane, element in enumerate(elements)]
+                m.d.sync += [result[lane].eq(element.o) for lane, element in enumerate(elements)]
         return m
 
     def _element(self, lane: int) -> Neuron | Scorer:
@@ -209,45 +239,55 @@ class Layer(wiring.Component):
         """The value of a lane that works on one neuron only."""
         return int(self._padded(port)[lane]) if self._neuron_folds == 1 else None
 
-    def _weight_words(self) -> list[int]:
-        """A word for each address: ``simd`` bits of each of ``pe`` neurons."""
-        rows, columns = self._neuron_folds * self._fold.pe, self._synapse_folds * self._fold.simd
-        padded = np.ones((rows, columns), np.uint8)
-        padded[:self._layer.neurons, :self._layer.inputs] = self._layer.weights
-        words = padded.reshape(self._neuron_folds, self._fold.pe, self._synapse_folds,
-                               self._fold.simd).swapaxes(1, 2)
-        packed = np.packbits(words.reshape(-1, self._fold.lanes), axis=1, bitorder="little")
-        return [int.from_bytes(word.tobytes(), "little") for word in packed]
+    def _weights(self, m: Module, depth: int) -> Table | LoadedTable:
+        """The table of a word for each address."""
+        fold = self._fold
+        if fold.style == "spram":
+            weights = LoadedTable(depth, fold.lanes)
+            wiring.connect(m, wiring.flipped(self.load), weights.load)
+            m.d.comb += [self.loaded.eq(weights.loaded), weights.reload.eq(self.reload)]
+            return weights
+        packed = np.packbits(weight_bits(self._layer, fold), axis=1, bitorder="little")
+        return Table([int.from_bytes(word.tobytes(), "little") for word in packed], fold.lanes,
+                     fold.style)
 
     def _feed(self, m: Module, elements: list, go, last):
         """Give each element the threshold, or scale and offset, of the neuron fold it works on."""
         fold = Signal(range(self._neuron_folds), name="neuron_fold")
-        following = Signal.like(fold, name="neuron_fold_next")
-        m.d.comb += following.eq(fold)
-        with m.If(go & last):
-            m.d.comb += following.eq(Mux(fold == self._neuron_folds - 1, 0, fold + 1))
-        m.d.sync += fold.eq(following)
-        if self._layer.scaled:
-            self._feed_port(m, elements, "scale", fold, following)
-            # Offsets meet the products, one cycle behind the counts.
-            product_fold = Signal.like(fold, name="product_fold")
-            following = Mux(go, fold, product_fold)
-            m.d.sync += product_fold.eq(following)
-            fold = product_fold
-        self._feed_port(m, elements, "value", fold, following)
+        after = Signal(range(self._neuron_folds), name="neuron_fold_after", init=1)
+        step = go & last
+        with m.If(step):
+            m.d.sync += [fold.eq(after),
+                         after.eq(Mux(after == self._neuron_folds - 1, 0, after + 1))]
+        for port in ("scale", "value") if self._layer.scaled else ("value",):
+            shape = Shape.cast(self._reach(port))
+            word = self._word(m, port, shape.width, fold, after, step)
+            if port == "value" and self._layer.scaled:
+                # Offsets meet the products, one cycle behind the counts.
+                word = delay(m, word, 1, go, name="offset")
+            for lane, element in enumerate(elements):
+                value = word.word_select(lane, shape.width)
+                m.d.comb += getattr(element, port).eq(value.as_signed() if shape.signed else value)
 
-    def _feed_port(self, m: Module, elements: list, port: str, fold, following):
-        """Connect a port of the elements to a table; ``following`` is the next ``fold``."""
-        shape = Shape.cast(self._reach(port))
-        # Shallow tables are cheaper in look-up tables whatever the weights use.
-        style = self._fold.style if self._neuron_folds > LUT_DEPTH else "lut"
+    def _word(self, m: Module, port: str, width: int, fold, after, step):
+        """What the elements take at ``port`` in ``fold``, which becomes ``after`` by a ``step``."""
         words = []
         for row in self._padded(port).reshape(self._neuron_folds, self._fold.pe):
-            words.append(sum((int(value) & ((1 << shape.width) - 1)) << (lane * shape.width)
+            words.append(sum((int(value) & ((1 << width) - 1)) << (lane * width)
                              for lane, value in enumerate(row)))
-        m.submodules[f"{port}s"] = values = Table(words, shape.width * self._fold.pe, style)
+        # Shallow tables are cheaper in look-up tables whatever the weights use; only weights are
+        # worth loading.
+        deep = self._neuron_folds > LUT_DEPTH
+        style = "block" if self._fold.style == "spram" else self._fold.style
+        m.submodules[f"{port}s"] = values = Table(words, width * self._fold.pe,
+                                                  style if deep else "lut")
+        if deep and (not values.latency or self._fold.read_register and self._steps > 1):
+            # The next word is read ahead, and no table is in front of the comparison or addition.
+            word = Signal(len(values.o), name=f"{port}_word", init=words[0])
+            m.d.comb += values.address.eq(after)
+            with m.If(step):
+                m.d.sync += word.eq(values.o)
+            return word
         # A read register holds the word of the address of the cycle before.
-        m.d.comb += values.address.eq(following if values.latency else fold)
-        for lane, element in enumerate(elements):
-            value = values.o.word_select(lane, shape.width)
-            m.d.comb += getattr(element, port).eq(value.as_signed() if shape.signed else value)
+        m.d.comb += values.address.eq(Mux(step, after, fold) if values.latency else fold)
+        return values.o

@@ -102,7 +102,7 @@ class Synapses(wiring.Component):
         if self.steps == 1:
             m.d.comb += self.count.eq(tree.o)
             return m
-        total = Signal.like(self.count, name="total")
+        total = Signal.like(self.count, name="total", reset_less=True)
         before = Mux(self.double, total << 1, total) if self._planes > 1 else total
         with m.If(self.en & self.add):
             m.d.sync += total.eq(Mux(self.first, 0, before) + tree.o)

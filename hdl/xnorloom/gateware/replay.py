@@ -1,12 +1,13 @@
 """Operand buffer: takes a frame in words as they come, gives it in words as a layer uses them."""
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import C, Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..checks import integer
+from . import ram
+from .counter import count
 
 __all__ = ["KINDS", "LATENCY", "MEMORY_BITS", "kind", "Replay"]
 
@@ -50,6 +51,9 @@ class Replay(wiring.Component):
         Bits in a word, neither of which needs to divide anything.
     passes : int
         Times that each frame is given.
+    pace : int
+        Cycles from frame to frame that are wanted, where that is more than the least. Then there
+        may be time for a cycle in which nothing is taken, and no path leads from ``o`` to ``i``.
 
     Members
     -------
@@ -58,10 +62,11 @@ class Replay(wiring.Component):
     """
 
     def __init__(self, size: int, *, in_width: int, out_width: int, planes: int = 1,
-                 passes: int = 1):
+                 passes: int = 1, pace: int = 0):
         self._size = integer("Replay size", size, 1)
         self._planes = integer("Replay planes", planes, 1)
         self._passes = integer("Replay passes", passes, 1)
+        self._pace = integer("Replay pace", pace, 0)
         self._in_width = integer("Replay in_width", in_width, 1)
         self._out_width = integer("Replay out_width", out_width, 1)
         self._in_words, self._out_words = -(-size // in_width), -(-size // out_width)
@@ -106,77 +111,74 @@ class Replay(wiring.Component):
         m = Module()
         size, planes = self._size, self._planes
         taken, given = planes * self._in_words, self._passes * planes * self._out_words
-        fill = Signal(taken * self._in_width)
-        place = Signal(range(taken))
+        fill = Signal(taken * self._in_width, reset_less=True)
         full = Signal()
-        frame = Signal(planes * self._out_words * self._out_width)
-        count = Signal(range(given))
+        frame = Signal(planes * self._out_words * self._out_width, reset_less=True)
 
-        # The last word of a frame makes room for the next frame in the same cycle.
-        free = ~self.o.valid | (self.o.ready & (count == given - 1))
-        m.d.comb += self.o.payload.eq(frame[:self._out_width])
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += count.eq(count + 1)
-            if planes * self._out_words > 1:
-                m.d.sync += frame.eq(frame.rotate_right(self._out_width))
+        # The last word of a frame makes room for the next in the same cycle. While there is none,
+        # what is loaded does not matter.
+        go, free = Signal(), Signal()
+        _, last = count(m, given, self.o.valid & self.o.ready, name="given")
+        m.d.comb += [
+            go.eq(~self.o.valid | self.o.ready),
+            free.eq(go & (~self.o.valid | last)),
+            self.o.payload.eq(frame[:self._out_width]),
+        ]
         with m.If(free):
-            m.d.sync += [self.o.valid.eq(full), count.eq(0)]
-            with m.If(full):
-                for plane in range(planes):
-                    source = fill[plane * self._in_words * self._in_width:][:size]
-                    start = plane * self._out_words * self._out_width
-                    m.d.sync += frame[start:start + size].eq(source)
+            m.d.sync += [self.o.valid.eq(full), full.eq(0)]
+            for plane in range(planes):
+                source = fill[plane * self._in_words * self._in_width:][:size]
+                start = plane * self._out_words * self._out_width
+                m.d.sync += frame[start:start + size].eq(source)
+        with m.Elif(go & (planes * self._out_words > 1)):
+            m.d.sync += frame.eq(frame.rotate_right(self._out_width))
 
-        m.d.comb += self.i.ready.eq(~full | free)
-        with m.If(free):
-            m.d.sync += full.eq(0)
-        with m.If(self.i.valid & self.i.ready):
+        take = self.i.valid & self.i.ready
+        _, last = count(m, taken, take, name="taken")
+        m.d.comb += self.i.ready.eq(~full if taken < max(given, self._pace) else ~full | free)
+        with m.If(take):
             m.d.sync += fill.eq(Cat(fill, self.i.payload)[self._in_width:])
-            m.d.sync += place.eq(place + 1)
-            with m.If(place == taken - 1):
-                m.d.sync += [place.eq(0), full.eq(1)]
+            with m.If(last):
+                m.d.sync += full.eq(1)
         return m
 
     def _memory(self):
         m = Module()
         words = self._planes * self._out_words
-        # A word is never read in the cycle that writes it, for its bank is not full then. Without
-        # being told, Yosys puts a bypass beside the RAM, which costs more cells than all the rest.
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(self._out_width), depth=2 * words, init=[],
-            attrs={"ram_style": "block", "no_rw_check": 1})
-        write, read = memory.write_port(), memory.read_port()
+        # Two banks, of which the one that is read is full, so that it is not written.
+        place = (words - 1).bit_length()
+        m.submodules.memory = memory = ram.ram(self._out_width, 2 << place)
+        write = memory.write_port()
         full = Signal(2)
 
-        put, put_bank = Signal(range(2 * words)), Signal()
-        put_last = put == Mux(put_bank, 2 * words - 1, words - 1)
+        put, put_last = count(m, words, write.en, name="put")
+        put_bank, _ = count(m, 2, write.en & put_last, name="put_bank")
         m.d.comb += [
             self.i.ready.eq(~full.bit_select(put_bank, 1)),
-            write.addr.eq(put), write.data.eq(self.i.payload),
+            write.addr.eq(_address(put, put_bank, place)), write.data.eq(self.i.payload),
             write.en.eq(self.i.valid & self.i.ready),
         ]
-        with m.If(write.en):
-            m.d.sync += put.eq(put + 1)
-            with m.If(put_last):
-                m.d.sync += [full.bit_select(put_bank, 1).eq(1), put_bank.eq(~put_bank)]
-                with m.If(put_bank):
-                    m.d.sync += put.eq(0)
+        with m.If(write.en & put_last):
+            m.d.sync += full.bit_select(put_bank, 1).eq(1)
 
-        get, get_bank, get_pass = Signal(range(2 * words)), Signal(), Signal(range(self._passes))
-        get_last = get == Mux(get_bank, 2 * words - 1, words - 1)
+        go, step = Signal(), Signal()
+        get, _ = count(m, words, step, name="get")
+        _, all_last = count(m, self._passes * words, step, name="get_all")
+        done = step & all_last
+        get_bank, _ = count(m, 2, done, name="get_bank")
+        word = ram.read(m, memory, _address(get, get_bank, place), go)
         m.d.comb += [
-            read.addr.eq(get), self.o.payload.eq(read.data),
-            read.en.eq(~self.o.valid | self.o.ready),
+            go.eq(~self.o.valid | self.o.ready),
+            step.eq(go & full.bit_select(get_bank, 1)),
+            self.o.payload.eq(word),
         ]
-        with m.If(read.en):
-            m.d.sync += self.o.valid.eq(full.bit_select(get_bank, 1))
-            with m.If(full.bit_select(get_bank, 1)):
-                m.d.sync += get.eq(get + 1)
-                with m.If(get_last):
-                    m.d.sync += [get.eq(Mux(get_bank, words, 0)), get_pass.eq(get_pass + 1)]
-                    with m.If(get_pass == self._passes - 1):
-                        m.d.sync += [
-                            full.bit_select(get_bank, 1).eq(0), get_bank.eq(~get_bank),
-                            get_pass.eq(0), get.eq(Mux(get_bank, 0, words)),
-                        ]
+        with m.If(go):
+            m.d.sync += self.o.valid.eq(step)
+        with m.If(done):
+            m.d.sync += full.bit_select(get_bank, 1).eq(0)
         return m
+
+
+def _address(place: Value, bank: Value, bits: int) -> Value:
+    # The banks are as far apart as the next power of two, which takes no more of a RAM.
+    return Cat(place, C(0, bits - len(place)), bank)

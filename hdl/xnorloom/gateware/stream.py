@@ -40,14 +40,15 @@ class Buffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        spare = Signal(self.i.payload.shape())
+        word, spare = (Signal.like(self.i.payload, name=name, reset_less=True)
+                       for name in ("word", "spare"))
         spare_valid = Signal()
-        m.d.comb += self.i.ready.eq(~spare_valid)
+        m.d.comb += [self.i.ready.eq(~spare_valid), self.o.payload.eq(word)]
         with m.If(~self.o.valid | self.o.ready):
             with m.If(spare_valid):
-                m.d.sync += self.o.payload.eq(spare)
+                m.d.sync += word.eq(spare)
             with m.Else():
-                m.d.sync += self.o.payload.eq(self.i.payload)
+                m.d.sync += word.eq(self.i.payload)
             m.d.sync += [self.o.valid.eq(spare_valid | self.i.valid), spare_valid.eq(0)]
         with m.Elif(self.i.valid & self.i.ready):
             m.d.sync += [spare.eq(self.i.payload), spare_valid.eq(1)]

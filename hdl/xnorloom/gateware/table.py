@@ -8,14 +8,16 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..checks import integer
-from ..schedule import STYLES
 
-__all__ = ["Table", "latency"]
+__all__ = ["STYLES", "Table", "latency"]
+
+# Weight styles whose words are in the bitstream.
+STYLES = ("wired", "lut", "block")
 
 
 def latency(style: str) -> int:
-    """Cycles from address to word: 1 in block RAM, 0 elsewhere."""
-    return int(style == "block")
+    """Cycles from address to word: 1 in block RAM and SPRAM, 0 elsewhere."""
+    return int(style in ("block", "spram"))
 
 
 class Table(wiring.Component):

@@ -100,44 +100,40 @@ class _Bench:
         job, dut = self._job, self._job.dut
         allow, ready = (mask.tolist() for mask in job.stall.masks())
         period = len(allow)
-        words = [int.from_bytes(word.tobytes(), "little") for word in job.words]
-        i_ones, o_ones = (1 << job.i_width) - 1, (1 << job.o_width) - 1
-        o_bytes = -(-job.o_width // 8)
-        i_payload, o_payload = Value.cast(dut.i.payload), Value.cast(dut.o.payload)
-        count, expected = len(words), job.expected
+        source, loads = _Source(dut.i, job.words, job.i_width), job.load is not None
+        loader = _Source(dut.load, job.load, job.load_width) if loads else None
+        o_ones, o_bytes = (1 << job.o_width) - 1, -(-job.o_width // 8)
+        o_payload = Value.cast(dut.o.payload)
+        expected = job.expected
         limit = job.patience if job.deadline is None else job.deadline
 
-        records, sampled = list(self._taps.values()), [dut.i.ready, dut.o.valid, o_payload]
+        records = list(self._taps.values())
+        sampled = [dut.i.ready, (dut.load if loads else dut.i).ready, dut.o.valid, o_payload]
         for name in self._taps:
             tap = getattr(dut, name)
             sampled += [tap.valid, Value.cast(tap.payload)]
         edge = ctx.posedge(self._domain.clk).sample(*sampled)
-        cycle = taken = given = watched = held = 0
+        cycle = given = watched = held = 0
         began = 0  # `limit` counts from this cycle on
-        presenting = ended = sink_ready = holding = False
+        sink_ready = holding = False
         reported = time.monotonic()
         while True:
-            if not presenting and taken < count and allow[cycle % period]:
-                ctx.set(i_payload, words[taken])
-                ctx.set(dut.i.valid, 1)
-                presenting = True
-            elif not presenting and ended:
-                # A payload that is not valid is the wrong one, so that using it is noticed.
-                ctx.set(i_payload, ~words[taken - 1] & i_ones)
-                ctx.set(dut.i.valid, 0)
-            ended = False
+            source.drive(ctx, allow[cycle % period])
+            if loader is not None:
+                loader.drive(ctx, allow[cycle % period])
             if ready[cycle % period] != sink_ready:
                 sink_ready = not sink_ready
                 ctx.set(dut.o.ready, int(sink_ready))
 
-            if taken == count and given == expected:
+            if source.done and given == expected and (loader is None or loader.done):
                 if watched == job.watch:
                     return None
                 watched += 1
             elif cycle - began >= limit:
-                return deadline_error(job, cycle=cycle, taken=taken, given=given)
+                return deadline_error(job, cycle=cycle, taken=source.taken, given=given,
+                                      loaded=0 if loader is None else loader.taken)
 
-            _, i_ready, valid, payload, *shown = await edge
+            _, i_ready, load_ready, valid, payload, *shown = await edge
             payload &= o_ones
             if holding and not valid:
                 return protocol_error("dropped", cycle=cycle, given=given)
@@ -149,17 +145,15 @@ class _Bench:
             for record, shows, word in zip(records, shown[::2], shown[1::2]):
                 if shows:
                     record.append(word)
-            moved = False
+            moved = loader is not None and loader.step(load_ready)
             if valid and sink_ready:
                 self._outputs += payload.to_bytes(o_bytes, "little")
                 self._o_cycles.append(cycle)
                 given += 1
                 moved = True
-            if presenting and i_ready:
+            if source.step(i_ready):
                 self._i_cycles.append(cycle)
-                taken += 1
-                presenting = False
-                ended = moved = True
+                moved = True
             cycle += 1
             if moved and job.deadline is None:
                 began = cycle
@@ -168,6 +162,41 @@ class _Bench:
                 if now - reported > _REPORT_SECONDS:
                     reported = now
                     job.progress(given, expected)
+
+
+class _Source:
+    """Presents words at a stream, each from the first cycle on in which it may."""
+
+    def __init__(self, port, words: np.ndarray, width: int):
+        self._valid, self._payload = port.valid, Value.cast(port.payload)
+        self._words = [int.from_bytes(word.tobytes(), "little") for word in words]
+        self._ones = (1 << width) - 1
+        self._presenting = self._ended = False
+        self.taken = 0
+
+    @property
+    def done(self) -> bool:
+        return self.taken == len(self._words)
+
+    def drive(self, ctx, allowed: bool) -> None:
+        """Set valid and payload for the next cycle."""
+        if not self._presenting and not self.done and allowed:
+            ctx.set(self._payload, self._words[self.taken])
+            ctx.set(self._valid, 1)
+            self._presenting = True
+        elif not self._presenting and self._ended:
+            # A payload that is not valid is the wrong one, so that using it is noticed.
+            ctx.set(self._payload, ~self._words[self.taken - 1] & self._ones)
+            ctx.set(self._valid, 0)
+        self._ended = False
+
+    def step(self, ready: int) -> bool:
+        """Whether a word was transferred in the cycle, at whose end ``ready`` was that."""
+        if not self._presenting or not ready:
+            return False
+        self.taken += 1
+        self._presenting, self._ended = False, True
+        return True
 
 
 def _rows(words: list[int], width: int) -> np.ndarray:

@@ -60,6 +60,7 @@ def build(
     trace: bool,
     cache: Path,
     tap_widths: Sequence[int] = (),
+    load_width: int = 0,
 ) -> Path:
     """The program that simulates a shell with streams, as :func:`program` makes it.
 
@@ -75,6 +76,8 @@ def build(
         Folder of the cache; it may be removed at any time.
     tap_widths : sequence of int
         Bits of the payload of each tap.
+    load_width : int
+        Bits of the payload of stream ``load``.
 
     Raises
     ------
@@ -82,7 +85,8 @@ def build(
         If Verilator or a C++ compiler is missing or fails.
     """
     taps = "".join(f"TAP({index},{width})" for index, width in enumerate(tap_widths))
-    widths = (f"-DI_BITS={i_width}", f"-DO_BITS={o_width}", f"-DTAPS={taps}")
+    widths = (f"-DI_BITS={i_width}", f"-DO_BITS={o_width}", f"-DLOAD_BITS={load_width}",
+              f"-DTAPS={taps}")
     return program(verilog, "harness.cpp", widths, trace=trace, cache=cache)
 
 

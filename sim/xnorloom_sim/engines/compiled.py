@@ -41,29 +41,34 @@ def simulate(job: Job) -> Trace:
     OSError
         If the waveform cannot be written.
     """
-    verilog = shell(job.dut, job.i_width, job.o_width, job.taps)
+    load_width = None if job.load is None else job.load_width
+    verilog = shell(job.dut, job.i_width, job.o_width, job.taps, load_width)
     prove_waveform(job)
     program = build(
         verilog,
         i_width=job.i_width,
         o_width=job.o_width,
+        load_width=job.load_width,
         tap_widths=tuple(job.taps.values()),
         trace=job.waveform is not None,
         cache=writable("xnorloom/compiled") if job.cache is None else Path(job.cache).absolute(),
     )
     with tempfile.TemporaryDirectory(prefix="xnorloom-") as scratch:
-        words, masks, result = (Path(scratch) / name for name in ("words", "masks", "result"))
+        names = ("words", "load", "masks", "result")
+        words, load, masks, result = files = [Path(scratch) / name for name in names]
         job.words.tofile(words)
+        load.write_bytes(b"" if job.load is None else job.load.tobytes())
         np.concatenate(job.stall.masks()).astype(np.uint8).tofile(masks)
         numbers = (
             len(job.words),
+            0 if job.load is None else len(job.load),
             job.expected,
             -1 if job.deadline is None else min(job.deadline, _FOREVER),
             min(job.patience, _FOREVER),
             min(job.watch, _FOREVER),
             RESET_CYCLES,
         )
-        _execute(job, program.parent, [*map(str, (program, words, masks, result, *numbers))])
+        _execute(job, program.parent, [*map(str, (program, *files, *numbers))])
         return _load(job, result.read_bytes())
 
 
@@ -99,9 +104,10 @@ def _execute(job: Job, folder: Path, command: list[str]) -> None:
         case [["done"]]:
             if job.progress is not None:
                 job.progress(job.expected, job.expected)
-        case [["failed", "deadline", cycle, taken, given]]:
-            raise deadline_error(job, cycle=int(cycle), taken=int(taken), given=int(given))
-        case [["failed", kind, cycle, _, given]]:
+        case [["failed", "deadline", cycle, taken, given, loaded]]:
+            raise deadline_error(job, cycle=int(cycle), taken=int(taken), given=int(given),
+                                 loaded=int(loaded))
+        case [["failed", kind, cycle, _, given, _]]:
             raise protocol_error(kind, cycle=int(cycle), given=int(given))
         case _:
             why = " ".join((warnings or said)[-1]) if said else f"exit status {process.returncode}"

@@ -154,6 +154,8 @@ class Job:
     progress: Callable[[int, int], object] | None
     cache: str | os.PathLike[str] | None
     taps: dict[str, int]  # bits of the payload by name
+    load: np.ndarray | None = None  # words for stream `load`
+    load_width: int = 0
 
 
 def prove_waveform(job: Job) -> None:
@@ -176,12 +178,17 @@ def protocol_error(kind: str, *, cycle: int, given: int) -> ProtocolError:
     return ProtocolError(f"Cycle {cycle}: {what}", cycle=cycle)
 
 
-def deadline_error(job: Job, *, cycle: int, taken: int, given: int) -> DeadlineError:
-    """The error for a run given up before ``cycle``, with ``taken`` words in and ``given`` out."""
+def deadline_error(job: Job, *, cycle: int, taken: int, given: int,
+                   loaded: int = 0) -> DeadlineError:
+    """The error for a run given up before ``cycle``, with ``taken`` words in and ``given`` out.
+
+    ``loaded`` words went into stream ``load``, where there is one.
+    """
+    unloaded = "" if job.load is None else f", {loaded} of {len(job.load)} were loaded"
     why = "in time" if job.deadline is not None else f"and {job.patience} cycles had no transfer"
     return DeadlineError(
         f"Cycle {cycle}: the run did not finish {why}, {taken} of {len(job.words)} words "
-        f"went in and {given} of {job.expected} came out",
+        f"went in and {given} of {job.expected} came out{unloaded}",
         cycle=cycle,
         taken=taken,
         given=given,

@@ -1,15 +1,18 @@
 // The compiled engine's testbench: drives the shell of one component (shell.py) with words from
 // a file, watches the stream protocol, and writes the words and the cycles of all transfers.
 //
-// Compiled with I_BITS, O_BITS (widths of the payloads), TAPS (a TAP(number, width of the payload)
-// for each) and VM_TRACE defined.
-// Arguments: words masks result count expected deadline idle_limit watch reset_cycles [waveform]
+// Compiled with I_BITS, O_BITS, LOAD_BITS (widths of the payloads), TAPS (a TAP(number, width of the
+// payload) for each) and VM_TRACE defined.
+// Arguments: words load masks result count load_count expected deadline idle_limit watch
+//            reset_cycles [waveform]
 //   words     count rows of (I_BITS + 7) / 8 bytes, least significant first
+//   load      load_count rows of (LOAD_BITS + 7) / 8 bytes
 //   masks     one byte per cycle of the period: may the source present; then: is the sink ready
 //   result    written: output words, then int64 cycles of the input and the output transfers,
 //             then for each tap an int64 number of words, and the words
 //   deadline  cycles the run may take, or -1: idle_limit cycles without a transfer
-// Standard output: "progress WORDS" now and then, at last "done" or "failed KIND CYCLE IN OUT".
+// Standard output: "progress WORDS" now and then, at last "done" or
+// "failed KIND CYCLE IN OUT LOADED".
 
 #include <chrono>
 #include <cstdint>
@@ -28,12 +31,10 @@
 
 namespace {
 
-constexpr size_t I_BYTES = (I_BITS + 7) / 8;
 constexpr size_t O_BYTES = (O_BITS + 7) / 8;
 #define TAP(number, bits) 1 +
 constexpr size_t TAP_COUNT = TAPS 0;
 #undef TAP
-constexpr uint8_t I_LAST = I_BITS % 8 ? (1u << I_BITS % 8) - 1 : 0xff;
 
 // Ports are integers up to 64 bits and arrays of 32-bit words above. Every host Verilator runs on
 // is little-endian, so both are their own little-endian bytes.
@@ -62,6 +63,42 @@ void write(std::FILE* file, const void* bytes, size_t count) {
     if (count && std::fwrite(bytes, 1, count, file) != count) die("cannot write the result");
 }
 
+// Words for a stream of so many bits: each is presented from the first cycle on in which it may.
+template <size_t Bits>
+class Source {
+public:
+    Source(const char* path, size_t count) : words(read(path)), count(count) {
+        if (words.size() != count * Bytes) die("input files of the wrong size");
+    }
+
+    bool done() const { return taken == count; }
+
+    void drive(bool allowed, uint8_t* payload) {
+        if (presenting || done() || !allowed) return;
+        presenting = true;
+        std::memcpy(payload, words.data() + taken * Bytes, Bytes);
+    }
+
+    // Whether a word is transferred.
+    bool step(bool ready, uint8_t* payload) {
+        if (!presenting || !ready) return false;
+        // A payload that is not valid is the wrong one, so that using it is noticed.
+        for (size_t i = 0; i < Bytes; ++i) payload[i] = ~payload[i];
+        if (Bytes) payload[Bytes - 1] &= Bits % 8 ? (1u << Bits % 8) - 1 : 0xff;
+        ++taken;
+        presenting = false;
+        return true;
+    }
+
+    bool presenting = false;
+    size_t taken = 0;
+
+private:
+    static constexpr size_t Bytes = (Bits + 7) / 8;
+    const std::vector<uint8_t> words;
+    const size_t count;
+};
+
 class Design {
 public:
     explicit Design(const char* waveform) : top(new Vshell(&context, "")) {
@@ -77,6 +114,7 @@ public:
         top->clk = 0;
         top->rst = 1;
         top->i_valid = 0;
+        top->load_valid = 0;
         top->o_ready = 0;
         eval();
     }
@@ -117,16 +155,18 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 10) die("too few arguments");
-    const std::vector<uint8_t> words = read(argv[1]), masks = read(argv[2]);
-    const size_t count = std::atoll(argv[4]), expected = std::atoll(argv[5]);
-    const long long deadline = std::atoll(argv[6]), idle_limit = std::atoll(argv[7]);
-    const long long watch = std::atoll(argv[8]), reset_cycles = std::atoll(argv[9]);
+    if (argc < 12) die("too few arguments");
+    Source<I_BITS> source(argv[1], std::atoll(argv[5]));
+    Source<LOAD_BITS> loader(argv[2], std::atoll(argv[6]));
+    const std::vector<uint8_t> masks = read(argv[3]);
+    const size_t expected = std::atoll(argv[7]);
+    const long long deadline = std::atoll(argv[8]), idle_limit = std::atoll(argv[9]);
+    const long long watch = std::atoll(argv[10]), reset_cycles = std::atoll(argv[11]);
     const size_t period = masks.size() / 2;
     const uint8_t *may_present = masks.data(), *sink_ready = masks.data() + period;
-    if (words.size() != count * I_BYTES || !period) die("input files of the wrong size");
+    if (!period) die("input files of the wrong size");
 
-    Design design(argc > 10 ? argv[10] : nullptr);
+    Design design(argc > 12 ? argv[12] : nullptr);
     Vshell& top = *design.top;
     std::vector<uint8_t> outputs, held(O_BYTES);
     std::vector<int64_t> i_cycles, o_cycles;
@@ -136,22 +176,22 @@ int main(int argc, char** argv) {
     };
     std::vector<Tap> taps(TAP_COUNT);
 
-    size_t taken = 0, given = 0;
-    bool presenting = false, ready = false, holding = false;
+    size_t given = 0;
+    bool ready = false, holding = false;
     size_t phase = 0;
     const auto drive = [&] {
-        if (!presenting && taken < count && may_present[phase]) {
-            presenting = true;
-            std::memcpy(raw(top.i_payload), words.data() + taken * I_BYTES, I_BYTES);
-        }
+        source.drive(may_present[phase], raw(top.i_payload));
+        loader.drive(may_present[phase], raw(top.load_payload));
         ready = sink_ready[phase];
-        top.i_valid = presenting;
+        top.i_valid = source.presenting;
+        top.load_valid = loader.presenting;
         top.o_ready = ready;
         if (++phase == period) phase = 0;
         design.edge();
     };
     const auto fail = [&](const char* kind, long long cycle) {
-        std::printf("failed %s %lld %zu %zu\n", kind, cycle, taken, given);
+        std::printf("failed %s %lld %zu %zu %zu\n", kind, cycle, source.taken, given,
+                    loader.taken);
         return 0;
     };
 
@@ -162,7 +202,7 @@ int main(int argc, char** argv) {
     auto reported = std::chrono::steady_clock::now();
     long long idle = 0, watched = 0;
     for (long long cycle = 0;; ++cycle) {
-        if (taken == count && given == expected) {
+        if (source.done() && loader.done() && given == expected) {
             if (watched++ == watch) break;
         } else if (deadline >= 0 ? cycle >= deadline : idle >= idle_limit) {
             return fail("deadline", cycle);
@@ -192,15 +232,10 @@ int main(int argc, char** argv) {
         }
         TAPS
 #undef TAP
-        if (presenting && top.i_ready) {
-            // A payload that is not valid is the wrong one, so that using it is noticed.
-            uint8_t* payload = raw(top.i_payload);
-            for (size_t i = 0; i < I_BYTES; ++i) payload[i] = ~payload[i];
-            if (I_BYTES) payload[I_BYTES - 1] &= I_LAST;
+        if (loader.step(top.load_ready, raw(top.load_payload))) idle = 0;
+        if (source.step(top.i_ready, raw(top.i_payload))) {
             i_cycles.push_back(cycle);
-            ++taken;
             idle = 0;
-            presenting = false;
         }
 
         if (cycle % 1024 == 0) {
@@ -214,7 +249,7 @@ int main(int argc, char** argv) {
         drive();
     }
 
-    std::FILE* result = std::fopen(argv[3], "wb");
+    std::FILE* result = std::fopen(argv[4], "wb");
     if (!result) die(std::string("cannot write ") + argv[3]);
     write(result, outputs.data(), outputs.size());
     write(result, i_cycles.data(), i_cycles.size() * sizeof(int64_t));
