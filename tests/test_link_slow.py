@@ -109,4 +109,4 @@ def test_latency():
     simulator.add_testbench(bench)
     simulator.run()
     assert len(cycles) == 15
-    assert cycles[-1] - (len(line) - 1) == dut.link.latency == 31
+    assert cycles[-1] - (len(line) - 1) == dut.link.latency == 46

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from xnorloom.schedule import SPRAM_DEPTH, SPRAM_WIDTH
+
 __all__ = ["Device", "DEVICES", "FAMILIES"]
 
 FAMILIES = ("ice40", "ecp5")
@@ -45,6 +47,11 @@ class Device:
     def bram_bits(self) -> int:
         """Bits of one block RAM."""
         return max(words * bits for words, bits in self.bram_shapes)
+
+    @property
+    def spram_bits(self) -> int:
+        """Bits of one SPRAM."""
+        return SPRAM_DEPTH * SPRAM_WIDTH
 
 
 # SB_RAM40_4K; as a ROM it may be any of these, without the masks that the widest has.

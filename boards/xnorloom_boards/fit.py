@@ -1,4 +1,4 @@
-"""The schedule for a chip: the least interval that its block RAMs and cells allow."""
+"""The schedule for a chip: the least interval that its memories and cells allow."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from xnorloom.checks import integer
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
-from xnorloom.schedule import Fold, Schedule
+from xnorloom.schedule import RAM_STYLES, SPRAM_DEPTH, Fold, Schedule
 from xnorloom.timing import timing
 
 from .device import DEVICES, Device
@@ -27,6 +27,7 @@ class _Plan(NamedTuple):
 
     brams: int
     cells: int
+    sprams: int
     folds: tuple[Fold, ...]
 
     @property
@@ -38,6 +39,8 @@ class _Plan(NamedTuple):
 def fit(graph: Graph, device: Device, *, interval: int | None = None, share: float = 0.9,
         reserve: int = 0, register_every: int = 1) -> Schedule:
     """A schedule of ``graph`` that fits ``device``.
+
+    Weights are in SPRAM, which must be loaded, only if they fit no other way.
 
     Parameters
     ----------
@@ -64,27 +67,31 @@ def fit(graph: Graph, device: Device, *, interval: int | None = None, share: flo
     if not 0 < share <= 1:
         raise ValueError(f"fit share must be above 0 and at most 1, not {share!r}")
     reserve = integer("fit reserve", reserve, 0)
-    search = _Search(graph, device, int(share * device.logic_cells), device.brams - reserve,
-                     register_every)
     if interval is not None:
         interval = integer("fit interval", interval, 1)
-        plan = search.best(interval)
-        if plan is None:
-            raise FitError(search.refusal(interval))
-        return plan.schedule
-    least = search.least()
-    if least is None:
-        raise FitError(search.refusal(None))
-    return least[1].schedule
+    for sprams in _sprams(device):
+        search = _Search(graph, device, int(share * device.logic_cells), device.brams - reserve,
+                         sprams, register_every)
+        plan = search.least() if interval is None else search.best(interval)
+        if plan is not None:
+            return plan.schedule
+    raise FitError(search.refusal(interval))
+
+
+def _sprams(device: Device) -> tuple[int, ...]:
+    """How many SPRAMs a network may take: none at first, and all if it fits no other way."""
+    return (0, device.sprams) if device.sprams else (0,)
 
 
 class _Search:
-    """Looks for schedules within a number of cells and block RAMs."""
+    """Looks for schedules within a number of cells, block RAMs and SPRAMs."""
 
-    def __init__(self, graph: Graph, device: Device, cells: int, brams: int, register_every: int):
+    def __init__(self, graph: Graph, device: Device, cells: int, brams: int, sprams: int,
+                 register_every: int):
         self._graph, self._device = graph, device
-        self._cells, self._brams = cells, brams
+        self._cells, self._brams, self._sprams = cells, brams, sprams
         self._register_every = register_every
+        self._slow_ram = device.family == "ecp5"
         # Costs and folds are asked for again and again.
         self._core, self._buffer = cache(self._core_cost), cache(self._buffer_cost)
         self._fold = cache(Fold)
@@ -93,23 +100,22 @@ class _Search:
         """The plan with the fewest cells that fits, and works at most ``interval`` cycles."""
         plans = [plan for plan in self._plans(interval)
                  if plan.brams <= self._brams and plan.cells <= self._cells]
-        return min(plans, key=lambda plan: (plan.cells, plan.brams), default=None)
+        return min(plans, key=lambda plan: (plan.cells, plan.brams, plan.sprams), default=None)
 
-    def least(self) -> tuple[int, _Plan] | None:
-        """The least interval and its plan, ``None`` if nothing fits."""
+    def least(self) -> _Plan | None:
+        """The plan with the least interval, ``None`` if nothing fits."""
         low, high = 0, self._slowest()
         plan = self.best(high)
         if plan is None:
             return None
-        found = high, plan
+        found, high = plan, self.interval(plan)
         while high - low > 1:
             middle = (low + high) // 2
             plan = self.best(middle)
             if plan is None:
                 low = middle
             else:
-                found = self._interval(plan), plan
-                high = found[0]
+                found, high = plan, self.interval(plan)
         return found
 
     def refusal(self, interval: int | None) -> str:
@@ -123,12 +129,15 @@ class _Search:
             return f"{what}: {planes} bit planes of the input take {planes} cycles or more"
         costs = estimate(self._graph, plan.schedule, self._device.family)
         resource, used, there = max((("block RAMs", plan.brams, self._brams),
+                                     ("SPRAMs", plan.sprams, self._sprams),
                                      ("cells", plan.cells, self._cells)),
                                     key=lambda entry: entry[1] / max(1, entry[2]))
         most = max(costs, key=lambda cost: _used(cost, resource))
         weights = sum(layer.weights.size for layer in self._graph.layers)
-        held = self._brams * self._device.bram_bits
-        store = (f"of {weights:,} weights its block RAMs hold {held:,}, and "
+        memories, held = "block RAMs", self._brams * self._device.bram_bits
+        if self._sprams:
+            memories, held = f"{memories} and SPRAMs", held + self._sprams * self._device.spram_bits
+        store = (f"of {weights:,} weights its {memories} hold {held:,}, and "
                  if weights > held else "")
         return (f"{what}: {store}it needs {used:,} {resource} where there are {there:,}, layer "
                 f"{most.name!r} alone {_used(most, resource):,}; {self._nearest(interval)}")
@@ -137,37 +146,40 @@ class _Search:
         if interval is not None:
             least = self.least()
             if least is not None:
-                return f"the least interval that fits is {least[0]} cycles"
-        for device in sorted(DEVICES.values(), key=lambda device: device.logic_cells):
-            share = self._cells / self._device.logic_cells
+                return f"the least interval that fits is {self.interval(least)} cycles"
+        chips = sorted(DEVICES.values(), key=lambda device: device.logic_cells)
+        share = self._cells / self._device.logic_cells
+        for device, sprams in ((chip, number) for chip in chips for number in _sprams(chip)):
             other = _Search(self._graph, device, int(share * device.logic_cells), device.brams,
-                            self._register_every)
+                            sprams, self._register_every)
             if interval is not None and other.best(interval) is not None:
                 return f"the smallest chip that it fits is {device.name}"
             least = other.least() if interval is None else None
             if least is not None:
                 return (f"the smallest chip that it fits is {device.name}, at an interval of "
-                        f"{least[0]} cycles")
+                        f"{other.interval(least)} cycles")
         return f"it fits none of {', '.join(DEVICES)}"
 
     def _excess(self, plan: _Plan) -> tuple[float, int]:
-        return max(plan.brams / max(1, self._brams), plan.cells / self._cells), plan.cells
+        return max(plan.brams / max(1, self._brams), plan.sprams / max(1, self._sprams),
+                   plan.cells / self._cells), plan.cells
 
     def _slowest(self) -> int:
         return max(layer.weights.size * self._graph.planes(index)
                    for index, layer in enumerate(self._graph.layers))
 
-    def _interval(self, plan: _Plan) -> int:
+    def interval(self, plan: _Plan) -> int:
+        """Cycles per frame."""
         return timing(self._graph, plan.schedule).interval
 
     def _plans(self, interval: int, bounded: bool = True) -> list[_Plan]:
-        """Plans of which no other takes fewer block RAMs and fewer cells, too.
+        """Plans of which no other takes fewer block RAMs, fewer cells and fewer SPRAMs, too.
 
-        ``bounded`` leaves out what does not fit.
+        ``bounded`` leaves out what does not fit; SPRAMs are never more than there are.
         """
         most = (self._brams, self._cells) if bounded else (float("inf"), float("inf"))
         # Of the layers so far the next one sees the number of neurons at once only.
-        plans: dict[int, list[_Plan]] = {0: [_Plan(0, 0, ())]}
+        plans: dict[int, list[_Plan]] = {0: [_Plan(0, 0, 0, ())]}
         for index in range(len(self._graph.layers)):
             following: dict[int, list[_Plan]] = {}
             for width, before in plans.items():
@@ -176,9 +188,10 @@ class _Search:
                     brams, cells = core.brams + buffer.brams, core.cells + buffer.cells
                     found = following.setdefault(fold.pe, [])
                     for plan in before:
-                        if plan.brams + brams <= most[0] and plan.cells + cells <= most[1]:
+                        if (plan.brams + brams <= most[0] and plan.cells + cells <= most[1]
+                                and plan.sprams + core.sprams <= self._sprams):
                             found.append(_Plan(plan.brams + brams, plan.cells + cells,
-                                               (*plan.folds, fold)))
+                                               plan.sprams + core.sprams, (*plan.folds, fold)))
             plans = {pe: _pareto(found) for pe, found in following.items()}
         return [plan._replace(cells=plan.cells + argmax_cost(self._graph, pe, self._device.family)
                               .cells)
@@ -199,8 +212,19 @@ class _Search:
             # As wide as the words that come, the operands need no registers.
             for simd in sorted({least, width} if least <= width <= n else {least}):
                 depth = -(-m // pe) * -(-n // simd)
-                for style in ("wired",) if depth == 1 else ("lut", "block"):
-                    yield self._fold(pe, simd, style, self._register_every)
+                for style in self._styles(depth):
+                    fold = self._fold(pe, simd, style, self._register_every,
+                                      self._slow_ram and style in RAM_STYLES)
+                    if fold.sprams <= self._sprams:
+                        yield fold
+
+    def _styles(self, depth: int) -> tuple[str, ...]:
+        """Where the weights may be if each lane steps through so many."""
+        if depth == 1:
+            return ("wired",)
+        if self._sprams and depth <= SPRAM_DEPTH:
+            return "lut", "block", "spram"
+        return "lut", "block"
 
     def _core_cost(self, index: int, fold: Fold) -> LayerCost:
         layer = self._graph.layers[index]
@@ -215,13 +239,16 @@ class _Search:
 
 
 def _used(cost: LayerCost, resource: str) -> int:
-    return cost.cells if resource == "cells" else cost.brams
+    return {"cells": cost.cells, "SPRAMs": cost.sprams}.get(resource, cost.brams)
 
 
 def _pareto(plans: list[_Plan]) -> list[_Plan]:
-    """Those of which no other takes fewer of both."""
+    """Those of which no other takes fewer of all."""
     kept: list[_Plan] = []
-    for plan in sorted(plans, key=lambda plan: (plan.brams, plan.cells)):
-        if not kept or plan.cells < kept[-1].cells:
+    # By the number of SPRAMs, the fewest cells of those before that take no more of them.
+    fewest: dict[int, int] = {}
+    for plan in sorted(plans, key=lambda plan: (plan.brams, plan.cells, plan.sprams)):
+        if all(plan.cells < cells for sprams, cells in fewest.items() if sprams <= plan.sprams):
             kept.append(plan)
+            fewest[plan.sprams] = plan.cells
     return kept

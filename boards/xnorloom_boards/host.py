@@ -1,6 +1,7 @@
 """Classifying images on a board, from Python."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
@@ -8,11 +9,12 @@ import numpy.typing as npt
 
 from xnorloom.encoding import encode
 from xnorloom.graph import Graph
-from xnorloom.packing import pack_frames, unpack_results
-from xnorloom.schedule import Schedule
+from xnorloom.packing import pack_frames, unpack_results, weight_words
+from xnorloom.schedule import Fold, Schedule
 
 from .errors import LinkError, WrongBitstreamError
-from .link.frames import Hello, frame_payloads, result_bytes
+from .link.frames import Hello, LoadedLayer, frame_payloads, load_payloads, result_bytes
+from .link.loading import load
 from .link.port import Port, open_port
 from .link.session import Faults, Session
 
@@ -42,6 +44,10 @@ class Connection:
         Seconds to wait for an answer, besides the time on the line.
     retries : int
         Times that a message is sent again before it is given up.
+    loading : callable
+        Called with the messages with weights that the board has taken and those in all, now and
+        then, when it must be loaded: at once if it has no weights yet, and whenever it has lost
+        them.
 
     Raises
     ------
@@ -54,12 +60,33 @@ class Connection:
     """
 
     def __init__(self, port: Port, graph: Graph | None = None, *, name: str = "given",
-                 baud: int = DEFAULT_BAUD, timeout: float = 1.0, retries: int = 16):
-        self._port, self._graph, self._name = port, graph, name
+                 baud: int = DEFAULT_BAUD, timeout: float = 1.0, retries: int = 16,
+                 loading: Progress | None = None):
+        self._port, self._graph, self._name, self._loading = port, graph, name, loading
         self._session = Session(port, name, baud=baud, timeout=timeout, retries=retries)
         self._hello = self._session.hello()
+        self._weights: list[bytes] = []
         if graph is not None:
             self._check(graph)
+            if self._hello.layers:
+                words = [self._words(graph, layer) for layer in self._hello.layers]
+                self._weights = load_payloads(np.concatenate(words))
+                if not self._hello.loaded:
+                    self._load()
+
+    def _load(self) -> None:
+        """Load the board with its weights."""
+        load(self._session, self._hello, self._weights, self._loading)
+        self._hello = replace(self._hello, loaded=True)
+
+    def _words(self, graph: Graph, wanted: LoadedLayer) -> npt.NDArray[np.uint16]:
+        index, pe, simd = wanted
+        layer = graph.layers[index] if index < len(graph.layers) else None
+        if layer is None or pe > layer.neurons or simd > layer.inputs:
+            raise LinkError(f"the board on port {self._name} wants weights of layer {index} for "
+                            f"{pe} neurons and {simd} synapses at once, which {graph.name} does "
+                            f"not have")
+        return weight_words(layer, Fold(pe, simd, "spram"))
 
     def _check(self, graph: Graph) -> None:
         found, wanted = self._hello.digest.hex(), graph.digest[:16]
@@ -118,7 +145,8 @@ class Connection:
             raise LinkError(f"the board on port {self._name} takes {hello.words} words of "
                             f"{hello.input_width} bits a frame, which {graph.name} does not have")
         payloads = frame_payloads(words, hello)
-        found = self._session.exchange(hello, payloads, progress)
+        found = self._session.exchange(hello, payloads, progress,
+                                       self._load if self._weights else None)
         outputs = np.frombuffer(b"".join(found), np.uint8).reshape(count, hello.result_bytes)
         classes, scores = unpack_results(graph, outputs, scores=hello.scores)
         wrong = np.flatnonzero(classes >= graph.classes)
@@ -147,7 +175,8 @@ class Connection:
 
 
 def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
-         timeout: float = 1.0, retries: int = 16) -> Connection:
+         timeout: float = 1.0, retries: int = 16,
+         loading: Progress | None = None) -> Connection:
     """Open a serial port and make sure of the board behind it.
 
     Parameters are those of :class:`Connection`, with ``port`` the name of a serial port, such as
@@ -163,7 +192,8 @@ def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
     """
     opened = open_port(port, baud, write_timeout=timeout + 1)
     try:
-        return Connection(opened, graph, name=port, baud=baud, timeout=timeout, retries=retries)
+        return Connection(opened, graph, name=port, baud=baud, timeout=timeout, retries=retries,
+                          loading=loading)
     except BaseException:
         opened.close()
         raise

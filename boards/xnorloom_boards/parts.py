@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from xnorloom.gateware import replay, table
+from xnorloom.gateware import replay
+from xnorloom.gateware.layer import read_latency
 from xnorloom.gateware.popcount import levels
 from xnorloom.graph import Dense, Layer, Score
 from xnorloom.schedule import LUT_DEPTH, Fold
@@ -61,13 +62,14 @@ def layer_parts(layer: Layer, fold: Fold, planes: int) -> dict[str, float]:
     neuron_folds, synapse_folds = fold.neuron_folds(layer), fold.synapse_folds(layer)
     depth, steps = neuron_folds * synapse_folds, synapse_folds * planes
     count = layer.count_max(planes).bit_length()
-    tree, waits = _tree(fold.simd, fold.register_every, fold.style == "block")
+    tree, waits = _tree(fold.simd, fold.register_every, fold.style in ("block", "spram"))
     values = value_bits(layer, planes)
     element = 1 if isinstance(layer, Dense) else score_bits(layer, planes)
     parts: dict[str, float] = {
         "layer": 1,
         "tree": fold.pe * tree,
-        "wait": fold.pe * waits + table.latency(fold.style) * fold.simd,
+        "wait": (fold.pe * waits + read_latency(fold) * fold.simd
+                 + fold.read_register * fold.lanes),
         "total": fold.pe * count if steps > 1 else 0,
         "value": fold.pe * sum(values) / (1 if neuron_folds > 1 else 3),
         "output": 2 * fold.pe * element,
@@ -76,6 +78,8 @@ def layer_parts(layer: Layer, fold: Fold, planes: int) -> dict[str, float]:
         parts["weights"] = fold.lanes * max(1, depth / _LUT_WORDS)
     elif fold.style == "wired":
         parts["wired"] = fold.lanes
+    elif fold.style == "spram":
+        parts["load"] = 1
     if 1 < neuron_folds and (neuron_folds <= LUT_DEPTH or fold.style == "lut"):
         parts["values"] = fold.pe * sum(values) * max(1, neuron_folds / _LUT_WORDS)
     if layer.scaled:
@@ -94,9 +98,9 @@ def buffer_parts(layer: Layer, fold: Fold, planes: int, in_width: int) -> dict[s
         return {"memory": 1}
     taken = -(-layer.inputs // in_width) * in_width
     given = fold.synapse_folds(layer) * fold.simd
-    # Bits that turn around have a cell more than those that are only loaded.
     turns = planes * fold.synapse_folds(layer) > 1
-    return {"registers": 1, "buffer": planes * (taken + given + (given if turns else 0))}
+    return {"registers": 1, "buffer": planes * (taken + given),
+            "turning": planes * given if turns else 0}
 
 
 def argmax_parts(lanes: int, bits: int) -> dict[str, float]:

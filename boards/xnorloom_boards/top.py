@@ -8,10 +8,11 @@ from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out
 
 from xnorloom.checks import integer
+from xnorloom.errors import ScheduleError
 from xnorloom.gateware.stream import Buffer
 from xnorloom.graph import Graph
 from xnorloom.network import Network
-from xnorloom.packing import result_fields
+from xnorloom.packing import load_words, result_fields
 from xnorloom.schedule import Schedule
 
 from .board import Board
@@ -71,6 +72,7 @@ class Core(wiring.Component):
         leds = integer("Core leds", leds, 0)
         self._network = Network(graph, schedule, scores=scores)
         self._hello = describe(self._network, clock_hz=clock_hz, baud=baud)
+        self._weights = load_words(graph, schedule) if self._hello.layers else None
         self._uart = Uart(clock_hz=clock_hz, baud=baud)
         self._label = result_fields(graph, scores)[0].width
         ports = {"rx": In(1, init=1), "tx": Out(1, init=1)}
@@ -88,7 +90,7 @@ class Core(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.uart = uart = self._uart
-        m.submodules.link = link = Link(self._hello, self._network.o.signature)
+        m.submodules.link = link = Link(self._hello, self._network.o.signature, self._weights)
         m.submodules.network = network = self._network
         # Between the comparison of scores and the answer, where both decide within a cycle.
         m.submodules.result = result = Buffer(network.o.payload.shape())
@@ -97,6 +99,9 @@ class Core(wiring.Component):
         wiring.connect(m, link.tx, uart.i)
         wiring.connect(m, link.o, network.i)
         wiring.connect(m, network.o, result.i)
+        if self._hello.layers:
+            wiring.connect(m, link.load, network.load)
+            m.d.comb += [link.loaded.eq(network.loaded), network.reload.eq(link.reload)]
         wiring.connect(m, result.o, link.i)
         if hasattr(self, "leds"):
             m.submodules.lights = lights = Leds(len(self.leds), self._label)
@@ -129,13 +134,17 @@ class Top(Elaboratable):
     Raises
     ------
     ScheduleError
-        If the schedule does not fit the graph.
+        If the schedule does not fit the graph, or needs more SPRAMs than the chip has.
     XnorloomError
         If the PLL of the board cannot make the frequency.
     """
 
     def __init__(self, graph: Graph, schedule: Schedule, board: Board, platform: Any, hz: int, *,
                  scores: bool = False):
+        sprams, device = sum(fold.sprams for fold in schedule.folds), board.device
+        if sprams > device.sprams:
+            raise ScheduleError(f"schedule needs {sprams} SPRAMs for layers of style spram, but "
+                                f"{device.name} has {device.sprams}")
         self._clock = ClockGenerator(platform, board, hz)
         self._pins = board.uart_ports(platform)
         self._lights = board.led_ports(platform)

@@ -7,6 +7,7 @@ nowhere in it, and then ``END``.
 import binascii
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +16,25 @@ from xnorloom.checks import integer
 from xnorloom.graph import Graph
 from xnorloom.packing import result_fields
 
-__all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO",
-           "HELLO_BYTES", "HELLO_REPLY", "RESULT", "VERSION", "Decoder", "Hello", "Message",
-           "encode", "frame_bytes", "frame_payloads", "result_bytes",
-           "words_per_byte"]
+__all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", "HELLO_BYTES",
+           "HELLO_REPLY", "LOAD", "LOADED", "LOAD_BYTES", "LOAD_VERSION", "LOAD_WORDS", "RESULT",
+           "UNLOADED", "VERSION", "Decoder", "Hello", "LoadedLayer", "Message", "encode",
+           "frame_bytes", "frame_payloads", "load_payloads", "result_bytes", "words_per_byte"]
 
-VERSION = 1
+# Of a device that is loaded with weights, and of any other.
+LOAD_VERSION, VERSION = 2, 1
 END, ESCAPE, FLIP = 0xa5, 0x5a, 0x20
 CRC_INIT = 0xffff
 
-HELLO, FRAME = 0x01, 0x02
-HELLO_REPLY, RESULT = 0x81, 0x82
-ERROR_KIND = 0xe0
+HELLO, FRAME, LOAD = 0x01, 0x02, 0x03
+HELLO_REPLY, RESULT, LOADED = 0x81, 0x82, 0x83
+ERROR_KIND, UNLOADED = 0xe0, 0xe5
 
 HELLO_BYTES = 16
+# Words of weights in a message, and bytes of its payload with the number of the message before.
+LOAD_WORDS = 32
+LOAD_BYTES = 2 + 2 * LOAD_WORDS
+_MOST_LAYERS = 47
 _OVERHEAD = 4
 _STUFFED = {byte: bytes([ESCAPE, byte ^ FLIP]) for byte in (ESCAPE, END)}
 _PAIR = re.compile(re.escape(bytes([ESCAPE])) + b".", re.DOTALL)
@@ -41,6 +47,14 @@ class Message:
     kind: int
     sequence: int
     payload: bytes = b""
+
+
+class LoadedLayer(NamedTuple):
+    """A layer whose weights are loaded: its number in the graph, and its fold."""
+
+    index: int
+    pe: int
+    simd: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,10 @@ class Hello:
         Whether results hold scores beside the class.
     version : int
         Of the protocol.
+    layers : tuple of LoadedLayer
+        The layers whose weights are loaded, in the order of loading, at most 47; only in version 2.
+    loaded : bool
+        Whether these weights are there.
     """
 
     digest: bytes
@@ -72,6 +90,8 @@ class Hello:
     credits: int
     scores: bool = False
     version: int = VERSION
+    layers: tuple[LoadedLayer, ...] = ()
+    loaded: bool = False
 
     def __post_init__(self):
         if not isinstance(self.digest, bytes) or len(self.digest) != 8:
@@ -80,6 +100,12 @@ class Hello:
                            ("credits", 0xff)):
             integer(f"Hello {name}", getattr(self, name), 1, high)
         integer("Hello version", self.version, 0, 0xff)
+        if len(self.layers) > _MOST_LAYERS:
+            raise ValueError(f"Hello layers must be at most {_MOST_LAYERS}, not "
+                             f"{len(self.layers)}")
+        for layer in self.layers:
+            for name, low, high in (("index", 0, 0xff), ("pe", 1, 0xffff), ("simd", 1, 0xffff)):
+                integer(f"Hello layer {name}", getattr(layer, name), low, high)
 
     @property
     def frame_bytes(self) -> int:
@@ -87,19 +113,31 @@ class Hello:
         return frame_bytes(self.words, self.input_width)
 
     def encode(self) -> bytes:
-        """The payload of a hello reply, 16 bytes."""
-        return (bytes([self.version]) + self.digest + self.input_width.to_bytes(2, "little")
-                + self.words.to_bytes(2, "little")
-                + bytes([self.result_bytes, self.credits, self.scores]))
+        """The payload of a hello reply: 16 bytes, and 1 + 5 for each layer in version 2."""
+        flags = self.scores | self.loaded << 1
+        payload = (bytes([self.version]) + self.digest + self.input_width.to_bytes(2, "little")
+                   + self.words.to_bytes(2, "little")
+                   + bytes([self.result_bytes, self.credits, flags]))
+        if self.version != LOAD_VERSION:
+            return payload
+        layers = (bytes([index]) + pe.to_bytes(2, "little") + simd.to_bytes(2, "little")
+                  for index, pe, simd in self.layers)
+        return payload + bytes([len(self.layers)]) + b"".join(layers)
 
     @classmethod
     def decode(cls, payload: bytes) -> "Hello":
         """The hello in a payload; ``ValueError`` if it is none."""
-        if len(payload) != HELLO_BYTES:
-            raise ValueError(f"Hello must be {HELLO_BYTES} bytes, not {len(payload)}")
+        size = HELLO_BYTES
+        if payload[:1] == bytes([LOAD_VERSION]):
+            size += 1 + 5 * (payload[size] if len(payload) > size else 0)
+        if len(payload) != size:
+            raise ValueError(f"Hello must be {size} bytes, not {len(payload)}")
+        rest = (payload[at:at + 5] for at in range(HELLO_BYTES + 1, size, 5))
+        layers = tuple(LoadedLayer(part[0], int.from_bytes(part[1:3], "little"),
+                                   int.from_bytes(part[3:], "little")) for part in rest)
         return cls(payload[1:9], int.from_bytes(payload[9:11], "little"),
                    int.from_bytes(payload[11:13], "little"), payload[13], payload[14],
-                   bool(payload[15] & 1), payload[0])
+                   bool(payload[15] & 1), payload[0], layers, bool(layers and payload[15] & 2))
 
 
 def encode(message: Message) -> bytes:
@@ -194,3 +232,10 @@ def frame_payloads(words: npt.NDArray[np.uint8], hello: Hello) -> list[bytes]:
         rows = np.bitwise_or.reduce(groups << np.arange(together, dtype=np.uint8) * np.uint8(width),
                                     axis=2)
     return [row.tobytes() for row in rows]
+
+
+def load_payloads(words: npt.NDArray[np.uint16]) -> list[bytes]:
+    """The payloads of the messages that load ``words``: the number of the message, 32 words."""
+    padded = np.pad(words, (0, -len(words) % LOAD_WORDS)).astype("<u2")
+    return [number.to_bytes(2, "little") + row.tobytes()
+            for number, row in enumerate(padded.reshape(-1, LOAD_WORDS))]

@@ -4,7 +4,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import LinkError, NoAnswerError, PortError, WrongBitstreamError
 from .frames import (
@@ -13,7 +13,9 @@ from .frames import (
     FRAME,
     HELLO,
     HELLO_REPLY,
+    LOAD_VERSION,
     RESULT,
+    UNLOADED,
     VERSION,
     Decoder,
     Hello,
@@ -27,10 +29,10 @@ __all__ = ["Faults", "Session"]
 _LONGEST_REPLY = 255
 _READ = 1 << 16
 # Seconds of frames that are under way at most: more than a USB bridge keeps bytes for itself.
-_AHEAD = 0.05
-_LINE_BITS = 10
+AHEAD = 0.05
+LINE_BITS = 10
 # Seconds after which a read gives up for a while, and from a sign of a loss to a new try.
-_TICK, _ALARM = 0.02, 0.05
+_TICK, ALARM = 0.02, 0.05
 # Parts of the timeout that one of several questions waits.
 _HELLO_PARTS = 4
 
@@ -39,8 +41,9 @@ _HELLO_PARTS = 4
 class Faults:
     """What went wrong on the line, and was made good.
 
-    ``resent`` frames were sent again, ``damaged`` messages came in, ``reported`` ones went out,
-    ``late`` answers belonged to nothing any more, ``silences`` ended the wait for an answer.
+    ``resent`` frames, or messages with weights, were sent again, ``damaged`` messages came in,
+    ``reported`` ones went out, ``late`` answers belonged to nothing any more, ``silences`` ended
+    the wait for an answer.
     """
 
     resent: int = 0
@@ -73,8 +76,8 @@ class Session:
     """
 
     def __init__(self, port: Port, name: str, *, baud: int, timeout: float, retries: int):
-        self._port, self._name, self._baud = port, name, baud
-        self._timeout, self._retries = timeout, retries
+        self._port, self.name, self.baud = port, name, baud
+        self.timeout, self.retries = timeout, retries
         port.timeout = _TICK
         self._decoder = Decoder(_LONGEST_REPLY)
         # Any number will do; another one than that of a program before is the better one.
@@ -95,36 +98,52 @@ class Session:
             If the port went away.
         """
         came, asked = self._bytes, []
-        for _ in range(self._retries + 1):
-            asked.append(self._number(asked))
+        for _ in range(self.retries + 1):
+            asked.append(self.number(asked))
             # An end before it, in case that half a message went out before.
-            self._write(bytes([END]) + encode(Message(HELLO, asked[-1])))
-            deadline = time.monotonic() + self._timeout / _HELLO_PARTS
+            self.write(bytes([END]) + encode(Message(HELLO, asked[-1])))
+            deadline = time.monotonic() + self.timeout / _HELLO_PARTS
             while time.monotonic() < deadline:
-                for message in self._read():
+                for message in self.read():
                     if message.kind == HELLO_REPLY and message.sequence in asked:
                         return self._described(message.payload)
         if self._bytes == came:
-            raise NoAnswerError(f"no answer on port {self._name} at {self._baud} baud; is it the "
+            raise NoAnswerError(f"no answer on port {self.name} at {self.baud} baud; is it the "
                                 "right port, its baud rate that of the bitstream, and the board "
                                 "programmed?")
-        raise NoAnswerError(f"{self._bytes - came} bytes came on port {self._name} at "
-                            f"{self._baud} baud, but no answer; is it the right port, and its baud "
+        raise NoAnswerError(f"{self._bytes - came} bytes came on port {self.name} at "
+                            f"{self.baud} baud, but no answer; is it the right port, and its baud "
                             "rate that of the bitstream?")
 
     def _described(self, payload: bytes) -> Hello:
-        if payload[:1] != bytes([VERSION]):
+        if payload[:1] not in (bytes([VERSION]), bytes([LOAD_VERSION])):
             raise WrongBitstreamError(
-                f"the board on port {self._name} speaks version {payload[0] if payload else None} "
-                f"of the protocol, this program version {VERSION}; build the bitstream anew")
+                f"the board on port {self.name} speaks version {payload[0] if payload else None} "
+                f"of the protocol, this program versions {VERSION} and {LOAD_VERSION}; build the "
+                f"bitstream anew")
         try:
             return Hello.decode(payload)
         except ValueError as error:
-            raise LinkError(f"the board on port {self._name} describes itself wrongly: "
+            raise LinkError(f"the board on port {self.name} describes itself wrongly: "
                             f"{error}") from error
 
+    def same(self, hello: Hello) -> Hello:
+        """Ask the device what it is, which must be what it was: ``hello``, loaded or not.
+
+        Raises
+        ------
+        WrongBitstreamError
+            If it is something else.
+        """
+        found = self.hello()
+        if replace(found, loaded=hello.loaded) != hello:
+            raise WrongBitstreamError(f"another board, or bitstream, answers on port {self.name} "
+                                      f"than at first")
+        return found
+
     def exchange(self, hello: Hello, payloads: Sequence[bytes],
-                 progress: Callable[[int, int], object] | None = None) -> list[bytes]:
+                 progress: Callable[[int, int], object] | None = None,
+                 load: Callable[[], object] | None = None) -> list[bytes]:
         """Send frames and give back the results, in the order of the frames.
 
         Parameters
@@ -135,28 +154,30 @@ class Session:
             ``hello.frame_bytes`` each.
         progress : callable
             Called with the results that are there and the frames in all, now and then.
+        load : callable
+            Called when the device has lost its weights; loads them.
 
         Raises
         ------
         LinkError
             If a frame was sent again too often, or another device answers in between.
         """
-        return _Exchange(self, hello, payloads, progress).run()
+        return _Exchange(self, hello, payloads, progress, load).run()
 
-    def _number(self, taken: Collection[int]) -> int:
+    def number(self, taken: Collection[int]) -> int:
         """The next sequence number that is not in ``taken``."""
         self._sequence = self._sequence + 1 & 0xff
         while self._sequence in taken:
             self._sequence = self._sequence + 1 & 0xff
         return self._sequence
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         try:
             self._port.write(data)
         except OSError as error:
             raise self._gone(error) from error
 
-    def _read(self) -> list[Message]:
+    def read(self) -> list[Message]:
         """The messages that end in the next bytes, or none if no byte comes for a while."""
         try:
             waiting = getattr(self._port, "in_waiting", 0)
@@ -171,7 +192,7 @@ class Session:
 
     def _gone(self, error: OSError) -> PortError:
         text = (str(error).splitlines() or [type(error).__name__])[0]
-        return PortError(f"port {self._name} went away: {text}")
+        return PortError(f"port {self.name} went away: {text}")
 
 
 class _Exchange:
@@ -182,7 +203,9 @@ class _Exchange:
     """
 
     def __init__(self, session: Session, hello: Hello, payloads: Sequence[bytes],
-                 progress: Callable[[int, int], object] | None):
+                 progress: Callable[[int, int], object] | None,
+                 load: Callable[[], object] | None):
+        self._load, self._unloaded = load, False
         self._session, self._hello, self._progress = session, hello, progress
         self._payloads = payloads
         self._results: list[bytes | None] = [None] * len(payloads)
@@ -191,11 +214,11 @@ class _Exchange:
         self._tries: dict[int, int] = {}
         # Frames that are under way, in the order they were sent: sequence number to index.
         self._sent: dict[int, int] = {}
-        seconds = (hello.frame_bytes + 5) * _LINE_BITS / session._baud
-        self._window = min(hello.credits, max(2, round(_AHEAD / seconds)))
+        seconds = (hello.frame_bytes + 5) * LINE_BITS / session.baud
+        self._window = min(hello.credits, max(2, round(AHEAD / seconds)))
         # All that is under way may be stuffed.
         self._line = 2 * self._window * seconds
-        self._patience = session._timeout + self._line
+        self._patience = session.timeout + self._line
 
     def run(self) -> list[bytes]:
         session, faults = self._session, self._session.faults
@@ -204,7 +227,7 @@ class _Exchange:
             if self._send():
                 deadline = time.monotonic() + self._patience
             done, signs = self._done, faults.damaged + faults.reported
-            for message in session._read():
+            for message in session.read():
                 self._take(message)
             now = time.monotonic()
             if self._done > done:
@@ -213,13 +236,14 @@ class _Exchange:
                     self._progress(self._done, len(self._payloads))
             if faults.damaged + faults.reported > signs:
                 # Something was lost; if no result tells what, there is no use in waiting long.
-                deadline = min(deadline, now + self._line + _ALARM)
-            if now >= deadline:
-                faults.silences += 1
+                deadline = min(deadline, now + self._line + ALARM)
+            if now >= deadline or self._unloaded:
+                faults.silences += not self._unloaded
                 self._again(list(self._sent))
-                if session.hello() != self._hello:
-                    raise WrongBitstreamError(f"another board, or bitstream, answers on port "
-                                              f"{session._name} than at first")
+                self._unloaded = False
+                found = session.same(self._hello)
+                if self._load is not None and not found.loaded:
+                    self._load()
         return [result for result in self._results if result is not None]
 
     def _send(self) -> bool:
@@ -230,16 +254,17 @@ class _Exchange:
         messages = []
         for _ in range(min(free, len(self._waiting))):
             index = self._waiting.popleft()
-            sequence = self._session._number(self._sent)
+            sequence = self._session.number(self._sent)
             self._sent[sequence] = index
             messages.append(encode(Message(FRAME, sequence, self._payloads[index])))
-        self._session._write(bytes([END]) + b"".join(messages))
+        self._session.write(bytes([END]) + b"".join(messages))
         return True
 
     def _take(self, message: Message) -> None:
         faults = self._session.faults
         if message.kind & ERROR_KIND == ERROR_KIND:
             faults.reported += 1
+            self._unloaded |= message.kind == UNLOADED
         elif (message.kind != RESULT or message.sequence not in self._sent
               or len(message.payload) != self._hello.result_bytes):
             faults.late += 1
@@ -254,9 +279,9 @@ class _Exchange:
         for number in reversed(numbers):
             index = self._sent.pop(number)
             self._tries[index] = self._tries.get(index, 0) + 1
-            if self._tries[index] > self._session._retries:
+            if self._tries[index] > self._session.retries:
                 raise LinkError(
                     f"frame {index} was sent {self._tries[index]} times to port "
-                    f"{self._session._name} without a result; {self._session.faults}")
+                    f"{self._session.name} without a result; {self._session.faults}")
             self._session.faults.resent += 1
             self._waiting.appendleft(index)

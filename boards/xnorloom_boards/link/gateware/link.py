@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from xnorloom.gateware import ram
+from xnorloom.gateware.loaded import load_members
+from xnorloom.gateware.pipeline import delay
 from xnorloom.network import Network
 
-from ..frames import Hello, result_bytes
+from ..frames import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
 from .framing import Deframer, Framer
+from .loader import Loader, weights_crc
 from .parser import Parser
 from .reader import Reader
 from .replies import Replies
@@ -36,11 +40,14 @@ def describe(network: Network, *, clock_hz: int, baud: int) -> Hello:
         If the frames or results are too large for the protocol, or the line too fast.
     """
     size = result_bytes(network.graph, network.scores)
+    layers = tuple(LoadedLayer(index, fold.pe, fold.simd)
+                   for index, fold in enumerate(network.schedule.folds) if fold.style == "spram")
     hello = Hello(bytes.fromhex(network.graph.digest)[:8], network.schedule.input_width,
-                  network.timing.words, size, 1, network.scores)
+                  network.timing.words, size, 1, network.scores,
+                  LOAD_VERSION if layers else VERSION, layers)
     cycles = byte_cycles(clock_hz, baud)
     # Out of the buffer at two cycles a byte, through the network, into the first byte.
-    work = 2 * hello.frame_bytes + network.latency + 8
+    work = 3 * hello.frame_bytes + network.latency + 8
     answer = (2 * (size + 4) + 1) * (cycles + 1)
     frame = (hello.frame_bytes + 5) * cycles
     if work + answer <= frame - frame // _LINE_PARTS:
@@ -52,7 +59,7 @@ class Link(wiring.Component):
     """Answers messages; hands frames to a network once they came whole, and sends its results.
 
     One frame is in the network at a time. ``latency``, from the end of a frame to the transfer of
-    its last word, is a cycle and 2 for each of its bytes if the network is ready for them.
+    its last word, is a cycle and 3 for each of its bytes if the network is ready for them.
 
     Parameters
     ----------
@@ -60,6 +67,8 @@ class Link(wiring.Component):
         What it says of itself, and the size of frames.
     result : stream.Signature
         Of the network's results.
+    weights : array of uint16 or None
+        The words that the network must be loaded with, if the hello has any layers.
 
     Members
     -------
@@ -71,15 +80,23 @@ class Link(wiring.Component):
         Words for the network.
     i : In(result)
         Results of the network.
+    load, loaded, reload
+        Those of the network the other way round, if it must be loaded.
     """
 
-    def __init__(self, hello: Hello, result: stream.Signature):
+    def __init__(self, hello: Hello, result: stream.Signature,
+                 weights: np.ndarray | None = None):
         if not isinstance(hello, Hello):
             raise TypeError(f"Link hello must be a Hello, not {hello!r}")
-        self._hello = hello
+        if (weights is not None) != bool(hello.layers):
+            raise ValueError(f"Link must have weights if and only if its hello has layers, not for "
+                             f"{len(hello.layers)}")
+        self._hello, self._weights = hello, weights
+        load = {name: member.flip() for name, member in load_members().items()}
         super().__init__({"rx": In(stream.Signature(RECEIVED, always_ready=True)),
                           "tx": Out(stream.Signature(8)),
-                          "o": Out(stream.Signature(hello.input_width)), "i": In(result)})
+                          "o": Out(stream.Signature(hello.input_width)), "i": In(result),
+                          **(load if hello.layers else {})})
         bits = len(Value.cast(self.i.payload))
         if -(-bits // 8) != hello.result_bytes:
             raise ValueError(f"Link result must have {hello.result_bytes} bytes, as its hello "
@@ -87,13 +104,14 @@ class Link(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return 2 * self._hello.frame_bytes + 1
+        return 3 * self._hello.frame_bytes + 1
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.deframer = deframer = Deframer()
         wiring.connect(m, wiring.flipped(self.rx), deframer.i)
-        m.submodules.parser = parser = Parser(self._hello.frame_bytes)
+        loads, size = bool(self._hello.layers), self._hello.frame_bytes
+        m.submodules.parser = parser = Parser(size, loads)
         wiring.connect(m, deframer.o, parser.i)
         m.submodules.reader = reader = Reader(self._hello)
         m.submodules.replies = replies = Replies(self._hello, len(Value.cast(self.i.payload)))
@@ -102,21 +120,37 @@ class Link(wiring.Component):
         wiring.connect(m, replies.o, framer.i)
         wiring.connect(m, framer.o, wiring.flipped(self.tx))
 
-        # The attribute is for small frames, which Yosys would put into flip-flops.
-        m.submodules.memory = memory = Memory(shape=8, depth=self._hello.frame_bytes, init=[],
-                                              attrs={"ram_style": "block"})
-        write, read = memory.write_port(), memory.read_port()
+        depth = max(size, LOAD_BYTES) if loads else size
+        m.submodules.memory = memory = ram.ram(8, depth)
+        write = memory.write_port()
+        # The second register is for chips whose block RAM is slow.
+        byte = ram.read(m, memory, reader.address, reader.fetch)
+        data = delay(m, byte, 1, 1, name="byte")
         # A frame may come in behind the one that is read, but not overtake it.
         overtakes = reader.busy & (parser.address == reader.address)
         m.d.comb += [
             parser.full.eq(overtakes), parser.busy.eq(replies.busy),
             write.addr.eq(parser.address), write.data.eq(deframer.o.payload.data),
             write.en.eq(parser.write),
-            read.addr.eq(reader.address), read.en.eq(reader.fetch), reader.data.eq(read.data),
+            reader.data.eq(data),
             reader.start.eq(parser.start),
             replies.start.eq(parser.start), replies.hello.eq(parser.hello),
             replies.error.eq(parser.error), replies.sequence.eq(parser.sequence),
             replies.result.eq(self.i.payload), replies.ready.eq(self.i.valid),
             self.i.ready.eq(replies.taken),
         ]
+        if loads:
+            self._load(m, parser, reader, replies)
         return m
+
+    def _load(self, m: Module, parser: Parser, reader: Reader, replies: Replies):
+        m.submodules.loader = loader = Loader(weights_crc(self._weights.astype("<u2").tobytes()))
+        wiring.connect(m, reader.load_bytes, loader.i)
+        wiring.connect(m, loader.load, wiring.flipped(self.load))
+        m.d.comb += [
+            loader.start.eq(parser.start), loader.loaded.eq(self.loaded),
+            self.reload.eq(loader.reload),
+            parser.loaded.eq(loader.good), reader.load.eq(parser.load),
+            replies.acknowledge.eq(reader.loading & ~reader.busy),
+            replies.count.eq(loader.count), replies.loaded.eq(loader.good),
+        ]

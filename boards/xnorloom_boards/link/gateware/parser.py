@@ -4,12 +4,12 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..frames import FRAME, HELLO
+from ..frames import FRAME, HELLO, LOAD, LOAD_BYTES
 from .framing import PIECE
 
 __all__ = ["Parser"]
 
-_BAD_CRC, _BAD_LENGTH, _BAD_KIND, _OVERFLOW = 1, 2, 3, 4
+_BAD_CRC, _BAD_LENGTH, _BAD_KIND, _OVERFLOW, _UNLOADED = 1, 2, 3, 4, 5
 
 
 class _Place(enum.Enum):
@@ -21,31 +21,40 @@ class _Place(enum.Enum):
 class Parser(wiring.Component):
     """Messages to what is to be done: ``start`` a frame, say ``hello``, or report an ``error``.
 
-    Each of the three lasts for the cycle behind the end of a message, and never waits.
+    Each of the three lasts for the cycle behind the end of a message, and never waits. With
+    ``loads`` there are messages with weights, too, which ``start`` with ``load``, and frames only
+    while ``loaded``.
     """
 
-    def __init__(self, size: int):
-        self._size = size
+    def __init__(self, size: int, loads: bool = False):
+        self._size, self._loads = size, loads
+        longest = max(size, LOAD_BYTES) if loads else size
         super().__init__({
             "i": In(stream.Signature(PIECE, always_ready=True)),
-            "address": Out(range(size)), "write": Out(1), "full": In(1), "busy": In(1),
-            "sequence": Out(8), "start": Out(1), "hello": Out(1), "error": Out(3)})
+            "address": Out(range(longest)), "write": Out(1), "full": In(1), "busy": In(1),
+            "sequence": Out(8), "start": Out(1), "hello": Out(1), "error": Out(3),
+            **({"load": Out(1), "loaded": In(1)} if loads else {})})
 
     def elaborate(self, platform):
         m = Module()
         piece = self.i.payload
         place, after = Signal(_Place), Signal(_Place)
         frame, hello, late = Signal(), Signal(), Signal()
+        framed, size = frame, self._size
+        if self._loads:
+            framed, size = frame | self.load, Mux(self.load, LOAD_BYTES, self._size)
         with m.Switch(place):
             with m.Case(_Place.KIND):
                 m.d.comb += after.eq(_Place.SEQUENCE)
                 m.d.sync += [late.eq(0), self.address.eq(0), frame.eq(piece.data == FRAME),
                              hello.eq(piece.data == HELLO)]
+                if self._loads:
+                    m.d.sync += self.load.eq(piece.data == LOAD)
             with m.Case(_Place.SEQUENCE):
-                m.d.comb += after.eq(Mux(frame, _Place.PAYLOAD, _Place.HIGH))
+                m.d.comb += after.eq(Mux(framed, _Place.PAYLOAD, _Place.HIGH))
                 m.d.sync += self.sequence.eq(piece.data)
             with m.Case(_Place.PAYLOAD):
-                last = self.address == self._size - 1
+                last = self.address == size - 1
                 m.d.comb += after.eq(Mux(last, _Place.HIGH, _Place.PAYLOAD))
                 with m.If(self.i.valid):
                     m.d.comb += self.write.eq(~late & ~self.full & ~piece.end)
@@ -66,7 +75,7 @@ class Parser(wiring.Component):
         with m.If(self.i.valid & piece.end & (place != _Place.KIND)):
             with m.If(~piece.good):
                 m.d.sync += self.error.eq(_BAD_CRC)
-            with m.Elif(~frame & ~hello):
+            with m.Elif(~framed & ~hello):
                 m.d.sync += self.error.eq(_BAD_KIND)
             with m.Elif(place != _Place.DONE):
                 m.d.sync += self.error.eq(_BAD_LENGTH)
@@ -74,6 +83,9 @@ class Parser(wiring.Component):
                 m.d.sync += self.hello.eq(1)
             with m.Elif(late | self.busy):
                 m.d.sync += self.error.eq(_OVERFLOW)
+            if self._loads:
+                with m.Elif(frame & ~self.loaded):
+                    m.d.sync += self.error.eq(_UNLOADED)
             with m.Else():
                 m.d.sync += self.start.eq(1)
         return m

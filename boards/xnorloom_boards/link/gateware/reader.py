@@ -1,10 +1,10 @@
-"""A frame out of the buffer."""
+"""A frame, or weights, out of the buffer."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..frames import Hello, words_per_byte
+from ..frames import LOAD_BYTES, Hello, words_per_byte
 
 __all__ = ["Reader"]
 
@@ -12,25 +12,32 @@ __all__ = ["Reader"]
 class Reader(wiring.Component):
     """The frame in the buffer, byte by byte, as words; ``busy`` until the last is transferred.
 
-    ``fetch`` has the byte at ``address`` on ``data`` from the next cycle on.
+    ``fetch`` has the byte at ``address`` on ``data`` two cycles later, until the next. A message
+    with weights starts with ``load``; its bytes leave at ``load_bytes``.
     """
 
     def __init__(self, hello: Hello):
         self._hello = hello
+        size = max(hello.frame_bytes, LOAD_BYTES) if hello.layers else hello.frame_bytes
+        load = {"load": In(1), "loading": Out(1), "load_bytes": Out(stream.Signature(8))}
         super().__init__({
-            "start": In(1), "busy": Out(1), "address": Out(range(hello.frame_bytes)),
-            "fetch": Out(1), "data": In(8), "o": Out(stream.Signature(hello.input_width))})
+            "start": In(1), "busy": Out(1), "address": Out(range(size)),
+            "fetch": Out(1), "data": In(8), "o": Out(stream.Signature(hello.input_width)),
+            **(load if hello.layers else {})})
 
     def elaborate(self, platform):
         m = Module()
         width, size = self._hello.input_width, self._hello.frame_bytes
         together, bytes_a_word = words_per_byte(width), -(-width // 8)
-        fetched, used, word = Signal(), Signal(), Signal()
+        fetching, fetched, used, word = Signal(), Signal(), Signal(), Signal()
         last = self.address == size - 1
-        m.d.comb += self.fetch.eq(self.busy & ~fetched)
+        if self._hello.layers:
+            last = self.address == Mux(self.loading, LOAD_BYTES - 1, size - 1)
+        m.d.comb += self.fetch.eq(self.busy & ~fetching & ~fetched)
+        m.d.sync += fetching.eq(self.fetch)
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), self.address.eq(0)]
-        with m.If(self.fetch):
+        with m.If(fetching):
             m.d.sync += fetched.eq(1)
         with m.If(used):
             m.d.sync += [fetched.eq(0), self.address.eq(self.address + 1)]
@@ -59,4 +66,14 @@ class Reader(wiring.Component):
         else:
             m.d.comb += [word.eq(1), used.eq(fetched & self.o.ready),
                          self.o.payload.eq(self.data)]
+        if self._hello.layers:
+            with m.If(self.start):
+                m.d.sync += self.loading.eq(self.load)
+                # It moves while bytes of weights go by.
+                if bytes_a_word > 1 or together > 1:
+                    m.d.sync += place.eq(0)
+            m.d.comb += [self.load_bytes.payload.eq(self.data),
+                         self.load_bytes.valid.eq(fetched & self.loading)]
+            with m.If(self.loading):
+                m.d.comb += [self.o.valid.eq(0), used.eq(fetched & self.load_bytes.ready)]
         return m

@@ -4,7 +4,7 @@ from amaranth.hdl import C, Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..frames import ERROR_KIND, HELLO_BYTES, HELLO_REPLY, RESULT, Hello
+from ..frames import ERROR_KIND, HELLO_BYTES, HELLO_REPLY, LOADED, RESULT, Hello
 from .framing import PART
 
 __all__ = ["Replies"]
@@ -14,21 +14,25 @@ class Replies(wiring.Component):
     """Hellos, results and errors as messages without CRC; ``busy`` from ``start`` to its result.
 
     A hello waits until it is not busy. Of errors that come while a message goes out, the last is
-    kept.
+    kept. Where there are weights to load, ``start`` may also be that of a message with weights,
+    which ``acknowledge`` answers with ``count``, and a hello tells whether they are ``loaded``.
     """
 
     def __init__(self, hello: Hello, bits: int):
         self._hello = hello
+        load = {"acknowledge": In(1), "count": In(16), "loaded": In(1)}
         super().__init__({
             "start": In(1), "hello": In(1), "error": In(3), "sequence": In(8), "busy": Out(1),
             "result": In(bits), "ready": In(1), "taken": Out(1),
-            "o": Out(stream.Signature(PART))})
+            "o": Out(stream.Signature(PART)), **(load if hello.layers else {})})
 
     def elaborate(self, platform):
         m = Module()
         size = self._hello.result_bytes
         framed, hello, error = Signal(8), Signal(), Signal(3)
-        place = Signal(range(max(size, HELLO_BYTES)))
+        payload = self._hello.encode()
+        length = len(payload)
+        place = Signal(range(max(size, length)))
         part = self.o.payload
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), framed.eq(self.sequence)]
@@ -44,6 +48,11 @@ class Replies(wiring.Component):
                     with m.If(self.o.ready):
                         m.d.sync += error.eq(0)
                         m.next = "error sequence"
+                if self._hello.layers:
+                    with m.Elif(self.busy & self.acknowledge):
+                        m.d.comb += [part.data.eq(LOADED), self.o.valid.eq(1)]
+                        with m.If(self.o.ready):
+                            m.next = "load sequence"
                 with m.Elif(hello & ~self.busy):
                     m.d.comb += [part.data.eq(HELLO_REPLY), self.o.valid.eq(1)]
                     with m.If(self.o.ready):
@@ -53,19 +62,26 @@ class Replies(wiring.Component):
                 m.d.comb += [part.data.eq(self.sequence), part.last.eq(1), self.o.valid.eq(1)]
                 with m.If(self.o.ready):
                     m.next = "idle"
-            for state, sequence in (("hello", self.sequence), ("result", framed)):
+            sequences = {"hello": self.sequence, "result": framed}
+            if self._hello.layers:
+                sequences["load"] = framed
+            for state, sequence in sequences.items():
                 with m.State(f"{state} sequence"):
                     m.d.comb += [part.data.eq(sequence), self.o.valid.eq(1)]
                     with m.If(self.o.ready):
                         m.next = state
             with m.State("hello"):
-                described = int.from_bytes(self._hello.encode(), "little")
+                described = int.from_bytes(payload, "little")
                 columns = [sum((described >> 8 * byte + bit & 1) << byte
-                               for byte in range(HELLO_BYTES)) for bit in range(8)]
+                               for byte in range(length)) for bit in range(8)]
+                index = place[:(length - 1).bit_length()]
                 m.d.comb += [
-                    part.data.eq(Cat(C(column, HELLO_BYTES).bit_select(place[:4], 1)
+                    part.data.eq(Cat(C(column, length).bit_select(index, 1)
                                      for column in columns)),
-                    part.last.eq(place == HELLO_BYTES - 1), self.o.valid.eq(1)]
+                    part.last.eq(place == length - 1), self.o.valid.eq(1)]
+                if self._hello.layers:
+                    with m.If(place == HELLO_BYTES - 1):
+                        m.d.comb += part.data[1].eq(self.loaded)
                 with m.If(self.o.ready):
                     m.d.sync += place.eq(place + 1)
                     with m.If(part.last):
@@ -77,9 +93,21 @@ class Replies(wiring.Component):
                 with m.If(self.o.ready):
                     m.d.sync += place.eq(place + 1)
                     with m.If(part.last):
-                        m.d.comb += self.taken.eq(1)
-                        m.d.sync += self.busy.eq(0)
-                        m.next = "idle"
+                        m.next = "taken"
+            # In a cycle of its own, so that no path leads from the serial port into the network.
+            with m.State("taken"):
+                m.d.comb += self.taken.eq(1)
+                m.d.sync += self.busy.eq(0)
+                m.next = "idle"
+            if self._hello.layers:
+                with m.State("load"):
+                    m.d.comb += [part.data.eq(self.count.word_select(place[0], 8)),
+                                 part.last.eq(place[0]), self.o.valid.eq(1)]
+                    with m.If(self.o.ready):
+                        m.d.sync += place.eq(place + 1)
+                        with m.If(part.last):
+                            m.d.sync += self.busy.eq(0)
+                            m.next = "idle"
         with m.If(self.hello):
             m.d.sync += hello.eq(1)
         with m.If(self.error != 0):
