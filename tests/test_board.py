@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from xnorloom_boards import board
+import xnorloom_boards
+from xnorloom_boards import board, host
 from xnorloom_boards.board import BoardError
 from xnorloom_boards.device import DEVICES
 
@@ -79,6 +80,21 @@ def test_a_platform_is_fresh():
     entry = board.find("icebreaker")
     entry.uart_ports(entry.platform())
     entry.uart_ports(entry.platform())
+
+
+def test_open(monkeypatch):
+    # The rate is that of the board unless another one is given.
+    calls = []
+    monkeypatch.setattr(host, "open", lambda *given, **named: calls.append((given, named)))
+    entry = board.find("icebreaker")
+    entry.open("COM3")
+    entry.open("COM3", "graph", baud=9600, timeout=2, retries=3)
+    assert calls == [(("COM3", None), {"baud": entry.baud}),
+                     (("COM3", "graph"), {"baud": 9600, "timeout": 2, "retries": 3})]
+
+
+def test_package():
+    assert xnorloom_boards.find is board.find and xnorloom_boards.names is board.names
 
 
 def test_unknown_board():

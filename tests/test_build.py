@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import shlex
 import sys
 import threading
@@ -15,9 +16,10 @@ import pytest
 from xnorloom.errors import ToolError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, Schedule
+from xnorloom.timing import timing
 from xnorloom_boards import board
 from xnorloom_boards.build import BuildError, build
-from xnorloom_boards.clocking import choose_clock, first_hz, reachable_hz
+from xnorloom_boards.fit import fit
 
 FAKE = Path(__file__).parent / "fixtures" / "fake_tool.py"
 SCHEDULE = Schedule(8, (Fold(4, 8, "lut"), Fold(2, 6, "lut")))
@@ -132,13 +134,73 @@ def test_build_clock_twice(fakes, graph, tmp_path):
     assert len(fakes.calls("yosys")) == 3
 
 
+TOO_LARGE = (r"network 'toy' at an interval of %s cycles does not fit board icebreaker "
+             r"\(iCE40UP5K\): ")
+
+
 def test_build_too_large(fakes, graph, tmp_path):
     fakes.plan(cells=[6000, 5280], sleep=300)
-    message = (r"network 'toy' at an interval of 6 cycles does not fit board icebreaker "
-               r"\(iCE40UP5K\): it needs 6,000 logic cells where there are 5,280; .+")
+    message = f"{TOO_LARGE % 6}it needs 6,000 logic cells where there are 5,280; .+"
     with pytest.raises(BuildError, match=f"^{message}$"):
         build(graph, BOARD, schedule=SCHEDULE, directory=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+LEGAL = "Unable to find legal placement for all cells, design is probably at utilisation limit."
+
+
+@pytest.mark.parametrize("turn, needed", [
+    pytest.param({"cells": [6000, 5280], "sleep": 300},
+                 "it needs 6,000 logic cells where there are 5,280", id="large"),
+    pytest.param({"cells": [5200, 5280], "error": LEGAL},
+                 "its 5,200 of 5,280 logic cells cannot be placed and routed (Unable to find legal "
+                 "placement for all cells)", id="no-place"),
+    pytest.param({"cells": [5200, 5280], "error": "Routing design failed."},
+                 "its 5,200 of 5,280 logic cells cannot be placed and routed (Routing design "
+                 "failed.)", id="no-way")])
+def test_build_next(fakes, graph, tmp_path, turn, needed):
+    # Where any interval will do, the next one is tried.
+    said = []
+    fakes.plan(turns=[turn], fmax={"0": 41.0})
+    made = build(graph, BOARD, directory=tmp_path, progress=said.append)
+    first = fit(graph, BOARD.device)
+    interval = timing(graph, made.schedule).interval
+    assert interval > timing(graph, first).interval
+    assert made.values["speed"]["interval_cycles"] == interval
+    assert Schedule.load(tmp_path / "schedule.json", graph) == made.schedule != first
+    assert f"{needed}; trying an interval of {interval} cycles" in said
+    assert len(fakes.calls("nextpnr")) == 2
+    # An interval that was asked for is not changed.
+    fakes.plan(**turn)
+    message = rf"{TOO_LARGE % 3}{re.escape(needed)}; try --interval \d+, which is estimated to fit"
+    with pytest.raises(BuildError, match=f"^{message}$"):
+        build(graph, BOARD, interval=3, directory=tmp_path)
+
+
+def test_build_next_at_most(fakes, graph, tmp_path):
+    fakes.plan(cells=[5281, 5280])
+    interval = r"\d+"
+    message = rf"{TOO_LARGE % interval}it needs 5,281 logic cells where there are 5,280; .+"
+    with pytest.raises(BuildError, match=f"^{message}$"):
+        build(graph, BOARD, directory=tmp_path / "out")
+    assert 2 <= len(fakes.calls("nextpnr")) <= 4
+    assert not (tmp_path / "out").exists()
+
+
+def test_build_clock_cramped(fakes, graph, tmp_path):
+    # What fits at one clock is kept, if the attempt at another one does not.
+    fakes.plan(turns=[{}, {"error": "Routing design failed."}])
+    made = build(graph, BOARD, schedule=SCHEDULE, directory=tmp_path)
+    assert len(fakes.calls("nextpnr")) == 2
+    assert made.design.hz == 39_750_000
+
+
+def test_build_seed_cramped(fakes, graph, tmp_path):
+    # One way is enough.
+    fakes.plan(seeds={"0": {"error": "Routing design failed."}}, fmax={"1": 41.0})
+    made = build(graph, BOARD, schedule=SCHEDULE, seeds=(0, 1), directory=tmp_path)
+    [attempt] = made.values["clock"]["attempts"]
+    assert [entry["seed"] for entry in attempt["seeds"]] == [1]
 
 
 def test_build_too_slow(fakes, graph, tmp_path):
@@ -154,10 +216,13 @@ def test_build_fps(fakes, graph, tmp_path):
     fakes.plan(fmax={"0": 41.0})
     made = build(graph, BOARD, schedule=SCHEDULE, fps=6e6, directory=tmp_path / "out")
     assert made.values["speed"]["frames_per_second"] >= 6e6
-    with pytest.raises(BuildError, match=r"^network 'toy' reaches 6,6\d\d,\d\d\d frames a second "
-                                         r"on board icebreaker \(39.75 MHz, 6 cycles a frame\), "
+    with pytest.raises(BuildError, match=r"^network 'toy' reaches 6,500,000 frames a second "
+                                         r"on board icebreaker \(39 MHz, 6 cycles a frame\), "
                                          r"not 10,000,000; .+$"):
         build(graph, BOARD, schedule=SCHEDULE, fps=1e7, directory=tmp_path / "out")
+    with pytest.raises(BuildError, match=r"^network 'toy' reaches .+, not 1,000,000,000; at this "
+                                         r"clock a frame in every cycle is 39,750,000 a second$"):
+        build(graph, BOARD, schedule=SCHEDULE, fps=1e9, directory=tmp_path / "out")
 
 
 @pytest.mark.parametrize("tool, message", [
@@ -223,42 +288,3 @@ def test_build_at_once(fakes, graph, tmp_path):
     bitstream = (tmp_path / "out" / "toy-icebreaker.bin").read_bytes()
     assert values["digests"]["bitstream"] == hashlib.sha256(bitstream).hexdigest()
     assert len(files(tmp_path / "out")) == 7
-
-
-class Routed:
-    def __init__(self, hz, fmax):
-        self.design = self.route = self
-        self.hz, self.fmax_hz, self.met = hz, fmax, fmax >= hz
-
-
-@pytest.mark.parametrize("reached, tried, kept", [
-    pytest.param([42.5], 1, 39.75, id="close"),
-    pytest.param([60, 58], 2, 57, id="faster"),
-    pytest.param([36, 36], 2, 33.75, id="slower"),
-    pytest.param([60, 55, 55], 3, 50.25, id="faster-missed"),
-    pytest.param([60, 41], 2, 39.75, id="back-to-the-first"),
-    pytest.param([36, 30, 25, 20], 4, None, id="never"),
-    pytest.param([5], 1, None, id="hopeless"),
-    pytest.param([14, 14], 2, 12, id="oscillator"),
-])
-def test_choose_clock(reached, tried, kept):
-    asked = []
-
-    def attempt(hz):
-        asked.append(hz)
-        return Routed(hz, reached[len(asked) - 1] * 1e6)
-
-    best, attempts = choose_clock(BOARD, attempt)
-    assert len(attempts) == len(asked) == tried
-    assert asked[0] == first_hz(BOARD)
-    if kept is None:
-        assert best is None
-    else:
-        assert best.hz == pytest.approx(kept * 1e6, rel=2e-3)
-        assert best.met
-
-
-def test_reachable_hz():
-    assert reachable_hz(BOARD, 48e6) == 48_000_000
-    assert reachable_hz(BOARD, 15e6) == 12_000_000
-    assert reachable_hz(BOARD, 11e6) is None

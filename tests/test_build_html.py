@@ -39,7 +39,8 @@ def values():
                   "latency_seconds": 444 / 42e6, "frames_per_second": 375_000.0,
                   "synapses_per_second": 2.2e10, "link_frames_per_second": 2884.6},
         "resources": {"logic_cells": {"used": 4488, "available": 5280},
-                      "brams": {"used": 30, "available": 30}},
+                      "brams": {"used": 30, "available": 30},
+                      "sprams": {"used": 1, "available": 4}},
         "parts": [part(NASTY, True, 2140), part("argmax", False, 35)],
         "schedule": {"input_width": 28, "words": 28, "lanes": 900, "latency": 444, "interval": 112,
                      "layers": [layer(NASTY, 112, True), layer("dense1", 96, False)]},
@@ -103,7 +104,8 @@ def test_tables(page):
     assert list(found) == ["What the chip holds", "Layers", "Cells by part", "Schedule", "Clock",
                            "Critical path", "Serial port", "Made with"]
     assert rows(found["What the chip holds"])[1:] == [
-        ["logic cells", "4,488", "5,280", "85 %", ""], ["block RAMs", "30", "30", "100 %", ""]]
+        ["logic cells", "4,488", "5,280", "85 %", ""], ["block RAMs", "30", "30", "100 %", ""],
+        ["SPRAMs", "1", "4", "25 %", ""]]
     assert rows(found["Layers"])[1:] == [
         [NASTY, "64 × 784", "16 × 28", "448", "block", "112", "112", ""],
         ["dense1", "64 × 784", "16 × 28", "448", "block", "112", "96", ""]]
@@ -119,7 +121,8 @@ def test_tables(page):
         ["an answer", "1 byte, the class"], ["frames under way", "128 at most"],
         ["protocol", "version 1"]]
     assert "Board: solder <it>." in text(found["Serial port"])
-    assert ["yosys", "Yosys <0.70>"] in rows(found["Made with"])
+    assert rows(found["Made with"]) == [["yosys", "Yosys <0.70>"], ["SHA-256 of the graph", "ab"],
+                                        ["SHA-256 of the bitstream", "cd"]]
 
 
 def test_tiles(page):

@@ -1,9 +1,14 @@
 # amaranth: UnusedElaboratable=no
 """The commands build, flash and run, with programs and boards that only pretend."""
 
+import contextlib
 import json
+import os
 import shlex
+import signal
+import subprocess
 import sys
+import time
 from argparse import Namespace
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +80,7 @@ def test_build(fakes, graph, model, tmp_path, capsys):
     assert build.run(arguments, Console(json=False)) == 0
     text = capsys.readouterr().out
     assert text.startswith("my net on iCEBreaker (iCE40UP5K)\n\npart ")
-    assert "clock         39.75 MHz; place and route reached 43 MHz (seed 5)\n" in text
+    assert "clock         41.25 MHz; place and route reached 43 MHz (seed 5)\n" in text
     assert f"wrote {out / 'report.html'}\n" in text
     assert text.endswith(f"Next: xnorloom flash --board icebreaker {out}/my_net-icebreaker.bin\n")
 
@@ -96,6 +101,62 @@ def test_build_directory(fakes, graph, model, tmp_path, monkeypatch):
 def test_build_wrong(fakes, model, given, message):
     with pytest.raises(XnorloomError, match=f"^{message}$"):
         build.run(building(model, **given), Console(json=False))
+
+
+def test_build_ascii(fakes, graph, model, tmp_path):
+    """Files are UTF-8 also where the machine's encoding lacks what is in them."""
+    SCHEDULE.save(tmp_path / "fold.json", graph)
+    done = subprocess.run(
+        [sys.executable, "-m", "xnorloom", "build", model, "--board", "icebreaker", "-o", "out",
+         "--fold", "fold.json"], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " µs" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def read_until(descriptor, words):
+    """What is written to a terminal up to ``words``, or up to its end."""
+    text = b""
+    with contextlib.suppress(OSError):
+        while words is None or words not in text:
+            text += os.read(descriptor, 4096)
+    return text.replace(b"\r\n", b"\n").decode()
+
+
+@pytest.mark.parametrize("number, status, words", [
+    pytest.param(signal.SIGINT, 130, "interrupted", id="ctrl-c"),
+    pytest.param(signal.SIGTERM, 143, "terminated", id="sigterm")])
+def test_build_ended(fakes, graph, model, tmp_path, number, status, words):
+    """A signal while a program runs ends both, in one line, and leaves nothing."""
+    SCHEDULE.save(tmp_path / "fold.json", graph)
+    command = [sys.executable, "-m", "xnorloom", "build", model, "--board", "icebreaker",
+               "-o", str(tmp_path / "out"), "--fold", str(tmp_path / "fold.json")]
+    fakes.write_text('{"sleep": 300}')
+    terminal, other = os.openpty()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other) as process:
+        os.close(other)
+        said = read_until(terminal, b"placing and routing, seed 0 ...\r\n")
+        assert said.endswith("seed 0 ...\n"), said
+        while "nextpnr" not in fakes.with_name("CALLS").read_text():
+            time.sleep(0.01)
+        process.send_signal(number)
+        rest = read_until(terminal, None)
+        out, _ = process.communicate()
+    os.close(terminal)
+    assert "  synthesising the network ...\n" in said
+    assert (process.returncode, out, rest) == (status, b"", f"xnorloom: {words}\n")
+    assert not (tmp_path / "out").exists()
+    for line in fakes.with_name("PROCESSES").read_text().splitlines():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(line), 0)
+    # The cache is sound: what was done is there, what was not done is not.
+    assert not list((tmp_path / "cache" / "xnorloom" / "builds").glob("xnorloom-build-*"))
+    fakes.write_text('{"fmax": {"0": 41.0}}')
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = fakes.with_name("CALLS").read_text().splitlines()
+    assert [call.split()[0] for call in calls] == ["yosys", "yosys", "nextpnr-ice40",
+                                                   "nextpnr-ice40", "icepack"]
 
 
 def flashing(path, **given):
@@ -185,8 +246,11 @@ def opened(monkeypatch, graph):
     calls = []
 
     @contextmanager
-    def fake(port, found, *, baud):
+    def fake(port, found, *, baud, **options):
         calls.append((port, found == graph, baud))
+        # Some boards must be sent weights, and say so.
+        for done in range(3):
+            options["loading"](done, 2)
         yield Connected(graph, fake.wrong)
 
     fake.wrong = ()

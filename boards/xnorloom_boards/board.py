@@ -5,11 +5,15 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xnorloom.errors import XnorloomError
+from xnorloom.graph import Graph
 
 from .device import Device
+
+if TYPE_CHECKING:
+    from .host import Connection
 
 __all__ = ["Board", "BoardError", "find", "names"]
 
@@ -85,6 +89,24 @@ class Board:
                 raise
             raise BoardError(f"board {self.name} needs amaranth-boards, which is not installed: "
                              f"pip install 'xnorloom[boards]'") from error
+
+    def open(self, port: str, graph: Graph | None = None, *, baud: int | None = None,
+             **options: Any) -> "Connection":
+        """Open the serial port called ``port``, behind which the board holds ``graph``.
+
+        Parameters are those of :func:`xnorloom_boards.host.open`; without ``baud`` the rate is that
+        of the board, which its bitstreams have unless their clock is too slow for it.
+
+        Raises
+        ------
+        PortError
+            If there is no such port, or it cannot be opened.
+        LinkError
+            If nothing, or another network, answers there.
+        """
+        from . import host
+
+        return host.open(port, graph, baud=baud or self.baud, **options)
 
     def uart_ports(self, platform: Any) -> tuple[Any, Any]:
         """Request the serial port: the ports of the pins ``rx`` and ``tx``, without buffers."""

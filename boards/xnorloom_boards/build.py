@@ -1,14 +1,14 @@
 """A network on a board: schedule, netlist, place and route, clock, bitstream, reports."""
 
 import contextlib
-import hashlib
 import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +20,23 @@ from xnorloom.schedule import Schedule
 from xnorloom.timing import timing
 
 from . import html
+from .alone import alone
 from .board import Board
 from .buildreport import build_values
 from .clocking import Attempt, choose_clock, first_hz
-from .device import Device
-from .estimate import estimate, rams
-from .fit import FitError, fit
-from .routing import NoFitError, Route, pack, route
+from .fit import FitError
+from .room import Room
+from .routing import CrampedError, NoFitError, Route, pack, route
 from .synthesis import Design, Netlist, elaborate, synthesise
 from .tools import Jobs, Tool, find_all
 
-__all__ = ["Build", "BuildError", "build", "link_brams"]
+__all__ = ["Build", "BuildError", "build"]
 
 Progress = Callable[[str], object]
 
 _SUFFIXES = {"ice40": "bin", "ecp5": "bit"}
-# Share of the cells of a chip that all may take by the estimate; beyond it the router finds no way,
-# or a long one, and the estimate is off by some percent.
-_SHARE = 0.96
-_MOST = 0.9
-# What serial port, link and clock take, as measured on both families.
-_LINK_CELLS = 450
+# Schedules that are tried, where any may be taken, until one turns out to fit.
+_TRIES = 4
 
 
 class BuildError(XnorloomError):
@@ -80,16 +76,6 @@ class Build:
     files: tuple[Path, ...]
 
 
-def link_brams(graph: Graph, family: str) -> int:
-    """Block RAMs for the frame that the link keeps, however it may be cut into words."""
-    return rams(-(-graph.input.size * graph.input.bits // 4), 8, family)
-
-
-def _share(device: Device) -> float:
-    """Share of the cells that a network may take."""
-    return max(0.01, min(_MOST, _SHARE - _LINK_CELLS / device.logic_cells))
-
-
 def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
           schedule: Schedule | None = None, interval: int | None = None,
           fps: float | None = None, seeds: Sequence[int] = (0,), scores: bool = False,
@@ -103,7 +89,8 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     schedule : Schedule
         How to fold; ``None`` for the one that :func:`~xnorloom_boards.fit.fit` finds.
     interval : int
-        Cycles per frame, at most; without it and ``schedule``, the least that fits.
+        Cycles per frame, at most; without it, ``schedule`` and ``fps``, the least that fits: where
+        a design turns out larger than it was estimated, the next one is taken by itself.
     fps : float
         Frames per second that must be reached.
     seeds : sequence of int
@@ -131,59 +118,41 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     if not seeds:
         raise ValueError("build must have at least one seed")
     family, say = board.device.family, progress or (lambda text: None)
-    tools = find_all(family)
+    lock, tools = alone(directory), find_all(family)
+    room, tries = Room.usual(graph, board.device), 1
     if schedule is None:
         say("folding the network")
         if interval is None and fps is not None:
             interval = max(1, int(first_hz(board) / fps))
-        schedule = fit(graph, board.device, interval=interval, share=_share(board.device),
-                       reserve=link_brams(graph, family))
+        schedule, tries = room.schedule(interval), _TRIES if interval is None else 1
     schedule.check(graph)
     with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
         staging = stack.enter_context(staged(directory))
         # Left in the order of their lines from below: programs end before those who wait for them.
         pool = stack.enter_context(ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)))
         jobs = stack.enter_context(Jobs(say))
-        works = _Works(graph, schedule, board, scores, seeds, tools, jobs, pool, say)
-        best, attempts = choose_clock(board, works.attempt)
+        works = _Works(graph, board, scores, seeds, tools, jobs, pool, say)
+        schedule, best, attempts = works.fitting(schedule, room, tries, fps or 0)
         if best is None:
             raise BuildError(_too_slow(graph, board, attempts))
         if fps is not None and best.design.hz < fps * timing(graph, schedule).interval:
-            raise BuildError(_missed(graph, schedule, board, best, fps))
+            raise BuildError(_missed(graph, schedule, board, best, fps, room))
         say("packing the bitstream")
         bitstream = pack(best.route, family, tools["packing"], jobs)
         values = build_values(graph, schedule, board, best, attempts, tools, bitstream)
         names = _write(staging, graph, schedule, best, bitstream, values, board)
         # Held until all files have their names.
-        last.enter_context(_alone(Path(directory)))
+        last.enter_context(lock)
     directory = Path(directory)
     return Build(graph, schedule, board, best.design, best.netlist, best.route, bitstream, values,
                  tuple(directory / name for name in names))
 
 
-@contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Wait until no other process is in this context with the same directory."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:
-        # Windows has none; there the files of two builds at once may come from either.
-        yield
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 @dataclass(frozen=True, eq=False)
 class _Works:
-    """All that an attempt at a clock needs."""
+    """All that it takes to try a schedule."""
 
     graph: Graph
-    schedule: Schedule
     board: Board
     scores: bool
     seeds: tuple[int, ...]
@@ -192,11 +161,42 @@ class _Works:
     pool: ThreadPoolExecutor
     say: Callable[[str], object]
 
-    def attempt(self, hz: int) -> Attempt:
+    def fitting(self, schedule: Schedule, room: Room, tries: int, fps: float
+                ) -> tuple[Schedule, Attempt | None, list[Attempt]]:
+        """The first of ``tries`` schedules that fits, ``schedule`` and slower ones, with its clock.
+
+        Raises
+        ------
+        BuildError
+            If none does.
+        """
+        while True:
+            interval = timing(self.graph, schedule).interval
+            try:
+                return schedule, *choose_clock(self.board, partial(self._attempt, schedule),
+                                               fps * interval)
+            except NoFitError as error:
+                needed = _needed(error)
+                text = (f"network {self.graph.name!r} at an interval of {interval:,} cycles does "
+                        f"not fit board {self.board.name} ({self.board.device.name}): {needed}")
+                smaller = room.less(schedule, error)
+                if smaller is None:
+                    raise BuildError(text) from error
+                try:
+                    room, schedule = smaller, smaller.schedule()
+                except FitError as fault:
+                    raise BuildError(f"{text}; {fault}") from fault
+                interval, tries = max(interval, timing(self.graph, schedule).interval), tries - 1
+                if not tries:
+                    raise BuildError(f"{text}; try --interval {interval}, which is estimated to "
+                                     f"fit") from error
+                self.say(f"{needed}; trying an interval of {interval:,} cycles")
+
+    def _attempt(self, schedule: Schedule, hz: int) -> Attempt:
         """Synthesise and route at ``hz`` with all seeds."""
         family = self.board.device.family
         self.say(f"designing for {hz / 1e6:.4g} MHz")
-        design = elaborate(self.graph, self.schedule, self.board, hz, scores=self.scores)
+        design = elaborate(self.graph, schedule, self.board, hz, scores=self.scores)
         netlist = synthesise(design, family, self.tools["synthesis"], self.jobs, self.say)
 
         def one(seed: int) -> Route | ToolError:
@@ -207,39 +207,24 @@ class _Works:
                 return error
 
         results = list(self.pool.map(one, self.seeds))
-        for result in results:
-            if isinstance(result, NoFitError):
-                raise BuildError(self._too_large(result)) from result
         routes = [result for result in results if isinstance(result, Route)]
         if not routes:
-            [error, *_] = [result for result in results if isinstance(result, ToolError)]
-            raise error
+            errors = [result for result in results if isinstance(result, ToolError)]
+            raise next((error for error in errors if isinstance(error, NoFitError)), errors[0])
         routes.sort(key=lambda entry: -entry.fmax_hz)
         self.say(f"routed: {routes[0].fmax_hz / 1e6:.4g} MHz")
         return Attempt(design, netlist, routes[0], tuple(routes))
 
-    def _too_large(self, error: NoFitError) -> str:
-        over = {name: (used, there) for name, (used, there) in error.resources.items()
-                if used > there}
-        needed = " and ".join(f"{used:,} {name.replace('_', ' ')} where there are {there:,}"
-                              for name, (used, there) in over.items())
-        device = self.board.device
-        interval = timing(self.graph, self.schedule).interval
-        text = (f"network {self.graph.name!r} at an interval of {interval:,} cycles does not fit "
-                f"board {self.board.name} ({device.name}): it needs {needed}")
-        used, there = error.resources.get("logic_cells", (0, 1))
-        share = _share(device)
-        if used > there:
-            # As far as the estimate was off here it will be off for the next one.
-            guessed = sum(cost.cells for cost in estimate(self.graph, self.schedule, device.family))
-            share = min(share, 0.95 * guessed / used)
-        try:
-            nearest = fit(self.graph, device, share=share,
-                          reserve=link_brams(self.graph, device.family))
-        except FitError as fault:
-            return f"{text}; {fault}"
-        found = max(interval, timing(self.graph, nearest).interval)
-        return f"{text}; try --interval {found}, which is estimated to fit"
+
+def _needed(error: NoFitError) -> str:
+    """What a design needs and a chip does not have."""
+    if isinstance(error, CrampedError):
+        used, there = error.resources.get("logic_cells", (0, 0))
+        return (f"its {used:,} of {there:,} logic cells cannot be placed and routed "
+                f"({str(error).partition(',')[0]})")
+    return "it needs " + " and ".join(
+        f"{used:,} {name.replace('_', ' ')} where there are {there:,}"
+        for name, (used, there) in error.resources.items() if used > there)
 
 
 def _too_slow(graph: Graph, board: Board, attempts: Sequence[Attempt]) -> str:
@@ -249,14 +234,16 @@ def _too_slow(graph: Graph, board: Board, attempts: Sequence[Attempt]) -> str:
             f"more seeds, or a fold with register_every 1")
 
 
-def _missed(graph: Graph, schedule: Schedule, board: Board, best: Attempt, fps: float) -> str:
+def _missed(graph: Graph, schedule: Schedule, board: Board, best: Attempt, fps: float,
+            room: Room) -> str:
     interval, hz = timing(graph, schedule).interval, best.design.hz
     text = (f"network {graph.name!r} reaches {hz / interval:,.0f} frames a second on board "
             f"{board.name} ({hz / 1e6:.4g} MHz, {interval:,} cycles a frame), not {fps:,.0f}")
     needed = int(hz // fps)
+    if needed < 1:
+        return f"{text}; at this clock a frame in every cycle is {hz:,} a second"
     try:
-        fit(graph, board.device, interval=max(1, needed), share=_share(board.device),
-            reserve=link_brams(graph, board.device.family))
+        room.schedule(needed)
     except FitError as fault:
         return f"{text}; at this clock it would take an interval of {needed} cycles, but {fault}"
     return f"{text}; try --interval {needed}"
@@ -267,14 +254,13 @@ def _write(staging: Path, graph: Graph, schedule: Schedule, best: Attempt, bitst
     stem = f"{re.sub(r'[^A-Za-z0-9_.]+', '_', graph.name).strip('_.') or 'network'}-{board.name}"
     name = f"{stem}.{_SUFFIXES[board.device.family]}"
     constraints, content = best.design.constraints
-    values["files"] = [name, "build.json", "report.html", "schedule.json",
-                       f"{stem}{Path(constraints).suffix}", "synthesis.log", "routing.log"]
-    values["digests"]["bitstream"] = hashlib.sha256(bitstream).hexdigest()
+    texts = {f"{stem}{Path(constraints).suffix}": content,
+             "synthesis.log": best.netlist.log, "routing.log": best.route.log}
+    values["files"] = [name, "build.json", "report.html", "schedule.json", *texts]
+    texts["build.json"] = json.dumps(values, indent=2) + "\n"
+    texts["report.html"] = html.page(values)
+    for file, text in texts.items():
+        (staging / file).write_text(text, encoding="utf-8")
     (staging / name).write_bytes(bitstream)
-    (staging / "build.json").write_text(json.dumps(values, indent=2) + "\n")
-    (staging / "report.html").write_text(html.page(values))
     schedule.save(staging / "schedule.json", graph)
-    (staging / f"{stem}{Path(constraints).suffix}").write_text(content)
-    (staging / "synthesis.log").write_text(best.netlist.log)
-    (staging / "routing.log").write_text(best.route.log)
     return values["files"]

@@ -18,7 +18,12 @@ from .clocking import Attempt
 from .synthesis import Part
 from .tools import Tool
 
-__all__ = ["build_values", "build_text"]
+__all__ = ["TITLES", "build_values", "build_text"]
+
+# What kinds of cells and resources are called in reports, in the order of their columns.
+TITLES = {"luts": "LUTs", "carries": "carries", "flip_flops": "flip-flops",
+          "lut_rams": "LUT RAMs", "brams": "block RAMs", "sprams": "SPRAMs", "dsps": "multipliers",
+          "logic_cells": "logic cells", "plls": "PLLs", "pins": "pins", "globals": "global nets"}
 
 _FORMAT = "xnorloom-build"
 _VERSION = 1
@@ -118,11 +123,11 @@ def build_text(values: dict[str, Any]) -> str:
     rows = [(part["name"], *(part[kind] or None for kind in kinds)) for part in values["parts"]]
     rows.append(("total", *(sum(part[kind] for part in values["parts"]) for kind in kinds)))
     lines = [f"{values['model']['name']} on {board['title']} ({board['device']})", "",
-             table(rows, ("part", *(kind.replace("_", " ") for kind in kinds))), ""]
+             table(rows, ("part", *(TITLES[kind] for kind in kinds))), ""]
     for kind, entry in values["resources"].items():
         if entry["used"]:
             share = 100 * entry["used"] / entry["available"]
-            lines.append(f"{kind.replace('_', ' '):<14}{entry['used']:,} of "
+            lines.append(f"{TITLES[kind]:<14}{entry['used']:,} of "
                          f"{entry['available']:,} ({share:.0f} %)")
     lines += [
         f"{'clock':<14}{clock['hz'] / 1e6:.4g} MHz; place and route reached "

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 from .board import Board
 from .pll import PllError, pll
-from .routing import Route
+from .routing import NoFitError, Route
 from .synthesis import Design, Netlist
 
 __all__ = ["Attempt", "choose_clock", "first_hz", "reachable_hz"]
 
 # What networks usually come close to, for the first attempt; by the beginning of the chip's name.
 _USUAL = {"iCE40UP": 40_000_000, "iCE40HX": 100_000_000, "LFE5U": 80_000_000}
-# Of the routed Fmax, in the attempts one after another: when a design is built for another clock,
-# its placement comes out a little better or worse.
-_SHARES = (0.95, 0.92, 0.89, 0.86)
-# How much faster a clock must be to be worth another run, after each of them.
-_WORTH = (1.04, 1.1, 1.1, 1.1)
+_ATTEMPTS = 4
+# Of the slowest Fmax so far: when a design is built for another clock, its placement comes out a
+# little better or worse.
+_SHARE = 0.96
+# How much faster a clock must be to be worth another attempt.
+_WORTH = 1.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,24 +50,46 @@ def reachable_hz(board: Board, hz: float) -> int | None:
         return board.clock_hz if board.clock_hz <= hz else None
 
 
-def choose_clock(board: Board, attempt: Callable[[int], Attempt]
+def choose_clock(board: Board, attempt: Callable[[int], Attempt], wanted: float = 0
                  ) -> tuple[Attempt | None, list[Attempt]]:
     """The attempt with the fastest clock that is met, and all that were made.
 
-    The first is at the usual clock of the chip, the next at 95 % of what that reached, unless the
-    first was within 4 % of it. More are made if that misses its clock, or falls far behind what it
-    reaches.
+    The first is at the usual clock of the chip, or at ``wanted`` if that is faster; the next ones
+    are a little below the slowest Fmax that was reached so far, as long as that is faster than what
+    was met.
+
+    Raises
+    ------
+    NoFitError
+        If an attempt does, before there is one that meets its clock.
     """
     hz: int | None = first_hz(board)
+    if hz < wanted:
+        hz = _above(board, wanted) or hz
     attempts: list[Attempt] = []
     best: Attempt | None = None
-    for share, worth in zip(_SHARES, _WORTH):
+    for _ in range(_ATTEMPTS):
         assert hz is not None
-        made = attempt(hz)
+        try:
+            made = attempt(hz)
+        except NoFitError:
+            # On a chip nearly full one attempt may find room for all cells, and another not.
+            if best is None:
+                raise
+            break
         attempts.append(made)
         if made.met and (best is None or made.design.hz > best.design.hz):
             best = made
-        hz = reachable_hz(board, share * made.route.fmax_hz)
-        if hz is None or (best is not None and hz <= worth * best.design.hz):
+        hz = reachable_hz(board, _SHARE * min(entry.route.fmax_hz for entry in attempts))
+        if hz is None or (best is not None and hz <= _WORTH * best.design.hz):
             break
     return best, attempts
+
+
+def _above(board: Board, wanted: float) -> int:
+    """The slowest clock on ``board`` that is at least ``wanted``, 0 if there is none near."""
+    for percent in range(100, 110):
+        hz = reachable_hz(board, wanted * percent / 100)
+        if hz is not None and hz >= wanted:
+            return hz
+    return 0

@@ -5,6 +5,7 @@ from typing import Any
 
 from xnorloom.commands.console import count
 
+from .buildreport import TITLES
 from .htmlcharts import bar, path_chart, timeline
 
 __all__ = ["page"]
@@ -38,10 +39,6 @@ svg .soft { fill: var(--soft); } code { font-size: 12.5px; overflow-wrap: anywhe
 td.long { white-space: normal; }
 .mark { color: var(--warm); font-weight: 600; }
 """
-_TITLES = {"luts": "LUTs", "carries": "carries", "flip_flops": "flip-flops",
-           "lut_rams": "LUT RAMs", "brams": "block RAMs", "sprams": "SPRAMs", "dsps": "multipliers",
-           "logic_cells": "logic cells", "plls": "PLLs", "pins": "pins",
-           "globals": "global nets"}
 
 
 def page(values: dict[str, Any]) -> str:
@@ -81,7 +78,7 @@ def _utilisation(values: dict[str, Any]) -> str:
     rows = []
     for kind, entry in values["resources"].items():
         share = entry["used"] / max(1, entry["available"])
-        rows.append((_TITLES.get(kind, kind), f"{entry['used']:,}", f"{entry['available']:,}",
+        rows.append((TITLES.get(kind, kind), f"{entry['used']:,}", f"{entry['available']:,}",
                      f"{100 * share:.0f} %", bar([(share, "var(--accent)")])))
     return _section("What the chip holds", _table(("resource", "used", "of", "", ""), rows, 1))
 
@@ -104,14 +101,14 @@ def _layers(values: dict[str, Any]) -> str:
 
 def _parts(values: dict[str, Any]) -> str:
     parts = values["parts"]
-    kinds = [kind for kind in _TITLES if any(part.get(kind) for part in parts)]
+    kinds = [kind for kind in TITLES if any(part.get(kind) for part in parts)]
     most = max(1, *(part["luts"] for part in parts))
     rows = [(escape(part["name"]), *(f"{part[kind]:,}" for kind in kinds),
              bar([(part["luts"] / most, "var(--accent)")])) for part in parts]
     total = ("all", *(f"{sum(part[kind] for part in parts):,}" for kind in kinds), "")
     note = ("Counted by Yosys before packing; a layer with the operand buffer in front of it and "
             "the register slice behind. The bars compare LUTs.")
-    return _section("Cells by part", _table(("part", *(_TITLES[kind] for kind in kinds), ""), rows,
+    return _section("Cells by part", _table(("part", *(TITLES[kind] for kind in kinds), ""), rows,
                                             1, total), note)
 
 
@@ -154,7 +151,9 @@ def _critical(values: dict[str, Any]) -> str:
 
 def _origins(values: dict[str, Any]) -> str:
     rows = [(escape(name), f"<code>{escape(str(value))}</code>")
-            for what in ("tools", "digests") for name, value in values[what].items()]
+            for name, value in (*values["tools"].items(),
+                                *((f"SHA-256 of the {name}", value)
+                                  for name, value in values["digests"].items()))]
     return _section("Made with", _table(("", ""), rows, 0))
 
 

@@ -14,7 +14,7 @@ from .buildcache import step
 from .synthesis import Design, Netlist
 from .tools import Jobs, Tool, reason
 
-__all__ = ["Hop", "NoFitError", "Route", "pack", "route"]
+__all__ = ["CrampedError", "Hop", "NoFitError", "Route", "pack", "route"]
 
 # Of what nextpnr counts, the things that a person knows, with the names they have here.
 _RESOURCES = {
@@ -23,11 +23,16 @@ _RESOURCES = {
     "ecp5": {"TRELLIS_COMB": "logic_cells", "TRELLIS_FF": "flip_flops", "DP16KD": "brams",
              "MULT18X18D": "dsps", "EHXPLLL": "plls", "TRELLIS_IO": "pins", "DCCA": "globals"},
 }
+# The file that describes a routed design, for the programs that pack it.
+_TEXTS = {"ice40": "top.asc", "ecp5": "top.config"}
 _USED = re.compile(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
 _STAGES = ((re.compile(r"Running main analytical placer"), "placing"),
            (re.compile(r"Running simulated annealing|Running timing-driven refinement"),
             "refining the placement"),
            (re.compile(r"Routing\.\.\.|Router1|Running router"), "routing"))
+# How nextpnr ends when the chip is too full for its placer or its router.
+_CRAMPED = re.compile(r"ERROR: .*(find legal placement|(Placing|Routing) design failed|"
+                      r"[Ff]ailed to route|no B[Ee][Ll]s remaining)")
 
 
 class NoFitError(ToolError):
@@ -36,6 +41,10 @@ class NoFitError(ToolError):
     def __init__(self, message: str, resources: dict[str, tuple[int, int]]):
         super().__init__(message)
         self.resources = resources
+
+
+class CrampedError(NoFitError):
+    """A design that the chip could hold, but nextpnr finds no place or no way for all of it."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Route:
     @property
     def log(self) -> str:
         """What nextpnr said."""
-        return (self.folder / "log").read_text()
+        return (self.folder / "log").read_text("utf-8")
 
 
 def route(design: Design, netlist: Netlist, family: str, seed: int, nextpnr: Tool, jobs: Jobs,
@@ -90,11 +99,11 @@ def route(design: Design, netlist: Netlist, family: str, seed: int, nextpnr: Too
     Raises
     ------
     NoFitError
-        If the chip is too small.
+        If the chip is too small, or (:class:`CrampedError`) too full.
     ToolError
         If nextpnr fails.
     """
-    text = {"ice40": "top.asc", "ecp5": "top.config"}[family]
+    text = _TEXTS[family]
     [command] = [command for command in design.commands if command[0] == nextpnr.name]
     arguments = [entry for entry in command[1:] if entry != "--quiet"]
     # Its log has the output of --log, and the output can be watched.
@@ -107,9 +116,11 @@ def route(design: Design, netlist: Netlist, family: str, seed: int, nextpnr: Too
         # Not as a link, which WebAssembly does not follow out of its folder.
         shutil.copyfile(netlist.path, folder / "top.json")
         name, content = design.constraints
-        (folder / name).write_text(content)
-        done = jobs.run(nextpnr, arguments, cwd=folder, log=folder / "log",
-                        watch=_Watch(family, seed, progress))
+        (folder / name).write_text(content, "utf-8")
+        watch = _Watch(family, seed, progress)
+        done = jobs.run(nextpnr, arguments, cwd=folder, log=folder / "log", watch=watch)
+        if done.status and _CRAMPED.search(done.output):
+            raise CrampedError(reason(done).removeprefix("ERROR: "), watch.resources)
         if done.status:
             raise ToolError(f"{nextpnr.name} failed: {reason(done)}")
         (folder / "top.json").unlink()
@@ -131,16 +142,16 @@ class _Watch:
 
     def __init__(self, family: str, seed: int, progress: Callable[[str], object]):
         self._names, self._seed, self._progress = _RESOURCES[family], seed, progress
-        self._resources: dict[str, tuple[int, int]] = {}
         self._stage = ""
+        self.resources: dict[str, tuple[int, int]] = {}
 
     def __call__(self, line: str) -> None:
         found = _USED.match(line)
         if found:
             if found[1] in self._names:
-                self._resources[self._names[found[1]]] = int(found[2]), int(found[3])
-        elif any(used > there for used, there in self._resources.values()):
-            raise NoFitError("the design is larger than the chip", self._resources)
+                self.resources[self._names[found[1]]] = int(found[2]), int(found[3])
+        elif any(used > there for used, there in self.resources.values()):
+            raise NoFitError("the design is larger than the chip", self.resources)
         for pattern, stage in _STAGES:
             if stage != self._stage and pattern.search(line):
                 self._stage = stage
@@ -172,9 +183,9 @@ def pack(routed: Route, family: str, packer: Tool, jobs: Jobs) -> bytes:
     ToolError
         If the program fails.
     """
-    arguments = {"ice40": ["top.asc", "top.bin"],
-                 "ecp5": ["--compress", "--input", "top.config", "--bit", "top.bin"]}[family]
-    source = arguments[0] if family == "ice40" else arguments[2]
+    source = _TEXTS[family]
+    arguments = {"ice40": [source, "top.bin"],
+                 "ecp5": ["--compress", "--input", source, "--bit", "top.bin"]}[family]
 
     def make(folder: Path) -> None:
         (folder / source).write_bytes((routed.folder / source).read_bytes())

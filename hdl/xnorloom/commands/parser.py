@@ -160,9 +160,10 @@ def _add_build(commands: "argparse._SubParsersAction[_Parser]") -> None:
     either = build.add_mutually_exclusive_group()
     either.add_argument("--interval", type=_count, metavar="C",
                         help="at most C cycles between frames; default: as few as the chip allows")
-    either.add_argument("--fps", type=_count, metavar="F", help="at least F frames a second")
     either.add_argument("--fold", type=_path, metavar="FILE",
                         help="schedule file as written by compile, perhaps edited")
+    build.add_argument("--fps", type=_count, metavar="F",
+                       help="at least F frames a second, or no bitstream")
     build.add_argument("--seed", metavar="N,...", default="0",
                        help="place and route with each of these seeds and keep the fastest "
                             "(default: %(default)s)")

@@ -1,8 +1,10 @@
 """``xnorloom run``: images through a network on a board, each answer checked."""
 
+import contextlib
 import dataclasses
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from typing import Any
 
 from .console import Console, count
@@ -13,7 +15,7 @@ __all__ = ["run"]
 
 def run(arguments: Namespace, console: Console) -> int:
     """Run images; returns the exit status, 1 if an answer differs from the golden model."""
-    from xnorloom_boards import board, host
+    from xnorloom_boards import board
     from xnorloom_sim import data, golden
 
     chosen = board.find(arguments.board)
@@ -23,7 +25,8 @@ def run(arguments: Namespace, console: Console) -> int:
     frames = frames_of(graph, dataset)[:arguments.limit]
     labels = labels_of(graph, dataset, arguments.limit)
     baud = arguments.baud or chosen.baud
-    with host.open(arguments.port, graph, baud=baud) as connection:
+    with (contextlib.closing(_Loading(console)) as loading,
+          chosen.open(arguments.port, graph, baud=baud, loading=loading) as connection):
         with console.progress(chosen.name, len(frames), " frames") as progress:
             start = time.perf_counter()
             classes = connection.classify_frames(frames, progress)
@@ -44,6 +47,27 @@ def run(arguments: Namespace, console: Console) -> int:
         console.warn(f"the board differs from the golden model, first in frame {first}: class "
                      f"{classes[first]}, not {wanted[first]}")
     return 1 if len(wrong) else 0
+
+
+class _Loading:
+    """A bar for the weights that some boards must be sent, from the first of them to the last."""
+
+    def __init__(self, console: Console):
+        self._console, self._stack = console, contextlib.ExitStack()
+        self._bar: Callable[[int, int], None] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None:
+            self._bar = self._stack.enter_context(
+                self._console.progress("weights", total, " messages"))
+        self._bar(done, total)
+        if done == total:
+            self.close()
+
+    def close(self) -> None:
+        """Leave what is there of the bar."""
+        self._stack.close()
+        self._bar = None
 
 
 def _text(values: dict[str, Any]) -> str:

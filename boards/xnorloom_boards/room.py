@@ -1,0 +1,78 @@
+"""How much of a chip a build gives to the network, and less where that turned out too much."""
+
+from dataclasses import dataclass, replace
+
+from xnorloom.graph import Graph
+from xnorloom.schedule import Schedule
+
+from .device import Device
+from .estimate import estimate, rams
+from .fit import fit
+from .routing import CrampedError, NoFitError
+
+__all__ = ["Room"]
+
+# Share of the cells of a chip that all may take by the estimate; beyond it the router finds no way,
+# or a long one, and the estimate is off by some percent.
+_SHARE = 0.96
+_MOST = 0.9
+# What serial port, link and clock take, as measured on both families.
+_LINK_CELLS = 450
+# Of what was too much or, with the estimate as far off as it was, just enough.
+_CRAMPED, _LARGE = 0.9, 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Room:
+    """What a network may take of a chip, beside its serial port, link and clock.
+
+    Parameters
+    ----------
+    graph : Graph
+        The network.
+    device : Device
+        The chip.
+    share : float
+        Share of its logic cells, as :func:`~xnorloom_boards.estimate.estimate` counts them.
+    reserve : int
+        Block RAMs that the network must leave.
+    """
+
+    graph: Graph
+    device: Device
+    share: float
+    reserve: int
+
+    @classmethod
+    def usual(cls, graph: Graph, device: Device) -> "Room":
+        """As much as leaves enough for the others."""
+        share = max(0.01, min(_MOST, _SHARE - _LINK_CELLS / device.logic_cells))
+        # For the frame that the link keeps, however it may be cut into words.
+        frame = rams(-(-graph.input.size * graph.input.bits // 4), 8, device.family)
+        return cls(graph, device, share, frame)
+
+    def schedule(self, interval: int | None = None) -> Schedule:
+        """The schedule that :func:`~xnorloom_boards.fit.fit` finds in this room.
+
+        Raises
+        ------
+        FitError
+            If there is none.
+        """
+        return fit(self.graph, self.device, interval=interval, share=self.share,
+                   reserve=self.reserve)
+
+    def less(self, schedule: Schedule, error: NoFitError) -> "Room | None":
+        """The room after ``schedule`` ended in ``error``; ``None`` if less would be no help."""
+        share, reserve = self.share, self.reserve
+        used, there = error.resources.get("logic_cells", (0, 0))
+        guessed = sum(cost.cells for cost in estimate(self.graph, schedule, self.device.family))
+        if isinstance(error, CrampedError):
+            share = min(share, _CRAMPED * guessed / self.device.logic_cells)
+        elif used > there:
+            share = min(share, _LARGE * guessed / used)
+        used, there = error.resources.get("brams", (0, 0))
+        reserve += max(0, used - there)
+        if (share, reserve) == (self.share, self.reserve):
+            return None
+        return replace(self, share=share, reserve=reserve)

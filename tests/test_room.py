@@ -1,0 +1,59 @@
+"""How much room a network has on a chip, and how much less after it turned out too large."""
+
+import numpy as np
+import pytest
+
+from xnorloom_boards.device import DEVICES
+from xnorloom_boards.estimate import estimate
+from xnorloom_boards.room import Room
+from xnorloom_boards.routing import CrampedError, NoFitError
+
+UP5K = DEVICES["iCE40UP5K"]
+
+
+@pytest.fixture(scope="module")
+def graph(random_graph):
+    return random_graph(np.random.default_rng(12), [256, 32, 10])
+
+
+def cells(graph, schedule):
+    return sum(cost.cells for cost in estimate(graph, schedule, "ice40"))
+
+
+def test_usual(graph):
+    for device in DEVICES.values():
+        room = Room.usual(graph, device)
+        # 256 bits in words of 8 take one block RAM.
+        assert room.reserve == 1
+        # What the others take was 450 cells.
+        assert room.share * device.logic_cells + 450 < device.logic_cells
+        assert room.share > 0.5
+
+
+@pytest.mark.parametrize("error, share, reserve", [
+    pytest.param(NoFitError("large", {"logic_cells": (6000, 5280), "brams": (3, 30)}),
+                 lambda guessed: 0.95 * guessed / 6000, 1, id="cells"),
+    pytest.param(CrampedError("no way", {"logic_cells": (5200, 5280)}),
+                 lambda guessed: 0.9 * guessed / 5280, 1, id="cramped"),
+    pytest.param(CrampedError("no way", {}), lambda guessed: 0.9 * guessed / 5280, 1,
+                 id="cramped-unknown"),
+    pytest.param(NoFitError("large", {"logic_cells": (900, 5280), "brams": (33, 30)}),
+                 None, 4, id="block-rams"),
+    pytest.param(NoFitError("large", {"logic_cells": (6000, 5280), "brams": (31, 30)}),
+                 lambda guessed: 0.95 * guessed / 6000, 2, id="both")])
+def test_less(graph, error, share, reserve):
+    room = Room.usual(graph, UP5K)
+    schedule = room.schedule()
+    guessed = cells(graph, schedule)
+    less = room.less(schedule, error)
+    wanted = room.share if share is None else min(room.share, share(guessed))
+    assert (less.share, less.reserve) == (pytest.approx(wanted), reserve)
+    # As much smaller is the next schedule.
+    if share is not None:
+        assert cells(graph, less.schedule()) <= wanted * 5280 < guessed
+
+
+def test_less_is_no_help(graph):
+    room = Room.usual(graph, UP5K)
+    error = NoFitError("large", {"logic_cells": (900, 5280), "pins": (50, 39)})
+    assert room.less(room.schedule(), error) is None
