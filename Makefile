@@ -5,14 +5,14 @@
 PYTHON ?= python3
 # Where `make demo` writes.
 OUT ?= xnorloom-demo
-# More arguments for pytest, such as ARGS="-k graph".
+# More arguments for pytest, such as ARGS="-k graph", or for the program of `make boards`.
 ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bitstream fuzz lint bench clean
+.PHONY: help demo test bitstream fuzz lint bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -22,6 +22,8 @@ help:
 	@echo 'make fuzz    run the random tests with other examples than those of make test'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure simulation and compile speed'
+	@echo 'make boards  place and route the networks for all boards: the table in the README;'
+	@echo '             ARGS="--row tfc/icebreaker" does one row, ARGS=--help says more'
 	@echo 'make clean   remove .venv and everything that was made'
 	@echo
 	@echo 'PYTHON=python3.12 chooses the Python to make .venv with.'
@@ -53,6 +55,9 @@ lint: $(VENV)/lint.stamp
 bench: $(VENV)/test.stamp
 	@set -e; for program in benchmarks/*.py; do $(BIN)/python "$$program"; done
 
+boards: $(VENV)/boards.stamp
+	@$(BIN)/python benchmarks/boards/table.py $(ARGS)
+
 clean:
 	rm -rf $(VENV) dist xnorloom-demo .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -60,6 +65,7 @@ clean:
 $(VENV)/demo.stamp: EXTRAS := compiled,plot
 $(VENV)/test.stamp: EXTRAS := test
 $(VENV)/lint.stamp: EXTRAS := lint
+$(VENV)/boards.stamp: EXTRAS := boards
 
 # A stamp says that the extras of its goal are installed as pyproject.toml wants them. Without a
 # C++ compiler, neither in CXX nor on the path, Zig's comes along, as a package.

@@ -69,7 +69,7 @@ def files(folder):
 
 
 def test_build(fakes, graph, tmp_path):
-    fakes.plan(fmax={"0": 41.0})
+    fakes.plan(fmax={"0": 46.0})
     said = []
     made = build(graph, BOARD, schedule=SCHEDULE, directory=tmp_path / "out", progress=said.append)
     names = ["build.json", "report.html", "routing.log", "schedule.json", "synthesis.log",
@@ -83,7 +83,7 @@ def test_build(fakes, graph, tmp_path):
     assert values["digests"]["graph"] == graph.digest
     # 16 / 8 words in 12 / 4 turns, and 4 / 2 turns of 12 / 6 words.
     assert values["speed"]["interval_cycles"] == 6
-    assert values["clock"]["hz"] <= 41e6
+    assert values["clock"]["hz"] <= 46e6
     assert values["speed"]["frames_per_second"] == pytest.approx(values["clock"]["hz"] / 6)
     # 16 bits are two bytes; with kind, number, checksum and end seven, of ten bits each.
     assert values["speed"]["link_frames_per_second"] == pytest.approx(3e6 / 70)
@@ -101,12 +101,12 @@ def test_build(fakes, graph, tmp_path):
 
 
 def test_build_seeds(fakes, graph, tmp_path):
-    fakes.plan(fmax={"3": 39.0, "7": 41.5, "9": 40.0})
+    fakes.plan(fmax={"3": 44.0, "7": 46.5, "9": 45.0})
     made = build(graph, BOARD, schedule=SCHEDULE, seeds=(3, 7, 9, 7), directory=tmp_path)
     assert made.route.seed == made.values["clock"]["seed"] == 7
     [attempt] = made.values["clock"]["attempts"]
     assert [entry["seed"] for entry in attempt["seeds"]] == [3, 7, 9]
-    assert made.values["clock"]["fmax_hz"] == 41_500_000
+    assert made.values["clock"]["fmax_hz"] == 46_500_000
 
 
 def test_build_cached(fakes, graph, tmp_path):
@@ -161,7 +161,7 @@ LEGAL = "Unable to find legal placement for all cells, design is probably at uti
 def test_build_next(fakes, graph, tmp_path, turn, needed):
     # Where any interval will do, the next one is tried.
     said = []
-    fakes.plan(turns=[turn], fmax={"0": 41.0})
+    fakes.plan(turns=[turn], fmax={"0": 46.0})
     made = build(graph, BOARD, directory=tmp_path, progress=said.append)
     first = fit(graph, BOARD.device)
     interval = timing(graph, made.schedule).interval
@@ -192,12 +192,12 @@ def test_build_clock_cramped(fakes, graph, tmp_path):
     fakes.plan(turns=[{}, {"error": "Routing design failed."}])
     made = build(graph, BOARD, schedule=SCHEDULE, directory=tmp_path)
     assert len(fakes.calls("nextpnr")) == 2
-    assert made.design.hz == 39_750_000
+    assert made.design.hz == 45_000_000
 
 
 def test_build_seed_cramped(fakes, graph, tmp_path):
     # One way is enough.
-    fakes.plan(seeds={"0": {"error": "Routing design failed."}}, fmax={"1": 41.0})
+    fakes.plan(seeds={"0": {"error": "Routing design failed."}}, fmax={"1": 46.0})
     made = build(graph, BOARD, schedule=SCHEDULE, seeds=(0, 1), directory=tmp_path)
     [attempt] = made.values["clock"]["attempts"]
     assert [entry["seed"] for entry in attempt["seeds"]] == [1]
@@ -205,7 +205,7 @@ def test_build_seed_cramped(fakes, graph, tmp_path):
 
 def test_build_too_slow(fakes, graph, tmp_path):
     fakes.plan(fmax={"0": 3.0})
-    message = (r"network 'toy' misses its clock on board icebreaker: it was built for 39.75 MHz "
+    message = (r"network 'toy' misses its clock on board icebreaker: it was built for 45 MHz "
                r"and reaches 3 MHz; try more seeds, or a fold with register_every 1")
     with pytest.raises(BuildError, match=f"^{message}$"):
         build(graph, BOARD, schedule=SCHEDULE, directory=tmp_path / "out")
@@ -213,15 +213,15 @@ def test_build_too_slow(fakes, graph, tmp_path):
 
 
 def test_build_fps(fakes, graph, tmp_path):
-    fakes.plan(fmax={"0": 41.0})
+    fakes.plan(fmax={"0": 46.0})
     made = build(graph, BOARD, schedule=SCHEDULE, fps=6e6, directory=tmp_path / "out")
     assert made.values["speed"]["frames_per_second"] >= 6e6
-    with pytest.raises(BuildError, match=r"^network 'toy' reaches 6,500,000 frames a second "
-                                         r"on board icebreaker \(39 MHz, 6 cycles a frame\), "
+    with pytest.raises(BuildError, match=r"^network 'toy' reaches 7,[\d,]{7} frames a second "
+                                         r"on board icebreaker \([\d.]+ MHz, 6 cycles a frame\), "
                                          r"not 10,000,000; .+$"):
         build(graph, BOARD, schedule=SCHEDULE, fps=1e7, directory=tmp_path / "out")
     with pytest.raises(BuildError, match=r"^network 'toy' reaches .+, not 1,000,000,000; at this "
-                                         r"clock a frame in every cycle is 39,750,000 a second$"):
+                                         r"clock a frame in every cycle is 45,000,000 a second$"):
         build(graph, BOARD, schedule=SCHEDULE, fps=1e9, directory=tmp_path / "out")
 
 

@@ -58,7 +58,7 @@ def fakes(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("FAKE_TOOLS", str(folder / "plan.json"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (folder / "plan.json").write_text('{"fmax": {"0": 41.0, "5": 43.0}}')
+    (folder / "plan.json").write_text('{"fmax": {"0": 46.0, "5": 47.5}}')
     return folder / "plan.json"
 
 
@@ -80,7 +80,7 @@ def test_build(fakes, graph, model, tmp_path, capsys):
     assert build.run(arguments, Console(json=False)) == 0
     text = capsys.readouterr().out
     assert text.startswith("my net on iCEBreaker (iCE40UP5K)\n\npart ")
-    assert "clock         41.25 MHz; place and route reached 43 MHz (seed 5)\n" in text
+    assert "clock         45 MHz; place and route reached 47.5 MHz (seed 5)\n" in text
     assert f"wrote {out / 'report.html'}\n" in text
     assert text.endswith(f"Next: xnorloom flash --board icebreaker {out}/my_net-icebreaker.bin\n")
 
@@ -151,7 +151,7 @@ def test_build_ended(fakes, graph, model, tmp_path, number, status, words):
             os.kill(int(line), 0)
     # The cache is sound: what was done is there, what was not done is not.
     assert not list((tmp_path / "cache" / "xnorloom" / "builds").glob("xnorloom-build-*"))
-    fakes.write_text('{"fmax": {"0": 41.0}}')
+    fakes.write_text('{"fmax": {"0": 46.0}}')
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     calls = fakes.with_name("CALLS").read_text().splitlines()

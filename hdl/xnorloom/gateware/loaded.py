@@ -1,12 +1,12 @@
 """Tables whose words are loaded: weights in the large RAMs of an iCE40 UltraPlus."""
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, unsigned
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..checks import integer
 from ..schedule import SPRAM_DEPTH, SPRAM_WIDTH
+from . import ram
 
 __all__ = ["LoadedTable", "has_sprams", "load_members"]
 
@@ -98,12 +98,10 @@ class LoadedTable(wiring.Component):
         return m
 
     def _memory(self, m: Module, name: str, write, o):
-        # The attribute is for small depths, which Yosys would put into flip-flops.
-        m.submodules[name] = memory = Memory(shape=unsigned(len(o)), depth=self._depth, init=[],
-                                             attrs={"ram_style": "block", "no_rw_check": 1})
-        put, get = memory.write_port(), memory.read_port()
+        m.submodules[name] = memory = ram.ram(len(o), self._depth)
+        put = memory.write_port()
         m.d.comb += [put.addr.eq(self.address), put.data.eq(self.load.payload), put.en.eq(write),
-                     get.addr.eq(self.address), get.en.eq(self.en & ~write), o.eq(get.data)]
+                     o.eq(ram.read(m, memory, self.address, self.en & ~write))]
 
     def _spram(self, m: Module, name: str, write, o):
         # SLEEP and STANDBY save power, and POWEROFF is on while it is low. Before all is loaded,

@@ -1,0 +1,172 @@
+"""The rows of the table: which network goes onto which board, and how it is folded."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from xnorloom.checks import integer, text
+from xnorloom.errors import XnorloomError
+from xnorloom.graph import Graph
+from xnorloom.schedule import Schedule
+from xnorloom_boards import board
+
+__all__ = ["Model", "Row", "RowsError", "chosen", "read_json", "read_rows"]
+
+
+class RowsError(XnorloomError):
+    """Rows, results or a README that cannot be read or are not what they must be."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network by its name in the table, and its file."""
+
+    name: str
+    file: Path
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The network."""
+        return Graph.load(self.file)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network on a board.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    board : str
+        Name of the board.
+    interval : int or None
+        Cycles per frame, at most. ``None``, without ``schedule``, for the least that fits.
+    schedule : Path or None
+        Schedule file, instead of an interval.
+    seeds : tuple of int
+        Starts of the placer, of which the fastest result is kept.
+    """
+
+    model: Model
+    board: str
+    interval: int | None = None
+    schedule: Path | None = None
+    seeds: tuple[int, ...] = (0,)
+
+    @property
+    def name(self) -> str:
+        """Name on the command line."""
+        return f"{self.model.name}/{self.board}"
+
+    def load_schedule(self) -> Schedule | None:
+        """The schedule in the file, if there is one."""
+        return None if self.schedule is None else Schedule.load(self.schedule, self.model.graph)
+
+    def built_from(self) -> dict[str, Any]:
+        """All that the row says; a result that was built from anything else is out of date."""
+        says: dict[str, Any] = {"network": self.model.graph.digest, "seeds": list(self.seeds)}
+        if self.interval is not None:
+            says["interval"] = self.interval
+        schedule = self.load_schedule()
+        if schedule is not None:
+            data = json.dumps(schedule.as_json(self.model.graph), sort_keys=True)
+            says["schedule"] = hashlib.sha256(data.encode()).hexdigest()
+        return says
+
+
+def read_json(path: Path) -> Any:
+    """The contents of a JSON file.
+
+    Raises
+    ------
+    RowsError
+        If it cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise RowsError(f"file {path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise RowsError(f"file {path} is not JSON: {error}") from error
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows in a file, in the order of the models and then in their own.
+
+    The file is an object with ``models``, the files of the networks by their names, and ``rows``:
+    objects with ``model``, ``board``, and perhaps ``interval`` or ``schedule``, ``seeds``, and
+    ``why``, which is for readers. Paths are relative to the file.
+
+    Raises
+    ------
+    RowsError
+        If there is anything else in it.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict) or set(data) != {"models", "rows"}:
+        raise RowsError(f"file {path} must be an object with models and rows")
+    try:
+        files = {text("name of a model", name): path.parent / text("file of a model", file)
+                 for name, file in _kind("models", data["models"], dict).items()}
+        models = {name: Model(name, file) for name, file in files.items()}
+        rows = [_row(f"row {number}", entry, models, path.parent)
+                for number, entry in enumerate(_kind("rows", data["rows"], list), 1)]
+        names = [row.name for row in rows]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"row {name} must be there once, not {names.count(name)} times")
+    except (TypeError, ValueError, XnorloomError) as error:
+        raise RowsError(f"file {path}: {error}") from error
+    return [row for model in models.values() for row in rows if row.model is model]
+
+
+def _row(what: str, entry: Any, models: dict[str, Model], folder: Path) -> Row:
+    known = ("model", "board", "interval", "schedule", "seeds", "why")
+    for key in _kind(what, entry, dict):
+        if key not in known:
+            raise ValueError(f"{what} has the unknown key {key!r}, wanted {', '.join(known)}")
+    for key in ("model", "board"):
+        if key not in entry:
+            raise ValueError(f"{what} lacks {key!r}")
+    name = text(f"model of {what}", entry["model"])
+    if name not in models:
+        raise ValueError(f"model of {what} must be one of {', '.join(models)}, not {name!r}")
+    interval, schedule = entry.get("interval"), entry.get("schedule")
+    if interval is not None and schedule is not None:
+        raise ValueError(f"{what} must have an interval or a schedule, not both")
+    if interval is not None:
+        interval = integer(f"interval of {what}", interval, 1)
+    if schedule is not None:
+        schedule = folder / text(f"schedule of {what}", schedule)
+    seeds = tuple(integer(f"seed of {what}", seed, 0)
+                  for seed in _kind(f"seeds of {what}", entry.get("seeds", [0]), list))
+    if not seeds:
+        raise ValueError(f"{what} must have a seed")
+    return Row(models[name], board.find(text(f"board of {what}", entry["board"])).name, interval,
+               schedule, seeds)
+
+
+def _kind(what: str, value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        wanted = {dict: "an object", list: "a list"}[kind]
+        raise TypeError(f"{what} must be {wanted}, not {value!r}")
+    return value
+
+
+def chosen(rows: list[Row], names: list[str]) -> list[Row]:
+    """The rows of those names, in their own order.
+
+    Raises
+    ------
+    RowsError
+        If there is none of a name.
+    """
+    for name in names:
+        if name not in [row.name for row in rows]:
+            raise RowsError(f"row must be one of {', '.join(row.name for row in rows)}, not "
+                            f"{name!r}")
+    return [row for row in rows if row.name in names]

@@ -1,0 +1,117 @@
+"""The table of boards in the README: networks placed and routed for each of them.
+
+Builds the rows of a file, one after another, writes what came of each to the file of results, and
+puts the table into the README. What was built before comes from the cache.
+"""
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from render import put, render
+from results import Result, built, read_results, refused, store
+from rows import Row, chosen, read_rows
+
+from xnorloom.commands.console import count, write
+from xnorloom.commands.ending import ending
+from xnorloom.errors import XnorloomError
+from xnorloom_boards import board
+from xnorloom_boards.build import build
+from xnorloom_boards.fit import FitError
+
+HERE = Path(__file__).resolve().parent
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--row", action="append", default=[], metavar="MODEL/BOARD",
+                      help="build this row only; may be given several times")
+    what.add_argument("--render", action="store_true",
+                      help="build nothing; put the results that there are into the README")
+    what.add_argument("--check", action="store_true",
+                      help="build and write nothing; exit status 1 if the README has another table")
+    parser.add_argument("--directory", type=Path, metavar="DIR",
+                        help="keep bitstreams and reports, in a folder for each row")
+    for name, path, contents in (
+            ("rows", HERE / "rows.json", "the rows"),
+            ("results", HERE / "results.json", "what came of them"),
+            ("readme", HERE.parents[1] / "README.md", "the page that has the table")):
+        parser.add_argument(f"--{name}", type=Path, default=path, metavar="FILE",
+                            help=f"{contents}, {path.name} if not given")
+    return parser.parse_args()
+
+
+def steps(name: str) -> Callable[[str], None]:
+    """Tells what a build is doing, with the time since now, from whichever thread."""
+    start, lock = time.monotonic(), threading.Lock()
+
+    def say(text: str) -> None:
+        passed = int(time.monotonic() - start)
+        with lock:
+            write(sys.stderr, f"{passed // 60:3}:{passed % 60:02}  {name}: {text}")
+
+    return say
+
+
+def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
+    """Build a row."""
+    folder = directory / row.name.replace("/", "-")
+    try:
+        made = build(row.model.graph, board.find(row.board), directory=folder,
+                     schedule=row.load_schedule(), interval=row.interval, seeds=row.seeds,
+                     progress=say)
+    except XnorloomError as error:
+        # That a given interval or schedule does not fit says nothing of others. Where any was
+        # welcome, a build says so at once, or after nothing was left that could be tried.
+        nothing_fits = isinstance(error, FitError) or isinstance(error.__cause__, FitError)
+        if not nothing_fits or row.interval is not None or row.schedule is not None:
+            raise
+        say(str(error))
+        return refused(row, str(error))
+    result = built(row, made)
+    say(f"{result['logic_cells'][0]:,} cells, {result['fmax_hz'] / 1e6:.1f} MHz, "
+        f"{result['clock_hz'] / result['interval']:,.0f} frames a second")
+    return result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked for; returns the exit status."""
+    rows = read_rows(arguments.rows)
+    results = read_results(arguments.results)
+    if arguments.check:
+        if put(arguments.readme, render(rows, results), check=True):
+            return 0
+        write(sys.stderr, f"{arguments.readme} has another table than the results; --render puts "
+                          f"theirs in")
+        return 1
+    wanted = chosen(rows, arguments.row) if arguments.row else rows
+    # A README without a place for the table is found before hours are spent on it.
+    put(arguments.readme, render(rows, results))
+    if arguments.render:
+        return 0
+    failed = []
+    with tempfile.TemporaryDirectory(prefix="xnorloom-") as temporary:
+        for number, row in enumerate(wanted, 1):
+            write(sys.stderr, f"row {number} of {len(wanted)}: {row.name}")
+            say = steps(row.name)
+            try:
+                result = run_row(row, arguments.directory or Path(temporary), say)
+            except XnorloomError as error:
+                say(f"failed: {error}")
+                failed.append(row.name)
+                continue
+            put(arguments.readme, render(rows, store(arguments.results, result, rows)))
+    if failed:
+        write(sys.stderr, f"{count(len(failed), 'row')} failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    given = parse()
+    sys.exit(ending(lambda: run(given)))
