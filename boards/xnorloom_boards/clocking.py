@@ -12,7 +12,8 @@ from .synthesis import Design, Netlist
 __all__ = ["Attempt", "choose_clock", "first_hz", "reachable_hz"]
 
 # What networks usually come close to, for the first attempt; by the beginning of the chip's name.
-_USUAL = {"iCE40UP": 45_000_000, "iCE40HX": 110_000_000, "LFE5U": 97_000_000}
+_USUAL = {"iCE40UP": 45_000_000, "iCE40HX": 110_000_000, "LFE5UM5G": 140_000_000,
+          "LFE5U": 97_000_000}
 _ATTEMPTS = 4
 # Of the slowest Fmax so far: when a design is built for another clock, its placement comes out a
 # little better or worse.
