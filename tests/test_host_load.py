@@ -160,8 +160,17 @@ def test_noise(graph, frames, seed, one_in):
 def test_reset(graph, frames, resets):
     """Loaded again, and no result is missing or wrong."""
     board = Board(graph, frames, resets=resets)
-    check(board, graph, frames)
+    connection = check(board, graph, frames)
     assert not board.resets and board.loads > len(board.parts)
+    assert connection.faults.resent > 0
+
+
+def test_reset_behind_the_last_weights(graph, frames):
+    """The board has said that it has them all, and forgets them before it is asked again."""
+    count = len(Board(graph, frames).parts)
+    board = Board(graph, frames, resets=(1 + count + 1,))
+    connection = check(board, graph, frames)
+    assert board.loads == connection.faults.resent + count == 2 * count
 
 
 def test_another_board_after_the_reset(graph, frames):

@@ -37,7 +37,7 @@ def load(session: Session, hello: Hello, payloads: Sequence[bytes],
         if session.same(hello).loaded:
             return
         # A reset between the last answer and this one.
-        loading.lost()
+        loading.lost(0)
 
 
 class _Loading:
@@ -76,19 +76,20 @@ class _Loading:
                 deadline = min(deadline, now + self._line + ALARM)
             if now >= deadline:
                 faults.silences += 1
-                self.lost()
+                self.lost(self._there)
                 session.hello()
 
-    def lost(self) -> None:
-        """Go on with the first message that the device is not known to have."""
+    def lost(self, there: int) -> None:
+        """Go on behind the first messages that the device has, ``there`` of them."""
+        self._there = there
         self._losses += 1
         if self._losses > self._session.retries:
             raise LinkError(f"weights were sent {self._losses} times to port "
                             f"{self._session.name} and did not arrive, {self._there} of "
                             f"{len(self._payloads)} messages at last; {self._session.faults}")
-        self._session.faults.resent += len(self._sent)
+        self._session.faults.resent += self._next - there
         self._sent.clear()
-        self._next = self._there
+        self._next = there
 
     def _later(self) -> float:
         return time.monotonic() + self._session.timeout + self._line
@@ -129,5 +130,5 @@ class _Loading:
                             f"{self._there} messages with weights, but there are "
                             f"{len(self._payloads)}")
         if self._there <= index:
-            self.lost()
+            self.lost(self._there)
         self._next = max(self._next, self._there)
