@@ -112,25 +112,33 @@ class ClockGenerator(Elaboratable):
 
     def _ehxplll(self, m: Module, source: Signal, clock: Signal, locked: Signal):
         assert self._pll is not None
+        # An output of its own is fed back: were it that of the design, the phase detector would
+        # have to be slower than it may be for most frequencies, and LOCK would not rise.
+        fed_back = Signal()
         m.submodules.pll = Instance(
             "EHXPLLL",
             # The loop filter that the vendor's tool and ecppll set for all frequencies.
             a_ICP_CURRENT="12",
             a_LPF_RESISTOR="8",
             p_CLKI_DIV=self._pll.reference,
-            p_CLKFB_DIV=self._pll.feedback,
+            p_CLKFB_DIV=1,
             p_CLKOP_DIV=self._pll.output,
             p_CLKOP_CPHASE=self._pll.output // 2,
             p_CLKOP_FPHASE=0,
             p_CLKOP_ENABLE="ENABLED",
+            p_CLKOS_DIV=self._pll.feedback,
+            p_CLKOS_CPHASE=self._pll.feedback // 2,
+            p_CLKOS_FPHASE=0,
+            p_CLKOS_ENABLE="ENABLED",
             p_OUTDIVIDER_MUXA="DIVA",
-            p_FEEDBK_PATH="CLKOP",
+            p_OUTDIVIDER_MUXB="DIVB",
+            p_FEEDBK_PATH="CLKOS",
             p_PLLRST_ENA="DISABLED",
             p_STDBY_ENABLE="DISABLED",
             p_INTFB_WAKE="DISABLED",
             p_DPHASE_SOURCE="DISABLED",
             i_CLKI=source,
-            i_CLKFB=clock,
+            i_CLKFB=fed_back,
             i_RST=Const(0),
             i_STDBY=Const(0),
             i_PHASESEL0=Const(0),
@@ -141,5 +149,6 @@ class ClockGenerator(Elaboratable):
             i_PLLWAKESYNC=Const(0),
             i_ENCLKOP=Const(0),
             o_CLKOP=clock,
+            o_CLKOS=fed_back,
             o_LOCK=locked,
         )

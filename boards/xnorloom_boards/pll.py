@@ -1,7 +1,6 @@
 """Parameters of PLLs: which output frequencies there are, and the nearest below one that is wanted.
 
-The rules are those of the vendor's data sheets, as the programs ``icepll`` and ``ecppll`` of the
-open tools apply them.
+The rules are those of the vendor's data sheets.
 """
 
 from collections.abc import Iterator
@@ -34,7 +33,8 @@ class Pll:
     reference : int
         Divider of the reference clock: DIVR + 1, or CLKI_DIV.
     feedback : int
-        Divider in the feedback path: DIVF + 1, or CLKFB_DIV.
+        Divider between oscillator and phase detector: DIVF + 1, or CLKOS_DIV of the output that is
+        fed back (CLKFB_DIV is 1).
     output : int
         Divider of the output: 2**DIVQ, or CLKOP_DIV.
     """
@@ -53,9 +53,7 @@ class Pll:
     @property
     def vco_hz(self) -> Fraction:
         """Frequency of the oscillator."""
-        # SB_PLL40 feeds the oscillator itself back (SIMPLE), EHXPLLL its output.
-        path = 1 if self.family == "ice40" else self.output
-        return self.pfd_hz * self.feedback * path
+        return self.pfd_hz * self.feedback
 
     @property
     def output_hz(self) -> Fraction:
@@ -85,16 +83,18 @@ def _ice40(input_hz: int) -> Iterator[Pll]:
 
 def _ecp5(input_hz: int) -> Iterator[Pll]:
     """FPGA-DS-02012, sysCLOCK PLL timing; FPGA-TN-02200 for the dividers."""
+    if input_hz < 8_000_000:
+        return
     for reference in range(1, 129):
-        if not 3_125_000 * reference <= input_hz <= 400_000_000 * reference:
+        if not 10_000_000 * reference <= input_hz <= 400_000_000 * reference:
             continue
-        for feedback in range(1, 81):
-            # The output does not depend on its divider, which sets the oscillator: the slowest.
-            output = -(-400_000_000 * reference // (input_hz * feedback))
-            found = Pll("ecp5", input_hz, reference, feedback, output)
-            if (output <= 128 and found.vco_hz <= 800_000_000
-                    and 3_125_000 <= found.output_hz <= 400_000_000):
-                yield found
+        for feedback in range(1, 129):
+            if not 400_000_000 * reference <= input_hz * feedback <= 800_000_000 * reference:
+                continue
+            for output in range(1, 129):
+                found = Pll("ecp5", input_hz, reference, feedback, output)
+                if 3_125_000 <= found.output_hz <= 400_000_000:
+                    yield found
 
 
 _FAMILIES = {"ice40": _ice40, "ecp5": _ecp5}
