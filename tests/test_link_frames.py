@@ -13,6 +13,7 @@ from xnorloom_boards.link.frames import (
     encode,
     frame_bytes,
     frame_payloads,
+    line_bytes,
 )
 
 HELLO = Hello(b"\x01\x23\x45\x67\x89\xab\xcd\xef", 16, 49, 1, 128)
@@ -53,6 +54,13 @@ def test_stuffing_of_the_page():
 @given(MESSAGES)
 def test_encode(message):
     assert encode(message) == reference(message)
+
+
+@given(MESSAGES)
+def test_line_bytes(message):
+    """All but the second byte of each pair that stuffing makes."""
+    line = encode(message)
+    assert line_bytes(len(message.payload)) == len(line) - line.count(0x5a)
 
 
 @given(st.lists(MESSAGES, max_size=5), st.data())

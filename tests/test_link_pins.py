@@ -13,7 +13,7 @@ from amaranth.sim import Simulator
 from xnorloom.network import Network
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.host import Connection
-from xnorloom_boards.link import session
+from xnorloom_boards.link import exchange, session
 from xnorloom_boards.link.gateware import Link, Uart, describe
 from xnorloom_sim.golden import evaluate
 
@@ -113,8 +113,9 @@ def test_board(random_graph, monkeypatch, rate, scores):
     network = Network(graph, Schedule(8, (Fold(3, 8, "block"), Fold(1, 6, "lut"))), scores=scores)
     line = Line(Board(network), rate, 2)
     # The host has the time of the board, however long it takes to simulate that.
-    monkeypatch.setattr(session, "time", SimpleNamespace(
-        monotonic=lambda: line.cycles / CLOCK, time_ns=lambda: 0))
+    clock = SimpleNamespace(monotonic=lambda: line.cycles / CLOCK, time_ns=lambda: 0)
+    for module in (exchange, session):
+        monkeypatch.setattr(module, "time", clock)
     with Connection(line, graph, baud=BAUD, timeout=0.3, retries=40) as connection:
         classes, values = connection.results(frames)
     assert np.array_equal(classes, golden.classes)

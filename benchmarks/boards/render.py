@@ -8,12 +8,11 @@ from rows import Model, Row, RowsError
 
 from xnorloom.files import write_atomic
 from xnorloom_boards import board
+from xnorloom_boards.link.frames import LINE_BITS, line_bytes
 
 __all__ = ["BEGIN", "END", "put", "render"]
 
 BEGIN, END = "<!-- boards: begin -->", "<!-- boards: end -->"
-# Bytes of a message besides the frame, and bits of a byte on the line; see docs/protocol.md.
-_OVERHEAD, _BITS = 5, 10
 _SPRAM_BITS = 16
 
 _HEADER = ("board", "chip", "logic cells", "block RAMs", "Fmax, MHz", "clock, MHz",
@@ -74,7 +73,7 @@ def _line(row: Row, result: Result | None) -> tuple[str, ...]:
     if result["sprams"][0]:
         stores += f", {result['sprams'][0]} of {result['sprams'][1]} SPRAMs"
     frames = hz / interval
-    line = result["baud"] / _BITS / (result["frame_bytes"] + _OVERHEAD)
+    line = result["baud"] / LINE_BITS / line_bytes(result["frame_bytes"])
     return (*start, f"{cells[0]:,} ({100 * cells[0] / cells[1]:.0f} %)", stores,
             f"{result['fmax_hz'] / 1e6:.4g}", f"{hz / 1e6:.4g}", f"{interval:,}",
             f"{result['latency']:,}, {1e6 * result['latency'] / hz:.3g} µs",

@@ -15,6 +15,7 @@ from xnorloom.timing import LayerTiming, Timing, timing
 
 from .board import Board
 from .clocking import Attempt
+from .link.frames import LINE_BITS, line_bytes
 from .synthesis import Part
 from .tools import Tool
 
@@ -28,8 +29,6 @@ TITLES = {"luts": "LUTs", "carries": "carries", "flip_flops": "flip-flops",
 _FORMAT = "xnorloom-build"
 _VERSION = 1
 _KINDS = ("luts", "carries", "flip_flops", "lut_rams", "brams", "sprams", "dsps")
-# Start and end of a message, its kind, number and checksum; a byte has a start and a stop bit.
-_OVERHEAD, _BITS = 5, 10
 
 
 def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
@@ -58,7 +57,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
             "frames_per_second": frames,
             "synapses_per_second": graph.synapses * frames,
             "link_frames_per_second":
-                min(frames, design.baud / _BITS / (design.link["frame_bytes"] + _OVERHEAD))},
+                min(frames, design.baud / LINE_BITS / line_bytes(design.link["frame_bytes"]))},
         "resources": {kind: {"used": used, "available": there}
                       for kind, (used, there) in route.resources.items()},
         "parts": _parts(graph, best.netlist.parts),

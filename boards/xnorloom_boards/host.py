@@ -13,6 +13,7 @@ from xnorloom.packing import pack_frames, unpack_results, weight_words
 from xnorloom.schedule import Fold, Schedule
 
 from .errors import LinkError, WrongBitstreamError
+from .link.exchange import exchange
 from .link.frames import Hello, LoadedLayer, frame_payloads, load_payloads, result_bytes
 from .link.loading import load
 from .link.port import Port, open_port
@@ -145,8 +146,8 @@ class Connection:
             raise LinkError(f"the board on port {self._name} takes {hello.words} words of "
                             f"{hello.input_width} bits a frame, which {graph.name} does not have")
         payloads = frame_payloads(words, hello)
-        found = self._session.exchange(hello, payloads, progress,
-                                       self._load if self._weights else None)
+        found = exchange(self._session, hello, payloads, progress,
+                         self._load if self._weights else None)
         outputs = np.frombuffer(b"".join(found), np.uint8).reshape(count, hello.result_bytes)
         classes, scores = unpack_results(graph, outputs, scores=hello.scores)
         wrong = np.flatnonzero(classes >= graph.classes)

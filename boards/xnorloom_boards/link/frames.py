@@ -17,9 +17,10 @@ from xnorloom.graph import Graph
 from xnorloom.packing import result_fields
 
 __all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", "HELLO_BYTES",
-           "HELLO_REPLY", "LOAD", "LOADED", "LOAD_BYTES", "LOAD_VERSION", "LOAD_WORDS", "RESULT",
-           "UNLOADED", "VERSION", "Decoder", "Hello", "LoadedLayer", "Message", "encode",
-           "frame_bytes", "frame_payloads", "load_payloads", "result_bytes", "words_per_byte"]
+           "HELLO_REPLY", "LINE_BITS", "LOAD", "LOADED", "LOAD_BYTES", "LOAD_VERSION", "LOAD_WORDS",
+           "RESULT", "UNLOADED", "VERSION", "Decoder", "Hello", "LoadedLayer", "Message", "encode",
+           "frame_bytes", "frame_payloads", "line_bytes", "load_payloads", "result_bytes",
+           "words_per_byte"]
 
 # Of a device that is loaded with weights, and of any other.
 LOAD_VERSION, VERSION = 2, 1
@@ -31,10 +32,13 @@ HELLO_REPLY, RESULT, LOADED = 0x81, 0x82, 0x83
 ERROR_KIND, UNLOADED = 0xe0, 0xe5
 
 HELLO_BYTES = 16
+# Of a byte on the line: a start bit, eight of data, a stop bit.
+LINE_BITS = 10
 # Words of weights in a message, and bytes of its payload with the number of the message before.
 LOAD_WORDS = 32
 LOAD_BYTES = 2 + 2 * LOAD_WORDS
 _MOST_LAYERS = 47
+# Kind, sequence number and CRC.
 _OVERHEAD = 4
 _STUFFED = {byte: bytes([ESCAPE, byte ^ FLIP]) for byte in (ESCAPE, END)}
 _PAIR = re.compile(re.escape(bytes([ESCAPE])) + b".", re.DOTALL)
@@ -196,6 +200,11 @@ def _decode(stuffed: bytes) -> Message | None:
         return None
     body = body[:-1]
     return Message(body[0], body[1], body[2:-2])
+
+
+def line_bytes(payload: int) -> int:
+    """Bytes on the line of a message of ``payload`` bytes, its ``END`` included, none stuffed."""
+    return payload + _OVERHEAD + 1
 
 
 def words_per_byte(width: int) -> int:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..errors import LinkError
-from .frames import END, ERROR_KIND, LOAD, LOAD_BYTES, LOADED, Hello, Message, encode
-from .session import AHEAD, ALARM, LINE_BITS, Session
+from .frames import ERROR_KIND, LOAD, LOAD_BYTES, LOADED, Hello, Message
+from .session import ALARM, Session, room
 
 __all__ = ["load"]
 
@@ -31,6 +31,7 @@ def load(session: Session, hello: Hello, payloads: Sequence[bytes],
     LinkError
         If it makes no headway, or another device answers in between.
     """
+    session.settle(hello)
     loading = _Loading(session, payloads, progress)
     while True:
         loading.run()
@@ -53,9 +54,7 @@ class _Loading:
         self._there = self._next = self._most = self._losses = 0
         # Messages under way, in the order they were sent: sequence number to index.
         self._sent: dict[int, int] = {}
-        seconds = (LOAD_BYTES + 5) * LINE_BITS / session.baud
-        self._window = min(_WINDOW, max(2, round(AHEAD / seconds)))
-        self._line = 2 * self._window * seconds
+        self._window, self._line = session.window(LOAD_BYTES, _WINDOW)
 
     def run(self) -> None:
         """Send until all are there."""
@@ -96,26 +95,22 @@ class _Loading:
 
     def _send(self) -> bool:
         """Send messages, many at once, when there is room for a good part of the window."""
-        free, left = self._window - len(self._sent), len(self._payloads) - self._next
-        if not left or free < min(left, -(-self._window // 4)):
-            return False
-        messages = []
-        for _ in range(min(free, left)):
-            sequence = self._session.number(self._sent)
-            self._sent[sequence] = self._next
-            messages.append(encode(Message(LOAD, sequence, self._payloads[self._next])))
-            self._next += 1
-        self._session.write(bytes([END]) + b"".join(messages))
-        return True
+        left = len(self._payloads) - self._next
+        count = room(self._window, len(self._sent), left)
+        indices = range(self._next, self._next + count)
+        self._next += count
+        return self._session.send(LOAD, indices, self._payloads, self._sent)
 
     def _take(self, message: Message) -> None:
         faults = self._session.faults
         if message.kind & ERROR_KIND == ERROR_KIND:
             faults.reported += 1
             return
-        if (message.kind != LOADED or message.sequence not in self._sent
-                or len(message.payload) != 2):
+        if message.kind != LOADED or message.sequence not in self._sent:
             faults.late += 1
+            return
+        if len(message.payload) != 2:
+            faults.damaged += 1
             return
         while self._sent:
             first = next(iter(self._sent))

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from ..errors import PortError
 
-__all__ = ["Port", "open_port"]
+__all__ = ["Port", "open_port", "timed_out"]
 
 _BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 
@@ -20,7 +20,7 @@ class Port(Protocol):
         ...
 
     def write(self, data: bytes, /) -> object:
-        """Send all of ``data``."""
+        """Send all of ``data``; an ``OSError`` if that fails, or takes too long."""
         ...
 
 
@@ -41,6 +41,17 @@ def open_port(name: str, baud: int, write_timeout: float) -> Any:
         return serial.Serial(name, baud, timeout=1, write_timeout=write_timeout, exclusive=True)
     except (OSError, ValueError) as error:
         raise PortError(_reason(name, baud, error)) from error
+
+
+def timed_out(error: OSError) -> bool:
+    """Whether a write failed since the port took no bytes for too long."""
+    if isinstance(error, TimeoutError):
+        return True
+    try:
+        from serial import SerialTimeoutException
+    except ImportError:
+        return False
+    return isinstance(error, SerialTimeoutException)
 
 
 def _reason(name: str, baud: int, error: OSError | ValueError) -> str:

@@ -1,40 +1,38 @@
-"""Frames to results over a port on which bytes may be lost, altered and inserted."""
+"""Messages to and from a device, on a port on which bytes may be lost, altered and inserted."""
 
-import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import LinkError, NoAnswerError, PortError, WrongBitstreamError
 from .frames import (
     END,
-    ERROR_KIND,
-    FRAME,
     HELLO,
     HELLO_REPLY,
+    LINE_BITS,
     LOAD_VERSION,
-    RESULT,
-    UNLOADED,
     VERSION,
     Decoder,
     Hello,
     Message,
     encode,
+    line_bytes,
 )
-from .port import Port
+from .port import Port, timed_out
 
-__all__ = ["Faults", "Session"]
+__all__ = ["ALARM", "Faults", "Session", "room"]
 
 _LONGEST_REPLY = 255
 _READ = 1 << 16
 # Seconds of frames that are under way at most: more than a USB bridge keeps bytes for itself.
-AHEAD = 0.05
-LINE_BITS = 10
+_AHEAD = 0.05
+# Seconds on the line of what is written at once at most: far less than a write timeout.
+_PART = 0.25
 # Seconds after which a read gives up for a while, and from a sign of a loss to a new try.
 _TICK, ALARM = 0.02, 0.05
-# Parts of the timeout that one of several questions waits.
-_HELLO_PARTS = 4
+# Parts of the timeout that one of several questions waits, and how many of these may be answered.
+_HELLO_PARTS, _HELLOS = 4, 128
 
 
 @dataclass
@@ -53,7 +51,7 @@ class Faults:
     silences: int = 0
 
     def __str__(self) -> str:
-        return (f"{self.resent} frames sent again, {self.damaged} damaged answers, "
+        return (f"{self.resent} messages sent again, {self.damaged} damaged answers, "
                 f"{self.reported} messages that the board reports as damaged, "
                 f"{self.silences} waits in vain")
 
@@ -73,20 +71,34 @@ class Session:
         Seconds to wait for an answer, besides the time it takes on the line.
     retries : int
         Times that a message is sent again before it is given up.
+
+    Raises
+    ------
+    PortError
+        If the port cannot be set.
     """
 
     def __init__(self, port: Port, name: str, *, baud: int, timeout: float, retries: int):
         self._port, self.name, self.baud = port, name, baud
         self.timeout, self.retries = timeout, retries
-        port.timeout = _TICK
+        try:
+            port.timeout = _TICK
+        except OSError as error:
+            raise self._gone(error) from error
         self._decoder = Decoder(_LONGEST_REPLY)
         # Any number will do; another one than that of a program before is the better one.
         self._sequence = time.time_ns() >> 20 & 0xff
         self._bytes = 0
+        # Whether answers of a call that was broken off can come.
+        self.under_way = False
         self.faults = Faults()
 
     def hello(self) -> Hello:
         """Ask the device what it is; when it has answered, no earlier answer can come any more.
+
+        It is asked again and again until a reply comes, which may be one for several of these
+        questions. A reply of a wrong length or version counts as a damaged one, unless it comes
+        twice, or no other one does.
 
         Raises
         ------
@@ -94,19 +106,32 @@ class Session:
             If it does not answer, or only garbage comes.
         WrongBitstreamError
             If it speaks another version of the protocol.
+        LinkError
+            If it describes itself wrongly.
         PortError
             If the port went away.
         """
-        came, asked = self._bytes, []
+        came, asked = self._bytes, deque[int](maxlen=_HELLOS)
+        odd: tuple[bytes, LinkError] | None = None
         for _ in range(self.retries + 1):
             asked.append(self.number(asked))
             # An end before it, in case that half a message went out before.
             self.write(bytes([END]) + encode(Message(HELLO, asked[-1])))
-            deadline = time.monotonic() + self.timeout / _HELLO_PARTS
-            while time.monotonic() < deadline:
-                for message in self.read():
-                    if message.kind == HELLO_REPLY and message.sequence in asked:
-                        return self._described(message.payload)
+            payload = self._reply(asked)
+            if payload is None:
+                continue
+            try:
+                found = self._described(payload)
+            except LinkError as error:
+                if odd is not None and odd[0] == payload:
+                    raise
+                odd = payload, error
+                self.faults.damaged += 1
+            else:
+                self.under_way = False
+                return found
+        if odd is not None:
+            raise odd[1]
         if self._bytes == came:
             raise NoAnswerError(f"no answer on port {self.name} at {self.baud} baud; is it the "
                                 "right port, its baud rate that of the bitstream, and the board "
@@ -114,6 +139,15 @@ class Session:
         raise NoAnswerError(f"{self._bytes - came} bytes came on port {self.name} at "
                             f"{self.baud} baud, but no answer; is it the right port, and its baud "
                             "rate that of the bitstream?")
+
+    def _reply(self, asked: Collection[int]) -> bytes | None:
+        """The payload of the next reply to one of the hellos ``asked``, if it comes soon."""
+        deadline = time.monotonic() + self.timeout / _HELLO_PARTS
+        while time.monotonic() < deadline:
+            for message in self.read():
+                if message.kind == HELLO_REPLY and message.sequence in asked:
+                    return message.payload
+        return None
 
     def _described(self, payload: bytes) -> Hello:
         if payload[:1] not in (bytes([VERSION]), bytes([LOAD_VERSION])):
@@ -141,28 +175,42 @@ class Session:
                                       f"than at first")
         return found
 
-    def exchange(self, hello: Hello, payloads: Sequence[bytes],
-                 progress: Callable[[int, int], object] | None = None,
-                 load: Callable[[], object] | None = None) -> list[bytes]:
-        """Send frames and give back the results, in the order of the frames.
+    def settle(self, hello: Hello, load: Callable[[], object] | None = None) -> None:
+        """Have no answer under way, should a call before have been broken off.
 
-        Parameters
-        ----------
-        hello : Hello
-            What the device said of itself.
-        payloads : sequence of bytes
-            ``hello.frame_bytes`` each.
-        progress : callable
-            Called with the results that are there and the frames in all, now and then.
-        load : callable
-            Called when the device has lost its weights; loads them.
-
-        Raises
-        ------
-        LinkError
-            If a frame was sent again too often, or another device answers in between.
+        Of such a call no more is known than that up to all credits are out; a border as of
+        :meth:`hello` ends that, as of :meth:`same`. Should the device not be loaded then, ``load``
+        is called.
         """
-        return _Exchange(self, hello, payloads, progress, load).run()
+        if self.under_way:
+            found = self.same(hello)
+            if load is not None and not found.loaded:
+                load()
+
+    def window(self, payload: int, most: int) -> tuple[int, float]:
+        """How many messages of ``payload`` bytes may be under way, and their seconds on the line.
+
+        At most ``most`` of them; the seconds are those if all bytes are stuffed.
+        """
+        seconds = line_bytes(payload) * LINE_BITS / self.baud
+        window = min(most, max(2, round(_AHEAD / seconds)))
+        return window, 2 * window * seconds
+
+    def send(self, kind: int, indices: Iterable[int], payloads: Sequence[bytes],
+             sent: dict[int, int]) -> bool:
+        """Send the payloads of ``indices`` under new numbers; whether there were any.
+
+        The numbers are not in ``sent``, and are put there with their indices.
+        """
+        messages = []
+        for index in indices:
+            sequence = self.number(sent)
+            sent[sequence] = index
+            messages.append(encode(Message(kind, sequence, payloads[index])))
+        if messages:
+            self.under_way = True
+            self.write(bytes([END]) + b"".join(messages))
+        return bool(messages)
 
     def number(self, taken: Collection[int]) -> int:
         """The next sequence number that is not in ``taken``."""
@@ -172,9 +220,14 @@ class Session:
         return self._sequence
 
     def write(self, data: bytes) -> None:
+        """Send bytes, in parts that a line without faults takes well within a write timeout."""
+        part = max(1, int(_PART * self.baud / LINE_BITS))
         try:
-            self._port.write(data)
+            for start in range(0, len(data), part):
+                self._port.write(data[start:start + part])
         except OSError as error:
+            if timed_out(error):
+                raise PortError(f"port {self.name} takes no bytes: {_line(error)}") from error
             raise self._gone(error) from error
 
     def read(self) -> list[Message]:
@@ -191,97 +244,14 @@ class Session:
         return messages
 
     def _gone(self, error: OSError) -> PortError:
-        text = (str(error).splitlines() or [type(error).__name__])[0]
-        return PortError(f"port {self.name} went away: {text}")
+        return PortError(f"port {self.name} went away: {_line(error)}")
 
 
-class _Exchange:
-    """One call of :meth:`Session.exchange`.
+def _line(error: OSError) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
-    A frame has a new sequence number each time it is sent. Results come in the order in which
-    frames were sent, so a result says of each frame sent before that it, or its result, was lost.
-    """
 
-    def __init__(self, session: Session, hello: Hello, payloads: Sequence[bytes],
-                 progress: Callable[[int, int], object] | None,
-                 load: Callable[[], object] | None):
-        self._load, self._unloaded = load, False
-        self._session, self._hello, self._progress = session, hello, progress
-        self._payloads = payloads
-        self._results: list[bytes | None] = [None] * len(payloads)
-        self._done = 0
-        self._waiting = deque(range(len(payloads)))
-        self._tries: dict[int, int] = {}
-        # Frames that are under way, in the order they were sent: sequence number to index.
-        self._sent: dict[int, int] = {}
-        seconds = (hello.frame_bytes + 5) * LINE_BITS / session.baud
-        self._window = min(hello.credits, max(2, round(AHEAD / seconds)))
-        # All that is under way may be stuffed.
-        self._line = 2 * self._window * seconds
-        self._patience = session.timeout + self._line
-
-    def run(self) -> list[bytes]:
-        session, faults = self._session, self._session.faults
-        deadline = time.monotonic() + self._patience
-        while self._done < len(self._payloads):
-            if self._send():
-                deadline = time.monotonic() + self._patience
-            done, signs = self._done, faults.damaged + faults.reported
-            for message in session.read():
-                self._take(message)
-            now = time.monotonic()
-            if self._done > done:
-                deadline = now + self._patience
-                if self._progress is not None:
-                    self._progress(self._done, len(self._payloads))
-            if faults.damaged + faults.reported > signs:
-                # Something was lost; if no result tells what, there is no use in waiting long.
-                deadline = min(deadline, now + self._line + ALARM)
-            if now >= deadline or self._unloaded:
-                faults.silences += not self._unloaded
-                self._again(list(self._sent))
-                self._unloaded = False
-                found = session.same(self._hello)
-                if self._load is not None and not found.loaded:
-                    self._load()
-        return [result for result in self._results if result is not None]
-
-    def _send(self) -> bool:
-        """Send frames, many at once, when there is room for a good part of the window."""
-        free = self._window - len(self._sent)
-        if not self._waiting or free < min(len(self._waiting), -(-self._window // 4)):
-            return False
-        messages = []
-        for _ in range(min(free, len(self._waiting))):
-            index = self._waiting.popleft()
-            sequence = self._session.number(self._sent)
-            self._sent[sequence] = index
-            messages.append(encode(Message(FRAME, sequence, self._payloads[index])))
-        self._session.write(bytes([END]) + b"".join(messages))
-        return True
-
-    def _take(self, message: Message) -> None:
-        faults = self._session.faults
-        if message.kind & ERROR_KIND == ERROR_KIND:
-            faults.reported += 1
-            self._unloaded |= message.kind == UNLOADED
-        elif (message.kind != RESULT or message.sequence not in self._sent
-              or len(message.payload) != self._hello.result_bytes):
-            faults.late += 1
-        else:
-            before = itertools.takewhile(lambda number: number != message.sequence, self._sent)
-            self._again(list(before))
-            self._results[self._sent.pop(message.sequence)] = message.payload
-            self._done += 1
-
-    def _again(self, numbers: list[int]) -> None:
-        """Have frames under way sent again, before all others and in their order."""
-        for number in reversed(numbers):
-            index = self._sent.pop(number)
-            self._tries[index] = self._tries.get(index, 0) + 1
-            if self._tries[index] > self._session.retries:
-                raise LinkError(
-                    f"frame {index} was sent {self._tries[index]} times to port "
-                    f"{self._session.name} without a result; {self._session.faults}")
-            self._session.faults.resent += 1
-            self._waiting.appendleft(index)
+def room(window: int, under_way: int, waiting: int) -> int:
+    """How many messages to send now: none, or many at once, for a good part of the window."""
+    free = window - under_way
+    return min(free, waiting) if free >= min(waiting, -(-window // 4)) else 0
