@@ -55,9 +55,9 @@ WRONG = {
     "read register a number": (
         lambda: Fold(1, 1, "block", 2, 1), TypeError,
         r"^Fold read_register must be a bool, not 1$"),
-    "read register without RAM": (
-        lambda: Fold(1, 1, "lut", 2, True), ValueError,
-        r"^Fold read_register needs style block or spram, not 'lut'$"),
+    "read register without a table": (
+        lambda: Fold(1, 1, "wired", 2, True), ValueError,
+        r"^Fold read_register needs style lut, block, spram, not 'wired'$"),
     "width zero": (
         lambda: Schedule(0, SCHEDULE.folds), ValueError,
         r"^Schedule input_width must be at least 1, not 0$"),

@@ -7,16 +7,15 @@ puts the table into the README. What was built before comes from the cache.
 import argparse
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from render import put, render
 from results import Result, built, read_results, refused, store
 from rows import Row, chosen, read_rows
 
-from xnorloom.commands.console import count, write
+from xnorloom.commands.console import count, timed, write
 from xnorloom.commands.ending import ending
 from xnorloom.errors import XnorloomError
 from xnorloom_boards import board
@@ -45,18 +44,6 @@ def parse() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=Path, default=path, metavar="FILE",
                             help=f"{contents}, {path.name} if not given")
     return parser.parse_args()
-
-
-def steps(name: str) -> Callable[[str], None]:
-    """Tells what a build is doing, with the time since now, from whichever thread."""
-    start, lock = time.monotonic(), threading.Lock()
-
-    def say(text: str) -> None:
-        passed = int(time.monotonic() - start)
-        with lock:
-            write(sys.stderr, f"{passed // 60:3}:{passed % 60:02}  {name}: {text}")
-
-    return say
 
 
 def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
@@ -99,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="xnorloom-") as temporary:
         for number, row in enumerate(wanted, 1):
             write(sys.stderr, f"row {number} of {len(wanted)}: {row.name}")
-            say = steps(row.name)
+            say = timed(partial(write, sys.stderr), before=f"{row.name}: ")
             try:
                 result = run_row(row, arguments.directory or Path(temporary), say)
             except XnorloomError as error:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from xnorloom.checks import integer
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
-from xnorloom.schedule import RAM_STYLES, SPRAM_DEPTH, Fold, Schedule
+from xnorloom.schedule import LUT_DEPTH, RAM_STYLES, SPRAM_DEPTH, Fold, Schedule
 from xnorloom.timing import timing
 
 from .device import DEVICES, Device
@@ -91,7 +91,6 @@ class _Search:
         self._graph, self._device = graph, device
         self._cells, self._brams, self._sprams = cells, brams, sprams
         self._register_every = register_every
-        self._slow_ram = device.family == "ecp5"
         # Costs and folds are asked for again and again.
         self._core, self._buffer = cache(self._core_cost), cache(self._buffer_cost)
         self._fold = cache(Fold)
@@ -214,9 +213,15 @@ class _Search:
                 depth = -(-m // pe) * -(-n // simd)
                 for style in self._styles(depth):
                     fold = self._fold(pe, simd, style, self._register_every,
-                                      self._slow_ram and style in RAM_STYLES)
+                                      self._slow(style, depth))
                     if fold.sprams <= self._sprams:
                         yield fold
+
+    def _slow(self, style: str, depth: int) -> bool:
+        """Whether weights take so long to be read that they are worth a register."""
+        if self._device.family == "ecp5":
+            return style in RAM_STYLES
+        return style == "lut" and depth > LUT_DEPTH
 
     def _styles(self, depth: int) -> tuple[str, ...]:
         """Where the weights may be if each lane steps through so many."""

@@ -47,8 +47,9 @@ class Fold:
     register_every : int
         Adder levels of the popcount tree between two registers; 0 for none.
     read_register : bool
-        Whether weights that come out of a RAM (``block``, ``spram``) are registered before they
-        are used, for chips whose RAM is slow, such as ECP5 (5.6 ns from the clock to the word).
+        Whether weights are registered before they are used (not ``wired``): for chips whose RAM
+        is slow, such as ECP5 (5.6 ns from the clock to the word), and for look-up tables of many
+        words, which are several levels of logic.
     """
 
     pe: int
@@ -65,8 +66,8 @@ class Fold:
             raise ValueError(f"Fold style must be one of {', '.join(STYLES)}, not {self.style!r}")
         if not isinstance(self.read_register, bool):
             raise TypeError(f"Fold read_register must be a bool, not {self.read_register!r}")
-        if self.read_register and self.style not in RAM_STYLES:
-            raise ValueError(f"Fold read_register needs style {' or '.join(RAM_STYLES)}, not "
+        if self.read_register and self.style == "wired":
+            raise ValueError(f"Fold read_register needs style {', '.join(STYLES[1:])}, not "
                              f"{self.style!r}")
 
     def synapse_folds(self, layer: Layer) -> int:

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from amaranth.hdl import C, Module, Mux, Signal, unsigned
+from amaranth.hdl import C, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -119,17 +119,24 @@ class Argmax(wiring.Component):
 
         # Last cycle: against the best of the words before, and out.
         (score, lane, _), (valid, last, word) = candidates[0], flags
-        best = Signal(self._shape, reset_less=True)
+        # Of the best score its complement is kept: the sum of another and it carries iff the other
+        # is larger, without inverters in front of the carry chain. Signed scores become unsigned
+        # by their sign, inverted.
+        shape = Shape.cast(self._shape)
+        sign = C(1 << shape.width >> 1 if shape.signed else 0, shape.width)
+        score = score.as_unsigned() ^ sign
+        complement = Signal(shape.width, reset_less=True)
+        larger = (score + complement)[-1]
         best_label = Signal(range(self._classes), reset_less=True)
         label = Signal(range(self._classes))
-        better = (word == 0) | (score > best)
+        better = (word == 0) | larger
         m.d.comb += label.eq(Mux(better, word * self._lanes + lane, best_label))
         with m.If(go):
             m.d.sync += self.o.valid.eq(valid & last)
             with m.If(valid):
                 m.d.sync += best_label.eq(label)
                 with m.If(better):
-                    m.d.sync += best.eq(score)
+                    m.d.sync += complement.eq(~score)
         payload = self.o.payload
         if self._scores:
             payload = self.o.payload.label

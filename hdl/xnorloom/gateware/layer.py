@@ -171,7 +171,8 @@ class Layer(wiring.Component):
             with m.If(end_of_plane):
                 m.d.comb += operands[fold.simd - beyond:].eq(0)
 
-        # Cycle 1, block RAM and SPRAM only: the weights are read; everything else waits for them.
+        # Then the weights are read, in no time from look-up tables without a register behind them;
+        # everything else waits for them.
         m.submodules.weights = weights = self._weights(m, depth)
         m.d.comb += [weights.address.eq(address), weights.en.eq(go)]
         words = delay(m, weights.o, int(fold.read_register), go, name="words")
@@ -281,7 +282,7 @@ class Layer(wiring.Component):
         style = "block" if self._fold.style == "spram" else self._fold.style
         m.submodules[f"{port}s"] = values = Table(words, width * self._fold.pe,
                                                   style if deep else "lut")
-        if deep and (not values.latency or self._fold.read_register and self._steps > 1):
+        if not values.latency or self._fold.read_register and self._steps > 1:
             # The next word is read ahead, and no table is in front of the comparison or addition.
             word = Signal(len(values.o), name=f"{port}_word", init=words[0])
             m.d.comb += values.address.eq(after)
