@@ -166,18 +166,30 @@ def verilate(_verilator_runtime) -> Callable[..., Callable[..., subprocess.Compl
     return build
 
 
+def _load(path: Path, name: str, **options):
+    """A module of the folder ``fixtures``, by its path, as tests are no package."""
+    spec = spec_from_file_location(name, path, **options)
+    assert spec and spec.loader
+    sys.modules[name] = module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_FIXTURES = Path(__file__).parent / "fixtures"
+
+
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory):
-    """The package ``fixtures``: models in the files of real tools, and independent runs of them.
-
-    It is loaded by its path, as tests are no package.
-    """
-    path = Path(__file__).parent / "fixtures" / "__init__.py"
-    spec = spec_from_file_location("fixtures", path, submodule_search_locations=[str(path.parent)])
-    assert spec and spec.loader
-    sys.modules["fixtures"] = package = module_from_spec(spec)
-    spec.loader.exec_module(package)
+    """The package ``fixtures``: models in the files of real tools, and independent runs of them."""
+    package = _load(_FIXTURES / "__init__.py", "fixtures",
+                    submodule_search_locations=[str(_FIXTURES)])
     return package.Sources(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="session")
+def link():
+    """``link.Device``, ``link.talk`` and ``link.damage`` of ``fixtures/link.py``."""
+    return _load(_FIXTURES / "link.py", "fixtures.link")
 
 
 class _Builder:

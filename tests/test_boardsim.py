@@ -49,20 +49,18 @@ def random_bytes(count, seed=0):
     return np.random.default_rng(seed).integers(0, 256, count, dtype=np.uint8).tobytes()
 
 
-def drain(port, quiet=0.5):
-    """All that comes until nothing comes for a while."""
-    port.timeout = quiet
-    taken = b""
-    while block := port.read(1 << 16):
-        taken += block
-    return taken
+def through(board, data, count=None, *, more=False):
+    """What comes back of ``data``: ``count`` bytes, of which there are as many if it is None.
 
-
-def through(board, data):
-    """What comes back of ``data``."""
-    with board, serial.Serial(board.path, 115200) as port:
+    With ``more`` also what comes behind those, until nothing comes for long.
+    """
+    with board, serial.Serial(board.path, timeout=WAIT) as port:
         port.write(data)
-        return drain(port)
+        taken = port.read(len(data) if count is None else count)
+        port.timeout = 2
+        while more and (block := port.read(max(1, port.in_waiting))):
+            taken += block
+    return taken
 
 
 @pytest.mark.parametrize("clock_hz, baud", [
@@ -103,14 +101,14 @@ def test_port_can_be_opened_again_and_has_no_line_editing():
 
 
 def test_stands_still_when_nobody_speaks():
+    began = time.monotonic()
     with mirror() as board, serial.Serial(board.path, timeout=WAIT) as port:
         time.sleep(1)
-        began = time.monotonic()
         port.write(b"x")
         assert port.read(1) == b"x"
-        assert time.monotonic() - began < WAIT / 2
-    # Of the millions of cycles that go by otherwise.
-    assert board.traffic.cycles < 1_000_000
+    # However long it took: 256 cycles in 2 ms, after twice 131,072 before it stands still; of
+    # the millions of cycles a second that go by otherwise.
+    assert board.traffic.cycles < 300_000 + 130_000 * (time.monotonic() - began)
 
 
 def test_unplugged():
@@ -146,7 +144,8 @@ COUNT = 20_000
 def test_faults(direction, kind):
     data = random_bytes(COUNT, 1)
     board = mirror(seed=3, **{direction: Faults(**{kind: 0.01})})
-    taken = through(board, data)
+    taken = (through(board, data) if kind == "flipped"
+             else through(board, data, COUNT - COUNT // 50, more=True))
     traffic = board.traffic
     faults, others = ((traffic.faults_in, traffic.faults_out) if direction == "to_design"
                       else (traffic.faults_out, traffic.faults_in))
@@ -167,9 +166,10 @@ def test_faults(direction, kind):
 def test_faults_of_a_seed():
     data = random_bytes(2000, 2)
     faults = {"to_design": Faults(0.01, 0.01, 0.01), "from_design": Faults(0.01, 0.01, 0.01)}
-    first, same, other = (through(mirror(seed=seed, **faults), data) for seed in (1, 1, 2))
+    # About as many are lost as are inserted, so that there are nearly all of 2000 in any case.
+    first, same, other = (through(mirror(seed=seed, **faults), data, 1800) for seed in (1, 1, 2))
     assert first == same
-    assert data != first != other != data
+    assert data[:1800] != first != other != data[:1800]
 
 
 @pytest.mark.parametrize("options, error, message", [

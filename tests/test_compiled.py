@@ -6,8 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from amaranth.lib.wiring import In, Out
 from xnorloom.errors import ToolError
 from xnorloom_sim import cache as user_cache
 from xnorloom_sim.bench import run
-from xnorloom_sim.engines import build, store, toolchain
+from xnorloom_sim.engines import build, toolchain
 
 
 class Inverter(wiring.Component):
@@ -132,19 +130,6 @@ def test_interrupted_build_leaves_nothing(cache, monkeypatch):
     assert sorted(cache.iterdir()) == before
 
 
-def test_faster_build_wins(tmp_path):
-    place = tmp_path / "entry"
-
-    def make(folder, log):
-        (folder / "product").write_text("mine")
-        place.mkdir()
-        (place / "product").write_text("theirs")
-
-    assert store.entry(place, "product", make) == place
-    assert (place / "product").read_text() == "theirs"
-    assert list(tmp_path.iterdir()) == [place]
-
-
 def test_relative_folder(cache, monkeypatch):
     monkeypatch.chdir(cache.parent)
     simulate(Path(cache.name), mask=2)
@@ -191,53 +176,6 @@ def test_temporary_cache_ends_with_the_process(tmp_path):
     assert one == other
     assert Path(one).parents[2] == tmp_path
     assert list(tmp_path.iterdir()) == []
-
-
-def age(path, days):
-    then = time.time() - days * 24 * 3600
-    os.utime(path, (then, then))
-
-
-def test_unused_entries_are_removed(tmp_path):
-    def make(folder, log):
-        (folder / "product").touch()
-
-    names = {days: f"{days:032x}" for days in (1, 29, 31, 400)}
-    others = ["notes", "xnorloom-build-keep this", f"{7:031x}"]
-    for name in (*names.values(), *others):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "product").touch()
-        age(tmp_path / name, 40)
-    for days, name in names.items():
-        age(tmp_path / name, days)
-        (tmp_path / f"{name}.log").touch()
-        age(tmp_path / f"{name}.log", days)
-    for name, days in (("xnorloom-build-12345678", 2), ("xnorloom-build-abcdefgh", 0.9)):
-        (tmp_path / name).mkdir()
-        age(tmp_path / name, days)
-    # To ask for it is to use it, and removes nothing.
-    store.entry(tmp_path / names[400], "product", make)
-    assert len(list(tmp_path.iterdir())) == 4 + 4 + 3 + 2
-    store.entry(tmp_path / "new", "product", make)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "new", *others, names[1], names[29], names[400], f"{names[1]}.log", f"{names[29]}.log",
-        "xnorloom-build-abcdefgh",
-    }  # fmt: skip
-
-
-def test_entries_removed_by_many_at_once(tmp_path):
-    def make(folder, log):
-        (folder / "product").touch()
-
-    for index in range(200):
-        (tmp_path / f"{index:032x}").mkdir()
-        (tmp_path / f"{index:032x}" / "product").touch()
-        age(tmp_path / f"{index:032x}", 31)
-    with ThreadPoolExecutor(8) as pool:
-        places = list(
-            pool.map(lambda n: store.entry(tmp_path / f"new{n}", "product", make), range(8))
-        )
-    assert sorted(tmp_path.iterdir()) == sorted(places)
 
 
 # Tools

@@ -4,12 +4,10 @@
 What is sent and wanted is made by the codec of the host, whose own tests hold it to the page.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
-from amaranth.hdl import Module
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
 from xnorloom import folding
 from xnorloom.network import Network
@@ -20,70 +18,13 @@ from xnorloom_boards.link.gateware import Link, describe
 from xnorloom_sim.golden import evaluate
 
 BAD_CRC, BAD_LENGTH, BAD_KIND, OVERFLOW = 0xe1, 0xe2, 0xe3, 0xe4
-QUIET = 400
-
-
-class Device(wiring.Component):
-    """A link and its network."""
-
-    def __init__(self, network, hello):
-        self.network, self.link = network, Link(hello, network.o.signature)
-        super().__init__({"rx": In(self.link.rx.signature.flip()),
-                          "tx": Out(self.link.tx.signature)})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.link, m.submodules.network = self.link, self.network
-        wiring.connect(m, wiring.flipped(self.rx), self.link.rx)
-        wiring.connect(m, self.link.tx, wiring.flipped(self.tx))
-        wiring.connect(m, self.link.o, self.network.i)
-        wiring.connect(m, self.network.o, self.link.i)
-        return m
-
-
-def talk(dut, line, *, gap=40, slow=1, bad=()):
-    """The messages that come out while ``line`` goes in, a byte in ``gap`` cycles, until silence.
-
-    The line out takes a byte in ``slow`` cycles; bytes of ``line`` at ``bad`` have no stop bit.
-    """
-    out = []
-
-    async def source(ctx):
-        for place, byte in enumerate(line):
-            ctx.set(dut.rx.valid, 1)
-            ctx.set(dut.rx.payload, {"data": byte, "bad": place in bad})
-            await ctx.tick()
-            ctx.set(dut.rx.valid, 0)
-            for _ in range(gap - 1):
-                await ctx.tick()
-
-    async def sink(ctx):
-        quiet = cycle = 0
-        while cycle < len(line) * gap + QUIET or quiet < QUIET:
-            ready = cycle % slow == 0
-            ctx.set(dut.tx.ready, ready)
-            if ctx.get(dut.tx.valid) and ready:
-                out.append(ctx.get(dut.tx.payload))
-                quiet = 0
-            await ctx.tick()
-            quiet, cycle = quiet + 1, cycle + 1
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(source)
-    simulator.add_testbench(sink)
-    simulator.run()
-    decoder = Decoder(255)
-    messages = decoder.feed(bytes(out))
-    assert decoder.faults == 0 and out[-1:] in ([], [0xa5])
-    return messages
 
 
 class Setup:
     """A random network, a device with it, frames, and what must come back for them."""
 
-    def __init__(self, random_graph, sizes=(19, 6, 3), *, bits=1, width=None, scores=False,
-                 frames=6, seed=1):
+    def __init__(self, random_graph, link, sizes=(19, 6, 3), *, bits=1, width=None,
+                 scores=False, frames=6, seed=1):
         rng = np.random.default_rng(seed)
         images = rng.integers(0, 1 << bits, (frames, sizes[0]))
         while True:
@@ -96,7 +37,7 @@ class Setup:
         self.schedule = Schedule(width or schedule.input_width, schedule.folds)
         self.network = Network(self.graph, self.schedule, scores=scores)
         self.hello = describe(self.network, clock_hz=4, baud=1)
-        self.dut = Device(self.network, self.hello)
+        self.talk = partial(link.talk, link.Device(self.network, self.hello))
         self.payloads = frame_payloads(pack_frames(self.graph, self.schedule, images), self.hello)
 
     def frame(self, index):
@@ -120,9 +61,14 @@ class Setup:
         return [message for message in messages if message.kind >= 0xe0]
 
 
-def test_hello(random_graph):
-    setup = Setup(random_graph)
-    assert talk(setup.dut, encode(Message(0x01, 77))) == [
+@pytest.fixture
+def new_setup(random_graph, link):
+    return partial(Setup, random_graph, link)
+
+
+def test_hello(new_setup):
+    setup = new_setup()
+    assert setup.talk(encode(Message(0x01, 77))) == [
         Message(0x81, 77, setup.hello.encode())]
     assert setup.hello.digest.hex() == setup.graph.digest[:16]
     assert (setup.hello.input_width, setup.hello.words) == (
@@ -131,21 +77,21 @@ def test_hello(random_graph):
 
 @pytest.mark.parametrize("scores", [False, True], ids=["class", "scores"])
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 8, 9, 16, 19])
-def test_frames(random_graph, width, scores):
-    setup = Setup(random_graph, width=width, scores=scores)
-    messages = talk(setup.dut, setup.frames(), gap=60)
+def test_frames(new_setup, width, scores):
+    setup = new_setup(width=width, scores=scores)
+    messages = setup.talk(setup.frames(), gap=60)
     assert setup.check(messages) == list(range(6)) and len(messages) == 6
 
 
 @pytest.mark.parametrize("width", [1, 3, 7, 10])
-def test_frames_of_several_planes(random_graph, width):
-    setup = Setup(random_graph, (11, 4, 4), bits=3, width=width)
-    assert setup.check(talk(setup.dut, setup.frames(), gap=60)) == list(range(6))
+def test_frames_of_several_planes(new_setup, width):
+    setup = new_setup((11, 4, 4), bits=3, width=width)
+    assert setup.check(setup.talk(setup.frames(), gap=60)) == list(range(6))
 
 
-def test_slow_line_out(random_graph):
-    setup = Setup(random_graph, scores=True)
-    assert setup.check(talk(setup.dut, setup.frames(), gap=200, slow=50)) == list(range(6))
+def test_slow_line_out(new_setup):
+    setup = new_setup(scores=True)
+    assert setup.check(setup.talk(setup.frames(), gap=200, slow=50)) == list(range(6))
 
 
 def swapped(line, place, byte):
@@ -168,69 +114,58 @@ WRONG = {
 
 
 @pytest.mark.parametrize("make, kind", WRONG.values(), ids=WRONG)
-def test_error(random_graph, make, kind):
-    setup = Setup(random_graph)
+def test_error(new_setup, make, kind):
+    setup = new_setup()
     line = make(setup) + setup.frame(1)
-    messages = talk(setup.dut, line, gap=4 if len(line) > 500 else 40)
+    messages = setup.talk(line, gap=4 if len(line) > 500 else 40)
     assert [message.kind for message in messages] == [kind, 0x82]
     assert setup.check(messages) == [1]
     if kind != BAD_CRC and len(line) < 500:
         assert messages[0] == Message(kind, 7)
 
 
-def test_empty_messages_are_none(random_graph):
-    setup = Setup(random_graph)
+def test_empty_messages_are_none(new_setup):
+    setup = new_setup()
     line = b"\xa5\xa5" + setup.frame(0) + b"\xa5\xa5" + setup.frame(1)
-    messages = talk(setup.dut, line)
+    messages = setup.talk(line)
     assert setup.check(messages) == [0, 1] and len(messages) == 2
 
 
-def test_missing_stop_bit(random_graph):
-    setup = Setup(random_graph)
-    messages = talk(setup.dut, setup.frame(0) + setup.frame(1), bad=[2])
+def test_missing_stop_bit(new_setup):
+    setup = new_setup()
+    messages = setup.talk(setup.frame(0) + setup.frame(1), bad=[2])
     assert [message.kind for message in messages] == [BAD_CRC, 0x82]
     assert setup.check(messages) == [1]
 
 
-def test_hello_comes_behind_the_results(random_graph):
+def test_hello_comes_behind_the_results(new_setup):
     # So fast that the frame is still in the network when the hello is there.
-    setup = Setup(random_graph)
-    messages = talk(setup.dut, setup.frame(0) + encode(Message(1, 9)), gap=1)
+    setup = new_setup()
+    messages = setup.talk(setup.frame(0) + encode(Message(1, 9)), gap=1)
     assert [message.kind for message in messages] == [0x82, 0x81]
     assert setup.check(messages) == [0] and messages[1].sequence == 9
 
 
 @pytest.mark.parametrize("gap", [1, 2, 5, 8])
-def test_too_fast(random_graph, gap):
+def test_too_fast(new_setup, gap):
     # Each frame has a result or, if it came too early, an error; the last error counts.
-    setup = Setup(random_graph, (40, 6, 3), width=8)
-    messages = talk(setup.dut, setup.frames(), gap=gap, slow=7)
+    setup = new_setup((40, 6, 3), width=8)
+    messages = setup.talk(setup.frames(), gap=gap, slow=7)
     numbers, errors = setup.check(messages), setup.errors(messages)
     assert {message.kind for message in errors} <= {OVERFLOW}
     assert 0 in numbers and numbers == sorted(set(numbers)) and len(numbers) + len(errors) <= 6
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_faults(random_graph, seed):
+def test_faults(new_setup, link, seed):
     rng = np.random.default_rng(seed)
-    setup = Setup(random_graph, frames=25, scores=bool(seed % 2), seed=seed)
-    line = bytearray(setup.frames())
-    for _ in range(14):
-        place = int(rng.integers(len(line)))
-        match rng.integers(4):
-            case 0:
-                del line[place:place + rng.integers(1, 3)]
-            case 1:
-                line.insert(place, int(rng.integers(256)))
-            case 2:
-                line[place] ^= 1 << rng.integers(8)
-            case 3:
-                line[place:place] = rng.bytes(rng.integers(1, 30))
-    messages = talk(setup.dut, bytes(line), gap=40)
+    setup = new_setup(frames=25, scores=bool(seed % 2), seed=seed)
+    line = link.damage(rng, setup.frames(), 14)
+    messages = setup.talk(line)
     numbers = setup.check(messages)
     assert numbers == sorted(set(numbers))
     # What is whole has a result.
-    whole = [message.sequence for message in Decoder(300).feed(bytes(line))
+    whole = [message.sequence for message in Decoder(300).feed(line)
              if message.kind == 2 and message.payload in setup.payloads]
     assert numbers == whole
     assert setup.errors(messages)
@@ -239,31 +174,31 @@ def test_faults(random_graph, seed):
 # Credits
 
 
-def large(random_graph, **options):
-    return Setup(random_graph, (120, 6, 3), width=8, frames=5, **options)
+def large(new_setup, **options):
+    return new_setup((120, 6, 3), width=8, frames=5, **options)
 
 
-def test_credits(random_graph):
-    small, big = Setup(random_graph), large(random_graph)
+def test_credits(new_setup):
+    small, big = new_setup(), large(new_setup)
     assert describe(small.network, clock_hz=12, baud=1).credits == 1
     assert describe(big.network, clock_hz=12, baud=1).credits == 128
 
 
 @pytest.mark.parametrize("cycles", [4, 9])
-def test_credits_of_the_line(random_graph, cycles):
+def test_credits_of_the_line(new_setup, cycles):
     # At the rate of the line, 2 % too fast, with the slowest answers that there may be.
-    setup = large(random_graph)
+    setup = large(new_setup)
     assert describe(setup.network, clock_hz=cycles, baud=1).credits == 128
     gap = 10 * cycles - max(1, cycles // 5)
-    messages = talk(setup.dut, setup.frames(), gap=gap, slow=2 * (10 * cycles + 1))
+    messages = setup.talk(setup.frames(), gap=gap, slow=2 * (10 * cycles + 1))
     assert setup.check(messages) == list(range(5)) and len(messages) == 5
 
 
 # Wrong arguments
 
 
-def test_wrong(random_graph):
-    setup = Setup(random_graph)
+def test_wrong(new_setup):
+    setup = new_setup()
     signature = setup.network.o.signature
     with pytest.raises(TypeError, match=r"^Link hello must be a Hello, not 'hello'$"):
         Link("hello", signature)

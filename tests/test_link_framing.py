@@ -88,22 +88,11 @@ def test_deframer(seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_deframer_agrees_with_the_host_under_faults(seed):
+def test_deframer_agrees_with_the_host_under_faults(link, seed):
     rng = np.random.default_rng(seed)
-    line = bytearray(b"".join(map(encode, some_messages(seed, 60))))
-    for _ in range(40):
-        place = int(rng.integers(len(line)))
-        match rng.integers(4):
-            case 0:
-                del line[place]
-            case 1:
-                line.insert(place, int(rng.integers(256)))
-            case 2:
-                line[place] ^= 1 << rng.integers(8)
-            case 3:
-                line[place:place] = rng.bytes(rng.integers(1, 9))
+    line = link.damage(rng, b"".join(map(encode, some_messages(seed, 60))), 40)
     decoder = Decoder(300)
-    wanted = decoder.feed(bytes(line))
+    wanted = decoder.feed(line)
     good = [data for data, good in pieces(line) if good]
     assert [Message(data[0], data[1], data[2:-2]) for data in good if len(data) >= 4] == wanted
     assert len(wanted) > 20 and decoder.faults > 10

@@ -1,18 +1,15 @@
 # amaranth: UnusedElaboratable=no
 """The link with a network that must be loaded, byte by byte, as the page of the protocol says."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from amaranth.hdl import Module
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
 from xnorloom.network import Network
 from xnorloom.packing import load_words, pack_frames
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.link.frames import (
-    Decoder,
     Hello,
     LoadedLayer,
     Message,
@@ -28,81 +25,26 @@ BAD_CRC, BAD_LENGTH, BAD_KIND, UNLOADED = 0xe1, 0xe2, 0xe3, 0xe5
 LOAD, LOADED, HELLO, FRAME, RESULT = 3, 0x83, 1, 2, 0x82
 
 
-class Device(wiring.Component):
-    """A link and its network."""
-
-    def __init__(self, network, hello, weights):
-        self.network, self.link = network, Link(hello, network.o.signature, weights)
-        super().__init__({"rx": In(self.link.rx.signature.flip()),
-                          "tx": Out(self.link.tx.signature)})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.link, m.submodules.network = link, network = self.link, self.network
-        wiring.connect(m, wiring.flipped(self.rx), link.rx)
-        wiring.connect(m, link.tx, wiring.flipped(self.tx))
-        wiring.connect(m, link.o, network.i)
-        wiring.connect(m, network.o, link.i)
-        wiring.connect(m, link.load, network.load)
-        m.d.comb += [link.loaded.eq(network.loaded), network.reload.eq(link.reload)]
-        return m
-
-
-def talk(dut, line, gap, slow):
-    """The messages that come out while ``line`` goes in, a byte in ``gap`` cycles, and after it."""
-    out = []
-
-    async def source(ctx):
-        for byte in line:
-            ctx.set(dut.rx.valid, 1)
-            ctx.set(dut.rx.payload, {"data": byte, "bad": 0})
-            await ctx.tick()
-            ctx.set(dut.rx.valid, 0)
-            for _ in range(gap - 1):
-                await ctx.tick()
-
-    async def sink(ctx):
-        quiet = cycle = 0
-        while cycle < len(line) * gap + 500 or quiet < 500:
-            ready = cycle % slow == 0
-            ctx.set(dut.tx.ready, ready)
-            if ctx.get(dut.tx.valid) and ready:
-                out.append(ctx.get(dut.tx.payload))
-                quiet = 0
-            await ctx.tick()
-            quiet, cycle = quiet + 1, cycle + 1
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(source)
-    simulator.add_testbench(sink)
-    simulator.run()
-    decoder = Decoder(255)
-    messages = decoder.feed(bytes(out))
-    assert decoder.faults == 0
-    return messages
-
-
 class Setup:
     """A network of two layers that are loaded, with 102 words, and one that is not."""
 
     FOLDS = (Fold(1, 2, "spram"), Fold(2, 4, "lut"), Fold(1, 3, "spram"))
 
-    def __init__(self, random_graph, width=6, sizes=(24, 8, 6, 3)):
+    def __init__(self, random_graph, link, width=6, sizes=(24, 8, 6, 3)):
         rng = np.random.default_rng(11)
         images = rng.integers(0, 2, (5, sizes[0]))
         self.graph = random_graph(rng, sizes)
         self.classes = evaluate(self.graph, images).classes.tolist()
         schedule = Schedule(width, self.FOLDS)
-        network = Network(self.graph, schedule)
-        self.hello = describe(network, clock_hz=4, baud=1)
+        self.network = Network(self.graph, schedule)
+        self.hello = describe(self.network, clock_hz=4, baud=1)
         words = load_words(self.graph, schedule)
         assert len(words) == 96 + 6
         # Four messages, the last of which is not full.
         octets = words.astype("<u2").tobytes() + bytes(52)
         self.loads = [bytes([number, 0]) + octets[64 * number:64 * number + 64]
                       for number in range(4)]
-        self.dut = Device(network, self.hello, words)
+        self.talk = partial(link.talk, link.Device(self.network, self.hello, words))
         self.payloads = frame_payloads(pack_frames(self.graph, schedule, images), self.hello)
 
     def load(self, *numbers):
@@ -119,7 +61,7 @@ class Setup:
     def run(self, messages, gap=30, slow=1):
         """Kind, sequence number and payload of each answer; classes are checked."""
         line = b"".join(part if isinstance(part, bytes) else encode(part) for part in messages)
-        found = talk(self.dut, line, gap, slow)
+        found = self.talk(line, gap=gap, slow=slow)
         for message in found:
             if message.kind == RESULT:
                 assert message.payload == bytes([self.classes[message.sequence]])
@@ -130,8 +72,13 @@ class Setup:
 
 
 @pytest.fixture
-def setup(random_graph):
-    return Setup(random_graph)
+def new_setup(random_graph, link):
+    return partial(Setup, random_graph, link)
+
+
+@pytest.fixture
+def setup(new_setup):
+    return new_setup()
 
 
 def there(sequence, count):
@@ -164,9 +111,9 @@ def test_loads(setup, gap, slow):
 
 
 @pytest.mark.parametrize("width", [1, 3, 6, 16])
-def test_frames_after_loads(random_graph, width):
+def test_frames_after_loads(new_setup, width):
     # More loads between the frames leave nothing behind.
-    setup = Setup(random_graph, width)
+    setup = new_setup(width)
     found = setup.run([*setup.load(0, 1, 2, 3), *setup.frames(0, 1), *setup.load(2, 0),
                        *setup.frames(2, 3)])
     assert found == [*(there(number, number + 1) for number in range(4)), *setup.results(0, 1),
@@ -237,8 +184,8 @@ def test_crc_of_the_page():
     assert register == weights_crc(b"123456789") == 0x4c06
 
 
-def test_wrong(random_graph, setup):
-    signature = setup.dut.network.o.signature
+def test_wrong(setup):
+    signature = setup.network.o.signature
     with pytest.raises(ValueError, match=r"^Link must have weights if and only if its hello has "
                                          r"layers, not for 2$"):
         Link(setup.hello, signature)

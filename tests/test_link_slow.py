@@ -1,6 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """The link with a network that takes its time: no frame is overtaken by the next one."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from amaranth.hdl import Module
@@ -8,7 +10,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from xnorloom_boards.link.frames import Decoder, Hello, Message, encode
+from xnorloom_boards.link.frames import Hello, Message, encode
 from xnorloom_boards.link.gateware import Link
 
 OVERFLOW = 0xe4
@@ -35,14 +37,14 @@ class Slow(wiring.Component):
 
 
 @pytest.mark.parametrize("pace", [1, 12, 16, 30, 90])
-def test_frame_is_not_overtaken(pace):
+def test_frame_is_not_overtaken(link, pace):
     """Words of a frame are its own, even if the next comes in faster than it goes out."""
     frames = [encode(Message(2, index, bytes([index]) * 15)) for index in range(1, 7)]
     dut = Slow()
     words = []
 
     async def network(ctx):
-        for cycle in range(4000):
+        for cycle in count():
             ready = cycle % pace == 0
             ctx.set(dut.o.ready, ready)
             ctx.set(dut.i.valid, len(words) % 15 == 0 and len(words) > 15 * results[0])
@@ -53,7 +55,8 @@ def test_frame_is_not_overtaken(pace):
             await ctx.tick()
 
     results = [0]
-    messages = talk_beside(dut, b"".join(frames), network)
+    # Its pauses are those of the network, which takes 15 words.
+    messages = link.talk(dut, b"".join(frames), gap=12, quiet=20 * pace + 100, beside=network)
     frames_in = np.array(words).reshape(-1, 15)
     assert (frames_in == frames_in[:, :1]).all()
     numbers = [message.sequence for message in messages if message.kind == 0x82]
@@ -61,34 +64,6 @@ def test_frame_is_not_overtaken(pace):
     overflows = [message for message in messages if message.kind == OVERFLOW]
     assert len(numbers) + len(overflows) == 6
     assert bool(overflows) == (pace > 15)
-
-
-def talk_beside(dut, line, network):
-    """As ``talk``, with a network besides, at 12 cycles a byte."""
-    out = []
-
-    async def source(ctx):
-        ctx.set(dut.tx.ready, 1)
-        for byte in line:
-            ctx.set(dut.rx.valid, 1)
-            ctx.set(dut.rx.payload, {"data": byte, "bad": 0})
-            await ctx.tick()
-            ctx.set(dut.rx.valid, 0)
-            for _ in range(11):
-                await ctx.tick()
-
-    async def sink(ctx):
-        for _ in range(4000):
-            if ctx.get(dut.tx.valid):
-                out.append(ctx.get(dut.tx.payload))
-            await ctx.tick()
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    for bench in (source, sink, network):
-        simulator.add_testbench(bench)
-    simulator.run()
-    return Decoder(255).feed(bytes(out))
 
 
 def test_latency():

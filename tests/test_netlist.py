@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """What Yosys makes of the gateware, simulated with the cells of two FPGA families."""
 
+import importlib.util
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from xnorloom.errors import ToolError
 from xnorloom.network import Network
 from xnorloom.packing import pack_frames, unpack_results
 from xnorloom.schedule import Fold, Schedule
@@ -181,3 +183,12 @@ def test_wrong(random_graph):
     with pytest.raises(NotImplementedError, match="^Netlist can be simulated by the engine "
                                                   "'compiled' only$"):
         bench.run(Netlist(network, "ice40"), words, 1, engine="amaranth")
+
+
+def test_no_yosys(random_graph, monkeypatch):
+    network = Network(random_graph(np.random.default_rng(1), (6, 3)),
+                      Schedule(6, (Fold(3, 6, "wired"),)))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ToolError, match=r"^Netlists need Yosys, which is not installed: "
+                                        r"pip install xnorloom\[synth\]$"):
+        synthesise(network, "ice40")

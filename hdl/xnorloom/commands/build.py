@@ -1,15 +1,13 @@
 """``xnorloom build``: a bitstream of a model for a board, with reports, in a directory."""
 
 import shlex
-import threading
-import time
 from argparse import Namespace
 from typing import Any
 
 from ..errors import XnorloomError
 from ..graph import Graph
 from ..schedule import Schedule
-from .console import Console
+from .console import Console, timed
 from .inputs import load
 
 __all__ = ["run"]
@@ -26,7 +24,7 @@ def run(arguments: Namespace, console: Console) -> int:
     made = build.build(
         graph, chosen, directory=_directory(arguments, graph), interval=arguments.interval,
         schedule=_schedule(graph, arguments), fps=arguments.fps, seeds=seeds,
-        scores=arguments.scores, progress=_Steps(console))
+        scores=arguments.scores, progress=timed(console.note, after=" ..."))
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
     bitstream = shlex.quote(str(made.files[0]))
@@ -59,16 +57,3 @@ def _seeds(text: str) -> tuple[int, ...]:
         raise XnorloomError(f"argument --seed: must be integers of at least 0 with commas between "
                             f"them, not {text!r}")
     return tuple(int(part) for part in parts)
-
-
-class _Steps:
-    """Tells the steps of a build with the time since its start, from whichever thread."""
-
-    def __init__(self, console: Console):
-        self._console, self._start = console, time.monotonic()
-        self._lock = threading.Lock()
-
-    def __call__(self, text: str) -> None:
-        passed = int(time.monotonic() - self._start)
-        with self._lock:
-            self._console.note(f"{passed // 60:3}:{passed % 60:02}  {text} ...")

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
-__all__ = ["Console", "write", "table", "count"]
+__all__ = ["Console", "write", "timed", "table", "count"]
 
 
 class Console:
@@ -77,6 +79,22 @@ def write(stream: TextIO | None, text: str) -> None:
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()
+
+
+def timed(tell: Callable[[str], object], *, before: str = "",
+          after: str = "") -> Callable[[str], None]:
+    """A function that tells the steps of what begins now, with the time since, from any thread.
+
+    It calls ``tell`` with a line: minutes and seconds, ``before``, the step, ``after``.
+    """
+    start, lock = time.monotonic(), threading.Lock()
+
+    def step(text: str) -> None:
+        passed = int(time.monotonic() - start)
+        with lock:
+            tell(f"{passed // 60:3}:{passed % 60:02}  {before}{text}{after}")
+
+    return step
 
 
 def count(number: int, noun: str, ending: str = "s") -> str:

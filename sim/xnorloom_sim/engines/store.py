@@ -32,6 +32,11 @@ def entry(place: Path, product: str, make: Callable[[Path, Path], None]) -> Path
     It is made aside and moved in place when complete, so builds of the same thing at the same time
     and builds cut short do no harm. ``log`` is a file for the output of what fails; it stays.
     Making one removes its neighbours of which nobody asked for a product in the last 30 days.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written, or ``make`` leaves no product.
     """
     if (place / product).is_file():
         # The time of its last use; in a cache that only others may write it has none.
@@ -39,6 +44,7 @@ def entry(place: Path, product: str, make: Callable[[Path, Path], None]) -> Path
             os.utime(place)
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
+    reason = f"{product!r} is missing"
     with tempfile.TemporaryDirectory(prefix=_BUILD, dir=place.parent) as scratch:
         folder = Path(scratch) / place.name
         folder.mkdir()
@@ -46,11 +52,13 @@ def entry(place: Path, product: str, make: Callable[[Path, Path], None]) -> Path
         if place.exists() and not (place / product).is_file():
             shutil.rmtree(place, ignore_errors=True)
         # A folder with files in it cannot be replaced: another build was faster, and as good.
-        with contextlib.suppress(OSError):
+        try:
             folder.rename(place)
+        except OSError as error:
+            reason = error.strerror
     _prune(place.parent)
     if not (place / product).is_file():
-        raise OSError(f"Cannot write the compiled simulation to {str(place)!r}")
+        raise OSError(f"Cannot write to the cache folder {str(place)!r}: {reason}")
     return place
 
 
