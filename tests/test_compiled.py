@@ -18,7 +18,7 @@ from amaranth.lib.wiring import In, Out
 from xnorloom.errors import ToolError
 from xnorloom_sim import cache as user_cache
 from xnorloom_sim.bench import run
-from xnorloom_sim.engines import build, toolchain
+from xnorloom_sim.engines import build, manifest, toolchain
 
 
 class Inverter(wiring.Component):
@@ -105,6 +105,7 @@ def test_another_design_is_another_program(cache, commands):
     assert len(commands) == 4
     assert len(programs(cache)) == 2
     assert sorted(path.name for path in programs(cache)[0].parent.iterdir()) == [
+        "manifest.json",
         "shell.v",
         "simulate",
     ]
@@ -277,6 +278,7 @@ def test_verilator_fails(cache, monkeypatch):
 def test_program_fails(cache):
     (program,) = programs(cache)
     program.write_text("#!/bin/sh\necho it broke\nexit 1\n")
+    manifest.write(program.parent)
     with pytest.raises(ToolError, match=r"^The compiled simulation \S+ failed: it broke$"):
         simulate(cache)
 
@@ -292,6 +294,7 @@ def test_table_missing(cache, tmp_path):
     assert lines[0] == "@0 00" and lines[-1] == "@3ff ff"
     (program,) = programs(cache)
     program.write_text("#!/bin/sh\necho %Warning: table0.hex:0: file not found\necho done\n")
+    manifest.write(program.parent)
     with pytest.raises(
         ToolError, match=r"^The compiled simulation \S+ failed: %Warning: table0\.hex:0: file not "
     ):

@@ -1,5 +1,6 @@
 """Folders in the cache: made once, by the fastest of many, and removed when nobody used them."""
 
+import errno
 import os
 import re
 import time
@@ -7,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from xnorloom_sim.engines import store
+from xnorloom_sim.engines import manifest, store
 
 
 def test_faster_build_wins(tmp_path):
@@ -17,6 +18,7 @@ def test_faster_build_wins(tmp_path):
         (folder / "product").write_text("mine")
         place.mkdir()
         (place / "product").write_text("theirs")
+        manifest.write(place)
 
     assert store.entry(place, "product", make) == place
     assert (place / "product").read_text() == "theirs"
@@ -40,6 +42,7 @@ def test_not_made(tmp_path):
     place = tmp_path / "entry"
     with pytest.raises(OSError, match=refused(place, "'product' is missing")):
         store.entry(place, "product", lambda folder, log: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def age(path, days):
@@ -56,6 +59,7 @@ def test_unused_entries_are_removed(tmp_path):
     for name in (*names.values(), *others):
         (tmp_path / name).mkdir()
         (tmp_path / name / "product").touch()
+        manifest.write(tmp_path / name)
         age(tmp_path / name, 40)
     for days, name in names.items():
         age(tmp_path / name, days)
@@ -86,3 +90,35 @@ def test_entries_removed_by_many_at_once(tmp_path):
         places = list(
             pool.map(lambda n: store.entry(tmp_path / f"new{n}", "product", make), range(8)))
     assert sorted(tmp_path.iterdir()) == sorted(places)
+
+
+def test_folder_is_a_file(tmp_path):
+    (tmp_path / "cache").touch()
+    place = tmp_path / "cache" / "entry"
+    with pytest.raises(OSError, match=refused(place, "File exists")):
+        store.entry(place, "product", lambda folder, log: None)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_full(code, tmp_path):
+    """Writing to a full disk fails without a name, copying to it with that of the source."""
+    place = tmp_path / "entry"
+    for names in ((), ("source.json",)):
+        def fail(folder, log, names=names):
+            raise OSError(code, os.strerror(code), *names)
+
+        def nested(folder, log, fail=fail):
+            store.entry(place, "product", fail)
+
+        for make in (fail, nested):
+            with pytest.raises(OSError, match=refused(place, os.strerror(code))):
+                store.entry(tmp_path / "outer" if make is nested else place, "product", make)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_of_makers(tmp_path):
+    def fail(folder, log):
+        (folder / "missing").read_bytes()
+
+    with pytest.raises(FileNotFoundError, match="missing"):
+        store.entry(tmp_path / "entry", "product", fail)

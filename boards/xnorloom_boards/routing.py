@@ -128,7 +128,7 @@ def route(design: Design, netlist: Netlist, family: str, seed: int, nextpnr: Too
             raise ToolError(f"{nextpnr.name} wrote no {text}")
 
     inputs = [netlist.path.parent.name, design.constraints, arguments, nextpnr.version]
-    folder = step("route", inputs, "report.json", make)
+    folder = step("route", inputs, "report.json", make, nextpnr.name)
     report = json.loads((folder / "report.json").read_text())
     counts = report["utilization"]
     resources = {title: (counts[kind]["used"], counts[kind]["available"])
@@ -194,5 +194,6 @@ def pack(routed: Route, family: str, packer: Tool, jobs: Jobs) -> bytes:
             raise ToolError(f"{packer.name} failed: {reason(done)}")
         (folder / source).unlink()
 
-    folder = step("bitstream", [routed.folder.name, arguments, packer.version], "top.bin", make)
+    folder = step("bitstream", [routed.folder.name, arguments, packer.version], "top.bin", make,
+                  packer.name)
     return (folder / "top.bin").read_bytes()

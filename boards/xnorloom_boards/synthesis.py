@@ -183,7 +183,8 @@ def synthesise(design: Design, family: str, yosys: Tool, jobs: Jobs,
         _yosys(yosys, script, folder, jobs)
         _keep(folder, "top.json", "top.v", "parts.json", "log")
 
-    folder = step("netlist", [network.name, design.around, script, yosys.version], "top.json", make)
+    folder = step("netlist", [network.name, design.around, script, yosys.version], "top.json", make,
+                  "Yosys")
     parts = [*_around_parts(folder / "parts.json"),
              *_network_parts((network / "network.il").read_text())]
     log = "".join((place / "log").read_text("utf-8", "replace") for place in (network, folder))
@@ -207,7 +208,7 @@ def _network(design: Design, family: str, yosys: Tool, jobs: Jobs,
         _yosys(yosys, script, folder, jobs)
         _keep(folder, "network.il", "stub.il", "log")
 
-    return step("network", [design.network, script, yosys.version], "network.il", make)
+    return step("network", [design.network, script, yosys.version], "network.il", make, "Yosys")
 
 
 def _yosys(yosys: Tool, script: str, folder: Path, jobs: Jobs) -> None:
