@@ -131,15 +131,11 @@ def fakes(tmp_path, monkeypatch):
 
 
 def test_rows(fakes, place, run):
-    schedule = {"format": "xnorloom-schedule", "version": 1, "input_width": 8, "layers": [
-        {"layer": "dense0", "pe": 4, "simd": 8, "style": "lut"},
-        {"layer": "score", "pe": 2, "simd": 6, "style": "lut"}]}
-    (place.folder / "fold.json").write_text(json.dumps(schedule))
     fakes.write_text('{"fmax": {"0": 90.0, "3": 99.0}}')
-    place.rows({"model": "toy", "board": "hx8k_evn", "schedule": "fold.json", "seeds": [0, 3]},
-               {"model": "big", "board": "icebreaker", "interval": 1},
-               {"model": "toy", "board": "icestick"},
-               {"model": "big", "board": "icestick", "why": "too large"})
+    others = ({"model": "big", "board": "icebreaker", "interval": 1},
+              {"model": "toy", "board": "icestick"},
+              {"model": "big", "board": "icestick", "why": "too large"})
+    place.rows({"model": "toy", "board": "hx8k_evn", "interval": 6, "seeds": [0, 3]}, *others)
     # A row that fails leaves the others alone. One interval that does not fit is no result.
     status, _, messages = run()
     assert status == 1
@@ -150,15 +146,14 @@ def test_rows(fakes, place, run):
     made = place.results()[1]
     assert (made["seed"], made["interval"], made["built_from"]["seeds"]) == (3, 6, [0, 3])
     assert place.table()["big/icebreaker"][0] == "not run yet"
-    # One row again, with another schedule: the others are as they were.
-    schedule["layers"][0]["pe"] = 6
-    (place.folder / "fold.json").write_text(json.dumps(schedule))
+    # One row again, with another interval: the others are as they were.
+    place.rows({"model": "toy", "board": "hx8k_evn", "interval": 4, "seeds": [0, 3]}, *others)
     assert run("--check")[0] == 1
     before = place.results()
     assert run("--row", "toy/hx8k_evn")[0] == 0
     after = place.results()
     assert (after[0], after[2]) == (before[0], before[2])
-    assert after[1]["schedule"]["layers"][0]["pe"] == 6
+    assert after[1]["interval"] == 4
     assert after[1]["built_from"] != before[1]["built_from"]
     assert run("--check") == (0, "", "")
 
@@ -215,10 +210,6 @@ WRONG = {  # file, contents, message
               r"file rows\.json: row toy/icestick must be there once, not 2 times"),
     "interval": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "interval": 0}}]}}',
                  r"file rows\.json: interval of row 1 must be at least 1, not 0"),
-    "both": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "interval": 9, "schedule": "a"}}]}}',
-             r"file rows\.json: row 1 must have an interval or a schedule, not both"),
-    "no schedule": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "schedule": "a"}}]}}',
-                    r"schedule file a cannot be read: No such file or directory"),
     "no seeds": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "seeds": []}}]}}',
                  r"file rows\.json: row 1 must have a seed"),
     "results no JSON": ("results.json", "", r"file results\.json is not JSON: .+"),

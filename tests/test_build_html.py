@@ -114,8 +114,9 @@ def test_tables(page):
         ["argmax", "35", "1", "1,234", ""], ["all", "2,175", "2", "2,468", ""]]
     assert rows(found["Clock"])[1:] == [["42 MHz", "3", "44.6 MHz", "kept"],
                                         ["42 MHz", "4", "41 MHz", "missed"]]
-    assert rows(found["Critical path"])[1:] == [["logic", "1.25 ns", "I0", "x<y>"],
-                                                ["routing", "2.50 ns", "I3", "z"]]
+    assert rows(found["Critical path"]) == [
+        ["", "ns", "component", "cell", "signal"], ["logic", "1.250", "top", "LUT", "x<y>"],
+        ["routing", "2.500", "top", "", "z"], ["all", "3.750", "", "", ""]]
     assert rows(found["Serial port"]) == [
         ["rate", "3,000,000 baud"], ["a frame", "112 bytes, 28 words of 28 bits"],
         ["an answer", "1 byte, the class"], ["frames under way", "128 at most"],
@@ -152,6 +153,47 @@ def test_timeline(page):
     starts = [x for said, x, _ in boxes if said.startswith(NASTY)]
     [length] = {width for said, _, width in boxes if said.startswith(NASTY)}
     assert starts[1] - starts[0] == pytest.approx(length + 1, abs=0.2)
+
+
+@pytest.mark.parametrize("seconds, said", [
+    (0.0, "0.00 µs"), (1.5e-7, "0.15 µs"), (9.5e-4, "950.00 µs"), (0.0125, "12.50 ms"),
+    (1234.0, "1,234.00 s")])
+def test_latency(values, seconds, said):
+    values["speed"]["latency_seconds"] = seconds
+    assert f"<b>{said}</b>" in html.page(values)
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "層" * 90, "l"])
+@pytest.mark.parametrize("layers, cycles", [(1, 1), (12, 10 ** 12)])
+def test_long_names_and_large_numbers(values, name, layers, cycles):
+    values["model"]["name"] = name
+    values["schedule"]["layers"] = [layer(f"{name}{index}", cycles, True)
+                                    for index in range(layers)]
+    values["timeline"] = [{"name": f"{name}{index}", "first": index * cycles,
+                           "last": (index + 1) * cycles - 1} for index in range(layers)]
+    values["speed"]["interval_cycles"] = cycles
+    page = html.page(values)
+    test_charts(page)
+    found = sections(page)
+    assert [row[0] for row in rows(found["Layers"])[1:]] == [
+        f"{name}{index}" for index in range(layers)]
+    [chart] = found["Schedule"].iter(f"{SPACE}svg")
+    names = chart.findall(f"{SPACE}text[@x='0']")
+    assert [text(said.find(f"{SPACE}title")) for said in names] == [
+        f"{name}{index}" for index in range(layers)]
+    # Letters of 8 at most, those of East Asia twice as wide, stay left of the first bar.
+    start = min(float(box.get("x")) for box in chart.iter(f"{SPACE}rect"))
+    for said in names:
+        assert sum(16 if ord(letter) > 0x3000 else 8 for letter in said.text) < start
+
+
+def test_wide_parts_scroll(page):
+    for title, section in sections(page).items():
+        [box] = [found for found in section.iter(f"{SPACE}div") if found.get("class") == "scroll"]
+        assert box.get("tabindex") == "0" and box.get("aria-label") == title
+        inside = set(box.iter(f"{SPACE}table"))
+        assert inside == set(section.iter(f"{SPACE}table"))
+        assert bool(inside) != (title == "Schedule")
 
 
 def test_no_critical_path(values):

@@ -21,9 +21,10 @@ _RIGHT = ("Fmax, MHz", "clock, MHz", "interval, cycles", "latency", "frames/s",
           "frames/s over the port", "weights a cycle", "at most", "reached")
 _LEGEND = """\
 Every row of numbers comes from place and route of the whole design with its serial link, which
-takes one block RAM. Fmax is that of the slowest corner the tools know, clock what the PLL makes
-below it, and frames/s is clock / interval. Over the port is what the serial line lets through at
-the baud rate of the board: ten bits a byte, and five bytes besides the frame."""
+takes one block RAM. Fmax is that of the slowest corner the tools know, clock the fastest that the
+design was built for and met, and frames/s is clock / interval. Over the port is what the serial
+line lets through at the baud rate of the board: ten bits a byte, and five bytes besides the
+frame."""
 _BOUND = """\
 What block RAM allows, if all weights come from there and each bit of its ports brings one in every
 cycle:
@@ -36,7 +37,8 @@ Fmax / interval is; it can be above 100 %, since weights in look-up tables need 
 _CAUSES = (
     (re.compile(r"of ([\d,]+) weights its block RAMs hold ([\d,]*\d)"),
      r"\1 weights, room for \2 in block RAM"),
-    (re.compile(r"needs (\S+ .+?) where there are ([\d,]*\d)"), r"\1 needed, \2 there"),
+    (re.compile(r"needs (\S+ .+?) where (?:there are )?([\d,]*\d(?: of [\d,]*\d)?)"),
+     r"\1 needed, \2 there"),
 )
 
 

@@ -1,6 +1,5 @@
 """The rows of the table: which network goes onto which board, and how it is folded."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,6 @@ from typing import Any
 from xnorloom.checks import integer, text
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
-from xnorloom.schedule import Schedule
 from xnorloom_boards import board
 
 __all__ = ["Model", "Row", "RowsError", "chosen", "read_json", "read_rows"]
@@ -44,9 +42,7 @@ class Row:
     board : str
         Name of the board.
     interval : int or None
-        Cycles per frame, at most. ``None``, without ``schedule``, for the least that fits.
-    schedule : Path or None
-        Schedule file, instead of an interval.
+        Cycles per frame, at most. ``None`` for the least that fits.
     seeds : tuple of int
         Starts of the placer, of which the fastest result is kept.
     """
@@ -54,7 +50,6 @@ class Row:
     model: Model
     board: str
     interval: int | None = None
-    schedule: Path | None = None
     seeds: tuple[int, ...] = (0,)
 
     @property
@@ -62,19 +57,11 @@ class Row:
         """Name on the command line."""
         return f"{self.model.name}/{self.board}"
 
-    def load_schedule(self) -> Schedule | None:
-        """The schedule in the file, if there is one."""
-        return None if self.schedule is None else Schedule.load(self.schedule, self.model.graph)
-
     def built_from(self) -> dict[str, Any]:
         """All that the row says; a result that was built from anything else is out of date."""
         says: dict[str, Any] = {"network": self.model.graph.digest, "seeds": list(self.seeds)}
         if self.interval is not None:
             says["interval"] = self.interval
-        schedule = self.load_schedule()
-        if schedule is not None:
-            data = json.dumps(schedule.as_json(self.model.graph), sort_keys=True)
-            says["schedule"] = hashlib.sha256(data.encode()).hexdigest()
         return says
 
 
@@ -98,8 +85,8 @@ def read_rows(path: Path) -> list[Row]:
     """The rows in a file, in the order of the models and then in their own.
 
     The file is an object with ``models``, the files of the networks by their names, and ``rows``:
-    objects with ``model``, ``board``, and perhaps ``interval`` or ``schedule``, ``seeds``, and
-    ``why``, which is for readers. Paths are relative to the file.
+    objects with ``model``, ``board``, and perhaps ``interval``, ``seeds``, and ``why``, which is
+    for readers. Paths are relative to the file.
 
     Raises
     ------
@@ -113,7 +100,7 @@ def read_rows(path: Path) -> list[Row]:
         files = {text("name of a model", name): path.parent / text("file of a model", file)
                  for name, file in _kind("models", data["models"], dict).items()}
         models = {name: Model(name, file) for name, file in files.items()}
-        rows = [_row(f"row {number}", entry, models, path.parent)
+        rows = [_row(f"row {number}", entry, models)
                 for number, entry in enumerate(_kind("rows", data["rows"], list), 1)]
         names = [row.name for row in rows]
         for name in names:
@@ -124,8 +111,8 @@ def read_rows(path: Path) -> list[Row]:
     return [row for model in models.values() for row in rows if row.model is model]
 
 
-def _row(what: str, entry: Any, models: dict[str, Model], folder: Path) -> Row:
-    known = ("model", "board", "interval", "schedule", "seeds", "why")
+def _row(what: str, entry: Any, models: dict[str, Model]) -> Row:
+    known = ("model", "board", "interval", "seeds", "why")
     for key in _kind(what, entry, dict):
         if key not in known:
             raise ValueError(f"{what} has the unknown key {key!r}, wanted {', '.join(known)}")
@@ -135,19 +122,15 @@ def _row(what: str, entry: Any, models: dict[str, Model], folder: Path) -> Row:
     name = text(f"model of {what}", entry["model"])
     if name not in models:
         raise ValueError(f"model of {what} must be one of {', '.join(models)}, not {name!r}")
-    interval, schedule = entry.get("interval"), entry.get("schedule")
-    if interval is not None and schedule is not None:
-        raise ValueError(f"{what} must have an interval or a schedule, not both")
+    interval = entry.get("interval")
     if interval is not None:
         interval = integer(f"interval of {what}", interval, 1)
-    if schedule is not None:
-        schedule = folder / text(f"schedule of {what}", schedule)
     seeds = tuple(integer(f"seed of {what}", seed, 0)
                   for seed in _kind(f"seeds of {what}", entry.get("seeds", [0]), list))
     if not seeds:
         raise ValueError(f"{what} must have a seed")
     return Row(models[name], board.find(text(f"board of {what}", entry["board"])).name, interval,
-               schedule, seeds)
+               seeds)
 
 
 def _kind(what: str, value: Any, kind: type) -> Any:

@@ -51,13 +51,12 @@ def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
     folder = directory / row.name.replace("/", "-")
     try:
         made = build(row.model.graph, board.find(row.board), directory=folder,
-                     schedule=row.load_schedule(), interval=row.interval, seeds=row.seeds,
-                     progress=say)
+                     interval=row.interval, seeds=row.seeds, progress=say)
     except XnorloomError as error:
-        # That a given interval or schedule does not fit says nothing of others. Where any was
+        # That a given interval does not fit says nothing of others. Where any was
         # welcome, a build says so at once, or after nothing was left that could be tried.
         nothing_fits = isinstance(error, FitError) or isinstance(error.__cause__, FitError)
-        if not nothing_fits or row.interval is not None or row.schedule is not None:
+        if not nothing_fits or row.interval is not None:
             raise
         say(str(error))
         return refused(row, str(error))

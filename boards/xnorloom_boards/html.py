@@ -7,36 +7,57 @@ from xnorloom.commands.console import count
 
 from .buildreport import TITLES
 from .htmlcharts import bar, path_chart, timeline
+from .htmlpath import steps
 
 __all__ = ["page"]
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --soft: #5b6678; --line: #dfe4ec;
-  --ground: #f6f7fa; --card: #ffffff; --accent: #2f6fdb; --warm: #d9822b; --track: #e8ecf3; }
+  --ground: #f6f7fa; --card: #ffffff; --accent: #2f6fdb; --warm: #d9822b; --track: #e8ecf3;
+  --green: #2f9e77; --shade: rgba(28, 35, 48, 0.28); }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8ecf3; --soft: #9aa5b8; --line: #2c3546;
-  --ground: #12161e; --card: #1a202b; --accent: #6ea1ff; --warm: #f0a858; --track: #293142; } }
+  --ground: #12161e; --card: #1a202b; --accent: #6ea1ff; --warm: #f0a858; --track: #293142;
+  --green: #58c69c; --shade: rgba(0, 0, 0, 0.75); } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 1040px; margin: 0 auto; padding: 32px 20px 64px; }
-h1 { font-size: 26px; margin: 0; } h2 { font-size: 17px; margin: 0 0 12px; }
-.sub, .note { color: var(--soft); } .sub { margin: 4px 0 24px; } .note { font-size: 13px; }
+h1 { font-size: 26px; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
+ h2 { font-size: 17px; margin: 0 0 12px; }
+.sub, .note { color: var(--soft); } .sub { margin: 4px 0 24px; } .note { font-size: 13px;
+  margin: 12px 0 0; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
-  padding: 20px; margin: 0 0 16px; overflow-x: auto; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px;
+  padding: 20px; margin: 0 0 16px; }
+.scroll { overflow-x: auto; background:
+  linear-gradient(to right, var(--card) 40%, transparent) left / 48px 100% no-repeat local,
+  linear-gradient(to left, var(--card) 40%, transparent) right / 48px 100% no-repeat local,
+  linear-gradient(to right, var(--shade), transparent) left / 14px 100% no-repeat scroll,
+  linear-gradient(to left, var(--shade), transparent) right / 14px 100% no-repeat scroll; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
   margin: 0 0 16px; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 14px 16px; }
-.tile b { display: block; font-size: 24px; font-weight: 650; font-variant-numeric: tabular-nums; }
+.tile b { display: block; font-size: 24px; font-weight: 650; font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere; line-height: 1.3; }
 .tile span { color: var(--soft); font-size: 13px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: left; color: var(--soft); font-weight: 500; font-size: 13px; }
 th, td { padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
-tr:last-child td { border-bottom: 0; } .n { text-align: right; } td.wide { width: 40%; }
-tfoot td { font-weight: 600; }
-svg { display: block; width: 100%; height: auto; } svg text { fill: var(--ink); }
+tr > :last-child { padding-right: 0; } .n { text-align: right; }
+tbody:last-child tr:last-child td, tfoot td { border-bottom: 0; } tfoot td { font-weight: 600; }
+td.wide { width: 40%; min-width: 90px; }
+svg { display: block; width: 100%; height: auto; } svg.chart { min-width: 800px; }
+svg text { fill: var(--ink); }
 svg .soft { fill: var(--soft); } code { font-size: 12.5px; overflow-wrap: anywhere; }
-td.long { white-space: normal; }
+td.long, tbody:first-child td + td { white-space: normal; } td.long { min-width: 150px; }
+.name { display: inline-block; max-width: 15em; overflow: hidden; text-overflow: ellipsis;
+  vertical-align: bottom; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 8px 0 14px; padding: 0;
+  list-style: none; font-size: 13px; }
+.legend i { display: inline-block; width: 11px; height: 11px; border-radius: 2px;
+  margin-right: 7px; }
+@media (max-width: 600px) { main { padding: 22px 12px 40px; } section { padding: 16px 14px; }
+  h1 { font-size: 22px; } .name { max-width: 9em; } .tile b { font-size: 20px; } }
 .mark { color: var(--warm); font-weight: 600; }
 """
 
@@ -66,12 +87,17 @@ def _tiles(values: dict[str, Any]) -> str:
         (f"{speed['frames_per_second']:,.0f}", "frames a second in the network"),
         (f"{speed['link_frames_per_second']:,.0f}",
          f"frames a second over the serial port ({values['link']['baud']:,} baud)"),
-        (f"{speed['latency_seconds'] * 1e6:,.2f} µs",
-         f"latency, {speed['latency_cycles']:,} cycles"),
+        (_time(speed["latency_seconds"]), f"latency, {speed['latency_cycles']:,} cycles"),
         (f"{clock['hz'] / 1e6:.4g} MHz", f"clock; routed for {clock['fmax_hz'] / 1e6:.4g} MHz")]
     return '<div class="tiles">' + "".join(
         f'<div class="tile"><b>{value}</b><span>{escape(text)}</span></div>'
         for value, text in tiles) + "</div>"
+
+
+def _time(seconds: float) -> str:
+    unit, size = next(pair for pair in (("s", 1.0), ("ms", 1e-3), ("µs", 0.0))
+                      if seconds >= pair[1])
+    return f"{seconds / (size or 1e-6):,.2f} {unit}"
 
 
 def _utilisation(values: dict[str, Any]) -> str:
@@ -89,7 +115,7 @@ def _layers(values: dict[str, Any]) -> str:
     rows = []
     for layer in schedule["layers"]:
         color = "var(--warm)" if layer["bottleneck"] else "var(--accent)"
-        rows.append((escape(layer["name"]), f"{layer['neurons']} × {layer['inputs']}",
+        rows.append((_name(layer["name"]), f"{layer['neurons']:,} × {layer['inputs']:,}",
                      f"{layer['pe']} × {layer['simd']}", f"{layer['lanes']:,}", layer["style"],
                      f"{layer['depth']:,}", f"{layer['cycles']:,}",
                      bar([(layer["cycles"] / most, color)])))
@@ -103,7 +129,7 @@ def _parts(values: dict[str, Any]) -> str:
     parts = values["parts"]
     kinds = [kind for kind in TITLES if any(part.get(kind) for part in parts)]
     most = max(1, *(part["luts"] for part in parts))
-    rows = [(escape(part["name"]), *(f"{part[kind]:,}" for kind in kinds),
+    rows = [(_name(part["name"]), *(f"{part[kind]:,}" for kind in kinds),
              bar([(part["luts"] / most, "var(--accent)")])) for part in parts]
     total = ("all", *(f"{sum(part[kind] for part in parts):,}" for kind in kinds), "")
     note = ("Counted by Yosys before packing; a layer with the operand buffer in front of it and "
@@ -134,19 +160,18 @@ def _clock(values: dict[str, Any]) -> str:
 
 
 def _critical(values: dict[str, Any]) -> str:
-    hops = values["critical_path"]
-    if not hops:
+    path = steps(values["critical_path"])
+    if not path:
         return ""
-    sums: dict[str, float] = {}
-    for hop in hops:
-        sums[hop["kind"]] = sums.get(hop["kind"], 0.0) + hop["ns"]
-    total = sum(sums.values())
-    note = (f"{total:.2f} ns: " + ", ".join(f"{kind} {ns:.2f} ns" for kind, ns in sums.items())
-            + ". This path limits the clock.")
-    rows = [(escape(hop["kind"]), f"{hop['ns']:.2f} ns", escape(hop["port"]),
-             f"<code>{escape(hop['cell'])}</code>") for hop in hops]
-    return _section("Critical path", path_chart(hops) + _table(("", "delay", "pin", "cell"), rows,
-                                                               0), note)
+    total = f"{sum(step.ns for step in path):.3f}"
+    note = (f"This path of {total} ns limits the clock. Pointing at a component shows the whole "
+            "name of the cell and its pin.")
+    rows = [(escape(step.kind), f"{step.ns:.3f}",
+             f'<code title="{escape(step.full)}">'
+             f'{escape(step.component) or "by nextpnr"}</code>',
+             escape(step.cell), escape(step.signal)) for step in path]
+    table = _table(("", "ns", "component", "cell", "signal"), rows, 1, ("all", total, "", "", ""))
+    return _section("Critical path", table, note, path_chart(path))
 
 
 def _origins(values: dict[str, Any]) -> str:
@@ -170,9 +195,16 @@ def _link(values: dict[str, Any]) -> str:
     return _section("Serial port", _table(("", ""), rows, 0), note)
 
 
-def _section(title: str, content: str, note: str = "") -> str:
+def _section(title: str, content: str, note: str = "", above: str = "") -> str:
+    """A section with ``content`` that scrolls sideways where the page is narrow."""
     below = f'<p class="note">{escape(note)}</p>' if note else ""
-    return f"<section><h2>{escape(title)}</h2>{content}{below}</section>"
+    return (f'<section><h2>{escape(title)}</h2>{above}<div class="scroll" role="region" '
+            f'tabindex="0" aria-label="{escape(title)}">{content}</div>{below}</section>')
+
+
+def _name(name: str) -> str:
+    """A name that is cut where it is too long for a table; pointing at it shows all of it."""
+    return f'<span class="name" title="{escape(name)}">{escape(name)}</span>'
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]], numbers: int,
@@ -195,4 +227,4 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]], numbers: int,
 def _class(cell: str, right: bool) -> str:
     if cell.startswith("<svg"):
         return ' class="wide"'
-    return ' class="n"' if right else ' class="long"' if cell.startswith("<code") else ""
+    return ' class="n"' if right else ' class="long"' if cell.startswith("<code>") else ""
