@@ -19,7 +19,7 @@ from xnorloom.schedule import Fold, Schedule
 from xnorloom.timing import timing
 from xnorloom_boards import board
 from xnorloom_boards.build import BuildError, build
-from xnorloom_boards.fit import fit
+from xnorloom_boards.fit import FitError, fit
 
 FAKE = Path(__file__).parent / "fixtures" / "fake_tool.py"
 SCHEDULE = Schedule(8, (Fold(4, 8, "lut"), Fold(2, 6, "lut")))
@@ -225,6 +225,20 @@ def test_build_fps(fakes, graph, tmp_path):
         build(graph, BOARD, schedule=SCHEDULE, fps=1e9, directory=tmp_path / "out")
 
 
+def test_build_fps_beyond_the_usual_clock(fakes, tmp_path):
+    """The fastest schedule is built for a clock that some reach, and refused beyond that."""
+    network = Graph.load(Path(__file__).parents[1] / "models" / "tfc.bnn")
+    fakes.plan(fmax={"0": 48.0})
+    made = build(network, BOARD, fps=420_000, directory=tmp_path / "out")
+    assert made.values["speed"]["interval_cycles"] == 112
+    assert made.values["speed"]["frames_per_second"] >= 420_000
+    with pytest.raises(FitError, match=(
+            r"^network 'tfc' does not reach 600,000 frames a second on board icebreaker: the least "
+            r"interval that fits is 112 cycles, 401,786 frames a second at the usual clock of 45 "
+            r"MHz$")):
+        build(network, BOARD, fps=600_000, directory=tmp_path / "out")
+
+
 @pytest.mark.parametrize("tool, message", [
     ("yosys", r"Yosys failed: ERROR: no luck"),
     ("nextpnr-ice40", r"nextpnr-ice40 failed: ERROR: no luck"),
@@ -243,8 +257,9 @@ def test_build_wrong(fakes, graph, tmp_path):
     for arguments, message in (
             ({"schedule": SCHEDULE, "interval": 9},
              "build takes a schedule or an interval, not both"),
-            ({"fps": 0.0}, r"build fps must be above 0, not 0\.0"),
-            ({"fps": float("nan")}, "build fps must be above 0, not nan"),
+            ({"fps": 0.0}, r"build fps must be above 0 and at most 1e\+12, not 0\.0"),
+            ({"fps": float("nan")}, r"build fps must be above 0 and at most 1e\+12, not nan"),
+            ({"fps": 10**500}, r"build fps must be above 0 and at most 1e\+12, not 10+"),
             ({"schedule": SCHEDULE, "seeds": ()}, "build must have at least one seed"),
             ({"schedule": SCHEDULE, "seeds": (-1,)}, "Seed must be at least 0, not -1")):
         with pytest.raises(ValueError, match=f"^{message}$"):

@@ -130,3 +130,28 @@ def test_what_does_not_fit(name, device, options, message):
 def test_wrong(options, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         fit(model("tfc"), UP5K, **options)
+
+
+def test_reserves():
+    graph = model("tfc")
+    cells, brams = used(graph, fit(graph, UP5K, reserve_cells=2000, register_every=2), UP5K)
+    assert cells <= 3280
+    # As a function it is of any chip, that which is named instead, too.
+    for reserve, left in ((5, 5), (lambda chip: 5 * (chip.brams < 30), 0)):
+        interval = timing(graph, fit(graph, UP5K, reserve=left)).interval
+        with pytest.raises(FitError, match=(
+                rf"block RAMs where 11 of 16 are left, layer 'dense0' alone 1\d; the smallest chip "
+                rf"that it fits is iCE40UP5K, at an interval of {interval} cycles$")):
+            fit(graph, DEVICES["iCE40HX1K"], reserve=reserve)
+    with pytest.raises(FitError, match=r" of 59,008 weights its block RAMs hold 0, and "):
+        fit(graph, DEVICES["iCE40HX1K"], reserve=17)
+
+
+def test_hopeless_at_once():
+    """A network far beyond all chips is refused without a search of each."""
+    rng = np.random.default_rng(1)
+    graph = Graph("huge", Input((3000,)), (
+        Dense("hidden", rng.integers(0, 2, (4000, 3000)), rng.integers(0, 3000, 4000)),
+        Score("score", rng.integers(0, 2, (5, 4000)), [0] * 5)))
+    with pytest.raises(FitError, match=rf"; it fits none of {', '.join(DEVICES)}$"):
+        fit(graph, UP5K)

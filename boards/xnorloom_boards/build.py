@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -34,7 +33,11 @@ __all__ = ["Build", "BuildError", "build"]
 
 Progress = Callable[[str], object]
 
-_SUFFIXES = {"ice40": "bin", "ecp5": "bit"}
+# Of bitstreams and constraints.
+_SUFFIXES = {"ice40": ("bin", "pcf"), "ecp5": ("bit", "lpf")}
+_MOST_FPS = 1e12
+# How much faster than usual a clock may be wanted for it to be tried; some come out 20 % faster.
+_HOPE = 1.25
 # Schedules that are tried, where any may be taken, until one turns out to fit.
 _TRIES = 4
 
@@ -112,8 +115,8 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     """
     if schedule is not None and interval is not None:
         raise ValueError("build takes a schedule or an interval, not both")
-    if fps is not None and not 0 < fps < math.inf:
-        raise ValueError(f"build fps must be above 0, not {fps!r}")
+    if fps is not None and not 0 < fps <= _MOST_FPS:
+        raise ValueError(f"build fps must be above 0 and at most {_MOST_FPS:.0e}, not {fps!r}")
     seeds = tuple(dict.fromkeys(integer("Seed", seed, 0) for seed in seeds))
     if not seeds:
         raise ValueError("build must have at least one seed")
@@ -123,11 +126,12 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     if schedule is None:
         say("folding the network")
         if interval is None and fps is not None:
-            interval = max(1, int(first_hz(board) / fps))
-        schedule, tries = room.schedule(interval), _TRIES if interval is None else 1
+            schedule = _fast(room, board, fps)
+        else:
+            schedule, tries = room.schedule(interval), _TRIES if interval is None else 1
     schedule.check(graph)
     with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
-        staging = stack.enter_context(staged(directory))
+        staging = stack.enter_context(staged(directory, _names(graph, board)))
         # Left in the order of their lines from below: programs end before those who wait for them.
         pool = stack.enter_context(ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)))
         jobs = stack.enter_context(Jobs(say))
@@ -146,6 +150,22 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     directory = Path(directory)
     return Build(graph, schedule, board, best.design, best.netlist, best.route, bitstream, values,
                  tuple(directory / name for name in names))
+
+
+def _fast(room: Room, board: Board, fps: float) -> Schedule:
+    """The smallest schedule for ``fps`` at the usual clock, else the fastest one if it may do."""
+    usual = first_hz(board)
+    try:
+        return room.schedule(max(1, int(usual / fps)))
+    except FitError:
+        schedule = room.schedule()
+    interval = timing(room.graph, schedule).interval
+    if fps * interval > _HOPE * usual:
+        raise FitError(f"network {room.graph.name!r} does not reach {fps:,.0f} frames a second on "
+                       f"board {board.name}: the least interval that fits is {interval:,} cycles, "
+                       f"{usual / interval:,.0f} frames a second at the usual clock of "
+                       f"{usual / 1e6:.4g} MHz")
+    return schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,18 +269,22 @@ def _missed(graph: Graph, schedule: Schedule, board: Board, best: Attempt, fps: 
     return f"{text}; try --interval {needed}"
 
 
+def _names(graph: Graph, board: Board) -> list[str]:
+    """The files that a build writes: the bitstream first, the constraints fifth."""
+    stem = f"{re.sub(r'[^A-Za-z0-9_.]+', '_', graph.name).strip('_.') or 'network'}-{board.name}"
+    bitstream, constraints = _SUFFIXES[board.device.family]
+    return [f"{stem}.{bitstream}", "build.json", "report.html", "schedule.json",
+            f"{stem}.{constraints}", "synthesis.log", "routing.log"]
+
+
 def _write(staging: Path, graph: Graph, schedule: Schedule, best: Attempt, bitstream: bytes,
            values: dict[str, Any], board: Board) -> list[str]:
-    stem = f"{re.sub(r'[^A-Za-z0-9_.]+', '_', graph.name).strip('_.') or 'network'}-{board.name}"
-    name = f"{stem}.{_SUFFIXES[board.device.family]}"
-    constraints, content = best.design.constraints
-    texts = {f"{stem}{Path(constraints).suffix}": content,
-             "synthesis.log": best.netlist.log, "routing.log": best.route.log}
-    values["files"] = [name, "build.json", "report.html", "schedule.json", *texts]
-    texts["build.json"] = json.dumps(values, indent=2) + "\n"
-    texts["report.html"] = html.page(values)
+    values["files"] = names = _names(graph, board)
+    texts = {names[4]: best.design.constraints[1], "synthesis.log": best.netlist.log,
+             "routing.log": best.route.log, "build.json": json.dumps(values, indent=2) + "\n",
+             "report.html": html.page(values)}
     for file, text in texts.items():
         (staging / file).write_text(text, encoding="utf-8")
-    (staging / name).write_bytes(bitstream)
+    (staging / names[0]).write_bytes(bitstream)
     schedule.save(staging / "schedule.json", graph)
-    return values["files"]
+    return names

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from xnorloom.gateware import replay
+from xnorloom.gateware.layer import weight_bits
 from xnorloom.graph import Dense, Graph, Layer, Score
 from xnorloom.schedule import LUT_DEPTH, Fold, Schedule
 
@@ -141,12 +142,8 @@ def _cells(parts: dict[str, float], family: str) -> int:
 
 def _weight_columns(layer: Layer, fold: Fold) -> int:
     """Columns of the table of weights that are not the same bit in all of its words."""
-    rows = fold.neuron_folds(layer) * fold.pe
-    steps = fold.synapse_folds(layer)
-    padded = np.ones((rows, steps * fold.simd), np.uint8)
-    padded[:layer.neurons, :layer.inputs] = layer.weights
-    words = padded.reshape(-1, fold.pe, steps, fold.simd)
-    return int((words.min(axis=(0, 2)) != words.max(axis=(0, 2))).sum())
+    words = weight_bits(layer, fold)
+    return int((words.min(axis=0) != words.max(axis=0)).sum())
 
 
 def _value_columns(layer: Layer, fold: Fold, planes: int) -> list[int]:

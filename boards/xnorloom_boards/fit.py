@@ -1,6 +1,6 @@
 """The schedule for a chip: the least interval that its memories and cells allow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from .estimate import LayerCost, argmax_cost, buffer_cost, estimate, layer_cost
 __all__ = ["FitError", "fit"]
 
 _SHALLOW = 32
+# More weights than shallow tables come to for each cell of the tree behind them.
+_CELL_WEIGHTS = 40
 
 
 class FitError(XnorloomError):
@@ -37,7 +39,8 @@ class _Plan(NamedTuple):
 
 
 def fit(graph: Graph, device: Device, *, interval: int | None = None, share: float = 0.9,
-        reserve: int = 0, register_every: int = 1) -> Schedule:
+        reserve_cells: int = 0, reserve: int | Callable[[Device], int] = 0,
+        register_every: int = 1) -> Schedule:
     """A schedule of ``graph`` that fits ``device``.
 
     Weights are in SPRAM, which must be loaded, only if they fit no other way.
@@ -53,8 +56,10 @@ def fit(graph: Graph, device: Device, *, interval: int | None = None, share: flo
         taken. ``None`` for the least that fits.
     share : float
         Share of the cells of the chip that the network may take.
-    reserve : int
-        Block RAMs that the network must leave to others.
+    reserve_cells : int
+        Cells that it must leave to others, if that is more.
+    reserve : int or callable
+        Block RAMs that it must leave to others; as a function, of any chip.
     register_every : int
         Adder levels between registers of all layers. Routed, TFC on an iCE40UP5K runs at 45 MHz
         with 1 and 34 MHz with 2, while cells differ by one in a hundred.
@@ -66,16 +71,23 @@ def fit(graph: Graph, device: Device, *, interval: int | None = None, share: flo
     """
     if not 0 < share <= 1:
         raise ValueError(f"fit share must be above 0 and at most 1, not {share!r}")
-    reserve = integer("fit reserve", reserve, 0)
+    reserve_cells = integer("fit reserve_cells", reserve_cells, 0)
+    if not callable(reserve):
+        reserve = integer("fit reserve", reserve, 0)
     if interval is not None:
         interval = integer("fit interval", interval, 1)
+
+    def search_of(chip: Device, sprams: int) -> _Search:
+        cells = min(int(share * chip.logic_cells), chip.logic_cells - reserve_cells)
+        brams = chip.brams - (reserve(chip) if callable(reserve) else reserve)
+        return _Search(graph, chip, max(0, cells), max(0, brams), sprams, register_every)
+
     for sprams in _sprams(device):
-        search = _Search(graph, device, int(share * device.logic_cells), device.brams - reserve,
-                         sprams, register_every)
+        search = search_of(device, sprams)
         plan = search.least() if interval is None else search.best(interval)
         if plan is not None:
             return plan.schedule
-    raise FitError(search.refusal(interval))
+    raise FitError(search.refusal(interval, lambda: _nearest(search, search_of, interval)))
 
 
 def _sprams(device: Device) -> tuple[int, ...]:
@@ -88,7 +100,7 @@ class _Search:
 
     def __init__(self, graph: Graph, device: Device, cells: int, brams: int, sprams: int,
                  register_every: int):
-        self._graph, self._device = graph, device
+        self._graph, self.device = graph, device
         self._cells, self._brams, self._sprams = cells, brams, sprams
         self._register_every = register_every
         # Costs and folds are asked for again and again.
@@ -97,9 +109,24 @@ class _Search:
 
     def best(self, interval: int) -> _Plan | None:
         """The plan with the fewest cells that fits, and works at most ``interval`` cycles."""
+        if self._hopeless():
+            return None
         plans = [plan for plan in self._plans(interval)
                  if plan.brams <= self._brams and plan.cells <= self._cells]
         return min(plans, key=lambda plan: (plan.cells, plan.brams, plan.sprams), default=None)
+
+    def holds(self, interval: int | None) -> bool:
+        """Whether anything fits, and works at most ``interval`` cycles."""
+        return self.best(self._slowest() if interval is None else interval) is not None
+
+    def _hopeless(self) -> bool:
+        """Whether there are more weights than all memories and cells could hold."""
+        held = self._brams * self.device.bram_bits + self._sprams * self.device.spram_bits
+        return self._weights > held + self._cells * _CELL_WEIGHTS
+
+    @property
+    def _weights(self) -> int:
+        return sum(layer.weights.size for layer in self._graph.layers)
 
     def least(self) -> _Plan | None:
         """The plan with the least interval, ``None`` if nothing fits."""
@@ -117,51 +144,34 @@ class _Search:
                 found, high = plan, self.interval(plan)
         return found
 
-    def refusal(self, interval: int | None) -> str:
-        """Why nothing fits, in one line."""
+    def refusal(self, interval: int | None, instead: Callable[[], str]) -> str:
+        """Why nothing fits, in one line, and what would ``instead``."""
         asked = "" if interval is None else f" at an interval of {interval} cycles"
-        what = f"network {self._graph.name!r}{asked} does not fit {self._device.name}"
+        what = f"network {self._graph.name!r}{asked} does not fit {self.device.name}"
         plan = min(self._plans(self._slowest() if interval is None else interval, bounded=False),
                    key=self._excess, default=None)
         if plan is None:
             planes = self._graph.input.bits
             return f"{what}: {planes} bit planes of the input take {planes} cycles or more"
-        costs = estimate(self._graph, plan.schedule, self._device.family)
-        resource, used, there = max((("block RAMs", plan.brams, self._brams),
-                                     ("SPRAMs", plan.sprams, self._sprams),
-                                     ("cells", plan.cells, self._cells)),
-                                    key=lambda entry: entry[1] / max(1, entry[2]))
+        costs = estimate(self._graph, plan.schedule, self.device.family)
+        device = self.device
+        resource, used, there, of = max((("block RAMs", plan.brams, self._brams, device.brams),
+                                         ("SPRAMs", plan.sprams, self._sprams, device.sprams),
+                                         ("cells", plan.cells, self._cells, device.logic_cells)),
+                                        key=lambda entry: entry[1] / max(1, entry[2]))
+        left = f"there are {there:,}" if there == of else f"{there:,} of {of:,} are left"
         most = max(costs, key=lambda cost: _used(cost, resource))
-        weights = sum(layer.weights.size for layer in self._graph.layers)
-        memories, held = "block RAMs", self._brams * self._device.bram_bits
+        memories, held = "block RAMs", self._brams * self.device.bram_bits
         if self._sprams:
-            memories, held = f"{memories} and SPRAMs", held + self._sprams * self._device.spram_bits
-        store = (f"of {weights:,} weights its {memories} hold {held:,}, and "
-                 if weights > held else "")
-        return (f"{what}: {store}it needs {used:,} {resource} where there are {there:,}, layer "
-                f"{most.name!r} alone {_used(most, resource):,}; {self._nearest(interval)}")
-
-    def _nearest(self, interval: int | None) -> str:
-        if interval is not None:
-            least = self.least()
-            if least is not None:
-                return f"the least interval that fits is {self.interval(least)} cycles"
-        chips = sorted(DEVICES.values(), key=lambda device: device.logic_cells)
-        share = self._cells / self._device.logic_cells
-        for device, sprams in ((chip, number) for chip in chips for number in _sprams(chip)):
-            other = _Search(self._graph, device, int(share * device.logic_cells), device.brams,
-                            sprams, self._register_every)
-            if interval is not None and other.best(interval) is not None:
-                return f"the smallest chip that it fits is {device.name}"
-            least = other.least() if interval is None else None
-            if least is not None:
-                return (f"the smallest chip that it fits is {device.name}, at an interval of "
-                        f"{other.interval(least)} cycles")
-        return f"it fits none of {', '.join(DEVICES)}"
+            memories, held = f"{memories} and SPRAMs", held + self._sprams * self.device.spram_bits
+        store = (f"of {self._weights:,} weights its {memories} hold {held:,}, and "
+                 if self._weights > held else "")
+        return (f"{what}: {store}it needs {used:,} {resource} where {left}, layer "
+                f"{most.name!r} alone {_used(most, resource):,}; {instead()}")
 
     def _excess(self, plan: _Plan) -> tuple[float, int]:
         return max(plan.brams / max(1, self._brams), plan.sprams / max(1, self._sprams),
-                   plan.cells / self._cells), plan.cells
+                   plan.cells / max(1, self._cells)), plan.cells
 
     def _slowest(self) -> int:
         return max(layer.weights.size * self._graph.planes(index)
@@ -192,7 +202,7 @@ class _Search:
                             found.append(_Plan(plan.brams + brams, plan.cells + cells,
                                                plan.sprams + core.sprams, (*plan.folds, fold)))
             plans = {pe: _pareto(found) for pe, found in following.items()}
-        return [plan._replace(cells=plan.cells + argmax_cost(self._graph, pe, self._device.family)
+        return [plan._replace(cells=plan.cells + argmax_cost(self._graph, pe, self.device.family)
                               .cells)
                 for pe, found in plans.items() for plan in found]
 
@@ -219,7 +229,7 @@ class _Search:
 
     def _slow(self, style: str, depth: int) -> bool:
         """Whether weights take so long to be read that they are worth a register."""
-        if self._device.family == "ecp5":
+        if self.device.family == "ecp5":
             return style in RAM_STYLES
         return style == "lut" and depth > LUT_DEPTH
 
@@ -235,12 +245,31 @@ class _Search:
         layer = self._graph.layers[index]
         # Columns of equal weights are rare in deep tables, and looking for them takes time.
         shallow = fold.neuron_folds(layer) * fold.synapse_folds(layer) <= _SHALLOW
-        return layer_cost(layer, fold, self._graph.planes(index), self._device.family,
+        return layer_cost(layer, fold, self._graph.planes(index), self.device.family,
                           exact=shallow)
 
     def _buffer_cost(self, index: int, fold: Fold, width: int) -> LayerCost:
         return buffer_cost(self._graph.layers[index], fold, self._graph.planes(index),
-                           width or fold.simd, self._device.family)
+                           width or fold.simd, self.device.family)
+
+
+def _nearest(search: _Search, search_of: Callable[[Device, int], _Search],
+             interval: int | None) -> str:
+    """What would fit instead: a larger interval, or another chip."""
+    least = search.least() if interval is not None else None
+    if least is not None:
+        return f"the least interval that fits is {search.interval(least)} cycles"
+    chips = sorted(DEVICES.values(), key=lambda device: device.logic_cells)
+    others = [search_of(chip, sprams) for chip in chips for sprams in _sprams(chip)]
+    # What the largest cannot hold none can.
+    for other in others if others[-1].holds(interval) else ():
+        if interval is not None and other.holds(interval):
+            return f"the smallest chip that it fits is {other.device.name}"
+        least = other.least() if interval is None else None
+        if least is not None:
+            return (f"the smallest chip that it fits is {other.device.name}, at an interval of "
+                    f"{other.interval(least)} cycles")
+    return f"it fits none of {', '.join(DEVICES)}"
 
 
 def _used(cost: LayerCost, resource: str) -> int:

@@ -2,8 +2,10 @@
 
 from functools import cache
 
+from amaranth.hdl import Shape
+
 from xnorloom.gateware import replay
-from xnorloom.gateware.layer import read_latency
+from xnorloom.gateware.layer import read_latency, score_shape
 from xnorloom.gateware.popcount import levels
 from xnorloom.graph import Dense, Layer, Score
 from xnorloom.schedule import LUT_DEPTH, Fold
@@ -42,19 +44,12 @@ def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
     if isinstance(layer, Dense):
         return ((layer.count_max(planes) + 1).bit_length(),)
     numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
-    return tuple(_range_bits(int(n.min()), int(n.max())) for n in numbers)
+    return tuple(Shape.cast(range(int(n.min()), int(n.max()) + 1)).width for n in numbers)
 
 
 def score_bits(layer: Score, planes: int) -> int:
     """Bits of a score."""
-    return _range_bits(*layer.score_range(planes))
-
-
-def _range_bits(low: int, high: int) -> int:
-    """Bits of a number between the two; signed if the lower is negative."""
-    if low < 0:
-        return max((-low - 1).bit_length(), max(high, 0).bit_length()) + 1
-    return high.bit_length()
+    return score_shape(layer, planes).width
 
 
 def layer_parts(layer: Layer, fold: Fold, planes: int) -> dict[str, float]:

@@ -12,12 +12,11 @@ from .routing import CrampedError, NoFitError
 
 __all__ = ["Room"]
 
-# Share of the cells of a chip that all may take by the estimate, which is off by some percent:
-# networks that take 98 % of an iCE40UP5K were routed.
-_SHARE = 0.98
-_MOST = 0.9
-# What serial port, link and clock take, as measured on both families.
-_LINK_CELLS = 450
+# Share of the cells of a chip that the network may take by the estimate.
+_SHARE = 0.9
+# What serial port, link and clock take (450 as measured on both families), and what the estimate is
+# off by where a chip gets full: networks that take 98 % of an iCE40UP5K were routed.
+_OTHER_CELLS = 556
 # Of what was too much or, with the estimate as far off as it was, just enough.
 _CRAMPED, _LARGE = 0.9, 0.95
 
@@ -35,7 +34,7 @@ class Room:
     share : float
         Share of its logic cells, as :func:`~xnorloom_boards.estimate.estimate` counts them.
     reserve : int
-        Block RAMs that the network must leave.
+        Block RAMs that the network must leave, besides those for the frame that the link keeps.
     """
 
     graph: Graph
@@ -46,10 +45,7 @@ class Room:
     @classmethod
     def usual(cls, graph: Graph, device: Device) -> "Room":
         """As much as leaves enough for the others."""
-        share = max(0.01, min(_MOST, _SHARE - _LINK_CELLS / device.logic_cells))
-        # For the frame that the link keeps, however it may be cut into words.
-        frame = rams(-(-graph.input.size * graph.input.bits // 4), 8, device.family)
-        return cls(graph, device, share, frame)
+        return cls(graph, device, _SHARE, 0)
 
     def schedule(self, interval: int | None = None) -> Schedule:
         """The schedule that :func:`~xnorloom_boards.fit.fit` finds in this room.
@@ -60,7 +56,12 @@ class Room:
             If there is none.
         """
         return fit(self.graph, self.device, interval=interval, share=self.share,
-                   reserve=self.reserve)
+                   reserve_cells=_OTHER_CELLS, reserve=self._others)
+
+    def _others(self, device: Device) -> int:
+        """Block RAMs for the frame of the link, however it may be cut into words, and others."""
+        values = self.graph.input.size * self.graph.input.bits
+        return self.reserve + rams(-(-values // 4), 8, device.family)
 
     def less(self, schedule: Schedule, error: NoFitError) -> "Room | None":
         """The room after ``schedule`` ended in ``error``; ``None`` if less would be no help."""

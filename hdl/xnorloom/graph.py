@@ -151,7 +151,15 @@ class Score(_Neurons):
         """
         largest = self.count_max(planes)
         return (int(self.offsets.min()),
-                max(int(s) * largest + int(o) for s, o in zip(self.scales, self.offsets)))
+                max(scale * largest + offset for scale, offset in self._largest_offsets.items()))
+
+    @cached_property
+    def _largest_offsets(self) -> dict[int, int]:
+        """The largest offset of each scale that there is."""
+        found: dict[int, int] = {}
+        for scale, offset in zip(self.scales.tolist(), self.offsets.tolist()):
+            found[scale] = max(offset, found.get(scale, offset))
+        return found
 
     def __reduce__(self):
         return Score, (self.name, self.weights, self.offsets, self.scales)
