@@ -93,14 +93,27 @@ def test_build_directory(fakes, graph, model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("given, message", [
-    ({"seed": "1,,2"}, "argument --seed: must be integers of at least 0 with commas between them, "
-                       "not '1,,2'"),
-    ({"seed": "-1"}, "argument --seed: must be integers of at least 0 with commas between them, "
-                     "not '-1'"),
+    *(({"seed": seed}, f"argument --seed: must be integers in 0 to 2147483647 with commas between "
+                       f"them, not '{named}'")
+      for seed, named in [("1,,2", "1,,2"), ("-1", "-1"), ("2147483648", "2147483648"),
+                          ("0," + 5000 * "9", "0,9999999999.*9999999999999")]),
     ({"board": "breadboard"}, "board must be one of .*icebreaker, .*, not 'breadboard'")])
 def test_build_wrong(fakes, model, given, message):
     with pytest.raises(XnorloomError, match=f"^{message}$"):
         build.run(building(model, **given), Console(json=False))
+
+
+@pytest.mark.parametrize("name", ["build.json", "my_net-icebreaker.bin", "my_net-icebreaker.pcf",
+                                  "routing.log"])
+def test_build_where_a_directory_is(fakes, graph, model, tmp_path, name):
+    """It is found before any program runs."""
+    SCHEDULE.save(tmp_path / "fold.json", graph)
+    (tmp_path / "out" / name).mkdir(parents=True)
+    with pytest.raises(XnorloomError, match=rf"^output directory \S+/out cannot be written: {name} "
+                                            rf"in it is a directory, not a file$"):
+        build.run(building(model, output=str(tmp_path / "out"), fold=str(tmp_path / "fold.json")),
+                  Console(json=False))
+    assert not fakes.with_name("CALLS").exists()
 
 
 def test_build_ascii(fakes, graph, model, tmp_path):

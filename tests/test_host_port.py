@@ -1,6 +1,8 @@
 """The host with serial ports that are slow, take nothing, or cannot be set."""
 
+import errno
 import os
+import termios
 import threading
 import time
 import tty
@@ -15,7 +17,7 @@ from xnorloom_boards import host
 from xnorloom_boards.errors import PortError
 from xnorloom_boards.link.frames import Decoder, Hello, Message, encode
 from xnorloom_boards.link.port import open_port
-from xnorloom_boards.link.session import Session
+from xnorloom_boards.link.session import Faults, Session
 from xnorloom_sim.golden import evaluate
 
 INPUTS = 20_000
@@ -133,3 +135,64 @@ def test_port_that_cannot_be_set(terminal, monkeypatch, error):
     with pytest.raises(PortError, match=f"^port {name} went away: no such setting$"):
         host.open(name)
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize("baud", [2**31, 2**63, 10**30])
+def test_rate_that_no_port_can_have(terminal, baud):
+    _, name = terminal
+    for _ in range(2):
+        with pytest.raises(PortError, match=f"^port {name} cannot have the baud rate {baud}$"):
+            host.open(name, baud=baud)
+
+
+@pytest.mark.parametrize("error, message", [
+    (termios.error(errno.EINVAL, "Invalid argument"), "cannot have the baud rate 1000000"),
+    (termios.error(errno.EIO, "Input/output error"),
+     "is no serial port that can be used: Input/output error"),
+    (OverflowError("too large"), "cannot have the baud rate 1000000"),
+], ids=["rate", "gone", "too large"])
+def test_errors_of_a_terminal(terminal, monkeypatch, error, message):
+    def refuse(*given):
+        raise error
+    _, name = terminal
+    monkeypatch.setattr(termios, "tcsetattr", refuse)
+    with pytest.raises(PortError, match=f"^port {name} {message}$"):
+        host.open(name)
+
+
+def test_terminal_that_goes_away():
+    class Port:
+        timeout = property(None, lambda self, seconds: refuse())
+
+        def read(self, size):
+            return b""
+
+        def write(self, data):
+            pass
+
+    def refuse():
+        raise termios.error(errno.EIO, "Input/output error")
+    with pytest.raises(PortError, match=r"^port given went away: .*Input/output error.*$"):
+        host.Connection(Port())
+
+
+def test_calls_of_several_threads(graph):
+    """They are done one after another, each with its own results."""
+    class Slow(SlowPort):
+        def read(self, size):
+            # So that others have their turn meanwhile.
+            time.sleep(0.001)
+            return super().read(size)
+    frames = np.random.default_rng(5).integers(0, 2, (12, INPUTS))
+    wanted = evaluate(graph, frames).classes
+    port, results = Slow(graph, frames, 10_000_000, write_timeout=5), {}
+    with host.Connection(port, graph, baud=10_000_000, timeout=1.0) as connection:
+        def work(first):
+            results[first] = connection.classify_frames(frames[first:first + 3])
+        threads = [threading.Thread(target=work, args=(first,)) for first in range(0, 12, 3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert connection.faults == Faults()
+    assert np.array_equal(np.concatenate([results[first] for first in range(0, 12, 3)]), wanted)

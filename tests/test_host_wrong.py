@@ -12,7 +12,7 @@ import serial
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from xnorloom_boards import host
+from xnorloom_boards import find, host
 from xnorloom_boards.errors import (
     LinkError,
     NoAnswerError,
@@ -20,6 +20,7 @@ from xnorloom_boards.errors import (
     WrongBitstreamError,
 )
 from xnorloom_boards.link.frames import Decoder, Hello, Message, encode
+from xnorloom_boards.link.session import Faults
 
 FRAMES = np.random.default_rng(1).integers(0, 2, (20, 19))
 
@@ -177,6 +178,71 @@ def test_results_of_others_are_not_taken(graph):
     assert connection.classify_frames(FRAMES).tolist() == [1] * 20
     faults = connection.faults
     assert faults.late >= 2 * 20 and (faults.damaged, faults.resent) == (20, 0)
+
+
+def test_replies_to_hellos_that_were_asked_several_times(graph):
+    """No fault of the line: a board that was busy with frames of another program answers late."""
+    asked, said = [], hello(graph).encode()
+
+    def answer(message):
+        if message.kind != 1:
+            return encode(Message(0x82, message.sequence, b"\x01"))
+        asked.append(message)
+        if len(asked) < 3:
+            return b""
+        old = [Message(0x82, number, b"\x02") for number in range(8)] if len(asked) == 3 else []
+        replies = [Message(0x81, each.sequence, said) for each in asked]
+        return b"".join(map(encode, old + replies))
+    connection = connect(Board(answer), graph)
+    assert connection.classify_frames(FRAMES).tolist() == [1] * 20
+    assert connection.faults == Faults()
+
+
+# Arguments
+
+
+@pytest.mark.parametrize("given, error, message", [
+    ({"port": None}, TypeError, "Serial port must be given by its name, not None"),
+    ({"port": 3}, TypeError, "Serial port must be given by its name, not 3"),
+    ({"port": "graph"}, TypeError, "Serial port must be given by its name, not a Graph"),
+    ({"port": ""}, ValueError, "Serial port must be a printable string that is not empty, not ''"),
+    ({"graph": "tfc.bnn"}, TypeError, r"Connection graph must be a Graph, not 'tfc\.bnn'"),
+    ({"graph": [1]}, TypeError, "Connection graph must be a Graph, not a list"),
+    ({"retries": -1}, ValueError, "Connection retries must be at least 0, not -1"),
+    ({"retries": 1.5}, TypeError, r"Connection retries must be an integer, not 1\.5"),
+    ({"timeout": 0}, ValueError, "Connection timeout must be above 0 seconds, not 0"),
+    ({"timeout": -1.0}, ValueError, r"Connection timeout must be above 0 seconds, not -1\.0"),
+    ({"timeout": float("nan")}, ValueError, "Connection timeout must be above 0 seconds, not nan"),
+    ({"timeout": None}, TypeError, "Connection timeout must be a number of seconds, not None"),
+    ({"timeout": "1"}, TypeError, "Connection timeout must be a number of seconds, not '1'"),
+    ({"baud": 0}, ValueError, "Connection baud must be at least 1, not 0"),
+    ({"baud": "fast"}, TypeError, "Connection baud must be an integer, not 'fast'"),
+])
+def test_arguments(graph, given, error, message):
+    given = {"port": "nowhere", "graph": graph, **given}
+    port, found = given.pop("port"), given.pop("graph")
+    port = graph if port == "graph" else port
+    for open_port in (host.open, find("icebreaker").open):
+        with pytest.raises(error, match=f"^{message}$"):
+            open_port(port, found, **given)
+    if port == "nowhere":
+        with pytest.raises(error, match=f"^{message}$"):
+            host.Connection(board(graph), found, **given)
+
+
+def test_name_instead_of_a_port(graph):
+    with pytest.raises(TypeError, match="^Connection port must be an open serial port, not "
+                                        "'COM3'$"):
+        host.Connection("COM3", graph)
+
+
+def test_closed(graph):
+    with connect(board(graph), graph) as connection:
+        assert connection.classify_frames(FRAMES[:1]).tolist() == [1]
+    for call in (connection.classify, connection.classify_frames, connection.results):
+        with pytest.raises(ValueError, match="^Connection to port P must be open to .* closed$"):
+            call(FRAMES.astype(np.uint8))
+    connection.close()
 
 
 # Images

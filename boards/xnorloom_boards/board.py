@@ -58,6 +58,8 @@ class Board:
         Resources of outputs that must be held high for the serial port to work.
     note : str
         What must be done to the board by hand, if anything.
+    volatile_note : str
+        What else must be done to it before its chip is loaded past its flash, if anything.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Board:
     pll_pad: bool = False
     high: tuple[Resource, ...] = ()
     note: str = ""
+    volatile_note: str = ""
 
     def platform(self) -> Any:
         """A fresh platform.
@@ -103,10 +106,12 @@ class Board:
             If there is no such port, or it cannot be opened.
         LinkError
             If nothing, or another network, answers there.
+        TypeError, ValueError
+            As of :func:`xnorloom_boards.host.open`.
         """
         from . import host
 
-        return host.open(port, graph, baud=baud or self.baud, **options)
+        return host.open(port, graph, baud=self.baud if baud is None else baud, **options)
 
     def uart_ports(self, platform: Any) -> tuple[Any, Any]:
         """Request the serial port: the ports of the pins ``rx`` and ``tx``, without buffers."""

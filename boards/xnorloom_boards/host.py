@@ -1,12 +1,17 @@
 """Classifying images on a board, from Python."""
 
+import math
+import reprlib
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
+from xnorloom.checks import integer, text
 from xnorloom.encoding import encode
 from xnorloom.graph import Graph
 from xnorloom.packing import pack_frames, unpack_results, weight_words
@@ -28,7 +33,8 @@ Progress = Callable[[int, int], object]
 class Connection:
     """A network on a board, as a function from images to classes.
 
-    Use it in a ``with`` block, which closes the port.
+    Use it in a ``with`` block, which closes the port. Several threads may share it: their calls are
+    done one after another.
 
     Parameters
     ----------
@@ -58,11 +64,18 @@ class Connection:
         If nothing, or garbage, comes from the port.
     PortError
         If the port went away.
+    TypeError, ValueError
+        If a parameter is not what it must be.
     """
 
     def __init__(self, port: Port, graph: Graph | None = None, *, name: str = "given",
                  baud: int = DEFAULT_BAUD, timeout: float = 1.0, retries: int = 16,
                  loading: Progress | None = None):
+        if not (hasattr(port, "read") and hasattr(port, "write")):
+            raise TypeError(f"Connection port must be an open serial port, not {_shown(port)}")
+        baud, retries = _check_options(graph, baud, timeout, retries)
+        # A callback may ask for more.
+        self._lock, self._closed = threading.RLock(), False
         self._port, self._graph, self._name, self._loading = port, graph, name, loading
         self._session = Session(port, name, baud=baud, timeout=timeout, retries=retries)
         self._hello = self._session.hello()
@@ -125,7 +138,7 @@ class Connection:
         Raises
         ------
         TypeError, ValueError
-            If the images do not fit the graph.
+            If the images do not fit the graph, or the connection is closed.
         LinkError
             If the port or the board fails; no class was made up then.
         """
@@ -139,6 +152,11 @@ class Connection:
     def results(self, frames: npt.ArrayLike, progress: Progress | None = None
                 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
         """Classes of frames and, where the board was built so, scores of shape [B, classes]."""
+        with self._lock:
+            return self._results(frames, progress)
+
+    def _results(self, frames: npt.ArrayLike, progress: Progress | None
+                 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
         graph, hello = self._needed(), self._hello
         words = pack_frames(graph, Schedule(hello.input_width, ()), frames)
         count = len(np.asarray(frames))
@@ -159,10 +177,14 @@ class Connection:
     def _needed(self) -> Graph:
         if self._graph is None:
             raise ValueError("Connection must have a graph to classify with")
+        if self._closed:
+            raise ValueError(f"Connection to port {self._name} must be open to classify, but was "
+                             f"closed")
         return self._graph
 
     def close(self) -> None:
         """Close the port, if it can be closed."""
+        self._closed = True
         close = getattr(self._port, "close", None)
         if close is not None:
             close()
@@ -190,7 +212,13 @@ def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
         or pyserial is not installed.
     LinkError
         As of :class:`Connection`; the port is closed again.
+    TypeError, ValueError
+        If a parameter is not what it must be.
     """
+    if not isinstance(port, str):
+        raise TypeError(f"Serial port must be given by its name, not {_shown(port)}")
+    text("Serial port", port)
+    baud, retries = _check_options(graph, baud, timeout, retries)
     opened = open_port(port, baud, write_timeout=timeout + 1)
     try:
         return Connection(opened, graph, name=port, baud=baud, timeout=timeout, retries=retries,
@@ -198,3 +226,22 @@ def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
     except BaseException:
         opened.close()
         raise
+
+
+def _check_options(graph: object, baud: object, timeout: object, retries: object
+                   ) -> tuple[int, int]:
+    """The baud rate and the retries, if all of these are what they must be."""
+    if graph is not None and not isinstance(graph, Graph):
+        raise TypeError(f"Connection graph must be a Graph, not {_shown(graph)}")
+    if isinstance(timeout, bool) or not isinstance(timeout, Real):
+        raise TypeError(f"Connection timeout must be a number of seconds, not {_shown(timeout)}")
+    if not 0 < float(timeout) < math.inf:
+        raise ValueError(f"Connection timeout must be above 0 seconds, not {timeout!r}")
+    return integer("Connection baud", baud, 1), integer("Connection retries", retries, 0)
+
+
+def _shown(value: object) -> str:
+    """A value in a line, or its type."""
+    if value is None or isinstance(value, (str, bytes, int, float)):
+        return reprlib.repr(value)
+    return f"a {type(value).__name__}"

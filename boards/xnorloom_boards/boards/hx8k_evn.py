@@ -25,4 +25,5 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
     loader=("-b", "ice40_generic"),
+    volatile_note="set its jumpers to load the FPGA and not the flash, as in its guide (EB85)",
 )

@@ -1,4 +1,8 @@
-"""iCEstick: iCE40HX1K, USB by an FT2232H whose second channel is the serial port (EB82)."""
+"""iCEstick: iCE40HX1K, USB by an FT2232H whose second channel is the serial port (EB82).
+
+Its first channel is wired to write the flash. To load the FPGA itself the flash and a resistor must
+be taken off and a wire added (issue 121 of Project IceStorm, and the help of its iceprog).
+"""
 
 from ..board import Board
 from ..device import DEVICES
@@ -23,4 +27,5 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(5)),
     loader=("-b", "ice40_generic"),
+    volatile_note="an unmodified iCEstick cannot be loaded past its flash: leave out --volatile",
 )

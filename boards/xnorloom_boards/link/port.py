@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from ..errors import PortError
 
-__all__ = ["Port", "open_port", "timed_out"]
+__all__ = ["Port", "open_port", "refusals", "timed_out"]
 
 _BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 
@@ -39,8 +39,21 @@ def open_port(name: str, baud: int, write_timeout: float) -> Any:
                         "pip install 'xnorloom[boards]'") from None
     try:
         return serial.Serial(name, baud, timeout=1, write_timeout=write_timeout, exclusive=True)
-    except (OSError, ValueError) as error:
+    except refusals() as error:
         raise PortError(_reason(name, baud, error)) from error
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """What pyserial lets through when a port cannot be opened or set.
+
+    For a rate that does not fit the structure of the system that is an ``OverflowError``; the error
+    of ``termios`` is no ``OSError``.
+    """
+    try:
+        import termios
+    except ImportError:
+        return OSError, ValueError, OverflowError
+    return OSError, ValueError, OverflowError, termios.error
 
 
 def timed_out(error: OSError) -> bool:
@@ -54,8 +67,10 @@ def timed_out(error: OSError) -> bool:
     return isinstance(error, SerialTimeoutException)
 
 
-def _reason(name: str, baud: int, error: OSError | ValueError) -> str:
+def _reason(name: str, baud: int, error: Exception) -> str:
     number, text = getattr(error, "errno", None), str(error)
+    if not isinstance(error, (OSError, ValueError, OverflowError)):
+        number, text = error.args[0], str(error.args[-1])
     # On Windows pyserial gives no number, but the name of the error inside.
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in text:
         return f"there is no port {name}; {_others()}"
@@ -66,7 +81,7 @@ def _reason(name: str, baud: int, error: OSError | ValueError) -> str:
                 "(often dialout or uucp) and log in again")
     if "PermissionError" in text:
         return f"port {name} is busy, or needs another user's permission"
-    if isinstance(error, ValueError):
+    if not isinstance(error, OSError) and number in (None, errno.EINVAL):
         return f"port {name} cannot have the baud rate {baud}"
     return f"port {name} is no serial port that can be used: {text.splitlines()[0]}"
 

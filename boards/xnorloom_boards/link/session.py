@@ -19,7 +19,7 @@ from .frames import (
     encode,
     line_bytes,
 )
-from .port import Port, timed_out
+from .port import Port, refusals, timed_out
 
 __all__ = ["ALARM", "Faults", "Session", "room"]
 
@@ -40,8 +40,9 @@ class Faults:
     """What went wrong on the line, and was made good.
 
     ``resent`` frames, or messages with weights, were sent again, ``damaged`` messages came in,
-    ``reported`` ones went out, ``late`` answers belonged to nothing any more, ``silences`` ended
-    the wait for an answer.
+    ``reported`` ones went out, ``late`` answers belonged to nothing any more (those to another
+    program that come before the first one to this are none), ``silences`` ended the wait for an
+    answer.
     """
 
     resent: int = 0
@@ -83,7 +84,7 @@ class Session:
         self.timeout, self.retries = timeout, retries
         try:
             port.timeout = _TICK
-        except OSError as error:
+        except refusals() as error:
             raise self._gone(error) from error
         self._decoder = Decoder(_LONGEST_REPLY)
         # Any number will do; another one than that of a program before is the better one.
@@ -144,7 +145,7 @@ class Session:
         """The payload of the next reply to one of the hellos ``asked``, if it comes soon."""
         deadline = time.monotonic() + self.timeout / _HELLO_PARTS
         while time.monotonic() < deadline:
-            for message in self.read():
+            for message in self._messages():
                 if message.kind == HELLO_REPLY and message.sequence in asked:
                     return message.payload
         return None
@@ -231,7 +232,14 @@ class Session:
             raise self._gone(error) from error
 
     def read(self) -> list[Message]:
-        """The messages that end in the next bytes, or none if no byte comes for a while."""
+        """The messages that end in the next bytes, or none if no byte comes for a while.
+
+        Without replies to hellos: one has come for a question that was asked several times.
+        """
+        return [message for message in self._messages() if message.kind != HELLO_REPLY]
+
+    def _messages(self) -> list[Message]:
+        """The messages that end in the next bytes, of any kind."""
         try:
             waiting = getattr(self._port, "in_waiting", 0)
             data = self._port.read(min(waiting, _READ) or 1)
@@ -243,11 +251,11 @@ class Session:
         self.faults.damaged += self._decoder.faults - before
         return messages
 
-    def _gone(self, error: OSError) -> PortError:
+    def _gone(self, error: Exception) -> PortError:
         return PortError(f"port {self.name} went away: {_line(error)}")
 
 
-def _line(error: OSError) -> str:
+def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

@@ -1,5 +1,6 @@
 """``xnorloom build``: a bitstream of a model for a board, with reports, in a directory."""
 
+import reprlib
 import shlex
 from argparse import Namespace
 from typing import Any
@@ -9,6 +10,7 @@ from ..graph import Graph
 from ..schedule import Schedule
 from .console import Console, timed
 from .inputs import load
+from .numbers import LARGEST_SEED, integer
 
 __all__ = ["run"]
 
@@ -52,8 +54,8 @@ def _schedule(graph: Graph, arguments: Namespace) -> Schedule | None:
 
 def _seeds(text: str) -> tuple[int, ...]:
     """The numbers in a list such as ``1,2,3``."""
-    parts = text.split(",")
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise XnorloomError(f"argument --seed: must be integers of at least 0 with commas between "
-                            f"them, not {text!r}")
-    return tuple(int(part) for part in parts)
+    try:
+        return tuple(integer(part, 0, LARGEST_SEED) for part in text.split(","))
+    except ValueError:
+        raise XnorloomError(f"argument --seed: must be integers in 0 to {LARGEST_SEED} with commas "
+                            f"between them, not {reprlib.repr(text)}") from None

@@ -50,6 +50,8 @@ def ending(run: Callable[[], int]) -> int:
             _to_nowhere(sys.stdout)
             where = f"{error.filename}: " if error.filename is not None else ""
             return _fail(f"{where}{error.strerror or error}")
+        except MemoryError as error:
+            return _fail(f"not enough memory: {error}" if str(error) else "not enough memory")
         except KeyboardInterrupt:
             _last_words("xnorloom: interrupted")
             return _INTERRUPTED

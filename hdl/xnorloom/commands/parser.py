@@ -1,12 +1,14 @@
 """The arguments of the command line."""
 
 import argparse
+import reprlib
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from .. import __version__
 from ..errors import XnorloomError
 from ..schedule import STYLES
+from .numbers import HIGHEST, integer
 
 __all__ = ["make_parser"]
 
@@ -37,9 +39,6 @@ def make_parser() -> argparse.ArgumentParser:
                 _add_build, _add_flash, _add_run):
         add(commands)
     return parser
-
-
-
 
 
 def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -180,7 +179,9 @@ def _add_flash(commands: "argparse._SubParsersAction[_Parser]") -> None:
     flash.add_argument("bitstream", type=_path, metavar="BITSTREAM", help="file made by build")
     _add_board(flash)
     flash.add_argument("--volatile", action="store_true",
-                       help="into the chip itself, until power goes, not into its flash")
+                       help="into the chip itself, until power goes, not into its flash; an iCE40 "
+                            "takes that only on a board wired or set for it: an iCEstick must be "
+                            "modified, an iCE40-HX8K board needs its jumpers moved")
 
 
 def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -266,21 +267,22 @@ class _Help(argparse.HelpFormatter):
 
 
 def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, not {text!r}")
-    return int(text)
+    return _integer(text, 1)
 
 
 def _bits(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 24:
-        raise argparse.ArgumentTypeError(f"must be an integer in 1 to 24, not {text!r}")
-    return int(text)
+    return _integer(text, 1, 24, ranged=True)
 
 
 def _natural(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, not {text!r}")
-    return int(text)
+    return _integer(text, 0)
+
+
+def _integer(text: str, low: int, high: int = HIGHEST, *, ranged: bool = False) -> int:
+    try:
+        return integer(text, low, high, ranged=ranged)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _steps(text: str) -> tuple[str, ...]:
@@ -297,7 +299,8 @@ def _probability(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 0.9:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 0.9, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 0.9, not "
+                                         f"{reprlib.repr(text)}")
     return value
 
 
