@@ -89,7 +89,7 @@ def test_refused(shown, results):
         assert chip == board.find(key[1]).device.name and chip in message
         assert rest == [""] * 7
         numbers = re.fullmatch(r"does not fit: ([\d,]+) (?:weights, room for|[a-z RAM]+ needed,) "
-                               r"([\d,]+) (?:in block RAM|there)", text)
+                               r"([\d,]+) (?:in block RAM|of [\d,]+ there)", text)
         needed, there = (int(number.replace(",", "")) for number in numbers.groups())
         assert needed > there
         assert numbers[1] in message and numbers[2] in message

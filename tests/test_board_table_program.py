@@ -175,8 +175,10 @@ def test_larger_than_estimated(fakes, place, run):
 
 def test_interrupted(fakes, place, run):
     fakes.write_text('{"sleep": 300}')
-    with subprocess.Popen([sys.executable, PROGRAM, *FILES], text=True,
-                          stderr=subprocess.PIPE) as process:
+    # What runs the tests may ignore SIGINT, as shells have programs in the background do.
+    with subprocess.Popen([sys.executable, PROGRAM, *FILES], text=True, stderr=subprocess.PIPE,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+                          ) as process:
         for line in process.stderr:
             if "placing and routing" in line:
                 process.send_signal(signal.SIGINT)

@@ -146,7 +146,9 @@ def test_build_ended(fakes, graph, model, tmp_path, number, status, words):
                "-o", str(tmp_path / "out"), "--fold", str(tmp_path / "fold.json")]
     fakes.write_text('{"sleep": 300}')
     terminal, other = os.openpty()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other) as process:
+    # What runs the tests may ignore SIGINT, as shells have programs in the background do.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other, preexec_fn=lambda:
+                          signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
         os.close(other)
         said = read_until(terminal, b"placing and routing, seed 0 ...\r\n")
         assert said.endswith("seed 0 ...\n"), said
