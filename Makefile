@@ -45,8 +45,8 @@ bitstream: $(VENV)/test.stamp
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) \
-	    tests/test_network.py tests/test_golden.py tests/test_folding.py tests/test_modelfile.py \
-	    tests/test_onnx_fuzz.py tests/test_larq_fuzz.py tests/test_lower.py tests/test_scores.py
+	    tests/hdl/gateware/test_network.py tests/sim/test_golden.py tests/hdl/folding/test_automatic.py tests/hdl/graph/test_modelfile.py \
+	    tests/hdl/frontend/onnx/test_fuzz.py tests/hdl/frontend/keras/test_fuzz.py tests/hdl/lowering/test_lower.py tests/hdl/lowering/test_scores.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check

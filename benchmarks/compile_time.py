@@ -6,11 +6,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from xnorloom import folding, verilog
+from xnorloom import folding
+from xnorloom.export import verilog
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
-from xnorloom.network import Network
-from xnorloom_sim.engines.build import build
-from xnorloom_sim.engines.shell import shell
+from xnorloom_sim.engines.verilator.build import build
+from xnorloom_sim.engines.verilator.wrapper import shell
 
 MODELS = Path(__file__).parents[1] / "models"
 

@@ -18,11 +18,11 @@ import numpy as np
 
 from xnorloom import folding
 from xnorloom.gateware.layer import Layer
+from xnorloom.gateware.network import Network
+from xnorloom.gateware.timing import timing
 from xnorloom.graph import Dense, Graph
-from xnorloom.network import Network
 from xnorloom.schedule import Fold
-from xnorloom.timing import timing
-from xnorloom_sim import bench
+from xnorloom_sim import harness
 
 MODELS = Path(__file__).parents[1] / "models"
 # Cycles of the long stream: seconds, on a fast machine; the short one is a single frame.
@@ -61,7 +61,7 @@ def once(case: Case, engine: str, frames: int, cache: str) -> tuple[float, int]:
     bits = np.random.default_rng(1).integers(0, 2, shape, dtype=np.uint8)
     words = np.packbits(bits, axis=1, bitorder="little")
     start = time.perf_counter()
-    trace = bench.run(dut, words, frames * case.results, engine=engine, cache=cache)
+    trace = harness.run(dut, words, frames * case.results, engine=engine, cache=cache)
     return time.perf_counter() - start, trace.cycles
 
 

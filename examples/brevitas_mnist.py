@@ -23,10 +23,10 @@ from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWei
 from torch import nn
 from torch.nn import functional
 
-from xnorloom import meaning
-from xnorloom.encoding import encode
-from xnorloom.frontend import onnx_model
-from xnorloom.lower import lower
+from xnorloom.frontend import preprocessing
+from xnorloom.frontend.onnx import model as onnx_model
+from xnorloom.graph.pixels import encode
+from xnorloom.lowering.lower import lower
 from xnorloom_sim import data, golden
 
 NETS = {"tfc": (64, 64, 64), "sfc": (256, 256, 256)}  # neurons of the hidden layers
@@ -76,7 +76,7 @@ def build(hidden):
 
 def numbers(pixels):
     """What the network takes for pixels."""
-    return torch.from_numpy(meaning.numbers(INPUT, pixels))
+    return torch.from_numpy(preprocessing.numbers(INPUT, pixels))
 
 
 def train(network, training, epochs, rate):

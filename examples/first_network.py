@@ -10,8 +10,9 @@ import sys
 
 import numpy as np
 
-from xnorloom import Dense, Graph, Input, Score, folding, verilog
-from xnorloom.network import Network
+from xnorloom import Dense, Graph, Input, Score, folding
+from xnorloom.export import verilog
+from xnorloom.gateware.network import Network
 from xnorloom_sim.golden import evaluate
 from xnorloom_sim.simulate import simulate
 

@@ -22,9 +22,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from xnorloom.encoding import encode
-from xnorloom.frontend import torch_modules
-from xnorloom.lower import lower
+from xnorloom.frontend import torch as torch_modules
+from xnorloom.graph.pixels import encode
+from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign, clip
 from xnorloom_sim import data, golden
 

@@ -17,11 +17,11 @@ from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator
 from hypothesis import settings
 
-from xnorloom import verilog
+from xnorloom.export import verilog
 from xnorloom.frontend.program import INPUT, Elementwise, Move, Program, Value
 from xnorloom.frontend.program import Dense as DenseStep
 from xnorloom.graph import Dense, Graph, Input, Score
-from xnorloom_sim.engines import toolchain
+from xnorloom_sim.engines.verilator import toolchain
 
 # The same examples in every run, and no deadline: a busy machine must not fail a test.
 settings.register_profile("xnorloom", derandomize=True, deadline=None, print_blob=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 from results import Result, current
 from rows import Model, Row, RowsError
 
-from xnorloom.files import write_atomic
+from xnorloom.support.files import write_atomic
 from xnorloom_boards import board
-from xnorloom_boards.link.frames import LINE_BITS, line_bytes
+from xnorloom_boards.link.protocol import LINE_BITS, line_bytes
 
 __all__ = ["BEGIN", "END", "put", "render"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rows import Row, RowsError, read_json
 
-from xnorloom.files import write_atomic
+from xnorloom.support.files import write_atomic
 from xnorloom_boards.build import Build
 
 __all__ = ["Result", "built", "current", "read_results", "refused", "store"]

@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from xnorloom.checks import integer, text
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
+from xnorloom.support.arguments import integer, text
 from xnorloom_boards import board
 
 __all__ = ["Model", "Row", "RowsError", "chosen", "read_json", "read_rows"]

@@ -14,13 +14,14 @@ from pathlib import Path
 from render import put, render
 from results import Result, built, read_results, refused, store
 from rows import Row, chosen, read_rows
+from xnorloom.support.text import count
 
-from xnorloom.commands.console import count, timed, write
-from xnorloom.commands.ending import ending
 from xnorloom.errors import XnorloomError
+from xnorloom.folding.fit import FitError
 from xnorloom_boards import board
 from xnorloom_boards.build import build
-from xnorloom_boards.fit import FitError
+from xnorloom_cli.console import timed, write
+from xnorloom_cli.exit_status import ending
 
 HERE = Path(__file__).resolve().parent
 

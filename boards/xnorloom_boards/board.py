@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
-
-from .device import Device
+from xnorloom.target.device import Device
 
 if TYPE_CHECKING:
-    from .host import Connection
+    from .link.connection import Connection
 
 __all__ = ["Board", "BoardError", "find", "names"]
 
@@ -97,8 +96,9 @@ class Board:
              **options: Any) -> "Connection":
         """Open the serial port called ``port``, behind which the board holds ``graph``.
 
-        Parameters are those of :func:`xnorloom_boards.host.open`; without ``baud`` the rate is that
-        of the board, which its bitstreams have unless their clock is too slow for it.
+        Parameters are those of :func:`xnorloom_boards.link.connection.open`; without ``baud``
+        the rate is that of the board, which its bitstreams have unless their clock is too slow for
+        it.
 
         Raises
         ------
@@ -107,11 +107,11 @@ class Board:
         LinkError
             If nothing, or another network, answers there.
         TypeError, ValueError
-            As of :func:`xnorloom_boards.host.open`.
+            As of :func:`xnorloom_boards.link.connection.open`.
         """
-        from . import host
+        from .link import connection
 
-        return host.open(port, graph, baud=self.baud if baud is None else baud, **options)
+        return connection.open(port, graph, baud=self.baud if baud is None else baud, **options)
 
     def uart_ports(self, platform: Any) -> tuple[Any, Any]:
         """Request the serial port: the ports of the pins ``rx`` and ``tx``, without buffers."""
@@ -133,9 +133,9 @@ class Board:
 
 @cache
 def _boards() -> dict[str, Board]:
-    package = importlib.import_module(f"{__package__}.boards")
+    package = importlib.import_module(f"{__package__}.catalog")
     modules = (importlib.import_module(f"{package.__name__}.{entry.name}")
-               for entry in pkgutil.iter_modules(package.__path__))
+               for entry in pkgutil.iter_modules(package.__path__) if entry.name != "platforms")
     return {module.BOARD.name: module.BOARD for module in modules}
 
 

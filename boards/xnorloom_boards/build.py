@@ -11,23 +11,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xnorloom.checks import integer
-from xnorloom.commands.staging import staged
 from xnorloom.errors import ToolError, XnorloomError
+from xnorloom.folding.fit import FitError
+from xnorloom.gateware.timing import timing
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
-from xnorloom.timing import timing
+from xnorloom.support.arguments import integer
+from xnorloom.support.staging import staged
 
-from . import html
-from .alone import alone
 from .board import Board
-from .buildreport import build_values
-from .clocking import Attempt, choose_clock, first_hz
-from .fit import FitError
-from .room import Room
-from .routing import CrampedError, NoFitError, Route, pack, route
-from .synthesis import Design, Netlist, elaborate, synthesise
-from .tools import Jobs, Tool, find_all
+from .flow.budget import Room
+from .flow.clock_search import Attempt, choose_clock, first_hz
+from .flow.lock import alone
+from .flow.place_and_route import CrampedError, NoFitError, Route, pack, route
+from .flow.synthesis import Design, Netlist, elaborate, synthesise
+from .flow.tools import Jobs, Tool, find_all
+from .report import page
+from .report.values import build_values
 
 __all__ = ["Build", "BuildError", "build"]
 
@@ -90,7 +90,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     Parameters
     ----------
     schedule : Schedule
-        How to fold; ``None`` for the one that :func:`~xnorloom_boards.fit.fit` finds.
+        How to fold; ``None`` for the one that :func:`~xnorloom.folding.fit.fit` finds.
     interval : int
         Cycles per frame, at most; without it, ``schedule`` and ``fps``, the least that fits: where
         a design turns out larger than it was estimated, the next one is taken by itself.
@@ -282,7 +282,7 @@ def _write(staging: Path, graph: Graph, schedule: Schedule, best: Attempt, bitst
     values["files"] = names = _names(graph, board)
     texts = {names[4]: best.design.constraints[1], "synthesis.log": best.netlist.log,
              "routing.log": best.route.log, "build.json": json.dumps(values, indent=2) + "\n",
-             "report.html": html.page(values)}
+             "report.html": page.page(values)}
     for file, text in texts.items():
         (staging / file).write_text(text, encoding="utf-8")
     (staging / names[0]).write_bytes(bitstream)

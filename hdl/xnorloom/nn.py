@@ -1,7 +1,7 @@
 """PyTorch modules of what the hardware computes, with the gradients that train them.
 
 In an ``nn.Sequential`` with ``nn.Flatten`` and ``nn.BatchNorm1d`` they make a network that
-:func:`xnorloom.frontend.torch_modules.load` takes over exactly. Needs PyTorch (extra ``train``).
+:func:`xnorloom.frontend.torch.load` takes over exactly. Needs PyTorch (extra ``train``).
 """
 
 import torch

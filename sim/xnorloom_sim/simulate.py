@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from xnorloom.gateware.network import Network
+from xnorloom.gateware.timing import timing
 from xnorloom.graph import Graph
-from xnorloom.network import Network
 from xnorloom.packing import load_words, pack_frames, unpack_results
 from xnorloom.schedule import Schedule
-from xnorloom.timing import timing
 
-from . import bench, golden
-from .bench import Stall
+from . import golden, harness
 from .golden import Golden
+from .harness import Stall
 
 __all__ = ["ENGINES", "Simulation", "Comparison", "simulate", "compare"]
 
@@ -70,7 +70,7 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
         At least one frame, as :func:`~xnorloom_sim.golden.check_frames` wants them.
     engine : str
         ``compiled`` and ``amaranth`` simulate the gateware cycle by cycle, see
-        :func:`xnorloom_sim.bench.run`. ``golden`` computes the results with the bit-packed model.
+        :func:`xnorloom_sim.harness.run`. ``golden`` computes the results with the bit-packed model.
     stall : Stall
         Random stalls on both sides.
     waveform : path
@@ -110,9 +110,9 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
     times = timing(graph, schedule)
     words = pack_frames(graph, schedule, array)
     # An idle network gives nothing for `latency` cycles, a busy one for `interval`.
-    patience = max(bench.IDLE_LIMIT, 4 * (times.latency + times.interval))
+    patience = max(harness.IDLE_LIMIT, 4 * (times.latency + times.interval))
     network = Network(graph, schedule, scores=scores, taps=taps)
-    trace = bench.run(network, words, len(array), engine=engine, stall=stall, waveform=waveform,
+    trace = harness.run(network, words, len(array), engine=engine, stall=stall, waveform=waveform,
                       patience=patience, progress=progress, taps=network.taps,
                       load=_load(graph, schedule))
     classes, values = unpack_results(graph, trace.outputs, scores=scores)
@@ -132,14 +132,14 @@ def _load(graph: Graph, schedule: Schedule) -> npt.NDArray[np.uint8] | None:
     return words.astype("<u2").view(np.uint8).reshape(-1, 2) if words.size else None
 
 
-def _activations(graph: Graph, schedule: Schedule, trace: bench.Trace,
+def _activations(graph: Graph, schedule: Schedule, trace: harness.Trace,
                  frames: int) -> tuple[npt.NDArray[np.uint8], ...]:
     """Words that left the dense layers, as activations; lanes without a neuron are dropped."""
     activations = []
     for layer, fold, (name, words) in zip(graph.layers, schedule.folds, trace.taps.items()):
         folds = fold.neuron_folds(layer)
         if len(words) != frames * folds:
-            raise bench.SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
+            raise harness.SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
                                         f"{frames * folds} belong to {frames} frames")
         bits = np.unpackbits(words, axis=1, count=fold.pe, bitorder="little")
         activations.append(bits.reshape(frames, -1)[:, :layer.neurons])

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from xnorloom.graph import Graph
-from xnorloom_boards import host
 from xnorloom_boards.board import find
 from xnorloom_boards.build import build
+from xnorloom_boards.link import connection as host
 from xnorloom_sim import data
-from xnorloom_sim.bitstream import to_verilog
-from xnorloom_sim.boardsim import Faults, SerialDesign, SimulatedBoard
+from xnorloom_sim.board.simulated import Faults, SerialDesign, SimulatedBoard
 from xnorloom_sim.golden import evaluate
+from xnorloom_sim.netlist.bitstream import to_verilog
 
 MODEL = Path(__file__).parents[2] / "models" / "tfc.bnn"
 # Of the frames per second that this board can do a small part, so that the router takes a minute.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import LinkError, NoAnswerError, PortError, WrongBitstreamError
-from .frames import (
+from .port import Port, refusals, timed_out
+from .protocol import (
     END,
     HELLO,
     HELLO_REPLY,
@@ -19,7 +20,6 @@ from .frames import (
     encode,
     line_bytes,
 )
-from .port import Port, refusals, timed_out
 
 __all__ = ["ALARM", "Faults", "Session", "room"]
 

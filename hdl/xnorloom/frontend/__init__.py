@@ -36,7 +36,7 @@ def load(path: str | os.PathLike[str]) -> Program:
             f"model {path} looks like a checkpoint of PyTorch, which holds weights without the "
             f"network: export the network with torch.onnx.export, or with brevitas.export")
     if start == _HDF5 or start.startswith(_ZIP):
-        from . import larq_model
+        from .keras import model as larq_model
         return larq_model.load(path)
-    from . import onnx_model
+    from .onnx import model as onnx_model
     return onnx_model.load(path)

@@ -1,8 +1,8 @@
 """The common description that every frontend makes of its source: a program on batches of frames.
 
 A step works on arrays whose first axis is the batch, and does to every frame the same. There are
-only three kinds, and these are all that :mod:`xnorloom.lower` needs to know about a source:
-elementwise arithmetic, moving elements, and a product with constant weights.
+only three kinds, and these are all that :mod:`xnorloom.lowering.lower` needs to know about a
+source: elementwise arithmetic, moving elements, and a product with constant weights.
 """
 
 from collections.abc import Callable, Mapping
@@ -72,8 +72,8 @@ class Dense:
     name, tensor : str
         As of :class:`Elementwise`.
     input : Value
-        Elements that :mod:`xnorloom.lower` must find to have two values, or, at the first layer,
-        evenly spaced ones.
+        Elements that :mod:`xnorloom.lowering.lower` must find to have two values, or, at the
+        first layer, evenly spaced ones.
     weights : float array, shape (inputs, neurons)
         Of one magnitude and two signs in each column.
     bias : float array, shape (neurons,), or None
@@ -108,7 +108,8 @@ class Program:
     output : Value
         The scores; the class is the first index of the largest.
     proof : str or None
-        What the input means, as of :mod:`xnorloom.meaning`, if the source itself says so.
+        What the input means, as of :mod:`xnorloom.frontend.preprocessing`, if the source
+        itself says so.
     notes : tuple of str
         What a person should know about how the source was read.
     """

@@ -7,8 +7,8 @@ from amaranth.hdl import C, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..checks import integer
-from .pipeline import delay
+from ..support.arguments import integer
+from .primitives import delay
 
 __all__ = ["Argmax", "label_width", "latency", "result_layout"]
 

@@ -5,22 +5,22 @@ from amaranth.hdl import Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..checks import integer
 from ..graph import Dense, Score
-from ..schedule import LUT_DEPTH, Fold
-from . import neuron, table
-from .counter import count
-from .loaded import LoadedTable, load_members
+from ..schedule import Fold
+from ..support.arguments import integer
+from ..target.device import LUT_DEPTH
+from . import neuron, rom
 from .neuron import Neuron, Scorer, Synapses
-from .pipeline import delay
-from .table import Table
+from .primitives import count, delay
+from .rom import Table
+from .weight_ram import LoadedTable, load_members
 
 __all__ = ["Layer", "latency", "read_latency", "score_shape", "weight_bits"]
 
 
 def read_latency(fold: Fold) -> int:
     """Cycles from the address of weights to the weights."""
-    return table.latency(fold.style) + fold.read_register
+    return rom.latency(fold.style) + fold.read_register
 
 
 def latency(fold: Fold, steps: int, scaled: bool = False) -> int:
@@ -53,8 +53,8 @@ def weight_bits(layer: Dense | Score, fold: Fold) -> np.ndarray:
 class Layer(wiring.Component):
     """A dense or score layer, ``pe`` neurons and ``simd`` synapses of each at once.
 
-    Operands come as :class:`~xnorloom.gateware.replay.Replay` gives them: the whole input once
-    for each neuron fold, most significant bit plane first. For each neuron fold a word leaves
+    Operands come as :class:`~xnorloom.gateware.operand_buffer.Replay` gives them: the whole input
+    once for each neuron fold, most significant bit plane first. For each neuron fold a word leaves
     with one element for each of ``pe`` neurons: the activation, or the score of a class. In the
     last fold, lanes without a neuron give 0 (activations) or an undefined value (scores).
     ``latency`` is as of :func:`latency`; ``interval`` is ``ceil(neurons / pe) *
@@ -76,8 +76,8 @@ class Layer(wiring.Component):
     o : Out(stream.Signature(data.ArrayLayout(element, pe)))
         Element ``l`` of word ``j`` belongs to neuron ``j * pe + l``.
     load, loaded, reload
-        With weights in SPRAM, as of :class:`~xnorloom.gateware.loaded.LoadedTable`: the words of
-        :func:`xnorloom.packing.weight_words` go in while no operands do, and before any.
+        With weights in SPRAM, as of :class:`~xnorloom.gateware.weight_ram.LoadedTable`: the words
+        of :func:`xnorloom.packing.weight_words` go in while no operands do, and before any.
     """
 
     def __init__(self, layer: Dense | Score, fold: Fold, *, planes: int = 1):

@@ -6,11 +6,11 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..checks import integer
+from ..support.arguments import integer
 from . import popcount
-from .pipeline import delay
 from .popcount import Popcount
-from .table import Table
+from .primitives import delay
+from .rom import Table
 from .threshold import Threshold
 from .xnor import XnorArray
 

@@ -5,8 +5,8 @@ from amaranth.hdl import C, Cat, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..checks import integer
-from .pipeline import delay
+from ..support.arguments import integer
+from .primitives import delay
 
 __all__ = ["Popcount", "levels", "latency"]
 

@@ -5,7 +5,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..checks import integer
+from ..support.arguments import integer
 
 __all__ = ["Buffer", "WidthChange", "BUFFER_LATENCY"]
 

@@ -5,7 +5,7 @@ from amaranth.hdl import C, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..checks import integer
+from ..support.arguments import integer
 
 __all__ = ["Threshold"]
 

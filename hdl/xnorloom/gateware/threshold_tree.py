@@ -6,7 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..checks import integer
+from ..support.arguments import integer
 from .popcount import Popcount
 
 __all__ = ["ThresholdTree"]

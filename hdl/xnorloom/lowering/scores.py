@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import integer
 from ..errors import SourceError
-from .decisions import Decisions
-from .separation import Counts, Pair, Search, smallest
+from ..support.arguments import integer
+from .scale_search import Counts, Pair, Search, smallest
+from .score_table import Decisions
 
 __all__ = ["ScoreFold", "fold_scores"]
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from . import amaranth_engine, compiled
-from .contract import Job, Trace
+from . import amaranth
+from .api import Job, Trace
+from .verilator import engine
 
 __all__ = ["ENGINES"]
 
 ENGINES: dict[str, Callable[[Job], Trace]] = {
-    "amaranth": amaranth_engine.simulate,
-    "compiled": compiled.simulate,
+    "amaranth": amaranth.simulate,
+    "compiled": engine.simulate,
 }

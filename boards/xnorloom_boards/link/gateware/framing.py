@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.crc.catalog import CRC16_IBM_3740
 from amaranth.lib.wiring import In, Out
 
-from ..frames import END, ESCAPE, FLIP
+from ..protocol import END, ESCAPE, FLIP
 from .uart import RECEIVED
 
 __all__ = ["PART", "PIECE", "Deframer", "Framer"]

@@ -7,12 +7,12 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from xnorloom.gateware import ram
-from xnorloom.gateware.loaded import load_members
-from xnorloom.gateware.pipeline import delay
-from xnorloom.network import Network
+from xnorloom.gateware import primitives
+from xnorloom.gateware.network import Network
+from xnorloom.gateware.primitives import delay
+from xnorloom.gateware.weight_ram import load_members
 
-from ..frames import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
+from ..protocol import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
 from .framing import Deframer, Framer
 from .loader import Loader, weights_crc
 from .parser import Parser
@@ -121,10 +121,10 @@ class Link(wiring.Component):
         wiring.connect(m, framer.o, wiring.flipped(self.tx))
 
         depth = max(size, LOAD_BYTES) if loads else size
-        m.submodules.memory = memory = ram.ram(8, depth)
+        m.submodules.memory = memory = primitives.ram(8, depth)
         write = memory.write_port()
         # The second register is for chips whose block RAM is slow.
-        byte = ram.read(m, memory, reader.address, reader.fetch)
+        byte = primitives.read(m, memory, reader.address, reader.fetch)
         data = delay(m, byte, 1, 1, name="byte")
         # A frame may come in behind the one that is read, but not overtake it.
         overtakes = reader.busy & (parser.address == reader.address)

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..frames import FRAME, HELLO, LOAD, LOAD_BYTES
+from ..protocol import FRAME, HELLO, LOAD, LOAD_BYTES
 from .framing import PIECE
 
 __all__ = ["Parser"]

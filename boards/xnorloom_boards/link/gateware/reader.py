@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..frames import LOAD_BYTES, Hello, words_per_byte
+from ..protocol import LOAD_BYTES, Hello, words_per_byte
 
 __all__ = ["Reader"]
 

@@ -4,7 +4,7 @@ from amaranth.hdl import C, Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..frames import ERROR_KIND, HELLO_BYTES, HELLO_REPLY, LOADED, RESULT, Hello
+from ..protocol import ERROR_KIND, HELLO_BYTES, HELLO_REPLY, LOADED, RESULT, Hello
 from .framing import PART
 
 __all__ = ["Replies"]

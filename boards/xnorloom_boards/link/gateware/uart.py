@@ -6,7 +6,7 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal
 from amaranth.lib import cdc, data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from xnorloom.checks import integer
+from xnorloom.support.arguments import integer
 
 __all__ = ["RECEIVED", "LEAST_CYCLES", "Uart", "UartReceiver", "UartTransmitter", "bit_times",
            "byte_cycles"]

@@ -1,0 +1,32 @@
+"""ECP5 evaluation board (LFE5UM5G-85F-EVN), USB by an FT2232H.
+
+Its second channel is the serial port once two resistors have been moved and the FT2232H has been
+set to it, as section 6.2 of the user guide (FPGA-EB-02017) says.
+"""
+
+from xnorloom.target.device import DEVICES
+
+from ..board import Board
+
+__all__ = ["BOARD"]
+
+
+def make():
+    from amaranth_boards.ecp5_5g_evn import ECP55GEVNPlatform
+
+    return ECP55GEVNPlatform()
+
+
+BOARD = Board(
+    name="ecp5_evn",
+    title="ECP5 evaluation board",
+    device=DEVICES["LFE5UM5G-85F"],
+    make=make,
+    clock="clk12",
+    clock_hz=12_000_000,
+    uart=("uart", 0),
+    baud=3_000_000,
+    leds=tuple(("led", number) for number in range(8)),
+    loader=("-b", "ecp5_evn"),
+    note="move two resistors and set the FT2232H to serial, as in section 6.2 of FPGA-EB-02017",
+)

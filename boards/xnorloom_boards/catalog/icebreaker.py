@@ -1,0 +1,32 @@
+"""iCEBreaker 1.0: iCE40UP5K, USB by an FT2232H whose second channel is the serial port.
+
+The FT2232H goes up to 12 Mbaud (its data sheet, DS_FT2232H); 3 Mbaud is the rate up to which any
+driver sets any of its rates, and the design has at least 12 cycles to a bit at 36 MHz.
+"""
+
+from xnorloom.target.device import DEVICES
+
+from ..board import Board
+
+__all__ = ["BOARD"]
+
+
+def make():
+    from amaranth_boards.icebreaker import ICEBreakerPlatform
+
+    return ICEBreakerPlatform()
+
+
+BOARD = Board(
+    name="icebreaker",
+    title="iCEBreaker",
+    device=DEVICES["iCE40UP5K"],
+    make=make,
+    clock="clk12",
+    clock_hz=12_000_000,
+    pll_pad=True,
+    uart=("uart", 0),
+    baud=3_000_000,
+    leds=(("led_r", 0), ("led_g", 0)),
+    loader=("-b", "ice40_generic"),
+)

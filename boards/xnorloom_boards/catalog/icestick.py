@@ -1,0 +1,32 @@
+"""iCEstick: iCE40HX1K, USB by an FT2232H whose second channel is the serial port (EB82).
+
+Its first channel is wired to write the flash. To load the FPGA itself the flash and a resistor must
+be taken off and a wire added (issue 121 of Project IceStorm, and the help of its iceprog).
+"""
+
+from xnorloom.target.device import DEVICES
+
+from ..board import Board
+
+__all__ = ["BOARD"]
+
+
+def make():
+    from amaranth_boards.icestick import ICEStickPlatform
+
+    return ICEStickPlatform()
+
+
+BOARD = Board(
+    name="icestick",
+    title="Lattice iCEstick",
+    device=DEVICES["iCE40HX1K"],
+    make=make,
+    clock="clk12",
+    clock_hz=12_000_000,
+    uart=("uart", 0),
+    baud=3_000_000,
+    leds=tuple(("led", number) for number in range(5)),
+    loader=("-b", "ice40_generic"),
+    volatile_note="an unmodified iCEstick cannot be loaded past its flash: leave out --volatile",
+)

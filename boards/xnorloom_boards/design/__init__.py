@@ -1,0 +1,1 @@
+"""The design for a board: network, serial link, clock, pins."""

@@ -1,0 +1,126 @@
+"""Parameters of PLLs: which output frequencies there are, and the nearest below one that is wanted.
+
+The rules are those of the vendor's data sheets.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from xnorloom.errors import XnorloomError
+from xnorloom.support.arguments import integer
+
+__all__ = ["Pll", "PllError", "pll"]
+
+
+class PllError(XnorloomError):
+    """A frequency that no PLL of a family makes from an input frequency."""
+
+
+@dataclass(frozen=True)
+class Pll:
+    """Parameters of a PLL and what they come to.
+
+    The phase detector compares ``input_hz / reference`` with the fed back clock, so that the
+    oscillator runs at ``vco_hz`` and the output at ``output_hz``, both exact.
+
+    Parameters
+    ----------
+    family : str
+        ``ice40`` (SB_PLL40) or ``ecp5`` (EHXPLLL).
+    input_hz : int
+        Frequency of the reference clock.
+    reference : int
+        Divider of the reference clock: DIVR + 1, or CLKI_DIV.
+    feedback : int
+        Divider between oscillator and phase detector: DIVF + 1, or CLKOS_DIV of the output that is
+        fed back (CLKFB_DIV is 1).
+    output : int
+        Divider of the output: 2**DIVQ, or CLKOP_DIV.
+    """
+
+    family: str
+    input_hz: int
+    reference: int
+    feedback: int
+    output: int
+
+    @property
+    def pfd_hz(self) -> Fraction:
+        """Frequency at the phase detector."""
+        return Fraction(self.input_hz, self.reference)
+
+    @property
+    def vco_hz(self) -> Fraction:
+        """Frequency of the oscillator."""
+        return self.pfd_hz * self.feedback
+
+    @property
+    def output_hz(self) -> Fraction:
+        """Frequency of the output."""
+        return self.vco_hz / self.output
+
+    @property
+    def filter_range(self) -> int:
+        """FILTER_RANGE of an SB_PLL40, by the frequency at its phase detector."""
+        limits = (17, 26, 44, 66, 101)
+        return 1 + sum(self.pfd_hz >= limit * 1_000_000 for limit in limits)
+
+
+def _ice40(input_hz: int) -> Iterator[Pll]:
+    """FPGA-DS-02029 and FPGA-DS-02008, sysCLOCK PLL timing; FPGA-TN-02052 for the dividers."""
+    for reference in range(1, 17):
+        if not 10_000_000 * reference <= input_hz <= 133_000_000 * reference:
+            continue
+        for feedback in range(1, 129):
+            if not 533_000_000 * reference <= input_hz * feedback <= 1_066_000_000 * reference:
+                continue
+            for output in 2, 4, 8, 16, 32, 64:
+                found = Pll("ice40", input_hz, reference, feedback, output)
+                if 16_000_000 <= found.output_hz <= 275_000_000:
+                    yield found
+
+
+def _ecp5(input_hz: int) -> Iterator[Pll]:
+    """FPGA-DS-02012, sysCLOCK PLL timing; FPGA-TN-02200 for the dividers."""
+    if input_hz < 8_000_000:
+        return
+    for reference in range(1, 129):
+        if not 10_000_000 * reference <= input_hz <= 400_000_000 * reference:
+            continue
+        for feedback in range(1, 129):
+            if not 400_000_000 * reference <= input_hz * feedback <= 800_000_000 * reference:
+                continue
+            for output in range(1, 129):
+                found = Pll("ecp5", input_hz, reference, feedback, output)
+                if 3_125_000 <= found.output_hz <= 400_000_000:
+                    yield found
+
+
+_FAMILIES = {"ice40": _ice40, "ecp5": _ecp5}
+
+
+def pll(family: str, input_hz: int, wanted_hz: int) -> Pll:
+    """The parameters whose output is nearest to ``wanted_hz`` and not above it.
+
+    Of several the one with the fastest phase detector and then the slowest oscillator, which are
+    those of the least jitter and power.
+
+    Raises
+    ------
+    PllError
+        If there are none: the input is outside what the PLL takes, or too slow an output is wanted.
+    """
+    if family not in _FAMILIES:
+        raise ValueError(f"PLL family must be one of {', '.join(_FAMILIES)}, not {family!r}")
+    input_hz = integer("PLL input_hz", input_hz, 1)
+    wanted_hz = integer("PLL wanted_hz", wanted_hz, 1)
+    candidates = list(_FAMILIES[family](input_hz))
+    if not candidates:
+        raise PllError(f"the PLL of {family} takes no clock of {input_hz / 1e6:g} MHz")
+    fitting = [found for found in candidates if found.output_hz <= wanted_hz]
+    if not fitting:
+        slowest = min(found.output_hz for found in candidates)
+        raise PllError(f"the PLL of {family} makes no less than {float(slowest) / 1e6:g} MHz of "
+                       f"{input_hz / 1e6:g} MHz, so not {wanted_hz / 1e6:g} MHz")
+    return max(fitting, key=lambda found: (found.output_hz, -found.reference, -found.vco_hz))

@@ -1,0 +1,149 @@
+"""What a build came to, as plain values for a program and as text for a person."""
+
+import hashlib
+import importlib.metadata
+import json
+from typing import Any
+
+from xnorloom.support.text import count, table
+
+from xnorloom import __version__
+from xnorloom.gateware import operand_buffer, stream
+from xnorloom.gateware.timing import LayerTiming, Timing, timing
+from xnorloom.graph import Graph
+from xnorloom.schedule import Schedule
+from xnorloom_cli.tables.model import schedule_values
+
+from ..board import Board
+from ..flow.clock_search import Attempt
+from ..flow.synthesis import Part
+from ..flow.tools import Tool
+from ..link.protocol import LINE_BITS, line_bytes
+
+__all__ = ["TITLES", "build_values", "build_text"]
+
+# What kinds of cells and resources are called in reports, in the order of their columns.
+TITLES = {"luts": "LUTs", "carries": "carries", "flip_flops": "flip-flops",
+          "lut_rams": "LUT RAMs", "brams": "block RAMs", "sprams": "SPRAMs", "dsps": "multipliers",
+          "logic_cells": "logic cells", "plls": "PLLs", "pins": "pins", "globals": "global nets"}
+
+_FORMAT = "xnorloom-build"
+_VERSION = 1
+_KINDS = ("luts", "carries", "flip_flops", "lut_rams", "brams", "sprams", "dsps")
+
+
+def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
+                 attempts: list[Attempt], tools: dict[str, Tool],
+                 bitstream: bytes) -> dict[str, Any]:
+    """The contents of ``build.json``."""
+    times, design, route = timing(graph, schedule), best.design, best.route
+    frames = design.hz / times.interval
+    return {
+        "format": _FORMAT, "version": _VERSION,
+        "model": {"name": graph.name, "digest": graph.digest, "classes": graph.classes,
+                  "input": {"shape": list(graph.input.shape), "bits": graph.input.bits},
+                  "synapses": graph.synapses},
+        "board": {"name": board.name, "title": board.title, "device": board.device.name,
+                  "family": board.device.family, "note": board.note},
+        "clock": {
+            "hz": design.hz, "fmax_hz": round(route.fmax_hz), "oscillator_hz": board.clock_hz,
+            "margin": route.fmax_hz / design.hz - 1, "seed": route.seed,
+            "attempts": [{"hz": attempt.design.hz, "met": attempt.met,
+                          "seeds": [{"seed": entry.seed, "fmax_hz": round(entry.fmax_hz)}
+                                    for entry in sorted(attempt.routes, key=lambda r: r.seed)]}
+                         for attempt in attempts]},
+        "speed": {
+            "interval_cycles": times.interval, "interval_seconds": times.interval / design.hz,
+            "latency_cycles": times.latency, "latency_seconds": times.latency / design.hz,
+            "frames_per_second": frames,
+            "synapses_per_second": graph.synapses * frames,
+            "link_frames_per_second":
+                min(frames, design.baud / LINE_BITS / line_bytes(design.link["frame_bytes"]))},
+        "resources": {kind: {"used": used, "available": there}
+                      for kind, (used, there) in route.resources.items()},
+        "parts": _parts(graph, best.netlist.parts),
+        "schedule": schedule_values(graph, schedule),
+        "timeline": _timeline(times),
+        "critical_path": [{"kind": hop.kind, "ns": round(hop.ns, 3), "cell": hop.cell,
+                           "port": hop.port} for hop in route.critical],
+        "link": design.link,
+        "tools": {"xnorloom": __version__, "amaranth": importlib.metadata.version("amaranth"),
+                  **{tool.name: tool.version for tool in tools.values()}},
+        "digests": {
+            "graph": graph.digest,
+            "schedule": _digest(json.dumps(schedule.as_json(graph), sort_keys=True).encode()),
+            "netlist": _digest(best.netlist.path.read_bytes()),
+            "bitstream": _digest(bitstream)},
+        "files": [],
+    }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _parts(graph: Graph, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
+    """Cells by layer with its operand buffer and register slice, and of what is no layer."""
+    names = {f"{what}{index}": layer.name for index, layer in enumerate(graph.layers)
+             for what in ("replay", "layer", "buffer")}
+    groups: dict[tuple[bool, str], dict[str, int]] = {
+        **{(True, layer.name): {} for layer in graph.layers}, (False, "argmax"): {}}
+    for part in parts:
+        key = (part.name in names, names.get(part.name, part.name))
+        cells = groups.setdefault(key, {})
+        for kind, number in part.cells.items():
+            cells[kind] = cells.get(kind, 0) + number
+    return [{"name": name, "layer": layer, **{kind: cells.get(kind, 0) for kind in _KINDS}}
+            for (layer, name), cells in groups.items()]
+
+
+def _timeline(times: Timing) -> list[dict[str, Any]]:
+    """First and last cycle in which each part works on a frame that finds the network idle."""
+    bars = [{"name": "input", "first": 0, "last": times.words - 1}]
+    arrived = times.words - 1
+    for layer in times.layers:
+        first, last = _window(layer, arrived)
+        bars.append({"name": layer.name, "first": first, "last": last})
+        arrived += layer.latency + stream.BUFFER_LATENCY
+    return [*bars, {"name": "argmax", "first": arrived, "last": times.latency}]
+
+
+def _window(layer: LayerTiming, arrived: int) -> tuple[int, int]:
+    """When a layer works whose last input word is there in cycle ``arrived``."""
+    if layer.buffer == "direct":
+        return arrived - layer.cycles + 1, arrived
+    first = arrived + operand_buffer.LATENCY
+    return first, first + layer.cycles - 1
+
+
+def build_text(values: dict[str, Any]) -> str:
+    """What :func:`build_values` says, for a person at a terminal."""
+    clock, speed, board = values["clock"], values["speed"], values["board"]
+    kinds = [kind for kind in _KINDS if any(part[kind] for part in values["parts"])]
+    rows = [(part["name"], *(part[kind] or None for kind in kinds)) for part in values["parts"]]
+    rows.append(("total", *(sum(part[kind] for part in values["parts"]) for kind in kinds)))
+    lines = [f"{values['model']['name']} on {board['title']} ({board['device']})", "",
+             table(rows, ("part", *(TITLES[kind] for kind in kinds))), ""]
+    for kind, entry in values["resources"].items():
+        if entry["used"]:
+            share = 100 * entry["used"] / entry["available"]
+            lines.append(f"{TITLES[kind]:<14}{entry['used']:,} of "
+                         f"{entry['available']:,} ({share:.0f} %)")
+    lines += [
+        f"{'clock':<14}{clock['hz'] / 1e6:.4g} MHz; place and route reached "
+        f"{clock['fmax_hz'] / 1e6:.4g} MHz (seed {clock['seed']})",
+        f"{'interval':<14}{count(speed['interval_cycles'], 'cycle')}, "
+        f"{_time(speed['interval_seconds'])}",
+        f"{'latency':<14}{count(speed['latency_cycles'], 'cycle')}, "
+        f"{_time(speed['latency_seconds'])}",
+        f"{'frames':<14}{speed['frames_per_second']:,.0f} a second; "
+        f"{speed['link_frames_per_second']:,.0f} over the serial port at "
+        f"{values['link']['baud']:,} baud"]
+    return "\n".join(lines)
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"

@@ -1,0 +1,5 @@
+"""``xnorloom demo``."""
+
+from .demo import run
+
+__all__ = ["run"]

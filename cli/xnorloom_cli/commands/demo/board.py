@@ -1,0 +1,46 @@
+"""The last step of ``xnorloom demo``: a bitstream, where the tools for one are installed."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from xnorloom.errors import ToolError
+from xnorloom.graph import Graph
+
+from ...console import Console
+
+__all__ = ["BOARD", "bitstream"]
+
+BOARD = "icebreaker"
+# Far from what the chip can do, so that place and route takes a minute.
+INTERVAL = 1568
+
+
+def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] | None:
+    """Build ``graph`` for :data:`BOARD` into ``staging``: the bitstream and its reports.
+
+    Returns what ``build.json`` says, with the names of the files, or None, after saying so, if a
+    tool is missing.
+    """
+    from xnorloom_boards import board, build
+    from xnorloom_boards.flow import lock, tools
+    from xnorloom_boards.report.values import build_text
+
+    chosen = board.find(BOARD)
+    try:
+        # What a build asks for before it begins.
+        chosen.platform()
+        tools.find_all(chosen.device.family)
+        lock.alone(staging)
+    except (board.BoardError, ToolError) as error:
+        console.say(f"Left out: {error}")
+        return None
+    with tempfile.TemporaryDirectory() as directory:
+        made = build.build(graph, chosen, directory=directory, interval=INTERVAL,
+                           progress=lambda text: console.note(f"{text} ..."))
+        names = [made.files[0].name, "build.json", "report.html"]
+        for name in names:
+            shutil.copyfile(Path(directory) / name, staging / name)
+    console.say(build_text(made.values))
+    return {**made.values, "files": names}

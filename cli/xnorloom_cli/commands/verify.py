@@ -1,0 +1,142 @@
+"""``xnorloom verify``: a model through every step, each held against the integer graph."""
+
+import contextlib
+import dataclasses
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from xnorloom.support.text import count, table
+
+from xnorloom.errors import XnorloomError
+from xnorloom.graph import Graph
+
+from ..console import Console
+from ..inputs import check_data_dir, load, make_schedule, pixels_of
+
+if TYPE_CHECKING:
+    from xnorloom.lowering.lower import Lowered
+    from xnorloom_sim.verify import Ladder, Row
+
+__all__ = ["run"]
+
+RANDOM = 1000
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Verify a model; returns the exit status, 1 if a step differs from the integer graph."""
+    from xnorloom_sim import verify
+    from xnorloom_sim.runtimes.select import has_runtime
+    from xnorloom_sim.verify.frames import elements_of
+
+    _check(arguments)
+    loaded = load(arguments, console)
+    graph, lowered = loaded.graph, loaded.lowered
+    schedule = make_schedule(graph, arguments)
+    pixels, name = _pixels(graph, arguments)
+    elements = elements_of(graph, pixels)
+    steps = [step for step in verify.STEPS if step not in arguments.skip]
+    source = None
+    if lowered is not None and "source" in steps:
+        path = loaded.path if has_runtime(loaded.path) else None
+        source = verify.Source(lowered, pixels, path)
+    with contextlib.ExitStack() as stack:
+        ladder = verify.verify(graph, elements, source=source, schedule=schedule, steps=steps,
+                               amaranth_frames=arguments.amaranth_frames,
+                               progress=_Bars(console, stack))
+    values = {"name": graph.name, "digest": graph.digest,
+              "input": None if lowered is None else lowered.meaning,
+              "data": name if arguments.data else None,
+              "random": None if arguments.data else len(pixels),
+              "seed": None if arguments.data else arguments.seed, **_values(ladder),
+              "near_ties": _sum(lowered, "near_ties"), "uncertain": _sum(lowered, "uncertain")}
+    console.result(values, f"{graph.name} on {name}\n\n{_text(ladder)}")
+    _warn(ladder, lowered, values, console)
+    return 0 if ladder.equal else 1
+
+
+def _check(arguments: Namespace) -> None:
+    if arguments.data is None:
+        for name in ("data_dir", "limit"):
+            if getattr(arguments, name) is not None:
+                raise XnorloomError(f"argument --{name.replace('_', '-')}: only allowed with "
+                                    f"argument --data")
+    else:
+        check_data_dir(arguments)
+
+
+def _pixels(graph: Graph, arguments: Namespace) -> tuple[npt.NDArray[np.uint8], str]:
+    """Frames of 8-bit pixels in the shape that ``graph`` takes, and what to call them."""
+    from xnorloom_sim import data
+    from xnorloom_sim.verify.frames import random_pixels
+
+    if arguments.data is None:
+        number = arguments.random or RANDOM
+        return (random_pixels(graph.input.shape, number, arguments.seed),
+                f"{count(number, 'random frame')}, seed {arguments.seed}")
+    dataset = data.load(arguments.data, directory=arguments.data_dir)
+    return pixels_of(graph, dataset)[:arguments.limit], dataset.name
+
+
+class _Bars:
+    """A progress bar for each step; that of the step before is closed."""
+
+    def __init__(self, console: Console, stack: contextlib.ExitStack):
+        self._console, self._stack = console, stack
+        self._step: str | None = None
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if step != self._step:
+            self._stack.close()
+            self._step = step
+            self._move = self._stack.enter_context(self._console.progress(step, total, " frames"))
+        self._move(done, total)
+
+
+def _sum(lowered: "Lowered | None", what: str) -> int | None:
+    return None if lowered is None else sum(getattr(report, what) for report in lowered.layers)
+
+
+def _values(ladder: "Ladder") -> dict[str, Any]:
+    rows = []
+    for row in ladder.rows:
+        first = row.first and {**dataclasses.asdict(row.first), "text": str(row.first)}
+        rows.append({"step": row.step, "title": row.title, "frames": row.frames,
+                     "layers": row.layers, "differences": row.differences, "first": first})
+    return {"equal": ladder.equal, "neurons": ladder.neurons, "switched": ladder.switched,
+            "steps": rows}
+
+
+def _text(ladder: "Ladder") -> str:
+    rows = [(row.step, row.title, row.frames, row.layers, row.differences, _result(row))
+            for row in ladder.rows]
+    header = ("step", "what ran", "frames", "layers", "differ", "result")
+    lines = [table(rows, header), "",
+             f"{ladder.switched:,} of {count(ladder.neurons, 'neuron')} in front of the last layer "
+             f"were 0 in some of these frames and 1 in others"]
+    for row in ladder.rows:
+        if row.first is not None:
+            lines.append(f"{row.step} differs first in {row.first}")
+    return "\n".join(lines)
+
+
+def _result(row: "Row") -> str:
+    if row.differences is None:
+        return "the reference"
+    return "DIFFERENT" if row.differences else "equal"
+
+
+def _warn(ladder: "Ladder", lowered: "Lowered | None", values: dict[str, Any],
+          console: Console) -> None:
+    different = [row.step for row in ladder.rows if row.differences]
+    if different:
+        console.warn(f"not equal to the integer graph: {', '.join(different)}")
+    if lowered is None:
+        return
+    if values["uncertain"]:
+        console.warn(f"the sums of {count(values['uncertain'], 'neuron')} are rounded by the "
+                     f"source and may fall on either side of a tie, in one runtime as in another")
+    elif values["near_ties"]:
+        console.warn(f"{count(values['near_ties'], 'neuron')} decided within 1e-5 of a tie: a "
+                     f"runtime that rounds otherwise may decide otherwise")

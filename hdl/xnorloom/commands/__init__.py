@@ -1,1 +1,0 @@
-"""The subcommands of the command line, one a file; :mod:`xnorloom.cli` imports them on demand."""

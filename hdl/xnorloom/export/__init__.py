@@ -1,0 +1,1 @@
+"""Verilog of a network, with manifest and testbench."""

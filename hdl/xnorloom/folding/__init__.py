@@ -1,0 +1,13 @@
+"""Choice of a schedule: for an interval, or for a chip."""
+
+from .automatic import (
+    DEFAULT_LANES,
+    automatic,
+    default_interval,
+    fold_for,
+    smallest_interval,
+    style_for,
+)
+
+__all__ = ["DEFAULT_LANES", "automatic", "default_interval", "fold_for", "smallest_interval",
+           "style_for"]

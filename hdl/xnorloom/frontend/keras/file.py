@@ -1,0 +1,181 @@
+"""Files of Keras: what the network is, and its weights, from damaged or hostile files too.
+
+There are two kinds. ``.h5`` is one HDF5 file, with the configuration as an attribute and the
+weights by name. ``.keras`` is a ZIP of the configuration as JSON and of an HDF5 file that has the
+weights by number. Everything is read into memory under a limit, so nothing in a file makes the
+HDF5 library open another.
+"""
+
+import io
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import SourceError, first_line
+from ...support.files import BROKEN_ARCHIVE
+from .hdf5 import LIMIT, SIGNATURE, TEXT_LIMIT, array, member, open_bytes, reading, texts
+
+__all__ = ["KerasFile", "read"]
+
+_ZIP = b"PK\x03\x04"
+
+
+class KerasFile:
+    """A file in memory: ``config`` is the configuration of the network, as JSON has it."""
+
+    config: dict[str, Any]
+
+    def __init__(self, path: Path, data: bytes, by_number: bool):
+        self._path = path
+        self._data = data
+        self._root = open_bytes(path, data)
+        self._by_number = by_number
+        self._counts: dict[str, int] = {}
+
+    def weights(self, layer: str, kind: str,
+                shapes: dict[str, tuple[int, ...]]) -> dict[str, npt.NDArray[np.float32]]:
+        """The weights of a layer, which must have these ``shapes`` and none else.
+
+        Parameters
+        ----------
+        layer, kind : str
+            Name and class of the layer. Each layer of the network must be asked for once, those
+            of one class in the order of the network, as one kind of file numbers them so.
+        shapes : dict
+            In the order in which Keras makes the weights.
+
+        Raises
+        ------
+        SourceError
+            If one is missing, of another shape or type, not finite, or kept in another file.
+        """
+        with reading(self._path):
+            if self._by_number:
+                found = self._numbered(kind, list(shapes))
+            else:
+                found = self._named(layer)
+        arrays = {}
+        for name, shape in shapes.items():
+            what = f"{name} of layer {layer!r} in {self._path}"
+            with reading(self._path):
+                dataset = found.pop(name, None)
+                if dataset is None:
+                    raise SourceError(f"{what} is missing")
+                arrays[name] = array(dataset, shape, what)
+            if not np.isfinite(arrays[name]).all():
+                raise SourceError(f"{what} must be finite, but has "
+                                  f"{arrays[name][~np.isfinite(arrays[name])][0]}")
+        return arrays
+
+    def _named(self, layer: str) -> dict[str, Any]:
+        group = member(self._root, f"model_weights/{layer}")
+        if group is None:
+            return {}
+        found: dict[str, Any] = {}
+        for path in texts(self._data, group, "weight_names") or []:
+            # "layer/kernel:0", with the name of the network in front in Keras 3.
+            name = path.rsplit("/", 1)[-1].split(":")[0]
+            if name in found:
+                raise SourceError(f"layer {layer!r} in {self._path} has {name} twice")
+            found[name] = member(group, path)
+        return found
+
+    def _numbered(self, kind: str, names: list[str]) -> dict[str, Any]:
+        # A layer is called by its class in snake case, and counted, whatever its own name is.
+        stem = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", kind))
+        count = self._counts.get(kind, 0)
+        self._counts[kind] = count + 1
+        place = f"{stem.lower()}_{count}" if count else stem.lower()
+        # The first versions of this kind of file had another name for the layers.
+        for parent in ("layers", "_layer_checkpoint_dependencies"):
+            group = member(self._root, f"{parent}/{place}/vars")
+            if group is not None:
+                if len(group) > len(names):
+                    raise SourceError(f"{place} in {self._path} must have {len(names)} weights "
+                                      f"({', '.join(names)}), not {len(group)}")
+                return {name: member(group, str(number)) for number, name in enumerate(names)}
+        return {}
+
+
+def read(path: str | os.PathLike[str]) -> KerasFile:
+    """Read ``path`` and the configuration in it.
+
+    Raises
+    ------
+    SourceError
+        If the file is missing, unreadable, too large, of another kind or damaged, if it holds no
+        configuration, or h5py is not installed.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LIMIT + 1)
+    except IsADirectoryError:
+        raise SourceError(f"{path} must be a file that Keras saved, .h5 or .keras, not a "
+                          f"directory") from None
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or first_line(error)
+        raise SourceError(f"Keras file {path} cannot be read: {why}") from error
+    if len(data) > LIMIT:
+        raise SourceError(f"Keras file {path} must have at most {LIMIT} bytes, and has more")
+    if data.startswith(SIGNATURE):
+        return _read_hdf5(path, data)
+    if data.startswith(_ZIP):
+        return _read_archive(path, data)
+    raise SourceError(f"{path} must be a file that Keras saved, HDF5 (.h5) or ZIP (.keras), but "
+                      f"{'has other contents' if data else 'is empty'}")
+
+
+def _read_hdf5(path: Path, data: bytes) -> KerasFile:
+    file = KerasFile(path, data, by_number=False)
+    with reading(path):
+        found = texts(data, file._root, "model_config")
+        weights_only = "layers" in file._root or "layer_names" in file._root.attrs
+    if found is None:
+        raise SourceError(f"{path} must hold a network as model.save() of Keras writes it, but "
+                          f"holds {'weights alone' if weights_only else 'none'}")
+    file.config = _json(path, "".join(found))
+    return file
+
+
+def _read_archive(path: Path, data: bytes) -> KerasFile:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            parts = []
+            for name, limit in (("config.json", TEXT_LIMIT), ("model.weights.h5", LIMIT)):
+                if name not in members:
+                    raise SourceError(f"{path} must be an archive that Keras saved, but has no "
+                                      f"{name}")
+                if members[name].file_size > limit:
+                    raise SourceError(f"{name} in {path} must have at most {limit} bytes, but "
+                                      f"claims {members[name].file_size}")
+                if members[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise NotImplementedError(f"{name} is compressed in a way Keras never does")
+                parts.append(archive.read(name))
+    except BROKEN_ARCHIVE as error:
+        raise SourceError(f"Keras file {path} is damaged: {first_line(error)}") from error
+    config = _json(path, parts[0])
+    file = KerasFile(path, parts[1], by_number=True)
+    file.config = config
+    return file
+
+
+def _json(path: Path, content: str | bytes) -> dict[str, Any]:
+    def refuse(word: str):
+        raise ValueError(f"{word} is no number")
+
+    try:
+        config = json.loads(content, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"configuration in {path} must be JSON: {first_line(error)}") from error
+    if not isinstance(config, dict):
+        raise SourceError(f"configuration in {path} must be a JSON object, not a "
+                          f"{type(config).__name__}")
+    return config

@@ -1,0 +1,108 @@
+"""HDF5 in memory, read with h5py: what Keras keeps there, and nothing that is kept elsewhere."""
+
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import SourceError, first_line
+from . import attributes
+
+__all__ = ["LIMIT", "SIGNATURE", "TEXT_LIMIT", "array", "member", "open_bytes", "reading",
+           "texts"]
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# Bytes of a file, of an array and of a text: a thousand times what is usual, and small enough to
+# be read at once.
+LIMIT = 1 << 28
+TEXT_LIMIT = 1 << 24
+# What h5py raises for files that are damaged, depending on where.
+_BROKEN = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError,
+           OverflowError, MemoryError, NotImplementedError)
+
+
+def open_bytes(path: Path, data: bytes) -> Any:
+    """The root group of an HDF5 file with these contents.
+
+    Raises
+    ------
+    SourceError
+        If it is damaged, or h5py is not installed; ``path`` is for messages.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise SourceError("files of Keras are read with h5py, which is not installed: "
+                          "pip install 'xnorloom[larq]'") from None
+    with reading(path):
+        _check(data)
+        return h5py.File(io.BytesIO(data), "r")
+
+
+def _check(data: bytes) -> None:
+    if not data.startswith(SIGNATURE):
+        raise ValueError("file signature not found")
+    # h5py reads what is not there as whatever is in memory, before it finds the file short.
+    if len(data) < 96:
+        raise ValueError("truncated file")
+    # A superblock of version 0 or 1 has the widths of addresses and of lengths at 13, a later one
+    # at 9; h5py writes no others than 8.
+    if (data[13:15] if data[8] < 2 else data[9:11]) != b"\x08\x08":
+        raise ValueError("addresses must have 8 bytes")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what h5py raises for damaged files into a SourceError."""
+    try:
+        yield
+    except _BROKEN as error:
+        raise SourceError(f"Keras file {path} is damaged: {first_line(error)}") from error
+
+
+def member(group: Any, path: str) -> Any:
+    """What is at ``path``, or None; links to elsewhere are refused before anything follows them."""
+    import h5py
+
+    for part in filter(None, path.split("/")):
+        if not isinstance(group, h5py.Group):
+            return None
+        link = group.get(part, getlink=True)
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            raise SourceError(f"{path} must be in the file itself, but is a link to "
+                              f"{str(getattr(link, 'path', 'elsewhere'))[:60]!r}")
+        group = group[part]
+    return group
+
+
+def array(dataset: Any, shape: tuple[int, ...], what: str) -> npt.NDArray[np.float32]:
+    """The numbers of a dataset of this shape, which must be float32; ``what`` names it."""
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset):
+        raise SourceError(f"{what} must be an array, not a {type(dataset).__name__}")
+    if dataset.is_virtual or dataset.external:
+        raise SourceError(f"{what} must be in the file itself, but is kept in another")
+    if dataset.shape != shape:
+        raise SourceError(f"{what} must have the shape {shape}, not {dataset.shape}")
+    if dataset.dtype.kind != "f" or dataset.dtype.itemsize != 4:
+        raise SourceError(f"{what} must be float32, not {dataset.dtype}")
+    # A chunk is read whole, however little of it the shape needs.
+    largest = max(math.prod(shape), math.prod(dataset.chunks or ()))
+    if largest * 4 > LIMIT:
+        raise SourceError(f"{what} must have at most {LIMIT} bytes, but claims {largest * 4}")
+    return np.asarray(dataset[()], np.float32)
+
+
+def texts(data: bytes, group: Any, name: str) -> list[str] | None:
+    """The attribute ``name``, of many texts, none or one; None if it is missing."""
+    address = import_module("h5py.h5o").get_info(group.id).addr
+    return attributes.texts(data, address, name)

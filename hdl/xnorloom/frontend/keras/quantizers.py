@@ -1,0 +1,147 @@
+"""Larq's quantizers and the activations of Keras, as functions of float32 arrays.
+
+They do what the functions of Larq 0.14 do, operation by operation. Its sign is
+``sign(sign(x) + 0.1)``, so that of 0 is +1.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import SourceError
+from .config import entry, shown
+
+__all__ = ["QUANTIZERS", "elementwise", "function_name", "quantized"]
+
+_Function = Callable[[npt.NDArray], npt.NDArray]
+
+# The words that stand for the classes, and older names.
+_ALIASES = {"ste_sign": "SteSign", "approx_sign": "ApproxSign", "swish_sign": "SwishSign",
+            "ste_heaviside": "SteHeaviside", "ste_tern": "SteTern", "dorefa_quantizer": "DoReFa",
+            "magnitude_aware_sign": "MagnitudeAwareSign", "DoReFaQuantizer": "DoReFa",
+            "NoOpQuantizer": "NoOp"}
+QUANTIZERS = (*sorted(set(_ALIASES.values())), "DoReFaQuantizer", "NoOpQuantizer")
+
+
+def _sign(x: npt.NDArray) -> npt.NDArray:
+    return np.sign(np.sign(x) + np.float32(0.1))
+
+
+def _heaviside(x: npt.NDArray) -> npt.NDArray:
+    return np.sign(np.maximum(x, np.float32(0)))
+
+
+def _ternary(threshold: np.float32) -> _Function:
+    return lambda x: np.sign(np.sign(x + threshold) + np.sign(x - threshold))
+
+
+def _rounded(steps: int) -> _Function:
+    """``k`` bits of a number from 0 to 1; halves go to the even side."""
+    n = np.float32(steps)
+    return lambda x: np.rint(np.clip(x, np.float32(0), np.float32(1)) * n) / n
+
+
+_FUNCTIONS: dict[str, _Function | None] = {
+    "linear": None, "NoOp": None, "SteSign": _sign, "ApproxSign": _sign, "SwishSign": _sign,
+    "SteHeaviside": _heaviside, "sign": np.sign,
+    "hard_tanh": lambda x: np.clip(x, np.float32(-1), np.float32(1)),
+    "relu": lambda x: np.maximum(x, np.float32(0)),
+}
+
+
+def elementwise(spec: Any, what: str) -> _Function | None:
+    """The function that the entry ``spec`` of a configuration stands for; None for the identity.
+
+    Raises
+    ------
+    SourceError
+        If it is not known, or no function of each element by itself; ``what`` names the entry.
+    """
+    name, config = _parsed(spec, what)
+    if name in _FUNCTIONS:
+        return _FUNCTIONS[name]
+    if name == "SteTern" and not config.get("ternary_weight_networks"):
+        return _ternary(_number(config, "threshold_value", 0.05, what))
+    if name == "DoReFa" and config.get("mode", "activations") == "activations":
+        return _rounded((1 << _bits(config, what)) - 1)
+    if name in ("SteTern", "DoReFa", "MagnitudeAwareSign"):
+        raise SourceError(f"{what} must treat each element by itself, but {name}, as it is set, "
+                          f"depends on all frames of a batch")
+    raise _unknown(name, what)
+
+
+def function_name(spec: Any, what: str) -> str:
+    """The name in such an entry, that of the class for a quantizer.
+
+    Raises
+    ------
+    SourceError
+        If it has none.
+    """
+    return _parsed(spec, what)[0]
+
+
+def quantized(kernel: npt.NDArray[np.float32], spec: Any, what: str) -> npt.NDArray[np.float32]:
+    """The kernel, shape (inputs, neurons), through the quantizer that ``spec`` stands for.
+
+    Quantizers keep a kernel that was saved quantized as it is.
+
+    Raises
+    ------
+    SourceError
+        As :func:`elementwise`, or if its weights have more than one bit.
+    """
+    name, config = _parsed(spec, what)
+    if name == "MagnitudeAwareSign":
+        return np.abs(kernel).mean(axis=0, dtype=np.float64).astype(np.float32) * _sign(kernel)
+    if name == "SteTern" and config.get("ternary_weight_networks"):
+        total = np.abs(kernel).sum(dtype=np.float64)
+        return _ternary(np.float32(0.7 * total / kernel.size))(kernel)
+    if name == "DoReFa" and config.get("mode") == "weights":
+        if (bits := _bits(config, what)) != 1:
+            raise SourceError(f"{what} must give weights of one bit, not DoReFa with k_bit={bits}")
+        bounded = np.tanh(kernel)
+        largest = np.abs(bounded).max() or np.float32(1)
+        half = np.float32(0.5)
+        return np.float32(2) * np.rint(bounded / (2 * largest) + half) - np.float32(1)
+    function = elementwise(spec, what)
+    return kernel if function is None else function(kernel).astype(np.float32)
+
+
+def _parsed(spec: Any, what: str) -> tuple[str, dict[str, Any]]:
+    """Name and configuration of what may be None, a word, a function or an object."""
+    config: Any = {}
+    if isinstance(spec, dict):
+        name = entry(spec, "class_name", str, what)
+        config = spec.get("config")
+        if name == "function":
+            name = config
+            config = {}
+    else:
+        name = "linear" if spec is None else spec
+    if not isinstance(name, str) or not name.isprintable():
+        raise SourceError(f"{what} must be a word or an object, not {shown(spec)}")
+    name = name.rsplit(">", 1)[-1]
+    return _ALIASES.get(name, name), config if isinstance(config, dict) else {}
+
+
+def _number(config: dict[str, Any], key: str, default: float, what: str) -> np.float32:
+    value = config.get(key, default)
+    if type(value) not in (int, float) or not abs(value) < 1e30:
+        raise SourceError(f"{key} of {what} must be a number, not {shown(value)}")
+    return np.float32(value)
+
+
+def _bits(config: dict[str, Any], what: str) -> int:
+    bits = config.get("k_bit", 2)
+    if type(bits) is not int or not 1 <= bits <= 16:
+        raise SourceError(f"k_bit of {what} must be an integer in 1 to 16, not {shown(bits)}")
+    return bits
+
+
+def _unknown(name: str, what: str) -> SourceError:
+    known = sorted({*_FUNCTIONS, *_ALIASES.values()})
+    return SourceError(f"{what} is {shown(name)}, which is not supported; these are: "
+                       f"{', '.join(known)}")

@@ -1,0 +1,178 @@
+"""Nodes of an ONNX graph with their attributes in Python's types, checked when they are read."""
+
+import math
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from ...errors import SourceError
+from .file import shown, word
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto, NodeProto, TensorProto
+
+__all__ = ["CONTROL", "Node", "QUANT", "SPATIAL", "node_of"]
+
+# The names that one set of operations has had: qonnx, Brevitas, FINN, and their predecessors.
+QUANT = frozenset({"qonnx.custom_op.general", "qonnx", "onnx.brevitas", "finn.custom_op.general",
+                   "finn"})
+SPATIAL = frozenset({
+    "AveragePool", "Col2Im", "Conv", "ConvInteger", "ConvTranspose", "DeformConv",
+    "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "Im2Col", "LpPool", "MaxPool",
+    "MaxPoolNHWC", "MaxRoiPool", "MaxUnpool", "QLinearConv", "QuantAvgPool2d", "RoiAlign"})
+CONTROL = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+_FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7
+
+
+class Node:
+    """One node.
+
+    Parameters
+    ----------
+    name : str
+        Its name, or its operation and first output where it has none.
+    op : str
+    quant : bool
+        Whether ``op`` is one of the quantizers' domain, else of ONNX itself.
+    version : int
+        The version of the operation set.
+    inputs, outputs : tuple of str
+        Names of tensors; an empty one stands for an input or output that is left out. None is at
+        the end of ``inputs``.
+    """
+
+    def __init__(self, name: str, op: str, quant: bool, version: int, inputs: tuple[str, ...],
+                 outputs: tuple[str, ...], attributes: "dict[str, AttributeProto]"):
+        self.name, self.op, self.quant, self.version = name, op, quant, version
+        self.inputs, self.outputs = inputs, outputs
+        self._attributes = attributes
+
+    def error(self, text: str) -> SourceError:
+        """What to raise for something wrong with this node."""
+        op = self.op if self.op.isidentifier() and len(self.op) < 60 else shown(self.op)
+        return SourceError(f"node {shown(self.name)} ({op}) {text}")
+
+    def has(self, name: str) -> bool:
+        """Whether the attribute is there."""
+        return name in self._attributes
+
+    def _get(self, name: str, kind: int, what: str) -> "AttributeProto | None":
+        attribute = self._attributes.get(name)
+        if attribute is not None and attribute.type != kind:
+            raise self.error(f"must have {what} as its attribute {name!r}")
+        return attribute
+
+    def integer(self, name: str, default: int) -> int:
+        """An attribute that is an integer."""
+        attribute = self._get(name, _INT, "an integer")
+        return default if attribute is None else attribute.i
+
+    def real(self, name: str, default: float) -> float:
+        """An attribute that is a finite number of 32 bits."""
+        attribute = self._get(name, _FLOAT, "a number")
+        value = default if attribute is None else attribute.f
+        if not math.isfinite(value):
+            raise self.error(f"must have a finite number as its attribute {name!r}, not {value}")
+        return value
+
+    def text(self, name: str, default: str) -> str:
+        """An attribute that is a string."""
+        attribute = self._get(name, _STRING, "a string")
+        return default if attribute is None else attribute.s.decode("utf-8", "replace")
+
+    def integers(self, name: str) -> list[int] | None:
+        """An attribute that is a list of integers, or None."""
+        attribute = self._get(name, _INTS, "a list of integers")
+        return None if attribute is None else list(attribute.ints)
+
+    def reals(self, name: str) -> list[float] | None:
+        """An attribute that is a list of numbers, or None."""
+        attribute = self._get(name, _FLOATS, "a list of numbers")
+        return None if attribute is None else list(attribute.floats)
+
+    def tensor(self, name: str) -> "TensorProto | None":
+        """An attribute that is a tensor, or None."""
+        attribute = self._get(name, _TENSOR, "a tensor")
+        return None if attribute is None else attribute.t
+
+
+def node_of(message: "NodeProto", versions: dict[str, int], local: Collection[tuple[str, str]],
+            supported: Collection[str], quantizers: Collection[str]) -> Node:
+    """A node of the graph, if its operation is supported and it has the inputs that this takes.
+
+    Parameters
+    ----------
+    message : NodeProto
+    versions : dict of str to int
+        The versions of the operation sets by domain.
+    local : collection of pairs of str
+        Domains and names of the functions that the model defines itself.
+    supported, quantizers : collections of str
+        Operations of ONNX and of the quantizers' domain.
+
+    Raises
+    ------
+    SourceError
+        Naming the node, its operation and the nearest one that is supported.
+    """
+    op, domain = word(message.op_type), word(message.domain)
+    inputs, outputs = ([word(name) for name in names] for names in (message.input, message.output))
+    while inputs and not inputs[-1]:
+        inputs.pop()
+    name = word(message.name) or f"{op} {next(filter(None, outputs), '')}".strip()
+    attributes = {word(attribute.name): attribute for attribute in message.attribute}
+    domain = "" if domain == "ai.onnx" else domain
+    quant = domain in QUANT
+    node = Node(name, op, quant, versions.get(domain, 1), tuple(inputs), tuple(outputs),
+                attributes)
+    if (domain, op) in local:
+        raise node.error("calls a function that the model defines itself; write the model without "
+                         "such functions (onnx.inliner.inline_local_functions does it)")
+    if op in SPATIAL:
+        raise node.error("cannot be read: networks of fully connected layers only, for now")
+    if op in CONTROL or any(attribute.type in (5, 10) for attribute in message.attribute):
+        raise node.error("cannot be read: what is worked out must not depend on conditions and "
+                         "loops")
+    known = quantizers if quant else supported if not domain else ()
+    if op not in known:
+        where = f" of the domain {shown(domain)}" if domain else ""
+        raise node.error(f"is an operation{where} that is not supported"
+                         + _nearest(op, supported, quantizers))
+    if any(attribute.ref_attr_name for attribute in message.attribute):
+        raise node.error("must not refer to attributes of a function, outside of one")
+    if not quant:
+        _check(node, attributes)
+    return node
+
+
+def _nearest(op: str, supported: Collection[str], quantizers: Collection[str]) -> str:
+    """The end of a message: what is supported and called so, or nearly so."""
+    near = get_close_matches(op, sorted({*supported, *quantizers}), 1, 0.5)
+    if not near:
+        return ""
+    domain = "" if near[0] in supported else " of the domain 'qonnx.custom_op.general'"
+    return f"; the nearest that is: {near[0]}{domain or ' of ONNX itself'}"
+
+
+def _check(node: Node, attributes: Collection[str]) -> None:
+    """What every node of ONNX's own must have, by the definition of its operation."""
+    from onnx import defs
+    try:
+        schema: Any = defs.get_schema(node.op, node.version, "")
+    except defs.SchemaError:
+        raise node.error(f"is no operation of version {node.version} of ONNX's operation "
+                         "set") from None
+    for counted, low, high, what in (
+            (node.inputs, schema.min_input, schema.max_input, "inputs"),
+            (node.outputs, schema.min_output, schema.max_output, "outputs")):
+        if not low <= len(counted) <= high:
+            wanted = str(low) if low == high else f"{low} to {high}"
+            raise node.error(f"must have {wanted} {what}, not {len(counted)}")
+    variadic = schema.inputs and (
+        schema.inputs[-1].option == defs.OpSchema.FormalParameterOption.Variadic)
+    if not all(node.inputs[:None if variadic else schema.min_input]):
+        raise node.error("lacks an input that it cannot do without")
+    unknown = sorted(set(attributes) - set(schema.attributes))
+    if unknown:
+        raise node.error(f"has an attribute {shown(unknown[0])}, which version {node.version} of "
+                         "ONNX's operation set does not have")

@@ -1,0 +1,203 @@
+"""PyTorch modules, in memory: an ``nn.Sequential`` of the modules named here, as a program.
+
+The program calls the modules themselves, so that it rounds as PyTorch on this machine does.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ..errors import SourceError
+from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign
+from ..support.arguments import integer
+from .program import INPUT, Dense, Elementwise, Move, Program, Step, Value
+
+__all__ = ["load"]
+
+_NOTHING = (nn.Identity, nn.Dropout)
+_SHAPES = (nn.Flatten, nn.Unflatten)
+_ELEMENTWISE = (nn.BatchNorm1d, nn.Hardtanh, nn.ReLU, Sign, Divide, Pixels, Scores)
+_LINEAR = (BinaryLinear, nn.Linear)
+_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+
+
+def load(module: nn.Module, shape: tuple[int, ...], *, name: str | None = None,
+         elementwise: tuple[type[nn.Module], ...] = ()) -> Program:
+    """What ``module``, in evaluation mode, computes of a frame of ``shape``.
+
+    A plain ``nn.Linear`` is taken with weights -a and +a, one magnitude in each row, and a bias.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A module named in this file, or an ``nn.Sequential`` of these and of others like it. It is
+        on the CPU, in float32 or float64, and must not change as long as the program is used.
+    shape : tuple of int
+        Of a frame of the input, without the batch.
+    name : str or None
+        Of the network; that of the module's class by default.
+    elementwise : tuple of classes
+        Modules of the caller's own that treat every element by itself.
+
+    Raises
+    ------
+    TypeError
+        If ``module`` is none, or ``shape`` not of integers.
+    SourceError
+        If there is something in it that is not supported.
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be an nn.Module, not {module!r}")
+    shape = tuple(integer("shape", size, 1, 1 << 20) for size in shape)
+    reader = _Reader(shape, _dtype(module))
+    proof = None
+    for path, leaf in _leaves("", module):
+        if isinstance(leaf, Pixels) and all(isinstance(step, Move) for step in reader.steps):
+            proof = "u8"
+        _check(path, leaf)
+        with torch.no_grad():
+            reader.read(path, leaf, elementwise)
+    return Program(name or type(module).__name__, shape, reader.dtype, tuple(reader.steps),
+                   reader.value, proof)
+
+
+class _Reader:
+    """Makes steps of one module after the other; ``shape`` is that of a frame so far."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype):
+        self.shape = shape
+        self.dtype = dtype
+        self.steps: list[Step] = []
+
+    @property
+    def value(self) -> Value:
+        """The result of the last step."""
+        return Value(len(self.steps) - 1) if self.steps else INPUT
+
+    def read(self, path: str, module: nn.Module, own: tuple[type[nn.Module], ...]) -> None:
+        name, kind = _title(path, module), _kind(module)
+        if kind in _NOTHING:
+            return
+        if kind in _SHAPES:
+            self._move(name, path, module)
+        elif kind in _LINEAR:
+            self._linear(name, path, module)
+        elif kind in _ELEMENTWISE or kind in own:
+            if isinstance(module, nn.BatchNorm1d):
+                self._check_norm(name, module)
+            self._elementwise(name, path, module)
+        else:
+            known = ", ".join(sorted(known.__name__ for known in
+                                     (*_NOTHING, *_SHAPES, *_ELEMENTWISE, *_LINEAR)))
+            raise SourceError(f"{name}: a network may have modules of Sequential and {known}, "
+                              f"not {kind.__module__}.{kind.__qualname__}")
+
+    def _elementwise(self, name: str, path: str, function: Callable[[Tensor], Tensor]) -> None:
+        step = Elementwise(name, path, (self.value,), _on_arrays(function, self.dtype))
+        self.steps.append(step)
+
+    def _move(self, name: str, path: str, module: nn.Module) -> None:
+        batch, *shape = _call(name, module, torch.zeros(1, *self.shape)).shape
+        if batch != 1:
+            raise SourceError(f"{name} must leave the batch, the first axis, alone")
+        self.shape = tuple(shape)
+        self.steps.append(Move(name, path, self.value, lambda x: x.reshape(len(x), *shape)))
+
+    def _linear(self, name: str, path: str, module: nn.Module) -> None:
+        bias = None
+        if isinstance(module, BinaryLinear):
+            weights = module.signs()
+        else:
+            assert isinstance(module, nn.Linear)
+            weights, bias = module.weight, module.bias
+            bias = None if bias is None else bias.detach().numpy().copy()
+        neurons, inputs = weights.shape
+        if self.shape != (inputs,):
+            raise SourceError(f"{name} must have frames of the shape ({inputs},), "
+                              f"not {self.shape!r}: put Flatten in front")
+        matrix = np.ascontiguousarray(weights.detach().numpy().T)
+        self.steps.append(Dense(name, path, self.value, matrix, bias))
+        self.shape = (neurons,)
+
+    def _check_norm(self, name: str, module: nn.BatchNorm1d) -> None:
+        if module.running_mean is None or module.running_var is None:
+            raise SourceError(f"{name} must have running statistics, but was made with "
+                              f"track_running_stats=False")
+        if self.shape[:1] != (module.num_features,) or len(self.shape) > 2:
+            raise SourceError(f"{name} must have frames of the shape ({module.num_features},), "
+                              f"not {self.shape!r}")
+
+
+def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules in ``module`` in the order in which they are called, with their paths."""
+    if type(module).forward is not nn.Sequential.forward:
+        yield path, module
+        return
+    _check(path, module)
+    # Not named_children(), which leaves out a module that is there for the second time.
+    for key, child in module._modules.items():
+        assert child is not None
+        yield from _leaves(f"{path}.{key}" if path else key, child)
+
+
+def _title(path: str, module: nn.Module) -> str:
+    kind = _kind(module).__name__
+    return f"{path} ({kind})" if path else kind
+
+
+def _kind(module: nn.Module) -> type[nn.Module]:
+    """The class of a module; a parametrization makes one of its own."""
+    kind = type(module)
+    return kind.__mro__[1] if parametrize.is_parametrized(module) else kind
+
+
+def _check(path: str, module: nn.Module) -> None:
+    """Refuses what makes a module compute something other than its class says."""
+    name = _title(path, module)
+    if module.training:
+        raise SourceError(f"{name} must be in evaluation mode: call eval() on the network")
+    if module._forward_hooks or module._forward_pre_hooks:
+        raise SourceError(f"{name} must have no forward hooks (weight_norm is one)")
+    if "forward" in vars(module):
+        raise SourceError(f"{name} must have the forward of its class, not one of its own")
+
+
+def _dtype(module: nn.Module) -> np.dtype:
+    """The one floating type of all numbers in ``module``, which are on the CPU."""
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    found = {}
+    for name, tensor in tensors:
+        if tensor.device.type != "cpu":
+            raise SourceError(f"{name} must be on the CPU, not on {tensor.device}")
+        if tensor.is_floating_point():
+            found.setdefault(tensor.dtype, name)
+    if not found:
+        return _DTYPES[torch.float32]
+    if len(found) > 1:
+        types = ", ".join(f"{name} {dtype}" for dtype, name in found.items())
+        raise SourceError(f"a network must have numbers of one type, not of several: {types}")
+    ((dtype, name),) = found.items()
+    if dtype not in _DTYPES:
+        raise SourceError(f"{name} must be torch.float32 or torch.float64, not {dtype}")
+    return _DTYPES[dtype]
+
+
+def _on_arrays(function: Callable[[Tensor], Tensor],
+               dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+    def run(x: np.ndarray) -> np.ndarray:
+        # Row after row, as products are: batch norm rounds otherwise in another layout.
+        with torch.no_grad():
+            return function(torch.from_numpy(np.array(x, dtype, order="C"))).numpy()
+    return run
+
+
+def _call(name: str, module: nn.Module, x: Tensor) -> Tensor:
+    try:
+        return module(x)
+    except (RuntimeError, IndexError) as error:
+        first = str(error).splitlines()[0]
+        raise SourceError(f"{name} cannot take frames of the shape "
+                          f"{tuple(x.shape[1:])!r} ({first})") from None

@@ -1,0 +1,184 @@
+"""Operand buffer: takes a frame in words as they come, gives it in words as a layer uses them."""
+
+import numpy as np
+from amaranth.hdl import C, Cat, Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..support.arguments import integer
+from . import primitives
+from .primitives import count
+
+__all__ = ["KINDS", "LATENCY", "MEMORY_BITS", "kind", "Replay"]
+
+KINDS = ("direct", "registers", "memory")
+LATENCY = 2
+# Frames from this size on go to block RAM where the widths allow it: two copies in flip-flops
+# would take more than a fifth of the 5,280 logic cells of an iCE40 UP5K.
+MEMORY_BITS = 512
+
+
+def kind(size: int, planes: int, in_width: int, out_width: int, passes: int) -> str:
+    """The kind of buffer for frames of ``size`` elements of ``planes`` bit planes.
+
+    ``direct`` (none at all) when each word is used once and as it comes, ``memory`` when words
+    are used as they come and a frame is large, ``registers`` otherwise.
+    """
+    if in_width == out_width and passes == 1:
+        return "direct"
+    if in_width == out_width and size * planes >= MEMORY_BITS:
+        return "memory"
+    return "registers"
+
+
+class Replay(wiring.Component):
+    """Double buffer that gives every frame ``passes`` times over, in words of another width.
+
+    A frame is ``planes`` bit planes of ``size`` bits; each plane starts a new word, on both
+    sides, and bits beyond its end are undefined. While one frame is given, the next is taken, so
+    output words follow each other without a gap as long as input keeps up. ``latency``, from the
+    last input word of a frame to its first output word, is 2 cycles (0 and no hardware for
+    ``direct``); ``interval`` is ``passes * planes * ceil(size / out_width)``, or the number of
+    input words if that is larger.
+
+    Parameters
+    ----------
+    size : int
+        Bits in a plane.
+    planes : int
+        Planes in a frame.
+    in_width, out_width : int
+        Bits in a word, neither of which needs to divide anything.
+    passes : int
+        Times that each frame is given.
+    pace : int
+        Cycles from frame to frame that are wanted, where that is more than the least. Then there
+        may be time for a cycle in which nothing is taken, and no path leads from ``o`` to ``i``.
+
+    Members
+    -------
+    i : In(stream.Signature(in_width))
+    o : Out(stream.Signature(out_width))
+    """
+
+    def __init__(self, size: int, *, in_width: int, out_width: int, planes: int = 1,
+                 passes: int = 1, pace: int = 0):
+        self._size = integer("Replay size", size, 1)
+        self._planes = integer("Replay planes", planes, 1)
+        self._passes = integer("Replay passes", passes, 1)
+        self._pace = integer("Replay pace", pace, 0)
+        self._in_width = integer("Replay in_width", in_width, 1)
+        self._out_width = integer("Replay out_width", out_width, 1)
+        self._in_words, self._out_words = -(-size // in_width), -(-size // out_width)
+        super().__init__({"i": In(stream.Signature(in_width)),
+                          "o": Out(stream.Signature(out_width))})
+
+    @property
+    def kind(self) -> str:
+        return kind(self._size, self._planes, self._in_width, self._out_width, self._passes)
+
+    @property
+    def latency(self) -> int:
+        return 0 if self.kind == "direct" else LATENCY
+
+    @property
+    def interval(self) -> int:
+        return max(self._passes * self._planes * self._out_words, self._planes * self._in_words)
+
+    def model(self, words: np.ndarray) -> np.ndarray:
+        """Output words of whole frames, both as arrays of bits of the shape (words, width).
+
+        Undefined bits are 0.
+        """
+        planes = np.asarray(words).reshape(-1, self._in_words * self._in_width)[:, :self._size]
+        padded = np.zeros((len(planes), self._out_words * self._out_width), np.uint8)
+        padded[:, :self._size] = planes
+        frames = padded.reshape(-1, 1, self._planes * self._out_words, self._out_width)
+        return np.repeat(frames, self._passes, axis=1).reshape(-1, self._out_width)
+
+    def elaborate(self, platform):
+        match self.kind:
+            case "direct":
+                m = Module()
+                wiring.connect(m, wiring.flipped(self.i), wiring.flipped(self.o))
+                return m
+            case "memory":
+                return self._memory()
+            case _:
+                return self._registers()
+
+    def _registers(self):
+        m = Module()
+        size, planes = self._size, self._planes
+        taken, given = planes * self._in_words, self._passes * planes * self._out_words
+        fill = Signal(taken * self._in_width, reset_less=True)
+        full = Signal()
+        frame = Signal(planes * self._out_words * self._out_width, reset_less=True)
+
+        # The last word of a frame makes room for the next in the same cycle. While there is none,
+        # what is loaded does not matter.
+        go, free = Signal(), Signal()
+        _, last = count(m, given, self.o.valid & self.o.ready, name="given")
+        m.d.comb += [
+            go.eq(~self.o.valid | self.o.ready),
+            free.eq(go & (~self.o.valid | last)),
+            self.o.payload.eq(frame[:self._out_width]),
+        ]
+        with m.If(free):
+            m.d.sync += [self.o.valid.eq(full), full.eq(0)]
+            for plane in range(planes):
+                source = fill[plane * self._in_words * self._in_width:][:size]
+                start = plane * self._out_words * self._out_width
+                m.d.sync += frame[start:start + size].eq(source)
+        with m.Elif(go & (planes * self._out_words > 1)):
+            m.d.sync += frame.eq(frame.rotate_right(self._out_width))
+
+        take = self.i.valid & self.i.ready
+        _, last = count(m, taken, take, name="taken")
+        m.d.comb += self.i.ready.eq(~full if taken < max(given, self._pace) else ~full | free)
+        with m.If(take):
+            m.d.sync += fill.eq(Cat(fill, self.i.payload)[self._in_width:])
+            with m.If(last):
+                m.d.sync += full.eq(1)
+        return m
+
+    def _memory(self):
+        m = Module()
+        words = self._planes * self._out_words
+        # Two banks, of which the one that is read is full, so that it is not written.
+        place = (words - 1).bit_length()
+        m.submodules.memory = memory = primitives.ram(self._out_width, 2 << place)
+        write = memory.write_port()
+        full = Signal(2)
+
+        put, put_last = count(m, words, write.en, name="put")
+        put_bank, _ = count(m, 2, write.en & put_last, name="put_bank")
+        m.d.comb += [
+            self.i.ready.eq(~full.bit_select(put_bank, 1)),
+            write.addr.eq(_address(put, put_bank, place)), write.data.eq(self.i.payload),
+            write.en.eq(self.i.valid & self.i.ready),
+        ]
+        with m.If(write.en & put_last):
+            m.d.sync += full.bit_select(put_bank, 1).eq(1)
+
+        go, step = Signal(), Signal()
+        get, _ = count(m, words, step, name="get")
+        _, all_last = count(m, self._passes * words, step, name="get_all")
+        done = step & all_last
+        get_bank, _ = count(m, 2, done, name="get_bank")
+        word = primitives.read(m, memory, _address(get, get_bank, place), go)
+        m.d.comb += [
+            go.eq(~self.o.valid | self.o.ready),
+            step.eq(go & full.bit_select(get_bank, 1)),
+            self.o.payload.eq(word),
+        ]
+        with m.If(go):
+            m.d.sync += self.o.valid.eq(step)
+        with m.If(done):
+            m.d.sync += full.bit_select(get_bank, 1).eq(0)
+        return m
+
+
+def _address(place: Value, bank: Value, bits: int) -> Value:
+    # The banks are as far apart as the next power of two, which takes no more of a RAM.
+    return Cat(place, C(0, bits - len(place)), bank)

@@ -1,0 +1,64 @@
+"""Small parts of components: block RAM, modulo counter, delay line."""
+
+from amaranth.hdl import Module, Mux, Signal, Value, ValueLike
+from amaranth.lib.memory import Memory
+
+__all__ = ["UNDEFINED", "count", "delay", "ram", "read"]
+
+# On a register whose first value is never seen; synthesis may then drop it, as block RAMs must.
+UNDEFINED = {"undefined": 1}
+
+
+def ram(width: int, depth: int) -> Memory:
+    """A memory for block RAM in which no word is read in the cycle that writes it.
+
+    Without being told that, Yosys puts a bypass beside the RAM; and small ones into flip-flops.
+    """
+    return Memory(shape=width, depth=depth, init=[],
+                  attrs={"ram_style": "block", "no_rw_check": 1})
+
+
+def read(m: Module, memory: Memory, address: ValueLike, en: ValueLike) -> Value:
+    """Return the word of a :func:`ram` at ``address``, one enabled cycle later.
+
+    Yosys heeds what it is told of collisions only where it finds the read register by itself.
+    """
+    port = memory.read_port(domain="comb")
+    word = Signal(memory.shape, name="word", reset_less=True, attrs=UNDEFINED)
+    m.d.comb += port.addr.eq(address)
+    with m.If(en):
+        m.d.sync += word.eq(port.data)
+    return word
+
+
+def count(m: Module, steps: int, en: ValueLike, *, name: str) -> tuple[Value, Value]:
+    """Count enabled cycles modulo ``steps``; return the number and whether it is ``steps - 1``.
+
+    Both are registers, so that nothing has to be compared in the cycle that uses them.
+    """
+    index = Signal(range(steps), name=name)
+    if steps == 2:
+        with m.If(en):
+            m.d.sync += index.eq(~index)
+        return index, index
+    last = Signal(init=steps == 1, name=f"{name}_last")
+    if steps > 1:
+        with m.If(en):
+            m.d.sync += [index.eq(Mux(last, 0, index + 1)), last.eq(index == steps - 2)]
+    return index, last
+
+
+def delay(m: Module, value: ValueLike, stages: int, en: ValueLike, *, name: str,
+          reset: bool = False) -> Value:
+    """Return ``value`` as it was ``stages`` enabled cycles ago; registers start at zero.
+
+    A ``reset`` sets them to zero if it must. Flags must be; for data a reset is one more level of
+    logic in front of the enable input of each register (iCE40 gates the reset by it).
+    """
+    value = Value.cast(value)
+    for stage in range(stages):
+        register = Signal(value.shape(), name=f"{name}_{stage + 1}", reset_less=not reset)
+        with m.If(en):
+            m.d.sync += register.eq(value)
+        value = register
+    return value

@@ -1,0 +1,95 @@
+"""Constant tables: where weights, thresholds and offsets live."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import C, Cat, Module, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..support.arguments import integer
+
+__all__ = ["STYLES", "Table", "latency"]
+
+# Weight styles whose words are in the bitstream.
+STYLES = ("wired", "lut", "block")
+
+
+def latency(style: str) -> int:
+    """Cycles from address to word: 1 in block RAM and SPRAM, 0 elsewhere."""
+    return int(style in ("block", "spram"))
+
+
+class Table(wiring.Component):
+    """Words that never change, in one of the weight styles.
+
+    ``wired`` is a constant, ``lut`` a function of the address in look-up tables (up to eight words
+    share a LUT4 with the gate behind), ``block`` a block RAM with its read register.
+    ``latency`` is 0, or 1 enabled cycle for ``block``; ``interval`` 1.
+
+    Parameters
+    ----------
+    words : sequence of int
+        Contents, unsigned; one word only if ``wired``.
+    width : int
+        Bits in a word.
+    style : str
+        ``wired``, ``lut`` or ``block``.
+
+    Members
+    -------
+    address : In(range(len(words)))
+        Which word; below ``len(words)``.
+    en : In(1, init=1)
+        The read register of a ``block`` keeps its word while it is low.
+    o : Out(width)
+        The word.
+    """
+
+    interval = 1
+
+    def __init__(self, words: Sequence[int], width: int, style: str):
+        if style not in STYLES:
+            raise ValueError(f"Table style must be one of {', '.join(STYLES)}, not {style!r}")
+        width = integer("Table width", width, 0)
+        if not words:
+            raise ValueError("Table must have at least one word")
+        if style == "wired" and len(words) != 1:
+            raise ValueError(f"Table of style wired must have one word, not {len(words)}")
+        words = tuple(integer("Each table word", word) for word in words)
+        for word in words:
+            if not 0 <= word < 1 << width:
+                raise ValueError(f"Table word must have at most {width} bits, not {word!r}")
+        self._words, self._width, self._style = words, width, style
+        super().__init__({"address": In(range(len(words))), "en": In(1, init=1), "o": Out(width)})
+
+    @property
+    def latency(self) -> int:
+        return latency(self._style)
+
+    @property
+    def depth(self) -> int:
+        return len(self._words)
+
+    def model(self, address: int) -> int:
+        """The word at ``address``."""
+        return self._words[address]
+
+    def elaborate(self, platform):
+        m = Module()
+        if self.depth == 1 or self._width == 0:
+            m.d.comb += self.o.eq(C(self._words[0], self._width))
+        elif self._style == "block":
+            # The attribute is for small depths, which Yosys would put into flip-flops.
+            m.submodules.memory = memory = Memory(
+                shape=unsigned(self._width), depth=self.depth, init=self._words,
+                attrs={"ram_style": "block", "rom_style": "block"})
+            port = memory.read_port()
+            m.d.comb += [port.addr.eq(self.address), port.en.eq(self.en), self.o.eq(port.data)]
+        else:
+            m.d.comb += self.o.eq(Cat(self._column(position) for position in range(self._width)))
+        return m
+
+    def _column(self, position: int):
+        column = sum((word >> position & 1) << index for index, word in enumerate(self._words))
+        return C(column, self.depth).bit_select(self.address, 1)

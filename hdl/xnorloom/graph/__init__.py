@@ -1,0 +1,7 @@
+"""The integer graph: what a trained network means, and nothing about hardware."""
+
+from .graph import Graph
+from .input import MAX_INPUT_BITS, PIXEL_BITS, Input
+from .layers import Dense, Layer, Score
+
+__all__ = ["Dense", "Graph", "Input", "Layer", "MAX_INPUT_BITS", "PIXEL_BITS", "Score"]

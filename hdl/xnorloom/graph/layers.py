@@ -1,0 +1,155 @@
+"""Layers of the integer graph: binary weights with thresholds, or with scales and offsets."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..support.arguments import frozen, integers, text
+
+__all__ = ["Dense", "Layer", "Score"]
+
+# Integers far enough from the ends of 64 bits that nothing which adds or packs them overflows.
+_MAX_VALUE = 1 << 40
+
+
+def _weights(name: str, weights: object) -> np.ndarray:
+    array = integers(f"weights of layer {name!r}", weights,
+                     "integers 0 or 1 (1 stands for +1)", bools=True)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"weights of layer {name!r} must have a shape (neurons, inputs) with no "
+                         f"zero in it, not {array.shape!r}")
+    wrong = array[(array != 0) & (array != 1)]
+    if wrong.size:
+        raise ValueError(f"weights of layer {name!r} must be 0 or 1 (1 stands for +1), "
+                         f"not {wrong[0]!s}")
+    return frozen(array, np.uint8)
+
+
+def _integers(name: str, what: str, values: object, count: int) -> np.ndarray:
+    array = integers(f"{what} of layer {name!r}", values)
+    if array.shape != (count,):
+        raise ValueError(f"{what} of layer {name!r} must have the shape ({count},), one for each "
+                         f"neuron, not {array.shape!r}")
+    low, high = int(array.min()), int(array.max())
+    if low < -_MAX_VALUE or high > _MAX_VALUE:
+        raise ValueError(f"{what} of layer {name!r} must be within ±2**40, "
+                         f"not {low if low < -_MAX_VALUE else high}")
+    return frozen(array, np.int64)
+
+
+class _Neurons:
+    """What both kinds of layer share: a name and a matrix of binary weights."""
+
+    name: str
+    weights: np.ndarray
+
+    @property
+    def inputs(self) -> int:
+        """Synapses of a neuron, ``n``."""
+        return self.weights.shape[1]
+
+    @property
+    def neurons(self) -> int:
+        """Neurons, ``m``."""
+        return self.weights.shape[0]
+
+    def count_max(self, planes: int) -> int:
+        """Largest count ``N`` of a neuron whose inputs have ``planes`` bits; the smallest is 0."""
+        return self.inputs * ((1 << planes) - 1)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether counts are multiplied: only in a :class:`Score` with a scale that is not 1."""
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(_Neurons):
+    """A fully connected binary layer: neuron ``j`` fires iff its count is ``>= thresholds[j]``.
+
+    Parameters
+    ----------
+    name : str
+        Name in reports and errors.
+    weights : array of 0 and 1, shape (neurons, inputs)
+        1 stands for +1, 0 for -1.
+    thresholds : array of int, shape (neurons,)
+        0 (always fires) to ``N + 1`` (never fires).
+    """
+
+    name: str
+    weights: np.ndarray
+    thresholds: np.ndarray
+
+    def __post_init__(self):
+        name = text("Layer name", self.name)
+        object.__setattr__(self, "weights", _weights(name, self.weights))
+        thresholds = _integers(name, "thresholds", self.thresholds, self.neurons)
+        object.__setattr__(self, "thresholds", thresholds)
+
+    def __reduce__(self):
+        # Copies go through the constructor too: their arrays are as constant as these.
+        return Dense, (self.name, self.weights, self.thresholds)
+
+
+@dataclass(frozen=True, eq=False)
+class Score(_Neurons):
+    """The last layer: class ``c`` scores its count times ``scales[c]`` plus ``offsets[c]``.
+
+    Parameters
+    ----------
+    name : str
+        Name in reports and errors.
+    weights : array of 0 and 1, shape (classes, inputs)
+        1 stands for +1, 0 for -1.
+    offsets : array of int, shape (classes,)
+        Of either sign.
+    scales : array of int, shape (classes,), or None
+        At least 0; ``None`` stands for all ones, and becomes them.
+    """
+
+    name: str
+    weights: np.ndarray
+    offsets: np.ndarray
+    # Always an array in the end, while its default is none.
+    scales: Any = None
+
+    def __post_init__(self):
+        name = text("Layer name", self.name)
+        object.__setattr__(self, "weights", _weights(name, self.weights))
+        offsets = _integers(name, "offsets", self.offsets, self.neurons)
+        object.__setattr__(self, "offsets", offsets)
+        scales = np.ones(self.neurons, np.int64) if self.scales is None else self.scales
+        scales = _integers(name, "scales", scales, self.neurons)
+        if scales.min() < 0:
+            raise ValueError(f"scales of layer {name!r} must be at least 0, not {scales.min()}")
+        object.__setattr__(self, "scales", scales)
+
+    @property
+    def scaled(self) -> bool:
+        return bool((self.scales != 1).any())
+
+    def score_range(self, planes: int) -> tuple[int, int]:
+        """Smallest and largest score that any class could reach, both inclusive.
+
+        ``planes`` is as of :meth:`count_max`.
+        """
+        largest = self.count_max(planes)
+        return (int(self.offsets.min()),
+                max(scale * largest + offset for scale, offset in self._largest_offsets.items()))
+
+    @cached_property
+    def _largest_offsets(self) -> dict[int, int]:
+        """The largest offset of each scale that there is."""
+        found: dict[int, int] = {}
+        for scale, offset in zip(self.scales.tolist(), self.offsets.tolist()):
+            found[scale] = max(offset, found.get(scale, offset))
+        return found
+
+    def __reduce__(self):
+        return Score, (self.name, self.weights, self.offsets, self.scales)
+
+
+Layer = Dense | Score

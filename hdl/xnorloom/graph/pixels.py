@@ -1,0 +1,79 @@
+"""8-bit pixels to the elements of an input."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..support.arguments import integer
+from .input import PIXEL_BITS, Input
+
+__all__ = ["encode", "top_bits"]
+
+# Frames whose elements are looked up at once: numpy makes 64-bit indices of them.
+_CHUNK_ELEMENTS = 1 << 20
+
+
+def encode(input: Input, pixels: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    """The elements that ``input`` makes of ``pixels``.
+
+    Parameters
+    ----------
+    input : Input
+        Of at most 8 bits.
+    pixels : array of uint8, shape (frames, \\*shape) or (frames, size)
+
+    Returns
+    -------
+    array of uint8, of the shape of ``pixels``
+        The top bits of each pixel, or the number of its element's cuts that it reaches.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the elements have more bits than pixels, or the type or shape of ``pixels`` is another.
+    """
+    if not isinstance(input, Input):
+        raise TypeError(f"input must be an Input, not {input!r}")
+    if input.bits > PIXEL_BITS:
+        raise ValueError(f"input must have at most {PIXEL_BITS} bits, as pixels have, "
+                         f"not {input.bits}")
+    array, size = _pixels("pixels", pixels), input.size
+    if array.shape[1:] not in (input.shape, (size,)):
+        wanted = ", ".join(map(str, input.shape))
+        other = f" or (frames, {size})" if input.shape != (size,) else ""
+        raise ValueError(f"pixels must have the shape (frames, {wanted}){other}, "
+                         f"not {array.shape!r}")
+    if input.cuts is None:
+        return top_bits(array, input.bits)
+    table = _table(input.cuts)
+    rows = np.arange(size) if len(table) > 1 else 0
+    flat = array.reshape(len(array), size)
+    elements = np.empty_like(flat)
+    chunk = max(1, _CHUNK_ELEMENTS // size)
+    for start in range(0, len(flat), chunk):
+        elements[start:start + chunk] = table[rows, flat[start:start + chunk]]
+    return elements.reshape(array.shape)
+
+
+def top_bits(pixels: npt.ArrayLike, bits: int) -> npt.NDArray[np.uint8]:
+    """The top ``bits`` bits of each pixel; one bit is 1 iff the pixel is at least 128.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``bits`` is not in 1 to 8, or the pixels are no array of uint8.
+    """
+    bits = integer("bits", bits, 1, PIXEL_BITS)
+    return _pixels("images", pixels) >> np.uint8(PIXEL_BITS - bits)
+
+
+def _pixels(what: str, values: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    array = np.asarray(values)
+    if array.dtype != np.uint8:
+        raise TypeError(f"{what} must be of type uint8, not {array.dtype}")
+    return array
+
+
+def _table(cuts: np.ndarray) -> npt.NDArray[np.uint8]:
+    """The element of each pixel, a row for each row of cuts."""
+    pixels = np.arange(1 << PIXEL_BITS)
+    return np.stack([np.searchsorted(row, pixels, side="right") for row in cuts]).astype(np.uint8)

@@ -1,0 +1,183 @@
+"""What a source decides between the classes of its last layer."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SourceError
+from ..support.arguments import integer, integers
+from .scale_search import Counts, Pair
+
+__all__ = ["Decisions"]
+
+# A pair of classes takes as long as so many of its decisions more.
+_OF_PAIR = 4000
+# More scores than this are not sorted.
+_SORTED = 2**22
+# Counts looked at at once.
+_BLOCK = 2**15
+
+
+class Decisions:
+    """The decisions of the source: what two classes can count at once, and which of them wins."""
+
+    def __init__(self, values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.ArrayLike,
+                 planes: int, codes: npt.ArrayLike | None):
+        self.values = np.asarray(values)
+        self.weights = integers("weights of the scores", weights).astype(np.uint8)
+        self.ranges = integers("ranges of the scores", ranges).astype(np.int64)
+        top = 2**integer("planes", planes, 1, 8) - 1
+        if self.weights.ndim != 2 or (self.weights > 1).any():
+            raise ValueError("weights of the scores must be 0 or 1, of shape (classes, synapses)")
+        classes, synapses = self.weights.shape
+        if self.values.shape != (synapses * top + 1, classes):
+            raise ValueError(f"values of the scores must have shape "
+                             f"({synapses * top + 1}, {classes}), not {self.values.shape}")
+        low, high = self.ranges.T if self.ranges.shape == (classes, 2) else ([1], [0])
+        if not np.less_equal(0, low).all() or not np.less_equal(low, high).all() \
+                or not np.less(high, len(self.values)).all():
+            raise ValueError(f"ranges of the scores must be {classes} pairs of counts, the smaller "
+                             f"first, in 0 to {len(self.values) - 1}")
+        spread = np.broadcast_to([0, top], (synapses, 2)) if codes is None \
+            else integers("codes of the elements", codes).astype(np.int64)
+        least, largest = spread.T if spread.shape == (synapses, 2) else ([1], [0])
+        if not np.less_equal(0, least).all() or not np.less_equal(least, largest).all() \
+                or not np.less_equal(largest, top).all():
+            raise ValueError(f"codes of the elements must be {synapses} pairs of values, the "
+                             f"smaller first, in 0 to {top}")
+        self.spans = np.subtract(largest, least)
+        # An element counts with its value where the weight is 1, else with what is left to the top.
+        self.base = np.where(self.weights == 1, least, np.subtract(top, largest)).sum(1)
+        signs = 2.0 * self.weights - 1
+        self.apart = ((self.spans.sum() - (signs * self.spans) @ signs.T) / 2).astype(np.int64)
+        self.meetings = np.stack(np.triu_indices(classes, 1), axis=1)
+        self.work = self.work_of(self.meetings)
+        self._order: tuple[Counts, Counts] | None = None
+        self._columns = np.ascontiguousarray(self.values.T)
+
+    def check(self) -> None:
+        """Refuse scores that are not finite or that fall."""
+        for c, (low, high) in enumerate(self.ranges):
+            column = self.values[low:high + 1, c]
+            wrong = np.flatnonzero(~np.isfinite(column))
+            if len(wrong):
+                raise SourceError(f"score of class {c} must be finite, not {column[wrong[0]]} at "
+                                  f"count {low + wrong[0]}")
+            falls = np.flatnonzero(column[1:] < column[:-1])
+            if len(falls):
+                k = falls[0]
+                raise SourceError(f"score of class {c} must only rise or only fall as its count "
+                                  f"rises, but turns: it is {column[k]} at count {low + k} and "
+                                  f"{column[k + 1]} at {low + k + 1}")
+
+    def slopes(self) -> npt.NDArray[np.float64]:
+        """How much a count adds to the score of each class, in the source's unit."""
+        low, high = self.ranges.T
+        classes = np.arange(len(low))
+        ends = self.values[np.stack([low, high]), classes].astype(np.float64) / 2
+        return (ends[1] - ends[0]) / np.maximum(high - low, 1)
+
+    def work_of(self, pairs: Counts) -> int:
+        """What it takes to look at all decisions of pairs of classes, in about those decisions."""
+        low, high = self.ranges.T
+        return int((high - low)[pairs[:, 0]].sum()) + _OF_PAIR * len(pairs)
+
+    def total(self) -> int:
+        """How many decisions there are."""
+        # Only how far apart two classes are and their ranges above their bases matter.
+        c, e = self.meetings.T
+        rows = np.column_stack([self.apart[c, e], *(self.ranges - self.base[:, None])[c].T,
+                                *(self.ranges - self.base[:, None])[e].T])
+        _, index, times = np.unique(rows, axis=0, return_index=True, return_counts=True)
+        total = 0
+        for i, number in zip(index, times, strict=True):
+            for part in self._parts():
+                low, high, met = self._reach(c[i, None, None], e[i, None, None], part)
+                total += int(number) * int(((high - low) // 2 + 1)[met].sum())
+        return total
+
+    def reach(self, c: int, e: int) -> tuple[Counts, Counts, Counts]:
+        """The counts p of c that meet counts q of e, with the least and the largest such q.
+
+        Between these, every second count meets p.
+        """
+        p = np.arange(self.ranges[c, 0], self.ranges[c, 1] + 1)
+        low, high, met = (row[0] for row in self._reach(np.array([[c]]), np.array([[e]]), p))
+        return p[met], low[met], high[met]
+
+    def _reach(self, c: Counts, e: Counts,
+               p: Counts) -> tuple[Counts, Counts, npt.NDArray[np.bool_]]:
+        """Of pairs of classes, in columns: the least and the largest q, and whether p meets any."""
+        apart = self.apart[c, e]
+        alike = self.spans.sum() - apart
+        # Above their bases both counts rise by u in 0 … alike where the weights are alike; where
+        # they are not, c counts v and e counts apart - v. All u and v occur, since each element
+        # takes all values between its ends, and p + q and p - q give them.
+        floor, ceiling = self.ranges[c, 0], self.ranges[c, 1]
+        own, base = p - self.base[c], self.base[e]
+        low = np.maximum(abs(own - apart), self.ranges[e, 0] - base)
+        high = np.minimum(np.minimum(own + apart, apart + 2 * alike - own),
+                          self.ranges[e, 1] - base)
+        low += (low ^ own ^ apart) & 1
+        high -= (high ^ own ^ apart) & 1
+        return low + base, high + base, (low <= high) & (p >= floor) & (p <= ceiling)
+
+    def _last(self, c: int, e: int, p: Counts) -> Counts:
+        """The largest count of e that scores no more than count p of c, or one below its range."""
+        low, high = self.ranges[e]
+        column = self._columns[e, low:high + 1]
+        return np.searchsorted(column, self._columns[c, p], side="right") + (low - 1)
+
+    def pair(self, c: int, e: int) -> Pair:
+        """The points that scales must separate: for each p the last q that c wins, and the next."""
+        p, low, high = self.reach(c, e)
+        last = np.minimum(self._last(c, e, p), high)
+        last -= (last ^ low) & 1
+        wins, after = last >= low, np.maximum(last + 2, low)
+        losses = after <= high
+        return Pair(c, e, (p[wins], last[wins]), (p[losses], after[losses]))
+
+    def ordered(self, scales: Counts, offsets: Counts) -> bool:
+        """Whether all scores are in the order of the source, be they met or not.
+
+        Where there are too many to sort, it is whether no decision differs.
+        """
+        if self.values.size > _SORTED:
+            return not any(self._changed(pair, scales, offsets, part)
+                           for pair in np.split(self.meetings, len(self.meetings))
+                           for part in self._parts())
+        if self._order is None:
+            counts = [np.arange(low, high + 1) for low, high in self.ranges]
+            classes = np.repeat(np.arange(len(counts)), [len(part) for part in counts])
+            counts = np.concatenate(counts)
+            # Of equal scores the first class is the best.
+            order = np.lexsort((counts, -classes, self.values[counts, classes]))
+            self._order = counts[order], classes[order]
+        counts, classes = self._order
+        scores = scales[classes] * counts + offsets[classes]
+        rises = np.diff(scores)
+        return bool(((rises > 0) | (rises == 0) & (np.diff(classes) <= 0)).all())
+
+    def changed(self, pairs: Counts, scales: Counts, offsets: Counts) -> int:
+        """How many decisions of pairs of classes differ, from counting the wins of each p alone."""
+        rows = max(1, _BLOCK // len(self.values))
+        return sum(self._changed(pairs[start:start + rows], scales, offsets, part)
+                   for start in range(0, len(pairs), rows) for part in self._parts())
+
+    def _parts(self) -> Iterator[Counts]:
+        """The counts, so many at once that what is reckoned of them stays in a cache."""
+        counts = np.arange(len(self.values))
+        yield from np.split(counts, range(_BLOCK, len(counts), _BLOCK))
+
+    def _changed(self, pairs: Counts, scales: Counts, offsets: Counts, p: Counts) -> int:
+        c, e = pairs.T[:, :, None]
+        low, high, met = self._reach(c, e, p)
+        wins = np.stack([self._last(first, second, p) for first, second in pairs.tolist()])
+        wins = np.maximum((np.minimum(wins, high) - low) // 2 + 1, 0)
+        points = scales[c] * p + (offsets[c] - offsets[e])
+        # A class of scale 0 scores the same at all counts.
+        last = np.where(scales[e], points // np.maximum(scales[e], 1),
+                        np.where(points >= 0, high, low - 1))
+        then = np.maximum((np.minimum(last, high) - low) // 2 + 1, 0)
+        return int(abs(then - wins)[met].sum())

@@ -1,0 +1,128 @@
+"""The schedule file: JSON that a person can edit."""
+
+import json
+import os
+import reprlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..errors import ScheduleError
+from ..graph import Graph
+from ..support.files import write_atomic
+from .fold import Fold
+from .schedule import Schedule
+
+__all__ = ["as_json", "load", "save"]
+
+_FORMAT = "xnorloom-schedule"
+_VERSION = 1
+
+
+def save(schedule: Schedule, path: str | os.PathLike[str], graph: Graph) -> None:
+    """Write the schedule of ``graph`` to ``path`` as JSON that a person can edit."""
+    write_atomic(path, json.dumps(as_json(schedule, graph), indent=2) + "\n")
+
+
+def as_json(schedule: Schedule, graph: Graph) -> dict[str, Any]:
+    """The schedule as plain values, with the names of the layers it is for."""
+    schedule.check(graph)
+    layers = [{"layer": layer.name, **asdict(fold)}
+              for layer, fold in zip(graph.layers, schedule.folds)]
+    return {"format": _FORMAT, "version": _VERSION, "input_width": schedule.input_width,
+            "layers": layers}
+
+
+def load(path: str | os.PathLike[str], graph: Graph) -> Schedule:
+    """Read the schedule of ``graph`` from ``path``.
+
+    Raises
+    ------
+    ScheduleError
+        If the file cannot be read, is not a schedule, or does not fit the graph.
+    """
+    where = f"schedule file {path}"
+    try:
+        data = json.loads(Path(path).read_bytes(), object_pairs_hook=_object)
+    except OSError as error:
+        raise ScheduleError(f"{where} cannot be read: {error.strerror or error}") from error
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ScheduleError(f"{where} is not JSON: {error}") from error
+    if not isinstance(data, dict) or data.get("format") != _FORMAT:
+        raise ScheduleError(f"{path} is not an xnorloom schedule (format must be {_FORMAT!r})")
+    version = data.get("version")
+    if type(version) is not int or version != _VERSION:
+        raise ScheduleError(f"{where} has version {reprlib.repr(version)}, but this xnorloom "
+                            f"reads version {_VERSION}")
+    folds = _folds(where, data, graph)
+    try:
+        schedule = Schedule(data["input_width"], folds)
+        schedule.check(graph)
+    except (ScheduleError, TypeError, ValueError) as error:
+        raise ScheduleError(f"{where}: {_clipped(error)}") from error
+    return schedule
+
+
+def _folds(where: str, data: dict[str, object], graph: Graph) -> tuple[Fold, ...]:
+    """The folds in the contents of a schedule file, those of the layers of ``graph``."""
+    _check_keys(where, data, ("format", "version", "input_width", "layers"))
+    layers = data["layers"]
+    if not isinstance(layers, list):
+        raise ScheduleError(f"{where}: layers must be a list, not {reprlib.repr(layers)}")
+    names = [_name(where, entry) for entry in layers]
+    # First of all, for a schedule of another graph is wrong in many ways.
+    for name, layer in zip(names, graph.layers):
+        if name != layer.name:
+            raise ScheduleError(f"{where} has a fold for layer {reprlib.repr(name)} where graph "
+                                f"{graph.name!r} has {layer.name!r}")
+    return tuple(_fold(f"{where}: layer {reprlib.repr(name)}", entry)
+                 for name, entry in zip(names, layers))
+
+
+def _name(where: str, entry: object) -> object:
+    if not isinstance(entry, dict):
+        raise ScheduleError(f"{where}: each of layers must be an object, not "
+                            f"{reprlib.repr(entry)}")
+    if "layer" not in entry:
+        raise ScheduleError(f"{where}: each of layers must have the key 'layer', not only "
+                            f"{', '.join(map(reprlib.repr, entry)) or 'none'}")
+    return entry["layer"]
+
+
+def _fold(what: str, entry: dict[str, Any]) -> Fold:
+    _check_keys(what, entry, ("layer", "pe", "simd", "style"),
+                ("register_every", "read_register"))
+    try:
+        return Fold(entry["pe"], entry["simd"], entry["style"], entry.get("register_every", 2),
+                    entry.get("read_register", False))
+    except (TypeError, ValueError) as error:
+        raise ScheduleError(f"{what}: {_clipped(error)}") from error
+
+
+def _check_keys(what: str, entry: dict[str, Any], needed: Sequence[str],
+                others: Sequence[str] = ()) -> None:
+    for key in needed:
+        if key not in entry:
+            raise ScheduleError(f"{what} lacks {key!r}")
+    for key in entry:
+        if key not in (*needed, *others):
+            raise ScheduleError(f"{what} has the unknown key {reprlib.repr(key)}, wanted "
+                                f"{', '.join((*needed, *others))}")
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    keys = set()
+    for key, _ in pairs:
+        if key in keys:
+            raise ScheduleError(f"key {reprlib.repr(key)} occurs twice in one object")
+        keys.add(key)
+    return dict(pairs)
+
+
+def _clipped(error: Exception) -> str:
+    """The message of ``error``, which may quote a value of any length from a file."""
+    text = str(error)
+    return text if len(text) <= 200 else f"{text[:180]}...{text[-10:]}"

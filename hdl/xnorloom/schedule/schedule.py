@@ -1,0 +1,89 @@
+"""Schedules: a fold for each layer, and the width of the input stream.
+
+A schedule is data. :mod:`xnorloom.folding` makes one for a wanted interval.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ScheduleError
+from ..graph import Graph
+from ..support.arguments import integer
+from ..target.device import SPRAM_DEPTH
+from .fold import Fold
+
+__all__ = ["Schedule"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A fold for each layer and the width of the input stream.
+
+    Parameters
+    ----------
+    input_width : int
+        Bits in one word of the input stream; at most the elements of a frame.
+    folds : sequence of Fold
+        One for each layer of the graph, in its order.
+    """
+
+    input_width: int
+    folds: tuple[Fold, ...]
+
+    def __post_init__(self):
+        width = integer("Schedule input_width", self.input_width, 1)
+        object.__setattr__(self, "input_width", width)
+        if isinstance(self.folds, str) or not isinstance(self.folds, Sequence):
+            raise TypeError(f"Schedule folds must be a sequence of Fold, not {self.folds!r}")
+        object.__setattr__(self, "folds", tuple(self.folds))
+        for fold in self.folds:
+            if not isinstance(fold, Fold):
+                raise TypeError(f"Schedule folds must be a sequence of Fold, not of {fold!r}")
+
+    def check(self, graph: Graph) -> None:
+        """Raise :class:`ScheduleError` unless this schedule fits ``graph``."""
+        if len(self.folds) != len(graph.layers):
+            raise ScheduleError(f"schedule has {len(self.folds)} folds, but graph {graph.name!r} "
+                                f"has {len(graph.layers)} layers")
+        if self.input_width > graph.input.size:
+            raise ScheduleError(f"input_width must be at most the {graph.input.size} elements of "
+                                f"a frame, not {self.input_width}")
+        for layer, fold in zip(graph.layers, self.folds):
+            if fold.pe > layer.neurons:
+                raise ScheduleError(f"pe of layer {layer.name!r} must be at most its "
+                                    f"{layer.neurons} neurons, not {fold.pe}")
+            if fold.simd > layer.inputs:
+                raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
+                                    f"{layer.inputs} inputs, not {fold.simd}")
+            if fold.style == "wired" and (fold.pe, fold.simd) != layer.weights.shape:
+                raise ScheduleError(
+                    f"style wired of layer {layer.name!r} needs pe {layer.neurons} and simd "
+                    f"{layer.inputs}, the whole layer, not pe {fold.pe} and simd {fold.simd}")
+            depth = fold.depth(layer)
+            if fold.style == "spram" and not 2 <= depth <= SPRAM_DEPTH:
+                raise ScheduleError(f"style spram of layer {layer.name!r} needs 2 to "
+                                    f"{SPRAM_DEPTH:,} weight words a lane, not {depth:,}")
+
+    def as_json(self, graph: Graph) -> dict[str, Any]:
+        """The schedule as plain values, with the names of the layers it is for."""
+        from . import file
+        return file.as_json(self, graph)
+
+    def save(self, path: str | os.PathLike[str], graph: Graph) -> None:
+        """Write the schedule of ``graph`` to ``path`` as JSON that a person can edit."""
+        from . import file
+        file.save(self, path, graph)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], graph: Graph) -> "Schedule":
+        """Read the schedule of ``graph`` from ``path``; see :func:`xnorloom.schedule.file.load`.
+
+        Raises
+        ------
+        ScheduleError
+            If the file cannot be read, is not a schedule, or does not fit the graph.
+        """
+        from . import file
+        return file.load(path, graph)

@@ -1,0 +1,1 @@
+"""What every package shares and no network: arguments, text, files, processes, caches."""

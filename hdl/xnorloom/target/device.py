@@ -1,0 +1,83 @@
+"""The chips: what a design may take of each, as their data sheets say."""
+
+from dataclasses import dataclass
+
+__all__ = ["DEVICES", "FAMILIES", "LUT_DEPTH", "SPRAM_DEPTH", "SPRAM_WIDTH", "Device"]
+
+# A LUT4 with three address bits and the activation holds eight weights and is the XNOR gate too.
+LUT_DEPTH = 8
+# Words and bits of an SB_SPRAM256KA (Lattice FPGA-TN-02022, iCE40 SPRAM Usage Guide).
+SPRAM_DEPTH, SPRAM_WIDTH = 16384, 16
+
+FAMILIES = ("ice40", "ecp5")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Resources of an FPGA.
+
+    Parameters
+    ----------
+    name : str
+        Type of the chip, as its vendor writes it.
+    family : str
+        ``ice40`` or ``ecp5``.
+    logic_cells : int
+        Four-input look-up tables, each with a flip-flop behind it.
+    brams : int
+        Block RAMs.
+    bram_shapes : tuple of (words, bits)
+        Shapes that one block RAM can take with a port to read and one to write, from the deepest
+        to the widest.
+    sprams : int
+        Large single-port RAMs, whose contents a bitstream cannot set.
+    dsps : int
+        Multipliers.
+    document : str
+        The data sheet that says so.
+    """
+
+    name: str
+    family: str
+    logic_cells: int
+    brams: int
+    bram_shapes: tuple[tuple[int, int], ...]
+    sprams: int
+    dsps: int
+    document: str
+
+    @property
+    def bram_bits(self) -> int:
+        """Bits of one block RAM."""
+        return max(words * bits for words, bits in self.bram_shapes)
+
+    @property
+    def spram_bits(self) -> int:
+        """Bits of one SPRAM."""
+        return SPRAM_DEPTH * SPRAM_WIDTH
+
+
+# SB_RAM40_4K; as a ROM it may be any of these, without the masks that the widest has.
+_EBR_ICE40 = ((2048, 2), (1024, 4), (512, 8), (256, 16))
+# DP16KD, and PDPW16KD for the widest; the ninth bit of a byte is there from 9 bits on.
+_EBR_ECP5 = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
+
+_HX = "Lattice FPGA-DS-02029, iCE40 LP/HX Family Data Sheet, table 2.1"
+_UP = "Lattice FPGA-DS-02008, iCE40 UltraPlus Family Data Sheet, table 2.1"
+_ECP5 = "Lattice FPGA-DS-02012, ECP5 and ECP5-5G Family Data Sheet, table 1.1"
+
+
+def _ecp5(name: str, logic_cells: int, brams: int, dsps: int) -> Device:
+    return Device(name, "ecp5", logic_cells, brams, _EBR_ECP5, 0, dsps, _ECP5)
+
+
+DEVICES: dict[str, Device] = {device.name: device for device in (
+    Device("iCE40HX1K", "ice40", 1280, 16, _EBR_ICE40, 0, 0, _HX),
+    Device("iCE40HX8K", "ice40", 7680, 32, _EBR_ICE40, 0, 0, _HX),
+    Device("iCE40UP5K", "ice40", 5280, 30, _EBR_ICE40, 4, 8, _UP),
+    # The data sheet rounds look-up tables to thousands; these are what the tools place.
+    _ecp5("LFE5U-25F", 24288, 56, 28),
+    _ecp5("LFE5U-45F", 43848, 108, 72),
+    _ecp5("LFE5U-85F", 83640, 208, 156),
+    _ecp5("LFE5UM5G-85F", 83640, 208, 156),
+)}

@@ -1,0 +1,206 @@
+"""Simulation of the Amaranth source by Amaranth's own simulator."""
+
+import contextlib
+import time
+
+import numpy as np
+from amaranth.hdl import ClockDomain, Module, Value
+from amaranth.lib.wiring import In
+from amaranth.sim import Simulator
+
+from .api import (
+    RESET_CYCLES,
+    Job,
+    SimulationError,
+    Trace,
+    deadline_error,
+    protocol_error,
+    prove_waveform,
+)
+
+__all__ = ["simulate"]
+
+_REPORT_SECONDS = 0.2
+
+
+def simulate(job: Job) -> Trace:
+    """Simulate the component; needs nothing besides Amaranth.
+
+    Raises
+    ------
+    ProtocolError, DeadlineError
+        As of every engine.
+    OSError
+        If the waveform cannot be written.
+    """
+    top = Module()
+    top.submodules.dut = job.dut
+    # Here and not by default, so that a component without registers has a clock, too.
+    top.domains.sync = domain = ClockDomain("sync")
+    simulator = Simulator(top)
+    prove_waveform(job)
+    simulator.add_clock(1e-6)
+    bench = _Bench(job, domain)
+    simulator.add_process(bench.process)
+    waveform = contextlib.nullcontext()
+    if job.waveform is not None:
+        waveform = simulator.write_vcd(job.waveform)
+    with waveform:
+        simulator.run()
+    if bench.failure is not None:
+        raise bench.failure
+    return bench.trace()
+
+
+class _Bench:
+    """Source, sink and protocol checker in one process.
+
+    A process sees the values from just before the clock edge that wakes it and its own changes
+    come with those of the registers, so one round of evaluation a cycle is enough.
+    """
+
+    def __init__(self, job: Job, domain: ClockDomain):
+        self._job = job
+        self._domain = domain
+        self._outputs = bytearray()
+        self._i_cycles: list[int] = []
+        self._o_cycles: list[int] = []
+        self._taps: dict[str, list[int]] = {name: [] for name in job.taps}
+        self.failure: SimulationError | None = None
+
+    def trace(self) -> Trace:
+        job = self._job
+        width = -(-job.o_width // 8)
+        outputs = np.frombuffer(bytes(self._outputs), np.uint8).reshape(job.expected, width)
+        return Trace(
+            outputs.copy(),
+            np.array(self._i_cycles, dtype=np.int64),
+            np.array(self._o_cycles, dtype=np.int64),
+            {name: _rows(words, job.taps[name]) for name, words in self._taps.items()},
+        )
+
+    async def process(self, ctx):
+        job, dut = self._job, self._job.dut
+        for _, member, port in dut.signature.flatten(dut):
+            if member.flow == In and Value.cast(port).init:
+                ctx.set(Value.cast(port), 0)
+
+        assert self._domain.rst is not None
+        reset = self._domain.rst
+        with ctx.critical():
+            ctx.set(reset, 1)
+            for _ in range(RESET_CYCLES):
+                await ctx.tick(self._domain)
+            ctx.set(reset, 0)
+            self.failure = await self._transfer(ctx)
+        if self.failure is None and job.progress is not None:
+            job.progress(job.expected, job.expected)
+
+    async def _transfer(self, ctx) -> SimulationError | None:
+        job, dut = self._job, self._job.dut
+        allow, ready = (mask.tolist() for mask in job.stall.masks())
+        period = len(allow)
+        source, loads = _Source(dut.i, job.words, job.i_width), job.load is not None
+        loader = _Source(dut.load, job.load, job.load_width) if loads else None
+        o_ones, o_bytes = (1 << job.o_width) - 1, -(-job.o_width // 8)
+        o_payload = Value.cast(dut.o.payload)
+        expected = job.expected
+        limit = job.patience if job.deadline is None else job.deadline
+
+        records = list(self._taps.values())
+        sampled = [dut.i.ready, (dut.load if loads else dut.i).ready, dut.o.valid, o_payload]
+        for name in self._taps:
+            tap = getattr(dut, name)
+            sampled += [tap.valid, Value.cast(tap.payload)]
+        edge = ctx.posedge(self._domain.clk).sample(*sampled)
+        cycle = given = watched = held = 0
+        began = 0  # `limit` counts from this cycle on
+        sink_ready = holding = False
+        reported = time.monotonic()
+        while True:
+            source.drive(ctx, allow[cycle % period])
+            if loader is not None:
+                loader.drive(ctx, allow[cycle % period])
+            if ready[cycle % period] != sink_ready:
+                sink_ready = not sink_ready
+                ctx.set(dut.o.ready, int(sink_ready))
+
+            if source.done and given == expected and (loader is None or loader.done):
+                if watched == job.watch:
+                    return None
+                watched += 1
+            elif cycle - began >= limit:
+                return deadline_error(job, cycle=cycle, taken=source.taken, given=given,
+                                      loaded=0 if loader is None else loader.taken)
+
+            _, i_ready, load_ready, valid, payload, *shown = await edge
+            payload &= o_ones
+            if holding and not valid:
+                return protocol_error("dropped", cycle=cycle, given=given)
+            if holding and payload != held:
+                return protocol_error("changed", cycle=cycle, given=given)
+            holding, held = valid and not sink_ready, payload
+            if valid and given == expected:
+                return protocol_error("spurious", cycle=cycle, given=given)
+            for record, shows, word in zip(records, shown[::2], shown[1::2]):
+                if shows:
+                    record.append(word)
+            moved = loader is not None and loader.step(load_ready)
+            if valid and sink_ready:
+                self._outputs += payload.to_bytes(o_bytes, "little")
+                self._o_cycles.append(cycle)
+                given += 1
+                moved = True
+            if source.step(i_ready):
+                self._i_cycles.append(cycle)
+                moved = True
+            cycle += 1
+            if moved and job.deadline is None:
+                began = cycle
+            if job.progress is not None and cycle % 256 == 0:
+                now = time.monotonic()
+                if now - reported > _REPORT_SECONDS:
+                    reported = now
+                    job.progress(given, expected)
+
+
+class _Source:
+    """Presents words at a stream, each from the first cycle on in which it may."""
+
+    def __init__(self, port, words: np.ndarray, width: int):
+        self._valid, self._payload = port.valid, Value.cast(port.payload)
+        self._words = [int.from_bytes(word.tobytes(), "little") for word in words]
+        self._ones = (1 << width) - 1
+        self._presenting = self._ended = False
+        self.taken = 0
+
+    @property
+    def done(self) -> bool:
+        return self.taken == len(self._words)
+
+    def drive(self, ctx, allowed: bool) -> None:
+        """Set valid and payload for the next cycle."""
+        if not self._presenting and not self.done and allowed:
+            ctx.set(self._payload, self._words[self.taken])
+            ctx.set(self._valid, 1)
+            self._presenting = True
+        elif not self._presenting and self._ended:
+            # A payload that is not valid is the wrong one, so that using it is noticed.
+            ctx.set(self._payload, ~self._words[self.taken - 1] & self._ones)
+            ctx.set(self._valid, 0)
+        self._ended = False
+
+    def step(self, ready: int) -> bool:
+        """Whether a word was transferred in the cycle, at whose end ``ready`` was that."""
+        if not self._presenting or not ready:
+            return False
+        self.taken += 1
+        self._presenting, self._ended = False, True
+        return True
+
+
+def _rows(words: list[int], width: int) -> np.ndarray:
+    """Words of ``width`` bits as rows of bytes, least significant first."""
+    size, ones = -(-width // 8), (1 << width) - 1
+    octets = b"".join((word & ones).to_bytes(size, "little") for word in words)
+    return np.frombuffer(octets, np.uint8).reshape(len(words), size).copy()

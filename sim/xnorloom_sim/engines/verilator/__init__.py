@@ -1,0 +1,1 @@
+"""The compiled engine: Verilog through Verilator and a C++ compiler."""

@@ -1,0 +1,1 @@
+"""Netlists and bitstreams in simulation."""

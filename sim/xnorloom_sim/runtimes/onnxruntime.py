@@ -1,0 +1,211 @@
+"""ONNX files in ONNX Runtime, and their copies for many frames at a time."""
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import ModelProto, numpy_helper
+
+from xnorloom.errors import SourceError, first_line
+
+from .select import MOST_FRAMES, Runtime, Tensors
+
+__all__ = ["Batches", "Execute", "batched", "frames_input", "is_standard",
+           "load", "open_standard"]
+
+# ONNX Runtime has no base class for its errors, and no types for the compiled module of theirs.
+state = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+_RUNTIME_ERRORS = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf,
+                  state.NotImplemented, state.NoSuchFile, state.RuntimeException)
+_STANDARD = ("", "ai.onnx", "ai.onnx.ml")
+_ROUNDING = 1e-5
+_COMPARED = 8  # runs of the model itself that its copy is compared with
+_ONLY_ERRORS = 3  # ONNX Runtime warns of every initialiser that is listed as an input, too
+
+Execute = Callable[[np.ndarray], Tensors]
+
+
+def load(path: str | os.PathLike[str]) -> ModelProto:
+    """The model in a file, with its external data."""
+    return onnx.load(os.fspath(path))
+
+
+def is_standard(path: str | os.PathLike[str]) -> bool:
+    """Whether all operators of a file are those of ONNX itself."""
+    model = onnx.load(os.fspath(path), load_external_data=False)
+    return all(node.domain in _STANDARD for node in model.graph.node)
+
+
+def frames_input(model: ModelProto) -> onnx.ValueInfoProto:
+    """The only input that is no initialiser.
+
+    Raises
+    ------
+    SourceError
+        If there are several, or none.
+    """
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        raise SourceError(f"the model must have one input, not {len(inputs)}")
+    return inputs[0]
+
+
+def open_standard(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
+    """The runtime of a file of standard operators; errors as of ``source.open_source``."""
+    model = load(path)
+    title = f"onnxruntime {onnxruntime.__version__}, optimisation off"
+    return Runtime(title, Batches(model, tensors, _session))
+
+
+class Batches:
+    """Runs any number of frames through a model that may take only a certain number at once.
+
+    Of such a model a copy that takes more is used if it gives the first frames the same tensors,
+    but for the rounding of sums, whose order depends on the number of frames.
+
+    Parameters
+    ----------
+    model : ModelProto
+    tensors : sequence of str
+        Names of the tensors to give.
+    prepare : callable
+        ``prepare(model, tensors, batch)`` makes the function that runs ``batch`` frames.
+
+    Raises
+    ------
+    SourceError
+        If the model has no such tensors.
+    """
+
+    def __init__(self, model: ModelProto, tensors: Sequence[str],
+                 prepare: Callable[[ModelProto, Sequence[str], int], Execute]):
+        known = {name for node in model.graph.node for name in node.output}
+        known |= {frames_input(model).name}
+        for name in tensors:
+            if name not in known:
+                raise SourceError(f"no node computes tensor {name!r}")
+        self._model, self._tensors, self._prepare = model, tensors, prepare
+        self._original = _batch_of(model)
+        self._batch: int | None = None
+        self._runs: dict[int, Execute] = {}
+
+    def __call__(self, frames: np.ndarray) -> Tensors:
+        """The tensors that the model makes of ``frames``, batch first."""
+        if self._batch is None:
+            self._batch = self._choose(frames)
+        return self._run(frames, self._batch)
+
+    def _choose(self, frames: np.ndarray) -> int:
+        """How many frames to run at once, from now on."""
+        few, many = self._original, min(len(frames), MOST_FRAMES)
+        if few is None:
+            return many
+        if few >= many:
+            return few
+        first = frames[:few * _COMPARED]
+        expected = self._run(first, few)
+        try:
+            found = self._run(first, many)
+        except SourceError:
+            return few
+        return many if all(_close(found[name], expected[name]) for name in self._tensors) else few
+
+    def _run(self, frames: np.ndarray, batch: int) -> Tensors:
+        if batch not in self._runs:
+            fits = self._original in (None, batch)
+            model = self._model if fits else batched(self._model, batch)
+            self._runs[batch] = self._prepare(model, self._tensors, batch)
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in self._tensors}
+        for start in range(0, len(frames), batch):
+            part = frames[start:start + batch]
+            filled = np.zeros((batch, *part.shape[1:]), part.dtype)
+            filled[:len(part)] = part
+            for name, array in self._runs[batch](filled).items():
+                if name in parts:
+                    parts[name].append(array[:len(part)])
+        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def _close(found: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether two arrays are equal but for rounding, as the largest magnitude rounds."""
+    if found.shape != expected.shape or found.dtype.kind != "f":
+        return np.array_equal(found, expected)
+    largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)
+    return np.allclose(found, expected, rtol=0, atol=_ROUNDING * largest, equal_nan=True)
+
+
+def _batch_of(model: ModelProto) -> int | None:
+    """Frames that a model takes at once, or ``None`` for any number of them."""
+    shape = frames_input(model).type.tensor_type.shape
+    if not shape.dim:
+        raise SourceError("the input of the model must have a shape")
+    return shape.dim[0].dim_value or None
+
+
+def batched(model: ModelProto, batch: int) -> ModelProto:
+    """A copy of a model whose input and output hold ``batch`` frames.
+
+    Where frames are reshaped to a constant shape that begins with the old number of them, it
+    begins with the new one. Shapes noted beside the graph are dropped.
+    """
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    graph, old = copy.graph, _batch_of(model)
+    frames_input(copy).type.tensor_type.shape.dim[0].dim_value = batch
+    for value in graph.output:
+        dims = value.type.tensor_type.shape.dim
+        if dims and (old is None or dims[0].dim_value == old):
+            dims[0].dim_value = batch
+    del graph.value_info[:]
+    if old is None:
+        return copy
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            constants[node.output[0]] = node.attribute[0].t
+    depends = {frames_input(copy).name}
+    for node in graph.node:
+        if not depends.intersection(node.input):
+            continue
+        depends.update(node.output)
+        if node.op_type != "Reshape" or node.input[1] not in constants:
+            continue
+        shape = numpy_helper.to_array(constants[node.input[1]]).copy()
+        if shape.size and shape[0] == old:
+            shape[0] = batch
+            name = f"{node.output[0]}::shape of {batch} frames"
+            graph.initializer.append(numpy_helper.from_array(shape, name))
+            node.input[1] = name
+    return copy
+
+
+def _session(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
+    """A model in a session of ONNX Runtime, with the wanted tensors as outputs."""
+    changed = ModelProto()
+    changed.CopyFrom(model)
+    # Their types are worked out by ONNX Runtime.
+    del changed.graph.output[:]
+    source = frames_input(changed).name
+    computed = [name for name in dict.fromkeys(tensors) if name != source]
+    changed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in computed)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = _ONLY_ERRORS
+    try:
+        session = onnxruntime.InferenceSession(changed.SerializeToString(), options,
+                                               providers=["CPUExecutionProvider"])
+    except _RUNTIME_ERRORS as error:
+        raise SourceError(f"onnxruntime cannot load the model: {first_line(error)}") from None
+
+    def execute(frames: np.ndarray) -> Tensors:
+        try:
+            arrays = session.run(computed, {source: frames})
+        except _RUNTIME_ERRORS as error:
+            raise SourceError(f"onnxruntime cannot run the model: {first_line(error)}") from None
+        return {source: frames, **dict(zip(computed, map(np.asarray, arrays)))}
+
+    return execute

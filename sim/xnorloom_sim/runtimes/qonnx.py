@@ -1,0 +1,65 @@
+"""ONNX files with operators of QONNX, Brevitas and FINN, executed by qonnx."""
+
+import importlib.metadata
+import os
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from onnx import ModelProto
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.infer_shapes import InferShapes
+
+from xnorloom.errors import SourceError, first_line
+
+from .onnxruntime import Batches, Execute, batched, frames_input, load
+from .select import Runtime, Tensors
+
+__all__ = ["open_custom"]
+
+_GENERAL = "qonnx.custom_op.general"
+# What the operators of qonnx were called before they had a package of their own.
+_FORMER = ("finn", "finn.custom_op.general", "onnx.brevitas")
+
+
+def open_custom(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
+    """The runtime of a file with such operators; errors as of ``source.open_source``."""
+    model = load(path)
+    for node in model.graph.node:
+        if node.domain in _FORMER:
+            node.domain = _GENERAL
+    for opset in model.opset_import:
+        if opset.domain in _FORMER:
+            opset.domain = _GENERAL
+    # qonnx would round tensors to the integers that notes beside the graph promise, or give up.
+    del model.graph.quantization_annotation[:]
+    version = importlib.metadata.version("qonnx")
+    return Runtime(f"qonnx {version}, node by node", Batches(model, tensors, _executor))
+
+
+def _executor(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
+    """A model in qonnx, which has to know the number of frames."""
+    source = frames_input(model)
+    try:
+        with warnings.catch_warnings():
+            # Of shapes that it did not expect; they are checked where the tensors are used.
+            warnings.simplefilter("ignore")
+            wrapper = ModelWrapper(batched(model, batch)).transform(InferShapes())
+            known = wrapper.check_all_tensor_shapes_specified()
+    # qonnx raises Exception itself for most of what it cannot do.
+    except Exception as error:
+        raise SourceError(f"qonnx cannot load the model: {first_line(error)}") from error
+    if not known:
+        raise SourceError("qonnx cannot run the model: it does not find the shapes of all tensors")
+
+    def execute(frames: np.ndarray) -> Tensors:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                context = execute_onnx(wrapper, {source.name: frames}, True)
+        except Exception as error:
+            raise SourceError(f"qonnx cannot run the model: {first_line(error)}") from error
+        return {name: np.asarray(context[name]) for name in tensors}
+
+    return execute

@@ -1,0 +1,67 @@
+"""How much room a network has on a chip, and how much less after it turned out too large."""
+
+import numpy as np
+import pytest
+
+from xnorloom.folding.estimate import estimate
+from xnorloom.target.device import DEVICES
+from xnorloom_boards.flow.budget import Room
+from xnorloom_boards.flow.place_and_route import CrampedError, NoFitError
+
+UP5K = DEVICES["iCE40UP5K"]
+
+
+@pytest.fixture(scope="module")
+def graph(random_graph):
+    return random_graph(np.random.default_rng(12), [256, 32, 10])
+
+
+def cells(graph, schedule):
+    return sum(cost.cells for cost in estimate(graph, schedule, "ice40"))
+
+
+def test_usual(graph):
+    for device in DEVICES.values():
+        room = Room.usual(graph, device)
+        assert room.reserve == 0 and 0.5 < room.share < 1
+
+
+@pytest.mark.parametrize("name", ["iCE40UP5K", "iCE40HX8K", "LFE5U-25F"])
+@pytest.mark.parametrize("sizes, frame", [((256, 32, 10), 1), ((3000, 20, 10), 2)])
+def test_leaves_enough(random_graph, name, sizes, frame):
+    """Block RAMs for a frame of the link, in words of 4 bits at worst, and cells for the rest."""
+    graph, device = random_graph(np.random.default_rng(12), sizes), DEVICES[name]
+    costs = estimate(graph, Room.usual(graph, device).schedule(), device.family)
+    brams = sum(cost.brams for cost in costs)
+    assert brams + (frame if device.family == "ice40" else 1) <= device.brams
+    # Serial port, link and clock were measured to take 450.
+    assert sum(cost.cells for cost in costs) + 450 < device.logic_cells
+
+
+@pytest.mark.parametrize("error, share, reserve", [
+    pytest.param(NoFitError("large", {"logic_cells": (6000, 5280), "brams": (3, 30)}),
+                 lambda guessed: 0.95 * guessed / 6000, 0, id="cells"),
+    pytest.param(CrampedError("no way", {"logic_cells": (5200, 5280)}),
+                 lambda guessed: 0.9 * guessed / 5280, 0, id="cramped"),
+    pytest.param(CrampedError("no way", {}), lambda guessed: 0.9 * guessed / 5280, 0,
+                 id="cramped-unknown"),
+    pytest.param(NoFitError("large", {"logic_cells": (900, 5280), "brams": (33, 30)}),
+                 None, 3, id="block-rams"),
+    pytest.param(NoFitError("large", {"logic_cells": (6000, 5280), "brams": (31, 30)}),
+                 lambda guessed: 0.95 * guessed / 6000, 1, id="both")])
+def test_less(graph, error, share, reserve):
+    room = Room.usual(graph, UP5K)
+    schedule = room.schedule()
+    guessed = cells(graph, schedule)
+    less = room.less(schedule, error)
+    wanted = room.share if share is None else min(room.share, share(guessed))
+    assert (less.share, less.reserve) == (pytest.approx(wanted), reserve)
+    # As much smaller is the next schedule.
+    if share is not None:
+        assert cells(graph, less.schedule()) <= wanted * 5280 < guessed
+
+
+def test_less_is_no_help(graph):
+    room = Room.usual(graph, UP5K)
+    error = NoFitError("large", {"logic_cells": (900, 5280), "pins": (50, 39)})
+    assert room.less(room.schedule(), error) is None

@@ -1,0 +1,325 @@
+"""The host program with a port or a board that is not what it must be: clear errors, and soon."""
+
+import errno
+import os
+import re
+import sys
+import tty
+
+import numpy as np
+import pytest
+import serial
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
+
+from xnorloom_boards import find
+from xnorloom_boards.errors import LinkError, NoAnswerError, PortError, WrongBitstreamError
+from xnorloom_boards.link import connection as host
+from xnorloom_boards.link.protocol import Decoder, Hello, Message, encode
+from xnorloom_boards.link.session import Faults
+
+FRAMES = np.random.default_rng(1).integers(0, 2, (20, 19))
+
+
+@pytest.fixture(scope="module")
+def graph(random_graph):
+    return random_graph(np.random.default_rng(3), (19, 4, 3))
+
+
+def hello(graph, **change):
+    values = dict(digest=bytes.fromhex(graph.digest)[:8], input_width=16, words=2, result_bytes=1,
+                  credits=8)
+    return Hello(**values | change)
+
+
+class Board:
+    """A port in memory with a board behind it; ``answer`` makes the reply to a message."""
+
+    timeout = None
+
+    def __init__(self, answer):
+        self.answer, self.closed = answer, False
+        self.decoder, self.out = Decoder(1000), bytearray()
+
+    def write(self, data):
+        for message in self.decoder.feed(data):
+            self.out += self.answer(message)
+
+    def read(self, size):
+        part, self.out = self.out[:size], self.out[size:]
+        return bytes(part)
+
+    def close(self):
+        self.closed = True
+
+
+def board(graph, result=lambda message: encode(Message(0x82, message.sequence, b"\x01")), **change):
+    """A board that says hello, and ``result`` to a frame."""
+    said = hello(graph, **change).encode()
+    return Board(lambda message: encode(Message(0x81, message.sequence, said))
+                 if message.kind == 1 else result(message))
+
+
+def connect(port, graph, **options):
+    return host.Connection(port, graph, **dict(name="P", timeout=0.2, retries=2) | options)
+
+
+def test_memory(graph):
+    with connect(port := board(graph), graph) as connection:
+        assert connection.classify_frames(FRAMES).tolist() == [1] * 20
+    assert port.closed
+
+
+# The board
+
+
+def test_other_network(graph):
+    with pytest.raises(WrongBitstreamError, match=(
+            rf"^the board on port P holds the network 0102030405060708, wanted "
+            rf"{graph.digest[:16]} \(random\); flash the bitstream of that model$")):
+        connect(board(graph, digest=bytes(range(1, 9))), graph)
+
+
+def test_no_graph_shows_what_the_board_is(graph):
+    connection = connect(board(graph), None)
+    assert connection.hello.digest.hex() == graph.digest[:16]
+    with pytest.raises(ValueError, match="^Connection must have a graph to classify with$"):
+        connection.classify_frames(FRAMES)
+
+
+def test_other_version(graph):
+    with pytest.raises(WrongBitstreamError, match=(
+            r"^the board on port P speaks version 9 of the protocol, this program versions 1 and "
+            r"2; build the bitstream anew$")):
+        connect(board(graph, version=9), graph)
+
+
+def test_later_version_of_another_length(graph):
+    port = Board(lambda message: encode(Message(0x81, message.sequence, b"\x03")))
+    with pytest.raises(WrongBitstreamError, match=r"^.* speaks version 3 of the protocol, .*$"):
+        connect(port, graph)
+
+
+@pytest.mark.parametrize("payload, message", [
+    (b"\x01", r"Hello must be 16 bytes, not 1"),
+    (b"\x01" + bytes(15), r"Hello input_width must be in 1 to 65535, not 0"),
+    (b"\x02", r"Hello must be 17 bytes, not 1"),
+    (b"\x02" + bytes(15) + b"\x02" + bytes(5), r"Hello must be 27 bytes, not 22"),
+    (b"\x02" + b"\x01" * 15 + b"\x01\x00\x00\x00\x01\x00",
+     r"Hello layer pe must be in 1 to 65535, not 0"),
+])
+def test_odd_hello(graph, payload, message):
+    port = Board(lambda asked: encode(Message(0x81, asked.sequence, payload)))
+    with pytest.raises(LinkError, match=(
+            rf"^the board on port P describes itself wrongly: {message}$")):
+        connect(port, graph)
+
+
+def test_other_size_of_frames(graph):
+    with pytest.raises(LinkError, match=(
+            r"^the board on port P takes 3 words of 16 bits a frame, which random does not "
+            r"have$")):
+        connect(board(graph, words=3), graph).classify_frames(FRAMES)
+
+
+def test_other_size_of_results(graph):
+    with pytest.raises(LinkError, match=(
+            r"^the board on port P sends results of 2 bytes, but those of random have 1$")):
+        connect(board(graph, result_bytes=2), graph)
+
+
+def test_class_that_there_is_not(graph):
+    port = board(graph, lambda message: encode(Message(0x82, message.sequence, b"\x03")))
+    with pytest.raises(LinkError, match=(
+            r"^the board on port P gave frame 0 the class 3, but there are 3$")):
+        connect(port, graph).classify_frames(FRAMES)
+
+
+def test_board_that_becomes_another(graph):
+    said = iter([hello(graph), hello(graph, credits=9)])
+    port = Board(lambda message: encode(Message(0x81, message.sequence, next(said).encode()))
+                 if message.kind == 1 else b"")
+    with pytest.raises(WrongBitstreamError, match=(
+            r"^another board, or bitstream, answers on port P than at first$")):
+        connect(port, graph).classify_frames(FRAMES)
+
+
+def test_no_answer(graph):
+    with pytest.raises(NoAnswerError, match=(
+            r"^no answer on port P at 9600 baud; is it the right port, its baud rate that of the "
+            r"bitstream, and the board programmed\?$")):
+        connect(Board(lambda message: b""), graph, baud=9600)
+
+
+def test_no_answer_to_more_hellos_than_there_are_numbers(graph):
+    with pytest.raises(NoAnswerError, match="^no answer on port P at .*$"):
+        connect(Board(lambda message: b""), graph, timeout=0.001, retries=600)
+
+
+def test_garbage(graph):
+    with pytest.raises(NoAnswerError, match=(
+            r"^15 bytes came on port P at 1000000 baud, but no answer; is it the right port, and "
+            r"its baud rate that of the bitstream\?$")):
+        connect(Board(lambda message: b"hello"), graph)
+
+
+def test_results_of_others_are_not_taken(graph):
+    def result(message):
+        # One that is not asked for, one too long, one of another kind, and then the right one.
+        return b"".join(map(encode, [
+            Message(0x82, message.sequence + 100 & 255, b"\x02"),
+            Message(0x82, message.sequence, b"\x02\x02"), Message(0x83, message.sequence, b"\x02"),
+            Message(0x82, message.sequence, b"\x01"), Message(0x82, message.sequence, b"\x02")]))
+    connection = connect(board(graph, result), graph)
+    assert connection.classify_frames(FRAMES).tolist() == [1] * 20
+    faults = connection.faults
+    assert faults.late >= 2 * 20 and (faults.damaged, faults.resent) == (20, 0)
+
+
+def test_replies_to_hellos_that_were_asked_several_times(graph):
+    """No fault of the line: a board that was busy with frames of another program answers late."""
+    asked, said = [], hello(graph).encode()
+
+    def answer(message):
+        if message.kind != 1:
+            return encode(Message(0x82, message.sequence, b"\x01"))
+        asked.append(message)
+        if len(asked) < 3:
+            return b""
+        old = [Message(0x82, number, b"\x02") for number in range(8)] if len(asked) == 3 else []
+        replies = [Message(0x81, each.sequence, said) for each in asked]
+        return b"".join(map(encode, old + replies))
+    connection = connect(Board(answer), graph)
+    assert connection.classify_frames(FRAMES).tolist() == [1] * 20
+    assert connection.faults == Faults()
+
+
+# Arguments
+
+
+@pytest.mark.parametrize("given, error, message", [
+    ({"port": None}, TypeError, "Serial port must be given by its name, not None"),
+    ({"port": 3}, TypeError, "Serial port must be given by its name, not 3"),
+    ({"port": "graph"}, TypeError, "Serial port must be given by its name, not a Graph"),
+    ({"port": ""}, ValueError, "Serial port must be a printable string that is not empty, not ''"),
+    ({"graph": "tfc.bnn"}, TypeError, r"Connection graph must be a Graph, not 'tfc\.bnn'"),
+    ({"graph": [1]}, TypeError, "Connection graph must be a Graph, not a list"),
+    ({"retries": -1}, ValueError, "Connection retries must be at least 0, not -1"),
+    ({"retries": 1.5}, TypeError, r"Connection retries must be an integer, not 1\.5"),
+    ({"timeout": 0}, ValueError, "Connection timeout must be above 0 seconds, not 0"),
+    ({"timeout": -1.0}, ValueError, r"Connection timeout must be above 0 seconds, not -1\.0"),
+    ({"timeout": float("nan")}, ValueError, "Connection timeout must be above 0 seconds, not nan"),
+    ({"timeout": None}, TypeError, "Connection timeout must be a number of seconds, not None"),
+    ({"timeout": "1"}, TypeError, "Connection timeout must be a number of seconds, not '1'"),
+    ({"baud": 0}, ValueError, "Connection baud must be at least 1, not 0"),
+    ({"baud": "fast"}, TypeError, "Connection baud must be an integer, not 'fast'"),
+])
+def test_arguments(graph, given, error, message):
+    given = {"port": "nowhere", "graph": graph, **given}
+    port, found = given.pop("port"), given.pop("graph")
+    port = graph if port == "graph" else port
+    for open_port in (host.open, find("icebreaker").open):
+        with pytest.raises(error, match=f"^{message}$"):
+            open_port(port, found, **given)
+    if port == "nowhere":
+        with pytest.raises(error, match=f"^{message}$"):
+            host.Connection(board(graph), found, **given)
+
+
+def test_name_instead_of_a_port(graph):
+    with pytest.raises(TypeError, match="^Connection port must be an open serial port, not "
+                                        "'COM3'$"):
+        host.Connection("COM3", graph)
+
+
+def test_closed(graph):
+    with connect(board(graph), graph) as connection:
+        assert connection.classify_frames(FRAMES[:1]).tolist() == [1]
+    for call in (connection.classify, connection.classify_frames, connection.results):
+        with pytest.raises(ValueError, match="^Connection to port P must be open to .* closed$"):
+            call(FRAMES.astype(np.uint8))
+    connection.close()
+
+
+# Images
+
+
+@pytest.mark.parametrize("images, error, message", [
+    (np.zeros((2, 19)), TypeError, r"pixels must be of type uint8, not float64"),
+    (np.zeros((2, 18), np.uint8), ValueError,
+     r"pixels must have the shape \(frames, 19\), not \(2, 18\)"),
+])
+def test_images(graph, images, error, message):
+    with pytest.raises(error, match=f"^{message}$"):
+        connect(board(graph), graph).classify(images)
+
+
+# The port
+
+
+def test_unknown_port(graph, monkeypatch, tmp_path):
+    found = ListPortInfo("/dev/ttyUSB1")
+    found.description = "Some bridge"
+    missing = str(tmp_path / "ttyUSB9")
+    for ports, text in (([found, ListPortInfo("/dev/ttyS0")],
+                         "there are /dev/ttyS0, /dev/ttyUSB1 (Some bridge)"),
+                        ([], "no serial port was found")):
+        monkeypatch.setattr(list_ports, "comports", lambda ports=ports: ports)
+        with pytest.raises(PortError, match=f"^there is no port {missing}; {re.escape(text)}$"):
+            host.open(missing, graph)
+
+
+@pytest.fixture
+def terminal():
+    """A port with nothing behind it."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    yield os.ttyname(slave)
+    os.close(master)
+    os.close(slave)
+
+
+def test_silent_port_is_closed_again(terminal, graph):
+    for _ in range(2):
+        with pytest.raises(NoAnswerError, match=f"^no answer on port {terminal} at .*$"):
+            host.open(terminal, graph, timeout=0.05, retries=1)
+
+
+def test_busy_port(terminal, graph):
+    with serial.Serial(terminal, exclusive=True):
+        with pytest.raises(PortError, match=(
+                f"^port {terminal} is busy: another program has it open$")):
+            host.open(terminal, graph)
+
+
+def test_no_serial_port(tmp_path, graph):
+    (path := tmp_path / "file").write_text("")
+    with pytest.raises(PortError, match=(
+            f"^port {path} is no serial port that can be used: .+$")):
+        host.open(str(path), graph)
+
+
+@pytest.mark.parametrize("error, message", [
+    (serial.SerialException(errno.EACCES, "denied"), r"no permission to open port P; on Linux, "
+     r"add yourself to its group \(often dialout or uucp\) and log in again"),
+    (serial.SerialException("could not open port 'P': FileNotFoundError(2, 'x')"),
+     r"there is no port P; no serial port was found"),
+    (serial.SerialException("could not open port 'P': PermissionError(13, 'x')"),
+     r"port P is busy, or needs another user's permission"),
+    (ValueError("Invalid baud rate: 7"), r"port P cannot have the baud rate 1000000"),
+], ids=["permission", "unknown on Windows", "permission on Windows", "baud rate"])
+def test_refused_port(graph, monkeypatch, error, message):
+    def refuse(*args, **options):
+        raise error
+    monkeypatch.setattr(serial, "Serial", refuse)
+    monkeypatch.setattr(list_ports, "comports", list)
+    with pytest.raises(PortError, match=f"^{message}$"):
+        host.open("P", graph)
+
+
+def test_no_pyserial(graph, monkeypatch):
+    monkeypatch.setitem(sys.modules, "serial", None)
+    with pytest.raises(PortError, match=(
+            r"^serial ports need pyserial, which is not installed; "
+            r"pip install 'xnorloom\[boards\]'$")):
+        host.open("P", graph)

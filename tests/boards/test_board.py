@@ -1,0 +1,112 @@
+"""The boards against amaranth-boards, and the register of them."""
+
+import re
+import sys
+
+import pytest
+
+import xnorloom_boards
+from xnorloom.target.device import DEVICES
+from xnorloom_boards import board
+from xnorloom_boards.board import BoardError
+from xnorloom_boards.link import connection as host
+
+NAMES = ("colorlight_5a_75b", "ecp5_evn", "hx8k_evn", "icebreaker", "icestick", "orangecrab_25f",
+         "ulx3s_25f", "ulx3s_85f", "upduino_v3")
+
+# Pins of the serial port and of the clock, as the schematics of the boards have them.
+PINS = {
+    "colorlight_5a_75b": ("M13", "P11", "P6"),
+    "ecp5_evn": ("P2", "P3", "A10"),
+    "hx8k_evn": ("B10", "B12", "J3"),
+    "icebreaker": ("6", "9", "35"),
+    "icestick": ("9", "8", "21"),
+    "orangecrab_25f": ("N17", "M18", "A9"),
+    "ulx3s_25f": ("M1", "L4", "G2"),
+    "ulx3s_85f": ("M1", "L4", "G2"),
+    "upduino_v3": ("15", "14", "20"),
+}
+
+
+def pins(port):
+    return [meta.name for meta in port.io.metadata]
+
+
+def test_names():
+    assert board.names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_board_is_that_of_its_platform(name):
+    entry = board.find(name)
+    platform = entry.platform()
+    assert entry.name == name
+    assert entry.device is DEVICES[entry.device.name]
+    assert platform.device.lower() == entry.device.name.lower()
+    clock = platform.lookup(entry.clock, 0)
+    assert clock.clock.frequency == entry.clock_hz
+    assert pins(platform.request(entry.clock, 0, dir="-")) == [PINS[name][2]]
+    # Nothing that only writes to boards.
+    assert not {"openFPGALoader", "dfu-suffix", "iceprog"} & set(platform.required_tools)
+    assert not any("dfu" in line for line in platform.command_templates)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ports(name):
+    entry = board.find(name)
+    platform = entry.platform()
+    rx, tx = entry.uart_ports(platform)
+    assert pins(rx) + pins(tx) == list(PINS[name][:2])
+    leds = entry.led_ports(platform)
+    assert all(len(port) == 1 for port in leds)
+    expected = {"colorlight_5a_75b": 0, "icebreaker": 2, "icestick": 5, "orangecrab_25f": 3,
+                "upduino_v3": 3}
+    assert len(leds) == expected.get(name, 8)
+    high = entry.high_ports(platform)
+    assert [pins(port) for port in high] == ([["16"]] if name == "upduino_v3" else [])
+    used = [pin for port in (rx, tx, *leds, *high) for pin in pins(port)]
+    assert len(set(used)) == len(used)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_people_and_loaders_read(name):
+    entry = board.find(name)
+    assert entry.title and entry.loader[0] == "-b" and len(entry.loader) in (2, 4)
+    # A serial port of at least 8 clock cycles of 25 MHz a bit.
+    assert 115_200 <= entry.baud <= 3_000_000
+    assert not entry.note.endswith(".")
+
+
+def test_a_platform_is_fresh():
+    entry = board.find("icebreaker")
+    entry.uart_ports(entry.platform())
+    entry.uart_ports(entry.platform())
+
+
+def test_open(monkeypatch):
+    # The rate is that of the board unless another one is given.
+    calls = []
+    monkeypatch.setattr(host, "open", lambda *given, **named: calls.append((given, named)))
+    entry = board.find("icebreaker")
+    entry.open("COM3")
+    entry.open("COM3", "graph", baud=9600, timeout=2, retries=3)
+    assert calls == [(("COM3", None), {"baud": entry.baud}),
+                     (("COM3", "graph"), {"baud": 9600, "timeout": 2, "retries": 3})]
+
+
+def test_package():
+    assert xnorloom_boards.find is board.find and xnorloom_boards.names is board.names
+
+
+def test_unknown_board():
+    wanted = re.escape(f"board must be one of {', '.join(NAMES)}, not 'arty'")
+    with pytest.raises(BoardError, match=f"^{wanted}$"):
+        board.find("arty")
+
+
+def test_no_amaranth_boards(monkeypatch):
+    monkeypatch.delitem(sys.modules, "amaranth_boards.icebreaker", raising=False)
+    monkeypatch.setitem(sys.modules, "amaranth_boards", None)
+    with pytest.raises(BoardError, match=r"^board icebreaker needs amaranth-boards, which is not "
+                                         r"installed: pip install 'xnorloom\[boards\]'$"):
+        board.find("icebreaker").platform()

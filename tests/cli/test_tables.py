@@ -1,0 +1,74 @@
+# amaranth: UnusedElaboratable=no
+"""What ``xnorloom info`` tells of inputs and scales."""
+
+import re
+
+import numpy as np
+import pytest
+
+from xnorloom.export.manifest import manifest
+from xnorloom.folding import automatic
+from xnorloom.gateware.network import Network
+from xnorloom.graph import Graph, Input, Score
+from xnorloom_cli.tables.model import model_text, model_values
+
+
+def graph_of(frame, scales=None):
+    return Graph("g", frame, (Score("s", np.ones((3, frame.size), int), [1, 2, -3], scales),))
+
+
+CASES = {  # input, line of the text, rule in the manifest
+    "top bit": (Input((6,)), None, "the 1 highest of the 8 bits of a pixel"),
+    "top bits": (Input((6,), 3), None, "the 3 highest of the 8 bits of a pixel"),
+    "no pixels": (Input((6,), 9), None, None),
+    "one cut": (
+        Input((6,), 1, [[64]]), "1 where a pixel is at least 64",
+        "the number of cuts in the one row that an 8-bit pixel is not less than"),
+    "cuts": (
+        Input((6,), 2, [[3, 4, 200]]), "how many of 3, 4, 200 a pixel reaches",
+        "the number of cuts in the one row that an 8-bit pixel is not less than"),
+    "many cuts": (
+        Input((6,), 5, [list(range(31))]),
+        "how many of 0, 1, 2, 3, 4, 5, 6, 7, …, 23, 24, 25, 26, 27, 28, 29, 30 a pixel reaches",
+        "the number of cuts in the one row that an 8-bit pixel is not less than"),
+    "a cut for each": (
+        Input((6,), 1, [[9], [1], [2], [3], [4], [5]]), "one for each element, from 1 to 9",
+        "the number of cuts in its row that an 8-bit pixel is not less than"),
+    "cuts for each": (
+        Input((2, 1), 2, [[3, 4, 200], [1, 9, 9]]), "3 for each element, from 1 to 200",
+        "the number of cuts in its row that an 8-bit pixel is not less than"),
+}
+
+
+@pytest.mark.parametrize("frame, line, rule", CASES.values(), ids=CASES)
+def test_cuts(frame, line, rule):
+    graph = graph_of(frame)
+    cuts = None if frame.cuts is None else frame.cuts.tolist()
+    assert model_values(graph)["input"]["cuts"] == cuts
+    shown = re.findall(r"^cuts     (.*)$", model_text(graph), re.MULTILINE)
+    assert shown == ([] if line is None else [line])
+    values = manifest(Network(graph, automatic(graph, 20)))["input"]
+    assert (values["element_of_pixel"], values["cuts"]) == (rule, cuts)
+
+
+def test_meaning():
+    graph = graph_of(Input((6,), meaning="(u8/255-0.13)/0.3"))
+    assert model_values(graph)["input"]["meaning"] == "(u8/255-0.13)/0.3"
+    assert "\nmeaning  (u8/255-0.13)/0.3\n" in model_text(graph)
+    assert manifest(Network(graph, automatic(graph, 9)))["input"]["meaning"] == "(u8/255-0.13)/0.3"
+    plain = graph_of(Input((6,)))
+    assert model_values(plain)["input"]["meaning"] is None
+    assert "meaning" not in model_text(plain)
+
+
+def test_scales():
+    graph = graph_of(Input((6,)), [0, 5, 4095])
+    assert [layer["scale_bits"] for layer in model_values(graph)["layers"]] == [3 * 12]
+    assert model_values(graph)["score_range"] == [-3, 6 * 4095 - 3]
+    assert "\nscales   36 bits, from 0 to 4,095\n" in model_text(graph)
+
+
+def test_no_scales():
+    graph = graph_of(Input((6,)), [1, 1, 1])
+    assert [layer["scale_bits"] for layer in model_values(graph)["layers"]] == [0]
+    assert "scales" not in model_text(graph)

@@ -1,0 +1,162 @@
+"""The table of boards in the README: its numbers, from what place and route found."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorloom.gateware.timing import timing
+from xnorloom.graph import Graph
+from xnorloom.schedule import Schedule
+from xnorloom_boards import board
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "boards" / "results.json"
+BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
+MODELS = ("tfc", "sfc")
+PAIRS = [(model, name) for model in MODELS for name in board.names()]
+# Of the data sheets: block RAMs, bits that each gives in a cycle, look-up tables.
+CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": (32, 16, 7680),
+         "LFE5U-25F": (56, 36, 24288), "LFE5U-85F": (208, 36, 83640),
+         "LFE5UM5G-85F": (208, 36, 83640)}
+
+
+def table(readme):
+    """Lines of the tables of networks by network and board, and of the bounds by board."""
+    text = Path(readme).read_text()
+    [block] = re.findall(f"^{BEGIN}(.*?)^{END}", text, re.DOTALL | re.MULTILINE)
+    rows, bounds, model = {}, {}, None
+    for line in block.splitlines():
+        title = re.match(r"\*\*(\w+)\*\*", line)
+        if title:
+            model = title[1].lower()
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        names = [name for name in board.names() if board.find(name).title == cells[0]]
+        for name in names:
+            if len(cells) == 10:
+                rows[model, name] = cells[1:]
+            else:
+                bounds[name] = cells[1:]
+    return rows, bounds
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return table(ROOT / "README.md")
+
+
+@pytest.fixture(scope="module")
+def results():
+    """What place and route found, by network and board."""
+    entries = json.loads(RESULTS.read_text())["results"]
+    found = {(entry["model"], entry["board"]): entry for entry in entries}
+    assert len(found) == len(entries)
+    return found
+
+
+@pytest.fixture(scope="module")
+def graphs():
+    return {name: Graph.load(ROOT / "models" / f"{name}.bnn") for name in MODELS}
+
+
+def test_readme_has_the_table():
+    program = ROOT / "benchmarks" / "boards" / "table.py"
+    done = subprocess.run([sys.executable, program, "--check"], text=True, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_network_on_every_board(shown, results, graphs):
+    assert list(shown[1]) == list(dict.fromkeys(name for _, name in shown[0]))
+    assert sorted(shown[0]) == sorted(PAIRS)
+    assert "not run yet" not in (ROOT / "README.md").read_text()
+    assert sorted(results) == sorted(PAIRS)
+    for (model, _), entry in results.items():
+        assert entry["built_from"]["network"] == graphs[model].digest
+
+
+def built(results):
+    return {key: entry for key, entry in results.items() if "refused" not in entry}
+
+
+def test_refused(shown, results):
+    refused = {key: entry["refused"] for key, entry in results.items() if "refused" in entry}
+    for key, message in refused.items():
+        chip, text, *rest = shown[0][key]
+        assert chip == board.find(key[1]).device.name and chip in message
+        assert rest == [""] * 7
+        numbers = re.fullmatch(r"does not fit: ([\d,]+) (?:weights, room for|[a-z RAM]+ needed,) "
+                               r"([\d,]+) (?:in block RAM|of [\d,]+ there)", text)
+        needed, there = (int(number.replace(",", "")) for number in numbers.groups())
+        assert needed > there
+        assert numbers[1] in message and numbers[2] in message
+
+
+def test_numbers(shown, results):
+    for key, entry in built(results).items():
+        _, _, luts = CHIPS[shown[0][key][0]]
+        _, cells, rams, fmax, clock, interval, latency, frames, port = shown[0][key]
+        hz = entry["clock_hz"]
+        assert 0 < entry["logic_cells"][0] <= entry["logic_cells"][1] == luts
+        share = 100 * entry["logic_cells"][0] / luts
+        assert cells == f"{entry['logic_cells'][0]:,} ({share:.0f} %)"
+        used, there = entry["brams"]
+        assert rams.startswith(f"{used} of {there}") and 0 < used <= there
+        assert rams.endswith("SPRAMs") == (entry["sprams"][0] > 0)
+        assert hz <= entry["fmax_hz"]
+        assert float(fmax) == pytest.approx(entry["fmax_hz"] / 1e6, rel=1e-3)
+        assert float(clock) == pytest.approx(hz / 1e6, rel=1e-3)
+        assert int(interval.replace(",", "")) == entry["interval"]
+        cycles, micros = re.fullmatch(r"([\d,]+), ([\d.]+) µs", latency).groups()
+        assert int(cycles.replace(",", "")) == entry["latency"]
+        assert float(micros) == pytest.approx(entry["latency"] / hz * 1e6, rel=1e-2)
+        assert int(frames.replace(",", "")) == round(hz / entry["interval"])
+        # A byte has a start and a stop bit; kind, number, two of the CRC and the end are five.
+        line = entry["baud"] / (10 * (entry["frame_bytes"] + 5))
+        assert int(port.replace(",", "")) == round(min(line, hz / entry["interval"]))
+
+
+def test_schedules(results, graphs):
+    for (model, name), entry in built(results).items():
+        graph = graphs[model]
+        width, folds = entry["schedule"]["input_width"], entry["schedule"]["layers"]
+        words = math.ceil(784 / width)
+        cycles = [math.ceil(layer.neurons / fold["pe"]) * math.ceil(layer.inputs / fold["simd"])
+                  for layer, fold in zip(graph.layers, folds, strict=True)]
+        assert entry["interval"] == max(*cycles, words)
+        assert entry["interval"] <= entry["built_from"].get("interval", math.inf)
+        together = max(1, 8 // width)
+        assert entry["frame_bytes"] == math.ceil(words / together) * math.ceil(width / 8)
+        assert entry["baud"] == board.find(name).baud
+        digits = [entry["digests"][part] for part in ("netlist", "bitstream")]
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digits)
+        assert {"yosys", "amaranth"} < set(entry["tools"])
+
+
+def test_latency(results, graphs, tmp_path):
+    for (model, _), entry in built(results).items():
+        path = tmp_path / "schedule.json"
+        path.write_text(json.dumps(entry["schedule"]))
+        times = timing(graphs[model], Schedule.load(path, graphs[model]))
+        assert (times.interval, times.latency) == (entry["interval"], entry["latency"])
+
+
+def test_bounds(shown, results, graphs):
+    for name, cells in shown[1].items():
+        count, bits, _ = CHIPS[board.find(name).device.name]
+        assert cells[0] == f"{count} · {bits} = {count * bits:,}"
+        for model, most, reached in zip(MODELS, cells[1::2], cells[2::2], strict=True):
+            entry = results.get((model, name), {"refused": ""})
+            if "refused" in entry:
+                assert most == reached == "–"
+                continue
+            weights = sum(layer.weights.size for layer in graphs[model].layers)
+            # An SPRAM has a port of 16 bits, and there are four.
+            lanes = count * bits + (4 * 16 if entry["sprams"][0] else 0)
+            bound = lanes * entry["fmax_hz"] / weights
+            assert int(most.replace(",", "")) == round(bound)
+            share = entry["fmax_hz"] / entry["interval"] / bound
+            assert reached == f"{100 * share:.0f} %"

@@ -1,0 +1,36 @@
+"""The program on the page of boards, with a board that only pretends."""
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+
+from xnorloom_boards.link import connection as host
+from xnorloom_sim.data import bundled
+from xnorloom_sim.golden import evaluate
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_program(monkeypatch, capsys):
+    [program] = [text for text in re.findall(r"^```python\n(.*?)^```$",
+                                             (ROOT / "docs" / "boards.md").read_text(), re.M | re.S)
+                 if ".open(" in text]
+    calls = []
+
+    class Pretended:
+        def classify(self, images):
+            return evaluate(calls[0][1], images >> 7).classes
+
+    @contextmanager
+    def opened(port, graph, *, baud, **options):
+        calls.append((port, graph, baud))
+        yield Pretended()
+
+    monkeypatch.setattr(host, "open", opened)
+    monkeypatch.chdir(ROOT)
+    exec(compile(program, "boards.md", "exec"), {})
+    [(port, graph, baud)] = calls
+    assert (port, graph.name, baud) == ("/dev/ttyUSB1", "tfc", 3_000_000)
+    digits = bundled()
+    right = (evaluate(graph, digits.images >> 7).classes == digits.labels).sum()
+    assert capsys.readouterr().out == f"{right} of 500 read right\n"

@@ -1,0 +1,48 @@
+"""The programs and commands of the pages under docs/import do what the pages say."""
+
+import lzma
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).parents[2] / "docs" / "import"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+# What the pages take as given, because it takes TensorFlow or FINN to make it.
+GIVEN = {"larq.h5": "larq/mnist.h5.xz", "larq.onnx": "larq/mnist.onnx.xz",
+         "finn.onnx": "onnx/tfc_finn_streamlined.onnx.xz"}
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Language and text of the fenced blocks of a page, in order."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", (PAGES / page).read_text(), re.M | re.S)
+
+
+@pytest.mark.parametrize("page", [
+    "brevitas.md", "pytorch.md", "modules.md", "larq.md", "finn.md"])
+def test_page(page, tmp_path):
+    ran = []
+    for name, kept in GIVEN.items():
+        (tmp_path / name).write_bytes(lzma.decompress((FIXTURES / kept).read_bytes()))
+    for language, text in blocks(page):
+        if language == "python":
+            lines = [[sys.executable, "-W", "ignore", "-c", text]]
+        else:
+            assert language == "sh"
+            commands = [shlex.split(line) for line in text.splitlines()]
+            assert all(command[0] == "xnorloom" for command in commands)
+            lines = [[sys.executable, "-m", *command] for command in commands]
+        for line in lines:
+            result = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+            assert result.returncode == 0, result.stdout + result.stderr
+            ran.append(line[-1] if language == "python" else line[3])
+    assert "verify" in ran
+
+
+def test_every_page_is_listed():
+    index = (PAGES / "README.md").read_text()
+    assert sorted(re.findall(r"\]\((\w+\.md)\)", index)) == sorted(
+        path.name for path in PAGES.glob("*.md") if path.name != "README.md")

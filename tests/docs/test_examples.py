@@ -1,0 +1,53 @@
+"""The examples run, in a Python of their own, as a person would start them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(name, *arguments, cwd):
+    """Standard output of an example, as lines; it must end well and not complain."""
+    done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], cwd=cwd, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_first_network(tmp_path):
+    lines = run("first_network.py", cwd=tmp_path)
+    assert any(line.startswith("512 pictures in ") for line in lines)
+    assert [line.strip() for line in lines if line.startswith("     ")] == [
+        "###", "...", "...", "horizontal [4, 2, 3]",
+        "#..", "#..", "#..", "vertical [2, 4, 3]",
+        "#.#", ".#.", "#.#", "neither [3, 3, 4]",
+    ]
+    written = sorted(path.name for path in (tmp_path / "first-network").iterdir())
+    assert written == ["bnn_lines.v", "manifest.json"]
+    manifest = json.loads((tmp_path / "first-network" / "manifest.json").read_text())
+    assert manifest["interval"] == 6
+    assert "module bnn_lines(" in (tmp_path / "first-network" / "bnn_lines.v").read_text()
+
+
+def test_first_network_in_the_readme():
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    program = (EXAMPLES / "first_network.py").read_text().splitlines()
+    excerpt = readme.split("```python\n")[1].split("```")[0].splitlines()
+    assert [line for line in excerpt if line and line not in program] == []
+
+
+def test_first_network_prints_what_the_readme_says(tmp_path):
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    shown = readme.split("It prints\n\n```\n")[1].split("```")[0].splitlines()
+    assert run("first_network.py", cwd=tmp_path)[:len(shown)] == shown
+
+
+def test_first_network_elsewhere(tmp_path):
+    lines = run("first_network.py", str(tmp_path / "out"), cwd=tmp_path)
+    assert lines[-1] == f"wrote {tmp_path / 'out' / 'manifest.json'}"
+
+
+def test_training_explains_itself(tmp_path):
+    assert run("train_mnist.py", "--help", cwd=tmp_path)[0].startswith("usage: train_mnist.py")

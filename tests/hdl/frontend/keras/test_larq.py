@@ -1,0 +1,219 @@
+"""Files of Larq and Keras: every layer as TensorFlow computed it, and the integer graph too."""
+
+import io
+import lzma
+from pathlib import Path
+
+import h5py
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper
+
+from xnorloom.frontend.keras.model import load
+from xnorloom.frontend.keras.quantizers import elementwise, quantized
+from xnorloom.frontend.onnx import model as onnx_model
+from xnorloom.frontend.program import Dense, Elementwise, Program
+from xnorloom.graph.pixels import encode
+from xnorloom.lowering.lower import lower
+from xnorloom_sim.golden import evaluate
+
+FILES = Path(__file__).parents[3] / "fixtures" / "larq"
+# Network, files, meaning of the input, and the layers of Keras in which the activations of the
+# graph's dense layers are seen by their sign, then that of the scores.
+NETWORKS = {
+    "sequential": (("sequential.h5", "sequential.keras", "sequential_quantized.h5"), "bipolar",
+                   ("norm", "norm2", "norm3")),
+    "functional": (("functional.h5", "functional.keras", "functional_quantized.h5"), None,
+                   ("sign", "sign2", "third")),
+    "keras3": (("keras3.h5", "keras3.keras"), "bipolar", ("sign2", "norm2")),
+    "mnist": (("mnist.h5.xz",), "bipolar",
+              ("batch_normalization", "batch_normalization_1", "batch_normalization_2")),
+}
+CASES = [pytest.param(network, file, id=file)
+         for network, (files, _, _) in NETWORKS.items() for file in files]
+ULP = 2.0 ** -23
+
+
+@pytest.fixture
+def open_file(tmp_path):
+    """The program of a file among the fixtures, unpacked if need be."""
+    def inner(name: str, frontend=load) -> Program:
+        path = FILES / name
+        if path.suffix == ".xz":
+            path = tmp_path / path.stem
+            path.write_bytes(lzma.decompress((FILES / name).read_bytes()))
+        return frontend(path)
+
+    return inner
+
+
+def oracle(network: str) -> dict[str, np.ndarray]:
+    with np.load(FILES / f"{network}.npz") as arrays:
+        return dict(arrays)
+
+
+def results(program: Program, frames: np.ndarray) -> dict[str, np.ndarray]:
+    return {step.tensor: value for step, value in zip(program.steps, program.run(frames))}
+
+
+@pytest.mark.parametrize("network,file", CASES)
+def test_layers_as_tensorflow(open_file, network, file):
+    program, wanted = open_file(file), oracle(network)
+    frames = wanted.pop("input")
+    assert program.shape == frames.shape[1:] and program.dtype == frames.dtype
+    found = results(program, frames)
+    # Left out, as they are the identity or the softmax at the end.
+    missing = [name for name in wanted if name not in found]
+    assert missing == {"sequential": ["dropout", "classes"],
+                       "functional": ["gaussian_noise"]}.get(network, [])
+    for name in found.keys() & wanted.keys():
+        assert found[name].dtype == np.float32, name
+        if name.startswith(("norm", "batch")) or (network, name) == ("functional", "first"):
+            # TensorFlow's rsqrt is off by up to three units, and so is a sum of products of other
+            # than integers.
+            bound = 8 * ULP * np.abs(wanted[name]).max(axis=0)
+            assert (np.abs(found[name] - wanted[name]) <= bound).all(), name
+        else:
+            np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+
+
+@pytest.mark.parametrize("network,file", CASES)
+def test_graph_as_tensorflow(open_file, network, file):
+    _, meaning, layers = NETWORKS[network]
+    program, wanted = open_file(file), oracle(network)
+    lowered = lower(program, meaning)
+    frames = wanted["input"]
+    if meaning == "bipolar":
+        binary = (np.abs(frames) == 1).all(axis=tuple(range(1, frames.ndim)))
+        assert binary.sum() >= 24
+        wanted = {name: values[binary] for name, values in wanted.items()}
+        elements = (wanted["input"] > 0).astype(np.uint8)
+    else:
+        elements = encode(lowered.graph.input, frames)
+    golden = evaluate(lowered.graph, elements)
+    assert len(golden.activations) == len(layers) - 1
+    for bits, name, tap in zip(golden.activations, layers, lowered.taps):
+        # Signs of Keras 3 are -1 and +1, those of Larq are taken behind the layer.
+        np.testing.assert_array_equal(bits[:, np.argsort(tap.order)], wanted[name] >= 0,
+                                      err_msg=name)
+    np.testing.assert_array_equal(golden.classes, wanted[layers[-1]].argmax(axis=1))
+
+
+@pytest.mark.parametrize("network", ["sequential", "functional", "keras3"])
+def test_kinds_of_file_agree(open_file, network):
+    files, meaning, _ = NETWORKS[network]
+    assert len({lower(open_file(file), meaning).graph.digest for file in files}) == 1
+
+
+@pytest.mark.parametrize("libver", ["earliest", "v110", "latest"])
+@pytest.mark.parametrize("text", [str, np.bytes_], ids=["str", "bytes"])
+def test_versions_of_hdf5(open_file, tmp_path, libver, text):
+    """What h5py of other days writes: newer structures, texts of a fixed length."""
+    path = tmp_path / "net.h5"
+    with h5py.File(FILES / "sequential.h5") as old, h5py.File(path, "w", libver=libver) as new:
+        new.attrs["model_config"] = text(old.attrs["model_config"])
+        new.copy(old["model_weights"], "model_weights")
+        for group in new["model_weights"].values():
+            names = [text(name) for name in group.attrs["weight_names"]]
+            group.attrs["weight_names"] = names
+    assert lower(load(path), "bipolar").graph == lower(open_file("sequential.h5"), "bipolar").graph
+
+
+def test_slopes_of_all_kinds(open_file):
+    lowered = lower(open_file("sequential.h5"), "bipolar")
+    assert lowered.layers[0].inverted >= 5 and lowered.layers[0].constant >= 3
+
+
+def test_onnx_of_the_same_network(open_file):
+    ours, theirs = open_file("mnist.h5.xz"), open_file("mnist.onnx.xz", onnx_model.load)
+    assert lower(ours, "bipolar").graph == lower(theirs, "bipolar").graph
+
+
+def test_runtime_of_the_same_network(open_file):
+    """ONNX Runtime, its optimisation disabled, on frames with zeros and floats."""
+    model = onnx.load(io.BytesIO(lzma.decompress((FILES / "mnist.onnx.xz").read_bytes())))
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    signs = [node.output[0] for node in model.graph.node if node.name.endswith("Sign_1")]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in signs)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options,
+                                           providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(3)
+    frames = random.normal(0, 1, (200, 28, 28)).astype(np.float32)
+    frames[random.random(frames.shape) < 0.3] = 0
+    frames[:50] = np.where(frames[:50] < 0, -1, 1)
+    program = open_file("mnist.h5.xz")
+    found = results(program, frames)
+    scores, *bits = session.run(None, {model.graph.input[0].name: frames})
+    for name, wanted in zip(("quant_dense", "quant_dense_1", "quant_dense_2"), bits):
+        np.testing.assert_array_equal(found[f"{name}/input_quantizer"], wanted)
+    np.testing.assert_allclose(found["batch_normalization_2"], scores, rtol=0, atol=1e-5)
+    # The constants of the two files: kernels are the same, slopes and shifts nearly.
+    for step in program.steps:
+        if isinstance(step, Dense):
+            assert any(np.array_equal(step.weights, value) for value in constants.values())
+        if isinstance(step, Elementwise) and len(step.inputs) == 3:
+            for found, name in zip(step.inputs[1:], ("mul", "sub")):
+                wanted = constants[f"mnist/{step.name}/batchnorm/{name}:0"]
+                bound = 4 * ULP * max(1, np.abs(wanted).max())
+                np.testing.assert_allclose(found, wanted, rtol=4 * ULP, atol=bound)
+
+
+LINE = np.array([-9, -1, -0.5, -0.04, -0.0, 0, 0.04, 0.5, 1, 9], np.float32)
+SIGN = [-1, -1, -1, -1, 1, 1, 1, 1, 1, 1]
+FUNCTIONS = {
+    "word": ("ste_sign", SIGN),
+    "class": ("ApproxSign", SIGN),
+    "object": ({"class_name": "SwishSign", "config": {"beta": 5.0}}, SIGN),
+    "registered": ({"class_name": "Larq>SteSign", "config": {}}, SIGN),
+    "function": ({"class_name": "function", "config": "hard_tanh"},
+                 [-1, -1, -0.5, -0.04, 0, 0, 0.04, 0.5, 1, 1]),
+    "heaviside": ("ste_heaviside", [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]),
+    "relu": ("relu", [0, 0, 0, 0, 0, 0, 0.04, 0.5, 1, 9]),
+    "three-valued sign": ("sign", [-1, -1, -1, -1, 0, 0, 1, 1, 1, 1]),
+    "ternary": ("ste_tern", [-1, -1, -1, 0, 0, 0, 0, 1, 1, 1]),
+    "ternary, other": ({"class_name": "SteTern", "config": {"threshold_value": 0.75}},
+                       [-1, -1, 0, 0, 0, 0, 0, 0, 1, 1]),
+    "DoReFa": ({"class_name": "DoReFa", "config": {"k_bit": 1, "mode": "activations"}},
+               [0, 0, 0, 0, 0, 0, 0, 0, 1, 1]),
+    "DoReFa, two bits": ("dorefa_quantizer",
+                         np.float32([0, 0, 0, 0, 0, 0, 0, 2, 3, 3]) / np.float32(3)),
+}
+
+
+@pytest.mark.parametrize("spec,wanted", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_elementwise(spec, wanted):
+    function = elementwise(spec, "it")
+    assert function is not None
+    found = function(LINE)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.float32(wanted))
+
+
+@pytest.mark.parametrize("spec", [None, "linear", {"class_name": "NoOp", "config": {}}])
+def test_identity(spec):
+    assert elementwise(spec, "it") is None
+    assert quantized(LINE, spec, "it") is LINE
+
+
+KERNELS = {
+    "sign": ("ste_sign", [[1, -1], [1, 1], [-1, 1]]),
+    "magnitude": ("magnitude_aware_sign", [[0.5, -1], [0.5, 1], [-0.5, 1]]),
+    "ternary": ({"class_name": "SteTern", "config": {"ternary_weight_networks": True}},
+                [[1, -1], [0, 0], [-1, 1]]),
+    "DoReFa": ({"class_name": "DoReFa", "config": {"k_bit": 1, "mode": "weights"}},
+               [[1, -1], [-1, 1], [-1, 1]]),
+}
+
+
+@pytest.mark.parametrize("spec,wanted", KERNELS.values(), ids=KERNELS)
+def test_quantized(spec, wanted):
+    kernel = np.float32([[0.75, -1.5], [0, 0.25], [-0.75, 1.25]])
+    found = quantized(kernel, spec, "it")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.float32(wanted))
+    if "DoReFa" not in str(spec) and "Tern" not in str(spec):
+        np.testing.assert_array_equal(quantized(found, spec, "it"), found)

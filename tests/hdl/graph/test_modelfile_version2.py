@@ -1,0 +1,237 @@
+"""Model files with scales, cuts and a meaning; and files of graphs that have none."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xnorloom.errors import ModelFileError
+from xnorloom.graph import Dense, Graph, Input, Score, modelfile
+
+CUTS = [[1, 2, 3], [0, 128, 256], [7, 7, 7]]
+FIRST, LAST = Dense("first", [[0, 1, 1], [1, 0, 1]], [0, 9]), ("last", [[1, 0], [0, 1]], [-3, 9])
+LAYERS, PLAIN = (FIRST, Score(*LAST, [0, 1 << 40])), (FIRST, Score(*LAST))
+GRAPH = Graph("tiny", Input((3, 1), 2, CUTS, "u8/255"), LAYERS)
+
+PARTS = {  # a graph with some of what is new, and what its file says of it
+    "all": (GRAPH, ["cuts", "scales1"], {"cuts": 3, "meaning": "u8/255"}),
+    "scales": (Graph("g", Input((3,), 2), LAYERS), ["scales1"], {}),
+    "cuts": (Graph("g", Input((3,), 2, CUTS), PLAIN), ["cuts"], {"cuts": 3}),
+    "one row": (Graph("g", Input((3,), 2, CUTS[:1]), PLAIN), ["cuts"], {"cuts": 1}),
+    "meaning": (Graph("g", Input((3,), 2, None, "Δ u8"), PLAIN), [], {"meaning": "Δ u8"}),
+}
+
+
+def header_of(members):
+    return json.loads(members["header"].tobytes())
+
+
+def header(contents):
+    return np.frombuffer(json.dumps(contents).encode(), np.uint8)
+
+
+def pack(path, members, **changes):
+    """Write a model file of ``members`` with numpy, with changes to some of the arrays."""
+    with path.open("wb") as file:
+        np.savez(file, **{name: array for name, array in {**members, **changes}.items()
+                          if array is not None})
+
+
+def same(a: Graph, b: Graph) -> bool:
+    """Equal in everything, also in what decides no result."""
+    return (a == b and a.name == b.name and a.input.meaning == b.input.meaning
+            and [layer.name for layer in a.layers] == [layer.name for layer in b.layers])
+
+
+@pytest.fixture
+def content(tmp_path) -> bytes:
+    """The bytes of a sound model file."""
+    GRAPH.save(tmp_path / "sound.bnn")
+    return (tmp_path / "sound.bnn").read_bytes()
+
+
+@pytest.fixture
+def members(content) -> dict[str, np.ndarray]:
+    """The arrays of a sound model file, as numpy reads them."""
+    with np.load(io.BytesIO(content)) as arrays:
+        return dict(arrays)
+
+
+# What was saved is loaded
+
+
+@pytest.mark.parametrize("graph, arrays, said", PARTS.values(), ids=PARTS)
+def test_parts(tmp_path, graph, arrays, said):
+    path = tmp_path / "a.bnn"
+    graph.save(path)
+    loaded = Graph.load(path)
+    assert same(loaded, graph)
+    assert loaded.layers[-1].scales.tolist() == graph.layers[-1].scales.tolist()
+    assert loaded.input == graph.input
+    with np.load(path) as stored:
+        assert sorted(set(stored) - {"header", "weights0", "values0", "weights1", "values1"}) \
+            == arrays
+        contents = header_of(stored)
+    assert contents["version"] == 2
+    assert contents["input"] == {"shape": list(graph.input.shape), "bits": graph.input.bits, **said}
+    loaded.save(tmp_path / "b.bnn")
+    assert (tmp_path / "b.bnn").read_bytes() == path.read_bytes()
+
+
+def test_a_graph_without_them_makes_a_file_of_version_1(tmp_path):
+    graphs = [Graph("g", Input((3,), 2, *cuts), (FIRST, Score(*LAST, *scales)))
+              for cuts in ((), (None, None), ([[64, 128, 192]] * 3,))
+              for scales in ((), (None,), ([1, 1],))]
+    contents = set()
+    for graph in graphs:
+        graph.save(tmp_path / "a.bnn")
+        contents.add((tmp_path / "a.bnn").read_bytes())
+    assert len(contents) == 1
+    with np.load(tmp_path / "a.bnn") as stored:
+        assert list(stored) == ["header", "weights0", "values0", "weights1", "values1"]
+        assert header_of(stored) == {
+            "format": "xnorloom-graph", "version": 1, "name": "g", "digest": graphs[0].digest,
+            "input": {"shape": [3], "bits": 2},
+            "layers": [{"kind": "dense", "name": "first", "shape": [2, 3]},
+                       {"kind": "score", "name": "last", "shape": [2, 2]}]}
+
+
+def test_numpy_reads_and_writes_it(members, tmp_path):
+    assert members["cuts"].tolist() == CUTS
+    assert members["scales1"].tolist() == [0, 1 << 40]
+    pack(tmp_path / "numpy.bnn", members)
+    assert same(modelfile.load(tmp_path / "numpy.bnn"), GRAPH)
+
+
+@given(bits=st.integers(1, 8), size=st.integers(1, 9), shared=st.booleans(),
+       meaning=st.none() | st.text(min_size=1, max_size=9).filter(str.isprintable),
+       scale_bits=st.integers(0, 40), seed=st.integers(0, 2**32))
+def test_loads_what_was_saved(tmp_path_factory, bits, size, shared, meaning, scale_bits, seed):
+    rng = np.random.default_rng(seed)
+    cuts = np.sort(rng.integers(0, 257, (1 if shared else size, 2**bits - 1)), axis=1)
+    scales = rng.integers(0, (1 << scale_bits) + 1, 3)
+    graph = Graph("g", Input((size,), bits, cuts, meaning), (
+        Score("s", rng.integers(0, 2, (3, size)), rng.integers(-9, 9, 3), scales),))
+    path = tmp_path_factory.mktemp("round") / "a.bnn"
+    graph.save(path)
+    loaded = Graph.load(path)
+    assert same(loaded, graph)
+    assert loaded.layers[0].scales.tolist() == scales.tolist()
+    assert loaded.input == graph.input
+
+
+# Damage and lies
+
+
+def refused(path) -> str:
+    """The message of the refusal to load ``path``: one line that names it."""
+    with pytest.raises(ModelFileError) as caught:
+        modelfile.load(path)
+    message = str(caught.value)
+    assert message.count(str(path)) == 1
+    assert message.isprintable()
+    return message
+
+
+def test_every_byte_altered(content, tmp_path):
+    # As of files of version 1; the checksum of the header covers the meaning, too.
+    path = tmp_path / "altered.bnn"
+    refusals = 0
+    for place in range(len(content)):
+        altered = bytearray(content)
+        altered[place] ^= 1 << place % 8
+        path.write_bytes(altered)
+        try:
+            loaded = modelfile.load(path)
+        except ModelFileError as error:
+            assert str(error).isprintable()
+            refusals += 1
+        else:
+            assert same(loaded, GRAPH)
+    assert refusals > len(content) // 2
+
+
+def edited(change):
+    """A change of the header: ``change`` edits it in place."""
+    def edit(members):
+        contents = header_of(members)
+        change(contents)
+        return {"header": header(contents)}
+    return edit
+
+
+def array(name, change):
+    """A change of one array."""
+    return lambda members: {name: change(members[name])}
+
+
+DIGEST = "the contents do not match the digest in the header"
+LIES = {
+    "version 1": (edited(lambda h: h.update(version=1)), DIGEST),
+    "scales missing": (lambda _: {"scales1": None}, "it has no scales1"),
+    "scales not said": (edited(lambda h: h["layers"][1].pop("scales")), DIGEST),
+    "scales floats": (array("scales1", lambda a: a.astype(float)),
+                      "scales1 must be an array of <i8 of shape (2,)"),
+    "scales of another class": (array("scales1", lambda a: a[:1]),
+                                "scales1 must be an array of <i8 of shape (2,)"),
+    "scales objects": (array("scales1", lambda a: a.astype(object)),
+                       "scales1 must be an array of <i8 of shape (2,)"),
+    "scale negative": (array("scales1", lambda a: a - 1),
+                       "scales of layer 'last' must be at least 0, not -1"),
+    "scale too large": (array("scales1", lambda a: a + 1),
+                        "scales of layer 'last' must be within ±2**40, not 1099511627777"),
+    "scale": (array("scales1", lambda a: a >> 1), DIGEST),
+    "scales of a dense layer": (
+        edited(lambda h: h["layers"][0].update(kind="score", scales=True)), "it has no scales0"),
+    "cuts missing": (lambda _: {"cuts": None}, "it has no cuts"),
+    "cuts not said": (edited(lambda h: h["input"].pop("cuts")), DIGEST),
+    "cuts of one row": (edited(lambda h: h["input"].update(cuts=1)),
+                        "cuts must be an array of <u2 of shape (1, 3)"),
+    "cuts of many rows": (edited(lambda h: h["input"].update(cuts=10**30)),
+                          f"cuts must be an array of <u2 of shape ({10**30}, 3)"),
+    "cuts of negative rows": (edited(lambda h: h["input"].update(cuts=-1)),
+                              "cuts must be an array of <u2 of shape (-1, 3)"),
+    "cuts a list": (edited(lambda h: h["input"].update(cuts=CUTS)),
+                    f"'cuts' in the header must be a int, not {CUTS}"),
+    "cuts of other bits": (edited(lambda h: h["input"].update(bits=3)),
+                           "cuts must be an array of <u2 of shape (3, 7)"),
+    "cuts of absurd bits": (edited(lambda h: h["input"].update(bits=10**9)),
+                            "Input bits must be in 1 to 16, not 1000000000"),
+    "cuts of too many bits": (edited(lambda h: h["input"].update(bits=16)),
+                              "cuts must be an array of <u2 of shape (3, 65535)"),
+    "cuts signed": (array("cuts", lambda a: a.astype("<i2")),
+                    "cuts must be an array of <u2 of shape (3, 3)"),
+    "cuts big-endian": (array("cuts", lambda a: a.astype(">u2")),
+                        "cuts must be an array of <u2 of shape (3, 3)"),
+    "cuts turned": (array("cuts", np.asfortranarray),
+                    "cuts must be an array of <u2 of shape (3, 3)"),
+    "cuts fall": (array("cuts", lambda a: a[:, ::-1]),
+                  "Input cuts must not decrease along a row, but those of row 0 do"),
+    "cut too large": (array("cuts", lambda a: a + 1), "Input cuts must be in 0 to 256, not 257"),
+    "cut": (array("cuts", lambda a: np.maximum(a, 1)), DIGEST),
+    "meaning a number": (edited(lambda h: h["input"].update(meaning=255)),
+                         "Input meaning must be a string, not 255"),
+    "meaning of two lines": (
+        edited(lambda h: h["input"].update(meaning="a\nb")),
+        "Input meaning must be a printable string that is not empty, not 'a\\nb'"),
+}
+
+
+@pytest.mark.parametrize("change, message", LIES.values(), ids=LIES)
+def test_lies(tmp_path, members, change, message):
+    path = tmp_path / "lies.bnn"
+    pack(path, members, **change(members))
+    assert refused(path) == f"model file {path} is damaged: {message}"
+
+
+def test_version_1_has_no_meaning(tmp_path):
+    # Nothing of a later version is read from a file of an earlier one.
+    graph = Graph("g", Input((3,), 2, None, "u8"), PLAIN)
+    graph.save(tmp_path / "a.bnn")
+    with np.load(tmp_path / "a.bnn") as stored:
+        members = dict(stored)
+    pack(tmp_path / "b.bnn", members, header=header({**header_of(members), "version": 1}))
+    assert Graph.load(tmp_path / "b.bnn").input.meaning is None

@@ -1,0 +1,115 @@
+"""What lowering refuses, and how it says so."""
+
+import numpy as np
+import pytest
+
+from xnorloom.errors import SourceError
+from xnorloom.frontend.program import INPUT, Elementwise
+from xnorloom.lowering.lower import lower
+
+F = np.float32
+
+
+def signs(*shape):
+    return np.random.default_rng(0).choice(np.array([-1, 1], F), shape)
+
+
+def where_sign(x):
+    return np.where(x >= 0, F(1), F(-1))
+
+
+def binary(new):
+    return new((4,)).dense(signs(4, 4), "first")
+
+
+WRONG = {
+    "sign of zero": (
+        lambda new: binary(new).map(np.sign).dense(np.ones((4, 2))),
+        r"^the response of layer first must have two values, the same for all neurons, but neuron "
+        r"0 has three, -1, 0, 1: 0 where its count is 2, its sum 0$"),
+    "no sign": (
+        lambda new: binary(new).dense(np.ones((4, 2))),
+        r"^the response of layer first must have two values, .*, but neuron 0 has -4, -2, 0 and "
+        r"more: a sign is missing between it and the next layer$"),
+    "not monotonic": (
+        lambda new: binary(new).map(lambda x: where_sign(np.abs(x) - 1)).dense(np.ones((4, 2))),
+        r"^the response of layer first must switch at most once as the sum rises, but that of "
+        r"neuron 0 switches 2 times$"),
+    "other size": (
+        lambda new: binary(new).map(lambda x: where_sign(x) * np.array([1, 1, 1, 2], F))
+        .dense(np.ones((4, 2))),
+        r"^the response of layer first must have two values, .* but neuron 3 has -2, 2, and others "
+        r"have values that are 2 apart$"),
+    "not finite": (
+        lambda new: binary(new).map(lambda x: np.sqrt(x)).dense(np.ones((4, 2))),
+        r"^the response of layer first must be finite, but that of neuron 0 is nan where its count "
+        r"is 0, its sum -4$"),
+    "three weights": (
+        lambda new: new((3,)).dense([[1, 1], [0, 1], [-1, 1]], "w"),
+        r"^weights of layer w must be of one magnitude in each neuron, -a and \+a, but neuron 0 "
+        r"has -1, 0, 1 \(a weight 0 has no XNOR\)$"),
+    "weights of zero and one": (
+        lambda new: new((3,)).dense([[1, 1], [0, 1], [1, 1]], "w"),
+        r"^weights of layer w .* but neuron 0 has 0, 1 \(a weight 0 has no XNOR\)$"),
+    "float weights": (
+        lambda new: new((6,)).dense([[.1], [.2], [.3], [-.4], [.5], [.6]], "w"),
+        r"^weights of layer w .* neuron 0 has -0.4, 0.1, 0.2 and 3 more$"),
+    "nan in weights": (
+        lambda new: new((2,)).dense([[1], [np.nan]], "w"),
+        r"^weights of layer w must be finite, but neuron 0 has nan at input 1$"),
+    "infinite score": (
+        lambda new: new((2,)).dense(np.ones((2, 2)), "w").map(lambda x: x / F(0)),
+        r"^the score of class 0 must be finite, but is -inf where layer w has the count 0$"),
+    "no layer": (
+        lambda new: new((2,)).map(np.abs),
+        r"^network 'net' must have a layer with weights, and has none$"),
+    "larger frames": (
+        lambda new: new((1,)).map(lambda x, c: x + c, np.ones(3, F), name="m"),
+        r"^m must keep the shape of frames, \(1,\), but makes it \(3,\)$"),
+    "constant for some frames": (
+        lambda new: new((1,)).map(lambda x, c: x + c, np.ones((3, 1), F), name="m"),
+        r"^m must treat all frames alike, but has a constant of the shape \(3, 1\) for frames of "
+        r"\(1,\)$"),
+    "dropped elements": (
+        lambda new: new((3,)).move(lambda a: a[:, :2]).dense(np.ones((2, 2))),
+        r"^move0 must have each of the 3 elements of the input once, in any order$"),
+    "uneven levels": (
+        lambda new: new((3,)).map(lambda x: x * x).dense(np.ones((3, 2))),
+        r"^elements of the input must reach the first layer with two values, or in even steps of "
+        r"one size, at most 256 of them, but element 0 has 0, "),
+    "turning levels": (
+        lambda new: new((3,)).map(lambda x: where_sign(np.abs(x - 0.5) - 0.2))
+        .dense(np.ones((3, 2))),
+        r"^elements of the input must rise or fall with the pixel, but element 0 turns at pixel "),
+    "constant input": (
+        lambda new: new((3,)).map(lambda x: x * 0).dense(np.ones((3, 2))),
+        r"^the input must make a difference, but every pixel gives the first layer the same$"),
+    "input that is not finite": (
+        lambda new: new((3,)).map(lambda x: 1 / x, name="m").dense(np.ones((3, 2))),
+        r"^element 0 of the input must be finite behind m:0, but is inf for pixel 0$"),
+}
+
+
+@pytest.mark.parametrize("make, message", WRONG.values(), ids=WRONG)
+def test_refused(new_program, make, message):
+    what = "u8/255" if "input" in message else "bipolar"
+    with pytest.raises(SourceError, match=message):
+        lower(make(new_program).program(), what)
+
+
+def test_joining_branches_are_refused(new_program):
+    net = binary(new_program).map(where_sign, name="sign")
+    left = net.value
+    net.dense(np.ones((4, 4)), "second")
+    net.add(Elementwise("join", "join:0", (left, net.value), np.add))
+    with pytest.raises(SourceError, match=r"^join must depend on one layer, not on first and "
+                                          r"second: branches that join again cannot be brought"):
+        lower(net.program(), "bits")
+
+
+def test_elements_that_meet_others_are_refused(new_program):
+    net = new_program((4,)).move(lambda a: a[:, ::-1])
+    net.add(Elementwise("both", "both:0", (INPUT, net.value), np.add)).dense(np.ones((4, 2)))
+    with pytest.raises(SourceError, match=r"^both must combine each element with itself, not with "
+                                          r"others$"):
+        lower(net.program(), "bits")

@@ -1,0 +1,234 @@
+"""Folders in the cache in which something is not as it was made: they are made again."""
+
+import errno
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from xnorloom.support import artifacts, listing
+
+FILES = {"product": b"first line\nsecond line\n", "log": b"words", "empty": b"",
+         "tables/a b.hex": bytes(range(256))}
+REFUSED = r"^Cannot write to the cache folder '\S+/entry': "
+
+
+class Maker:
+    """Makes an entry of :data:`FILES`, and counts how often."""
+
+    def __init__(self):
+        self.times = 0
+
+    def __call__(self, folder, log):
+        self.times += 1
+        for name, content in FILES.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
+
+
+def found(place):
+    return {path.relative_to(place).as_posix(): path.read_bytes()
+            for path in place.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def make():
+    return Maker()
+
+
+@pytest.fixture
+def place(tmp_path, make):
+    """An entry as it was made."""
+    place = artifacts.entry(tmp_path / "entry", "product", make)
+    assert artifacts.entry(place, "product", make) == place
+    assert make.times == 1
+    return place
+
+
+def test_list(place):
+    """Sizes and digests of all files, of which `sha256sum` would say the same."""
+    assert json.loads((place / "manifest.json").read_bytes()) == {
+        name: [len(content), hashlib.sha256(content).hexdigest()]
+        for name, content in FILES.items()}
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:len(path.read_bytes()) // 2])
+
+
+def alter(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x20
+    path.write_bytes(content)
+
+
+def zero(path):
+    path.write_bytes(bytes(len(path.read_bytes())))
+
+
+def lengthen(path):
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def replace(path):
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGE = [(name, damage) for name in (*FILES, "manifest.json")
+          for damage in (cut, alter, zero, lengthen, Path.unlink, replace)
+          if name != "empty" or damage in (lengthen, Path.unlink, replace)]
+
+
+@pytest.mark.parametrize("name, damage", DAMAGE, ids=lambda case: getattr(case, "__name__", case))
+def test_damaged(name, damage, place, make):
+    good = found(place)
+    damage(place / name)
+    for _ in range(2):
+        assert artifacts.entry(place, "product", make) == place
+        assert make.times == 2
+        assert found(place) == good
+    assert list(place.parent.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("text", [
+    b"", b"{}", b"[]", b"null", b"\xff", b'{"product": ', b'{"product": null}', b'{"product": []}',
+    b'{"product": 3}', b'{"product": [23]}', b'{"product": [23, null]}', b'{"pro\0duct": [0, ""]}',
+    b'{"product": {"a": 1, "b": 2}}', b'{"log": [5, "x"]}', b'{"\\u0000": [0, ""], "product": 1}',
+    b"[" * 100_000,
+], ids=range(16))
+def test_damaged_list(text, place, make):
+    good = found(place)
+    (place / "manifest.json").write_bytes(text)
+    assert artifacts.entry(place, "product", make) == place
+    assert make.times == 2
+    assert found(place) == good
+
+
+def test_list_without_the_product(place, make):
+    """Of an entry that had another product."""
+    with pytest.raises(OSError, match=REFUSED + r"'other' is missing$"):
+        artifacts.entry(place, "other", make)
+    assert found(place)["product"] == FILES["product"]
+
+
+def test_other_files_are_ignored(place, make):
+    (place / "wave.vcd").write_text("made by who runs here")
+    (place / "tables" / "lock").touch()
+    (place / "folder").mkdir()
+    artifacts.entry(place, "product", make)
+    assert make.times == 1
+    assert (place / "wave.vcd").exists()
+
+
+def test_not_made_again(place):
+    """What is damaged stays where there is nothing better."""
+    cut(place / "log")
+    before = found(place)
+
+    def fail(folder, log):
+        (folder / "product").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        artifacts.entry(place, "product", fail)
+    assert found(place) == before
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_damaged_and_faster_build_wins(place, make):
+    cut(place / "log")
+
+    def slow(folder, log):
+        artifacts.entry(place, "product", make)
+        (folder / "product").write_text("mine")
+
+    artifacts.entry(place, "product", slow)
+    assert make.times == 2
+    assert (place / "product").read_bytes() == FILES["product"]
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["locks", "no locks"])
+def test_damaged_and_made_by_many_threads(locks, place, monkeypatch):
+    if not locks:
+        monkeypatch.setattr(artifacts, "fcntl", None)
+    cut(place / "log")
+    barrier = threading.Barrier(8)
+    maker = Maker()
+
+    def one(number):
+        barrier.wait()
+        return found(artifacts.entry(place, "product", maker))["log"]
+
+    with ThreadPoolExecutor(8) as pool:
+        logs = list(pool.map(one, range(8)))
+    assert logs == [b"words"] * 8
+    assert 1 <= maker.times <= 8
+    assert list(place.parent.iterdir()) == [place]
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from xnorloom.support import artifacts
+
+def make(folder, log):
+    (folder / "log").write_text("words")
+    (folder / "product").write_text("all")
+
+sys.stdout.write("ready\\n")
+sys.stdout.flush()
+sys.stdin.readline()
+for turn in range(60):
+    place = artifacts.entry(Path(sys.argv[1], str(turn)), "product", make)
+    assert (place / "product").read_text() == "all"
+sys.stdout.write("good\\n")
+"""
+
+
+def test_damaged_and_made_by_many_processes(tmp_path):
+    for turn in range(60):
+        (tmp_path / str(turn)).mkdir()
+        (tmp_path / str(turn) / "product").write_text("al")
+    running = [subprocess.Popen([sys.executable, "-c", PROCESS, str(tmp_path)], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT) for _ in range(3)]
+    assert [process.stdout.readline() for process in running] == ["ready\n"] * 3
+    for process in running:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate()[0] for process in running] == ["good\n"] * 3
+    assert {path.name for path in tmp_path.iterdir()} == {str(turn) for turn in range(60)}
+    assert all(listing.whole(path, "product") for path in tmp_path.iterdir())
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    """Nothing can be written, as far as the store can see; root may write everywhere."""
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", "/somewhere")
+
+    for name in ("utime", "mkdir", "rename"):
+        monkeypatch.setattr(artifacts.os, name, refuse)
+
+
+def test_read_only(place, make, read_only):
+    assert artifacts.entry(place, "product", make) == place
+    assert make.times == 1
+    assert found(place)["product"] == FILES["product"]
+
+
+@pytest.mark.parametrize("name", ["product", "log", "manifest.json"])
+def test_read_only_and_damaged(name, place, make, request):
+    cut(place / name)
+    before = found(place)
+    request.getfixturevalue("read_only")
+    with pytest.raises(OSError, match=REFUSED + r"Permission denied$"):
+        artifacts.entry(place, "product", make)
+    assert make.times == 1
+    assert found(place) == before

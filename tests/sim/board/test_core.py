@@ -1,0 +1,175 @@
+"""The whole design for a board behind a real serial port, with the program of the host at it.
+
+A simulated board does 4 cycles a bit, so that nothing is faster than the line.
+"""
+
+import json
+import threading
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import serial
+
+from xnorloom.export import verilog
+from xnorloom.folding import automatic
+from xnorloom.graph import Graph
+from xnorloom.schedule import Fold, Schedule
+from xnorloom_boards.design.top import Core
+from xnorloom_boards.errors import LinkError, PortError, WrongBitstreamError
+from xnorloom_boards.link import connection as host
+from xnorloom_cli.main import main
+from xnorloom_sim import data
+from xnorloom_sim.board.simulated import Faults, SerialDesign, SimulatedBoard
+from xnorloom_sim.golden import evaluate
+
+MODEL = Path(__file__).parents[3] / "models" / "tfc.bnn"
+CYCLES = 4
+# The simulation is slower than any board; with less, a busy machine looks like a lost answer.
+OPTIONS = {"baud": 100_000, "timeout": 10.0}
+
+
+@pytest.fixture(scope="module")
+def tfc():
+    return Graph.load(MODEL)
+
+
+@pytest.fixture(scope="module")
+def core(tfc):
+    """Small and slow, so that it compiles fast, and as fast as the line."""
+    folds = (Fold(2, 16, "block"), Fold(1, 8, "block"), Fold(1, 8, "block"), Fold(1, 8, "lut"))
+    return Core(tfc, Schedule(8, folds), clock_hz=CYCLES, baud=1, leds=3)
+
+
+@pytest.fixture(scope="module")
+def small(random_graph):
+    """A graph that needs few bytes a frame, with its frames and their golden results."""
+    graph = random_graph(np.random.default_rng(3), (40, 12, 7), bits=2)
+    frames = np.random.default_rng(4).integers(0, 4, (400, 40), dtype=np.uint8)
+    return graph, frames, evaluate(graph, frames)
+
+
+@pytest.fixture(scope="module")
+def design(small):
+    """The small graph with its scores, made into Verilog only once."""
+    core = Core(small[0], automatic(small[0], 20), clock_hz=CYCLES, baud=1, scores=True)
+    return SerialDesign(verilog.convert(core), "top")
+
+
+def board(core, **options):
+    return SimulatedBoard(core, clock_hz=CYCLES, baud=1, **options)
+
+
+def test_a_thousand_images(tfc, core):
+    images = data.load("mnist:test").images[:1000]
+    with board(core) as simulated, host.open(simulated.path, tfc, **OPTIONS) as b:
+        classes = b.classify(images)
+        assert b.faults.resent == b.faults.damaged == b.faults.reported == 0
+    assert np.array_equal(classes, evaluate(tfc, data.quantize(images, 1)).classes)
+    traffic = simulated.traffic
+    assert traffic.malformed == 0
+    # The line is never idle for long: 98 bytes and those around them.
+    assert traffic.received < 1000 * 108
+    assert traffic.cycles < 1000 * 108 * 10 * CYCLES * 1.5
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_scores(small, scores):
+    graph, frames, golden = small
+    design = Core(graph, automatic(graph, 20), clock_hz=CYCLES, baud=1, scores=scores)
+    with board(design) as simulated, host.open(simulated.path, graph, **OPTIONS) as b:
+        assert b.hello == design.hello
+        classes, values = b.results(frames)
+    assert np.array_equal(classes, golden.classes)
+    assert np.array_equal(values, golden.scores) if scores else values is None
+
+
+RATES = {
+    "lost": Faults(lost=0.002), "flipped": Faults(flipped=0.002),
+    "inserted": Faults(inserted=0.002), "all": Faults(0.001, 0.001, 0.001),
+}
+
+
+@pytest.mark.parametrize("direction", ["to_design", "from_design", "both"])
+@pytest.mark.parametrize("kind", RATES)
+def test_faults_are_made_good(small, design, kind, direction):
+    """Each fault ends in a frame that is sent again; none in a wrong class."""
+    graph, frames, golden = small
+    ways = ["to_design", "from_design"] if direction == "both" else [direction]
+    simulated = board(design, seed=5, **dict.fromkeys(ways, RATES[kind]))
+    with simulated, host.open(simulated.path, graph, baud=100_000, timeout=1) as b:
+        for _ in range(2):
+            classes, values = b.results(frames)
+            assert np.array_equal(classes, golden.classes)
+            assert np.array_equal(values, golden.scores)
+        said = b.faults
+    traffic = simulated.traffic
+    assert (traffic.faults_in > 5) == ("to_design" in ways)
+    assert (traffic.faults_out > 5) == ("from_design" in ways)
+    assert said.resent + said.damaged + said.reported + said.late > 0
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.5])
+def test_hopeless_lines_end_in_an_error(small, design, rate):
+    graph, frames, golden = small
+    faults = Faults(rate / 3, rate / 3, rate / 3)
+    ends = Counter()
+    for seed in range(4):
+        with board(design, to_design=faults, from_design=faults, seed=seed) as simulated:
+            try:
+                with host.open(simulated.path, graph, baud=100_000, timeout=0.1,
+                                          retries=3) as b:
+                    assert np.array_equal(b.results(frames)[0], golden.classes)
+                ends["done"] += 1
+            except LinkError as error:
+                assert str(simulated.path) in str(error) and "\n" not in str(error)
+                ends["error"] += 1
+    assert ends["error"] == 4
+
+
+def test_garbage_and_half_a_message_before(small, design):
+    """What a program leaves that was ended in the middle of its work does no harm."""
+    graph, frames, golden = small
+    with board(design) as simulated:
+        for garbage in b"\xff" * 300, np.random.default_rng(1).bytes(3000), b"\x02\x07half":
+            with serial.Serial(simulated.path) as port:
+                port.write(garbage)
+            with host.open(simulated.path, graph, **OPTIONS) as b:
+                assert np.array_equal(b.results(frames[:20])[0], golden.classes[:20])
+
+
+def test_another_bitstream(tfc, small, design):
+    graph, _, _ = small
+    with board(design) as simulated:
+        with pytest.raises(WrongBitstreamError, match=(
+                f"^the board on port {simulated.path} holds the network {graph.digest[:16]}, "
+                f"wanted {tfc.digest[:16]} ")):
+            host.open(simulated.path, tfc, **OPTIONS)
+    # Not a single frame.
+    assert simulated.traffic.received < 50
+
+
+def test_port_that_disappears(tfc, core):
+    images = np.zeros((5000, 784), np.uint8)
+    with board(core) as simulated:
+        path = simulated.path
+        with host.open(path, tfc, **OPTIONS) as b:
+            timer = threading.Timer(0.5, simulated.unplug)
+            timer.start()
+            with pytest.raises(PortError, match=f"^port {path} went away: .+$"):
+                b.classify(images)
+            timer.join()
+        with pytest.raises(PortError, match=f"^.*{path}.*$"):
+            host.open(path, tfc, **OPTIONS)
+
+
+def test_command(tfc, core, capsys):
+    """`xnorloom run`, as for a board; the rate is nothing to a pseudo-terminal."""
+    with board(core) as simulated:
+        status = main(["run", str(MODEL), "--board", "icebreaker", "--port", simulated.path,
+                       "--baud", "100000", "--data", "mnist:bundled", "--limit", "60", "--json"])
+    values = json.loads(capsys.readouterr().out)
+    assert status == 0
+    assert (values["frames"], values["mismatches"]) == (60, 0)
+    assert values["correct"] > 50

