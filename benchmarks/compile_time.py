@@ -21,12 +21,12 @@ def measure(path: Path) -> dict[str, float]:
     clock = time.perf_counter
     graph = Graph.load(path)
     times = [clock()]
-    network = Network(graph, folding.automatic(graph))
+    network = Network(folding.automatic(graph).bind(graph))
     times.append(clock())
     text = verilog.convert(network)
     times.append(clock())
     # The same Verilog again, within the shell of the simulation; not a step that is counted.
-    wrapped = shell(Network(graph, network.schedule), network.i.payload.shape().width,
+    wrapped = shell(Network(network.schedule.bind(graph)), network.i.payload.shape().width,
                     network.o.payload.shape().width)
     times.append(clock())
     with tempfile.TemporaryDirectory(prefix="xnorloom-") as cache:

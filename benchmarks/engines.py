@@ -19,9 +19,8 @@ import numpy as np
 from xnorloom import folding
 from xnorloom.gateware.layer import Layer
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.timing import timing
 from xnorloom.graph import Dense, Graph
-from xnorloom.schedule import Fold
+from xnorloom.schedule import Fold, LayerPlan
 from xnorloom_sim import harness
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -43,15 +42,15 @@ def network() -> Case:
     """TFC under its automatic schedule."""
     graph = Graph.load(MODELS / "tfc.bnn")
     schedule = folding.automatic(graph)
-    times = timing(graph, schedule)
-    return Case(lambda: Network(graph, schedule), times.words, 1, times.interval)
+    times = schedule.bind(graph)
+    return Case(lambda: Network(schedule.bind(graph)), times.words, 1, times.interval)
 
 
 def layer() -> Case:
     """A layer of 64 neurons with 64 inputs, 16 neurons at once."""
     rng = np.random.default_rng(0)
     dense = Dense("dense", rng.integers(0, 2, (64, 64)), rng.integers(28, 37, 64))
-    return Case(lambda: Layer(dense, Fold(16, 64, "lut")), 4, 4, 4)
+    return Case(lambda: Layer(LayerPlan(dense, Fold(16, 64, "lut"))), 4, 4, 4)
 
 
 def once(case: Case, engine: str, frames: int, cache: str) -> tuple[float, int]:

@@ -31,7 +31,8 @@ graph = Graph("lines", Input((3, 3)), (detect, decide))
 
 # A new picture every 6 cycles, with as few XNOR gates as that takes.
 schedule = folding.automatic(graph, 6)
-network = Network(graph, schedule, scores=True)
+plan = schedule.bind(graph)
+network = Network(plan, scores=True)
 for layer, fold in zip(graph.layers, schedule.folds):
     print(f"{layer.name}: {fold.pe} of {layer.neurons} neurons x {fold.simd} of {layer.inputs} "
           f"synapses a cycle, weights {fold.style}")
@@ -40,7 +41,7 @@ for layer, fold in zip(graph.layers, schedule.folds):
 # same from the definitions; the two must not differ in a single bit.
 pictures = np.unpackbits(np.arange(512, dtype="<u2").view(np.uint8).reshape(-1, 2), axis=1,
                          bitorder="little")[:, :9].reshape(-1, 3, 3)
-result = simulate(graph, schedule, pictures, engine="amaranth")
+result = simulate(plan, pictures, engine="amaranth")
 golden = evaluate(graph, pictures)
 assert np.array_equal(result.classes, golden.classes)
 assert np.array_equal(result.scores, golden.scores)

@@ -98,7 +98,7 @@ def _bounds(models: list[Model], rows: list[Row], found: dict[str, Result | None
     lines = []
     for name in dict.fromkeys(row.board for row in rows):
         chosen = board.find(name)
-        width = max(bits for _, bits in chosen.device.bram_shapes)
+        width = max(bits for _, bits in chosen.device.family.block_ram_shapes)
         fed = chosen.device.brams * width
         line = [chosen.title, f"{chosen.device.brams} · {width} = {fed:,}"]
         for model in models:

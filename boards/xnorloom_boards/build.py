@@ -13,7 +13,6 @@ from typing import Any
 
 from xnorloom.errors import ToolError, XnorloomError
 from xnorloom.folding.fit import FitError
-from xnorloom.gateware.timing import timing
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.support.arguments import integer
@@ -129,7 +128,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
             schedule = _fast(room, board, fps)
         else:
             schedule, tries = room.schedule(interval), _TRIES if interval is None else 1
-    schedule.check(graph)
+    schedule.bind(graph)
     with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
         staging = stack.enter_context(staged(directory, _names(graph, board)))
         # Left in the order of their lines from below: programs end before those who wait for them.
@@ -139,7 +138,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         schedule, best, attempts = works.fitting(schedule, room, tries, fps or 0)
         if best is None:
             raise BuildError(_too_slow(graph, board, attempts))
-        if fps is not None and best.design.hz < fps * timing(graph, schedule).interval:
+        if fps is not None and best.design.hz < fps * schedule.bind(graph).interval:
             raise BuildError(_missed(graph, schedule, board, best, fps, room))
         say("packing the bitstream")
         bitstream = pack(best.route, family, tools["packing"], jobs)
@@ -159,7 +158,7 @@ def _fast(room: Room, board: Board, fps: float) -> Schedule:
         return room.schedule(max(1, int(usual / fps)))
     except FitError:
         schedule = room.schedule()
-    interval = timing(room.graph, schedule).interval
+    interval = schedule.bind(room.graph).interval
     if fps * interval > _HOPE * usual:
         raise FitError(f"network {room.graph.name!r} does not reach {fps:,.0f} frames a second on "
                        f"board {board.name}: the least interval that fits is {interval:,} cycles, "
@@ -191,7 +190,7 @@ class _Works:
             If none does.
         """
         while True:
-            interval = timing(self.graph, schedule).interval
+            interval = schedule.bind(self.graph).interval
             try:
                 return schedule, *choose_clock(self.board, partial(self._attempt, schedule),
                                                fps * interval)
@@ -206,7 +205,7 @@ class _Works:
                     room, schedule = smaller, smaller.schedule()
                 except FitError as fault:
                     raise BuildError(f"{text}; {fault}") from fault
-                interval, tries = max(interval, timing(self.graph, schedule).interval), tries - 1
+                interval, tries = max(interval, schedule.bind(self.graph).interval), tries - 1
                 if not tries:
                     raise BuildError(f"{text}; try --interval {interval}, which is estimated to "
                                      f"fit") from error
@@ -256,7 +255,7 @@ def _too_slow(graph: Graph, board: Board, attempts: Sequence[Attempt]) -> str:
 
 def _missed(graph: Graph, schedule: Schedule, board: Board, best: Attempt, fps: float,
             room: Room) -> str:
-    interval, hz = timing(graph, schedule).interval, best.design.hz
+    interval, hz = schedule.bind(graph).interval, best.design.hz
     text = (f"network {graph.name!r} reaches {hz / interval:,.0f} frames a second on board "
             f"{board.name} ({hz / 1e6:.4g} MHz, {interval:,} cycles a frame), not {fps:,.0f}")
     needed = int(hz // fps)

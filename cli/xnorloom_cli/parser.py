@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from xnorloom import __version__
 from xnorloom.errors import XnorloomError
-from xnorloom.schedule import STYLES
+from xnorloom.schedule import WeightStyle
 
 from .types import HIGHEST, integer
 
@@ -240,8 +240,8 @@ def _add_schedule(parser: argparse.ArgumentParser) -> None:
                         help="at most C cycles between frames, with as few lanes as that takes")
     either.add_argument("--fold", type=_path, metavar="FILE",
                         help="schedule file as written by compile, perhaps edited")
-    group.add_argument("--style", type=_one_of(STYLES), metavar="STYLE",
-                       help=f"weights of every layer as {', '.join(STYLES)}; default: the cheapest "
+    group.add_argument("--style", type=_one_of(tuple(WeightStyle)), metavar="STYLE",
+                       help=f"weights of every layer as {', '.join(WeightStyle)}; default: the "
                             f"for the depth of each layer")
 
 

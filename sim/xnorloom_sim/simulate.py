@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """A graph and frames in, results and cycle counts out, by one of three engines."""
 
 import os
@@ -8,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.timing import timing
-from xnorloom.graph import Graph
 from xnorloom.packing import load_words, pack_frames, unpack_results
-from xnorloom.schedule import Schedule
+from xnorloom.schedule import Plan
 
 from . import golden, harness
 from .golden import Golden
@@ -58,14 +57,16 @@ class Comparison:
     first: str | None
 
 
-def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine: str = "compiled",
+def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
              stall: Stall | None = None, waveform: str | os.PathLike[str] | None = None,
              progress: Progress | None = None, scores: bool = True,
-             taps: bool = False) -> Simulation:
-    """Run ``frames`` through the network of ``graph`` under ``schedule``.
+             probes: bool = False) -> Simulation:
+    """Run ``frames`` through the network of ``plan``.
 
     Parameters
     ----------
+    plan : Plan
+        The graph under its schedule.
     frames : integers of shape ``[B, *shape]`` or ``[B, size]``
         At least one frame, as :func:`~xnorloom_sim.golden.check_frames` wants them.
     engine : str
@@ -79,7 +80,7 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
         Called with the frames done and the frames in all, now and then.
     scores : bool
         Whether the network puts out the scores beside the class.
-    taps : bool
+    probes : bool
         Whether the network shows the activations of its dense layers.
 
     Raises
@@ -87,15 +88,15 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
     TypeError, ValueError
         If an argument is wrong.
     XnorloomError
-        If the schedule does not fit the graph, or the engine is not at hand or fails.
+        If the engine is not at hand or fails.
     OSError
         If the waveform cannot be written.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-    array = golden.check_frames(graph, frames)
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"schedule must be a Schedule, not {schedule!r}")
+    if not isinstance(plan, Plan):
+        raise TypeError(f"plan must be a Plan, not {plan!r}")
+    array = golden.check_frames(plan.graph, frames)
     if stall is not None and not isinstance(stall, Stall):
         raise TypeError(f"stall must be a Stall, not {stall!r}")
     if not len(array):
@@ -105,56 +106,55 @@ def simulate(graph: Graph, schedule: Schedule, frames: npt.ArrayLike, *, engine:
             if value is not None:
                 raise ValueError(f"{what} must be None with the engine 'golden', which simulates "
                                  f"no cycles, not {value!r}")
-        return _golden(graph, schedule, array, progress, scores, taps)
+        return _golden(plan, array, progress, scores, probes)
 
-    times = timing(graph, schedule)
-    words = pack_frames(graph, schedule, array)
+    network = Network(plan, scores=scores, probes=probes)
+    words = pack_frames(plan, array)
     # An idle network gives nothing for `latency` cycles, a busy one for `interval`.
-    patience = max(harness.IDLE_LIMIT, 4 * (times.latency + times.interval))
-    network = Network(graph, schedule, scores=scores, taps=taps)
+    patience = max(harness.IDLE_LIMIT, 4 * (network.latency + network.interval))
     trace = harness.run(network, words, len(array), engine=engine, stall=stall, waveform=waveform,
-                      patience=patience, progress=progress, taps=network.taps,
-                      load=_load(graph, schedule))
-    classes, values = unpack_results(graph, trace.outputs, scores=scores)
+                        patience=patience, progress=progress, taps=network.probes,
+                        load=_load(plan))
+    classes, values = unpack_results(plan.graph, trace.outputs, scores=scores)
     latency = interval = None
     if stall is None:
         latency = int(trace.o_cycles[0] - trace.i_cycles[0])
         if len(array) > 1:
             interval = int(trace.o_cycles[-1] - trace.o_cycles[-2])
-    activations = _activations(graph, schedule, trace, len(array)) if taps else None
+    activations = _activations(plan, trace, len(array)) if probes else None
     return Simulation(engine, classes, values, trace.cycles, latency, interval, trace.i_cycles,
                       trace.o_cycles, activations)
 
 
-def _load(graph: Graph, schedule: Schedule) -> npt.NDArray[np.uint8] | None:
+def _load(plan: Plan) -> npt.NDArray[np.uint8] | None:
     """The words to load, as rows of bytes; ``None`` if there are none."""
-    words = load_words(graph, schedule)
+    words = load_words(plan)
     return words.astype("<u2").view(np.uint8).reshape(-1, 2) if words.size else None
 
 
-def _activations(graph: Graph, schedule: Schedule, trace: harness.Trace,
+def _activations(plan: Plan, trace: harness.Trace,
                  frames: int) -> tuple[npt.NDArray[np.uint8], ...]:
     """Words that left the dense layers, as activations; lanes without a neuron are dropped."""
     activations = []
-    for layer, fold, (name, words) in zip(graph.layers, schedule.folds, trace.taps.items()):
-        folds = fold.neuron_folds(layer)
+    for entry, (name, words) in zip(plan.layers, trace.taps.items()):
+        layer, folds = entry.layer, entry.neuron_folds
         if len(words) != frames * folds:
             raise harness.SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
-                                        f"{frames * folds} belong to {frames} frames")
-        bits = np.unpackbits(words, axis=1, count=fold.pe, bitorder="little")
+                                          f"{frames * folds} belong to {frames} frames")
+        bits = np.unpackbits(words, axis=1, count=entry.fold.pe, bitorder="little")
         activations.append(bits.reshape(frames, -1)[:, :layer.neurons])
     return tuple(activations)
 
 
-def _golden(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedinteger],
-            progress: Progress | None, scores: bool, taps: bool) -> Simulation:
-    times = timing(graph, schedule)
-    result = golden.evaluate_packed(graph, frames)
+def _golden(plan: Plan, frames: npt.NDArray[np.unsignedinteger], progress: Progress | None,
+            scores: bool, probes: bool) -> Simulation:
+    network = Network(plan)
+    result = golden.evaluate_packed(plan.graph, frames)
     if progress is not None:
         progress(len(frames), len(frames))
     return Simulation("golden", result.classes, result.scores if scores else None, None,
-                      times.latency, times.interval, None, None,
-                      result.activations if taps else None)
+                      network.latency, network.interval, None, None,
+                      result.activations if probes else None)
 
 
 def compare(simulation: Simulation, golden: Golden) -> Comparison:

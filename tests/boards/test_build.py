@@ -15,7 +15,6 @@ import pytest
 
 from xnorloom.errors import ToolError
 from xnorloom.folding.fit import FitError, fit
-from xnorloom.gateware.timing import timing
 from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards import board
@@ -164,8 +163,8 @@ def test_build_next(fakes, graph, tmp_path, turn, needed):
     fakes.plan(turns=[turn], fmax={"0": 46.0})
     made = build(graph, BOARD, directory=tmp_path, progress=said.append)
     first = fit(graph, BOARD.device)
-    interval = timing(graph, made.schedule).interval
-    assert interval > timing(graph, first).interval
+    interval = made.schedule.bind(graph).interval
+    assert interval > first.bind(graph).interval
     assert made.values["speed"]["interval_cycles"] == interval
     assert Schedule.load(tmp_path / "schedule.json", graph) == made.schedule != first
     assert f"{needed}; trying an interval of {interval} cycles" in said

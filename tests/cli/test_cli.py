@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The commands, each run for real on a small model."""
 
 import json
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from xnorloom.folding import automatic
-from xnorloom.gateware.timing import timing
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph, Input, Score
 from xnorloom.schedule import Schedule
 from xnorloom_cli import inputs
@@ -96,7 +97,7 @@ def test_compile(capsys, model, tmp_path):
     values = run_json(capsys, "compile", model, "-o", out, "--interval", 40)
     graph = Graph.load(model)
     schedule = automatic(graph, 40)
-    times = timing(graph, schedule)
+    times = Network(schedule.bind(graph))
     assert sorted(path.name for path in out.iterdir()) == [
         "bnn_toy.v", "manifest.json", "schedule.json"]
     assert values["files"] == [str(out / name) for name in
@@ -165,7 +166,7 @@ def test_simulate(capsys, model, data, engine):
     values = run_json(capsys, "simulate", model, "--data", data, "--engine", engine,
                       "--interval", 40)
     graph = Graph.load(model)
-    times = timing(graph, automatic(graph, 40))
+    times = Network(automatic(graph, 40).bind(graph))
     with np.load(data) as arrays:
         classes = golden.evaluate(graph, arrays["images"] >> 5).classes
         correct = int((classes == arrays["labels"]).sum())
@@ -258,7 +259,7 @@ def test_simulate_fold_and_limit(capsys, model, data, tmp_path):
     values = run_json(capsys, "simulate", model, "--data", data, "--engine", "amaranth", "--fold",
                       tmp_path / "out" / "schedule.json", "--limit", 3)
     graph = Graph.load(model)
-    assert values["interval"] == timing(graph, automatic(graph, 200)).interval
+    assert values["interval"] == automatic(graph, 200).bind(graph).interval
     assert values["frames"] == 3
 
 
@@ -316,7 +317,7 @@ def test_demo_without_tools(capsys, bundled, tmp_path, monkeypatch):
     assert main(["demo", "--out", str(tmp_path / "out"), "--json"]) == 0
     captured = capsys.readouterr()
     values = json.loads(captured.out)
-    times = timing(bundled, automatic(bundled))
+    times = Network(automatic(bundled).bind(bundled))
     assert [entry.keys() for entry in values["simulations"]] == [SIMULATE_KEYS]
     assert values["simulations"][0]["engine"] == "amaranth"
     assert values["simulations"][0]["mismatches"] == 0

@@ -47,7 +47,7 @@ def test_cuts(frame, line, rule):
     assert model_values(graph)["input"]["cuts"] == cuts
     shown = re.findall(r"^cuts     (.*)$", model_text(graph), re.MULTILINE)
     assert shown == ([] if line is None else [line])
-    values = manifest(Network(graph, automatic(graph, 20)))["input"]
+    values = manifest(Network(automatic(graph, 20).bind(graph)))["input"]
     assert (values["element_of_pixel"], values["cuts"]) == (rule, cuts)
 
 
@@ -55,7 +55,8 @@ def test_meaning():
     graph = graph_of(Input((6,), meaning="(u8/255-0.13)/0.3"))
     assert model_values(graph)["input"]["meaning"] == "(u8/255-0.13)/0.3"
     assert "\nmeaning  (u8/255-0.13)/0.3\n" in model_text(graph)
-    assert manifest(Network(graph, automatic(graph, 9)))["input"]["meaning"] == "(u8/255-0.13)/0.3"
+    values = manifest(Network(automatic(graph, 9).bind(graph)))
+    assert values["input"]["meaning"] == "(u8/255-0.13)/0.3"
     plain = graph_of(Input((6,)))
     assert model_values(plain)["input"]["meaning"] is None
     assert "meaning" not in model_text(plain)

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The table of boards in the README: its numbers, from what place and route found."""
 
 import json
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from xnorloom.gateware.timing import timing
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom_boards import board
@@ -140,7 +141,7 @@ def test_latency(results, graphs, tmp_path):
     for (model, _), entry in built(results).items():
         path = tmp_path / "schedule.json"
         path.write_text(json.dumps(entry["schedule"]))
-        times = timing(graphs[model], Schedule.load(path, graphs[model]))
+        times = Network(Schedule.load(path, graphs[model]).bind(graphs[model]))
         assert (times.interval, times.latency) == (entry["interval"], entry["latency"])
 
 

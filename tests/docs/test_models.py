@@ -73,13 +73,13 @@ def test_bundled_model_is_the_committed_one():
 def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
     graph = Graph.load(MODELS / "sfc.bnn")
     frames = data.quantize(mnist_test.images, 1)
-    result = simulate(graph, automatic(graph), frames, engine="compiled")
+    result = simulate(automatic(graph).bind(graph), frames, engine="compiled")
     expected = golden.evaluate(graph, frames)
     assert compare(result, expected).mismatches == 0
     assert len(result.classes) == 10_000
     assert int((result.classes == mnist_test.labels).sum()) == claimed("sfc")
     # And a sample of it in the other engine, cycle for cycle.
-    sample = simulate(graph, automatic(graph), frames[:2], engine="amaranth")
+    sample = simulate(automatic(graph).bind(graph), frames[:2], engine="amaranth")
     np.testing.assert_array_equal(sample.i_cycles, result.i_cycles[:len(sample.i_cycles)])
     np.testing.assert_array_equal(sample.o_cycles, result.o_cycles[:2])
     np.testing.assert_array_equal(sample.scores, result.scores[:2])
@@ -88,7 +88,7 @@ def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
 def test_sfc_of_eight_bits_through_the_gateware(mnist_test):
     graph = Graph.load(MODELS / "sfc8.bnn")
     frames = data.quantize(mnist_test.images[:200], 8)
-    result = simulate(graph, automatic(graph, 2000), frames, engine="compiled")
+    result = simulate(automatic(graph, 2000).bind(graph), frames, engine="compiled")
     assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
     assert result.interval == max(automatic_cycles(graph))
 

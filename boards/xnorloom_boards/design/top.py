@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from xnorloom.errors import ScheduleError
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.stream import Buffer
+from xnorloom.gateware.stream import RegisterSlice
 from xnorloom.graph import Graph
 from xnorloom.packing import load_words, result_fields
 from xnorloom.schedule import Schedule
@@ -70,9 +70,9 @@ class Core(wiring.Component):
     def __init__(self, graph: Graph, schedule: Schedule, *, clock_hz: int, baud: int,
                  leds: int = 0, scores: bool = False):
         leds = integer("Core leds", leds, 0)
-        self._network = Network(graph, schedule, scores=scores)
+        self._network = Network(schedule.bind(graph), scores=scores)
         self._hello = describe(self._network, clock_hz=clock_hz, baud=baud)
-        self._weights = load_words(graph, schedule) if self._hello.layers else None
+        self._weights = load_words(schedule.bind(graph)) if self._hello.layers else None
         self._uart = Uart(clock_hz=clock_hz, baud=baud)
         self._label = result_fields(graph, scores)[0].width
         ports = {"rx": In(1, init=1), "tx": Out(1, init=1)}
@@ -93,7 +93,7 @@ class Core(wiring.Component):
         m.submodules.link = link = Link(self._hello, self._network.o.signature, self._weights)
         m.submodules.network = network = self._network
         # Between the comparison of scores and the answer, where both decide within a cycle.
-        m.submodules.result = result = Buffer(network.o.payload.shape())
+        m.submodules.result = result = RegisterSlice(network.o.payload.shape())
         m.d.comb += [uart.rx.eq(self.rx), self.tx.eq(uart.tx)]
         wiring.connect(m, uart.o, link.rx)
         wiring.connect(m, link.tx, uart.i)

@@ -67,7 +67,8 @@ class Room:
         """The room after ``schedule`` ended in ``error``; ``None`` if less would be no help."""
         share, reserve = self.share, self.reserve
         used, there = error.resources.get("logic_cells", (0, 0))
-        guessed = sum(cost.cells for cost in estimate(self.graph, schedule, self.device.family))
+        plan = schedule.bind(self.graph)
+        guessed = sum(cost.cells for cost in estimate(plan, self.device.family))
         if isinstance(error, CrampedError):
             share = min(share, _CRAMPED * guessed / self.device.logic_cells)
         elif used > there:

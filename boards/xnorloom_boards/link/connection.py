@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from xnorloom.graph import Graph
 from xnorloom.graph.pixels import encode
-from xnorloom.packing import pack_frames, unpack_results, weight_words
-from xnorloom.schedule import Fold, Schedule
+from xnorloom.packing import frame_words, unpack_results, weight_words
+from xnorloom.schedule import Fold, LayerPlan, WeightStyle
 from xnorloom.support.arguments import integer, text
 
 from ..errors import LinkError, WrongBitstreamError
@@ -100,7 +100,7 @@ class Connection:
             raise LinkError(f"the board on port {self._name} wants weights of layer {index} for "
                             f"{pe} neurons and {simd} synapses at once, which {graph.name} does "
                             f"not have")
-        return weight_words(layer, Fold(pe, simd, "spram"))
+        return weight_words(LayerPlan(layer, Fold(pe, simd, WeightStyle.SPRAM)))
 
     def _check(self, graph: Graph) -> None:
         found, wanted = self._hello.digest.hex(), graph.digest[:16]
@@ -158,7 +158,7 @@ class Connection:
     def _results(self, frames: npt.ArrayLike, progress: Progress | None
                  ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
         graph, hello = self._needed(), self._hello
-        words = pack_frames(graph, Schedule(hello.input_width, ()), frames)
+        words = frame_words(graph.input, hello.input_width, frames)
         count = len(np.asarray(frames))
         if len(words) != count * hello.words:
             raise LinkError(f"the board on port {self._name} takes {hello.words} words of "

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """What a build came to, as plain values for a program and as text for a person."""
 
 import hashlib
@@ -5,13 +6,11 @@ import importlib.metadata
 import json
 from typing import Any
 
-from xnorloom.support.text import count, table
-
 from xnorloom import __version__
-from xnorloom.gateware import operand_buffer, stream
-from xnorloom.gateware.timing import LayerTiming, Timing, timing
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.support.text import count, table
 from xnorloom_cli.tables.model import schedule_values
 
 from ..board import Board
@@ -36,8 +35,8 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                  attempts: list[Attempt], tools: dict[str, Tool],
                  bitstream: bytes) -> dict[str, Any]:
     """The contents of ``build.json``."""
-    times, design, route = timing(graph, schedule), best.design, best.route
-    frames = design.hz / times.interval
+    network, design, route = Network(schedule.bind(graph)), best.design, best.route
+    frames = design.hz / network.interval
     return {
         "format": _FORMAT, "version": _VERSION,
         "model": {"name": graph.name, "digest": graph.digest, "classes": graph.classes,
@@ -53,8 +52,8 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                                     for entry in sorted(attempt.routes, key=lambda r: r.seed)]}
                          for attempt in attempts]},
         "speed": {
-            "interval_cycles": times.interval, "interval_seconds": times.interval / design.hz,
-            "latency_cycles": times.latency, "latency_seconds": times.latency / design.hz,
+            "interval_cycles": network.interval, "interval_seconds": network.interval / design.hz,
+            "latency_cycles": network.latency, "latency_seconds": network.latency / design.hz,
             "frames_per_second": frames,
             "synapses_per_second": graph.synapses * frames,
             "link_frames_per_second":
@@ -63,7 +62,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                       for kind, (used, there) in route.resources.items()},
         "parts": _parts(graph, best.netlist.parts),
         "schedule": schedule_values(graph, schedule),
-        "timeline": _timeline(times),
+        "timeline": _timeline(network),
         "critical_path": [{"kind": hop.kind, "ns": round(hop.ns, 3), "cell": hop.cell,
                            "port": hop.port} for hop in route.critical],
         "link": design.link,
@@ -97,23 +96,15 @@ def _parts(graph: Graph, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
             for (layer, name), cells in groups.items()]
 
 
-def _timeline(times: Timing) -> list[dict[str, Any]]:
+def _timeline(network: Network) -> list[dict[str, Any]]:
     """First and last cycle in which each part works on a frame that finds the network idle."""
-    bars = [{"name": "input", "first": 0, "last": times.words - 1}]
-    arrived = times.words - 1
-    for layer in times.layers:
-        first, last = _window(layer, arrived)
-        bars.append({"name": layer.name, "first": first, "last": last})
-        arrived += layer.latency + stream.BUFFER_LATENCY
-    return [*bars, {"name": "argmax", "first": arrived, "last": times.latency}]
-
-
-def _window(layer: LayerTiming, arrived: int) -> tuple[int, int]:
-    """When a layer works whose last input word is there in cycle ``arrived``."""
-    if layer.buffer == "direct":
-        return arrived - layer.cycles + 1, arrived
-    first = arrived + operand_buffer.LATENCY
-    return first, first + layer.cycles - 1
+    arrived = network.plan.words - 1
+    bars = [{"name": "input", "first": 0, "last": arrived}]
+    for stage in network.stages:
+        first, last = stage.window(arrived)
+        bars.append({"name": stage.plan.layer.name, "first": first, "last": last})
+        arrived += stage.latency
+    return [*bars, {"name": "argmax", "first": arrived, "last": network.latency}]
 
 
 def build_text(values: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ def write(graph: Graph, schedule: Schedule, directory: Path, *, scores: bool,
     from xnorloom.export import verilog
     from xnorloom.gateware.network import Network
 
-    paths = verilog.write(Network(graph, schedule, scores=scores), directory, name)
+    paths = verilog.write(Network(schedule.bind(graph), scores=scores), directory, name)
     schedule.save(directory / "schedule.json", graph)
     return [*(path.name for path in paths), "schedule.json"]
 

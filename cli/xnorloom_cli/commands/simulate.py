@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """``xnorloom simulate``: images through the gateware, each result checked."""
 
 from argparse import Namespace
@@ -6,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from xnorloom.support.text import count
 
 from xnorloom.errors import XnorloomError
-from xnorloom.gateware.timing import timing
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.support.staging import staged_file
+from xnorloom.support.text import count
 
 from ..console import Console
 from ..inputs import check_data_dir, frames_of, labels_of, load, make_schedule
@@ -68,7 +69,7 @@ def checked(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedint
     from xnorloom_sim import golden
     from xnorloom_sim.simulate import compare, simulate
 
-    simulation = simulate(graph, schedule, frames, engine=engine, stall=stall,
+    simulation = simulate(schedule.bind(graph), frames, engine=engine, stall=stall,
                           waveform=waveform, progress=progress)
     comparison = compare(simulation, golden.evaluate(graph, frames))
     simulated = simulation.cycles is not None
@@ -83,7 +84,7 @@ def checked(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedint
 
 def checked_text(graph: Graph, schedule: Schedule, values: dict[str, Any]) -> str:
     """The values of :func:`checked` for a person."""
-    times = timing(graph, schedule)
+    times = Network(schedule.bind(graph))
     lines = [("engine", values["engine"]), ("frames", f"{values['frames']:,}")]
     if values["correct"] is not None:
         lines.append(("accuracy", f"{100 * values['accuracy']:.2f} % ({values['correct']:,} "
@@ -109,7 +110,7 @@ def checked_text(graph: Graph, schedule: Schedule, values: dict[str, Any]) -> st
 def warn_of(graph: Graph, schedule: Schedule, values: dict[str, Any], first: str | None,
             console: Console) -> None:
     """Warn of what :func:`checked` found wrong."""
-    times = timing(graph, schedule)
+    times = Network(schedule.bind(graph))
     if first is not None:
         console.warn(f"the gateware differs from the golden model, first in {first}")
     for what in ("latency", "interval"):

@@ -1,14 +1,15 @@
+# amaranth: UnusedElaboratable=no
 """Models and schedules as tables for a person and as plain values for a program."""
 
 from typing import Any
 
 import numpy as np
-from xnorloom.support.text import count, table
 
-from xnorloom.gateware.timing import Timing, timing
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Dense, Graph, Score
 from xnorloom.graph.input import Input
-from xnorloom.schedule import Schedule
+from xnorloom.schedule import Plan, Schedule
+from xnorloom.support.text import count, table
 
 __all__ = ["model_values", "model_text", "schedule_values", "schedule_text"]
 
@@ -87,17 +88,18 @@ def _cuts(frame: Input, cuts: np.ndarray) -> str:
 
 def schedule_values(graph: Graph, schedule: Schedule) -> dict[str, Any]:
     """What ``schedule`` comes to: the layers, their lanes and the cycles of the whole network."""
-    times = timing(graph, schedule)
+    plan = schedule.bind(graph)
     layers = [{
-        "name": layer.name, "neurons": layer.neurons, "inputs": layer.inputs, "pe": fold.pe,
-        "simd": fold.simd, "style": fold.style, "register_every": fold.register_every,
-        "read_register": fold.read_register, "lanes": fold.lanes,
-        "cycles": entry.cycles, "depth": entry.depth, "buffer": entry.buffer,
-        "bottleneck": entry.cycles == times.interval}
-        for layer, fold, entry in zip(graph.layers, schedule.folds, times.layers)]
-    return {"input_width": schedule.input_width, "words": times.words,
-            "lanes": sum(fold.lanes for fold in schedule.folds), "latency": times.latency,
-            "interval": times.interval, "layers": layers}
+        "name": entry.layer.name, "neurons": entry.layer.neurons, "inputs": entry.layer.inputs,
+        "pe": entry.fold.pe, "simd": entry.fold.simd, "style": entry.fold.style,
+        "register_every": entry.fold.register_every,
+        "read_register": entry.fold.read_register, "lanes": entry.fold.lanes,
+        "cycles": entry.cycles, "depth": entry.depth, "buffer": entry.operands,
+        "bottleneck": entry.cycles == plan.interval}
+        for entry in plan.layers]
+    return {"input_width": schedule.input_width, "words": plan.words,
+            "lanes": sum(fold.lanes for fold in schedule.folds), "latency": Network(plan).latency,
+            "interval": plan.interval, "layers": layers}
 
 
 def schedule_text(graph: Graph, schedule: Schedule) -> str:
@@ -116,11 +118,11 @@ def schedule_text(graph: Graph, schedule: Schedule) -> str:
         f"a frame",
         f"latency  {count(values['latency'], 'cycle')} from the first input word to the result",
         f"interval {count(values['interval'], 'cycle')} between frames, set by "
-        f"{_bottleneck(graph, timing(graph, schedule))}"])
+        f"{_bottleneck(schedule.bind(graph))}"])
 
 
-def _bottleneck(graph: Graph, times: Timing) -> str:
-    names = [f"layer {entry.name}" for entry in times.layers if entry.cycles == times.interval]
-    if times.words == times.interval and not names:
-        return f"the {count(times.words, 'input word')}"
+def _bottleneck(plan: Plan) -> str:
+    names = [f"layer {entry.layer.name}" for entry in plan.layers if entry.cycles == plan.interval]
+    if plan.words == plan.interval and not names:
+        return f"the {count(plan.words, 'input word')}"
     return " and ".join(names)

@@ -81,7 +81,7 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
 
     ``name`` is what :func:`module_name` takes.
     """
-    graph, timing = network.graph, network.timing
+    graph, plan = network.graph, network.plan
     width = network.schedule.input_width
     return {
         "format": "xnorloom-manifest",
@@ -96,10 +96,10 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
                      "payload then hold until it is",
         "ports": _ports(network),
         "input": {
-            "words_per_frame": timing.words,
+            "words_per_frame": plan.words,
             "word_bits": width,
             "planes": graph.input.bits,
-            "words_per_plane": timing.words // graph.input.bits,
+            "words_per_plane": plan.words // graph.input.bits,
             "order": "planes from the most significant bit down; in a plane the elements of the "
                      "frame in C order, word_bits to a word, the first in bit 0; each plane "
                      "starts a new word; bits beyond its last element are ignored",
@@ -112,10 +112,10 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
             "fields": [asdict(field) for field in result_fields(graph, network.scores)],
         },
         **_load(network),
-        "latency": timing.latency,
+        "latency": network.latency,
         "latency_meaning": "cycles from the transfer of the first word of a frame to its result "
                            "being valid, in an idle core whose input words come back to back",
-        "interval": timing.interval,
+        "interval": network.interval,
         "interval_meaning": "cycles from one frame to the next while input and output never wait",
         "schedule": network.schedule.as_json(graph),
         "tools": {"xnorloom": __version__, "amaranth": version("amaranth"),
@@ -125,7 +125,7 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
 
 def _load(network: Network) -> dict[str, object]:
     """What must be loaded before the first frame, if anything."""
-    words = len(load_words(network.graph, network.schedule))
+    words = len(load_words(network.plan))
     if not words:
         return {}
     return {"load": {"words": words, "word_bits": SPRAM_WIDTH,

@@ -233,8 +233,8 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
     OSError
         If ``directory`` cannot be written.
     """
-    words = pack_frames(network.graph, network.schedule, np.asarray(frames))
-    count = len(words) // network.timing.words
+    words = pack_frames(network.plan, np.asarray(frames))
+    count = len(words) // network.plan.words
     if not count:
         raise ValueError("frames must hold at least one frame, not none")
     results = _pack_results(network, count, classes, scores)
@@ -253,13 +253,12 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
 
 
 def _testbench(network: Network, module: str, frames: int) -> str:
-    timing = network.timing
-    loads = len(load_words(network.graph, network.schedule))
+    loads = len(load_words(network.plan))
     more = {key: text.format(name=module, loads=loads) if loads else ""
             for key, text in _LOAD.items()}
     return _TESTBENCH.format(
-        **more, name=module, frames=frames, words=timing.words, latency=timing.latency,
-        interval=timing.interval, i_msb=network.schedule.input_width - 1,
+        **more, name=module, frames=frames, words=network.plan.words, latency=network.latency,
+        interval=network.interval, i_msb=network.schedule.input_width - 1,
         o_msb=_result_width(network) - 1)
 
 

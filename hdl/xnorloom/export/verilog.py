@@ -111,7 +111,7 @@ def write(network: Network, directory: str | os.PathLike[str],
     paths = [directory / f"{module}.v", directory / "manifest.json"]
     write_atomic(paths[0], text)
     write_atomic(paths[1], json.dumps(manifest(network, module), indent=2) + "\n")
-    words = load_words(network.graph, network.schedule)
+    words = load_words(network.plan)
     if words.size:
         paths.append(directory / f"{module}_load.hex")
         write_atomic(paths[2], "".join(f"{word:04x}\n" for word in words))

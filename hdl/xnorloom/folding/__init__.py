@@ -6,8 +6,6 @@ from .automatic import (
     default_interval,
     fold_for,
     smallest_interval,
-    style_for,
 )
 
-__all__ = ["DEFAULT_LANES", "automatic", "default_interval", "fold_for", "smallest_interval",
-           "style_for"]
+__all__ = ["DEFAULT_LANES", "automatic", "default_interval", "fold_for", "smallest_interval"]

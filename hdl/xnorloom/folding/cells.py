@@ -4,17 +4,13 @@ from functools import cache
 
 from amaranth.hdl import Shape
 
-from ..gateware import operand_buffer
-from ..gateware.layer import read_latency, score_shape
 from ..gateware.popcount import levels
 from ..graph import Dense, Layer, Score
-from ..schedule import Fold
+from ..packing import score_shape
+from ..schedule import LayerPlan, OperandKind, WeightStyle
 from ..target.device import LUT_DEPTH
 
 __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits"]
-
-# A LUT4 with the activation on one input holds eight weights.
-_LUT_WORDS = 8
 
 
 @cache
@@ -53,31 +49,31 @@ def score_bits(layer: Score, planes: int) -> int:
     return score_shape(layer, planes).width
 
 
-def layer_parts(layer: Layer, fold: Fold, planes: int) -> dict[str, float]:
-    """The parts of a layer and of the register slice behind."""
-    neuron_folds, synapse_folds = fold.neuron_folds(layer), fold.synapse_folds(layer)
-    depth, steps = neuron_folds * synapse_folds, synapse_folds * planes
-    count = layer.count_max(planes).bit_length()
-    tree, waits = _tree(fold.simd, fold.register_every, fold.style in ("block", "spram"))
-    values = value_bits(layer, planes)
-    element = 1 if isinstance(layer, Dense) else score_bits(layer, planes)
+def layer_parts(plan: LayerPlan) -> dict[str, float]:
+    """Return the parts of a layer and of the register slice after it."""
+    layer, fold, neuron_folds = plan.layer, plan.fold, plan.neuron_folds
+    count = plan.count_max.bit_length()
+    tree, waits = _tree(fold.simd, fold.register_every, fold.style.in_ram)
+    values = value_bits(layer, plan.planes)
+    element = 1 if isinstance(layer, Dense) else score_bits(layer, plan.planes)
     parts: dict[str, float] = {
         "layer": 1,
         "tree": fold.pe * tree,
-        "wait": (fold.pe * waits + read_latency(fold) * fold.simd
+        "wait": (fold.pe * waits + fold.read_latency * fold.simd
                  + fold.read_register * fold.lanes),
-        "total": fold.pe * count if steps > 1 else 0,
+        "total": fold.pe * count if plan.steps > 1 else 0,
         "value": fold.pe * sum(values) / (1 if neuron_folds > 1 else 3),
         "output": 2 * fold.pe * element,
     }
-    if fold.style == "lut":
-        parts["weights"] = fold.lanes * max(1, depth / _LUT_WORDS)
-    elif fold.style == "wired":
-        parts["wired"] = fold.lanes
-    elif fold.style == "spram":
-        parts["load"] = 1
-    if 1 < neuron_folds and (neuron_folds <= LUT_DEPTH or fold.style == "lut"):
-        parts["values"] = fold.pe * sum(values) * max(1, neuron_folds / _LUT_WORDS)
+    match fold.style:
+        case WeightStyle.LUT:
+            parts["weights"] = fold.lanes * max(1, plan.depth / LUT_DEPTH)
+        case WeightStyle.WIRED:
+            parts["wired"] = fold.lanes
+        case WeightStyle.SPRAM:
+            parts["load"] = 1
+    if 1 < neuron_folds and (neuron_folds <= LUT_DEPTH or fold.style is WeightStyle.LUT):
+        parts["values"] = fold.pe * sum(values) * max(1, neuron_folds / LUT_DEPTH)
     if layer.scaled:
         # A multiplier, or two tables of products for each four bits of the count.
         bits = values[1] * count if neuron_folds > 1 else element * 2 * -(-count // 4)
@@ -85,18 +81,18 @@ def layer_parts(layer: Layer, fold: Fold, planes: int) -> dict[str, float]:
     return parts
 
 
-def buffer_parts(layer: Layer, fold: Fold, planes: int, in_width: int) -> dict[str, float]:
-    """The parts of the operand buffer in front of a layer."""
-    kind = operand_buffer.kind(layer.inputs, planes, in_width, fold.simd, fold.neuron_folds(layer))
-    if kind == "direct":
-        return {}
-    if kind == "memory":
-        return {"memory": 1}
-    taken = -(-layer.inputs // in_width) * in_width
-    given = fold.synapse_folds(layer) * fold.simd
-    turns = planes * fold.synapse_folds(layer) > 1
-    return {"registers": 1, "buffer": planes * (taken + given),
-            "turning": planes * given if turns else 0}
+def buffer_parts(plan: LayerPlan) -> dict[str, float]:
+    """Return the parts of the operand buffer before a layer."""
+    match plan.operands:
+        case OperandKind.DIRECT:
+            return {}
+        case OperandKind.MEMORY:
+            return {"memory": 1}
+    assert plan.in_width is not None
+    received = -(-plan.layer.inputs // plan.in_width) * plan.in_width
+    sent = plan.synapse_folds * plan.fold.simd
+    return {"registers": 1, "buffer": plan.planes * (received + sent),
+            "turning": plan.planes * sent if plan.steps > 1 else 0}
 
 
 def argmax_parts(lanes: int, bits: int) -> dict[str, float]:

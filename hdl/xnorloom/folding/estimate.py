@@ -10,17 +10,15 @@ from functools import cached_property
 
 import numpy as np
 
-from ..gateware import operand_buffer
-from ..gateware.layer import weight_bits
-from ..graph import Dense, Graph, Layer, Score
-from ..schedule import Fold, Schedule
-from ..target.device import DEVICES, FAMILIES, LUT_DEPTH
+from ..graph import Dense, Graph, Score
+from ..packing import weight_bits
+from ..schedule import LayerPlan, OperandKind, Plan, WeightStyle
+from ..target.device import LUT_DEPTH
+from ..target.family import Family
 from .cells import argmax_parts, buffer_parts, layer_parts, score_bits, value_bits
 
 __all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "layer_cost",
            "rams"]
-
-_SHAPES = {"ice40": DEVICES["iCE40UP5K"].bram_shapes, "ecp5": DEVICES["LFE5U-25F"].bram_shapes}
 
 # Cells for each unit of a part, in the order of `parts`. Least squares over 33 layers, buffers and
 # comparators of argmax, each by itself, that were synthesised by Yosys 0.70 as builds are, and
@@ -69,66 +67,58 @@ class LayerCost:
         return self.weight_brams + self.buffer_brams + self.value_brams
 
 
-def estimate(graph: Graph, schedule: Schedule, family: str) -> list[LayerCost]:
-    """What each layer of ``graph`` takes under ``schedule``, and last what the argmax takes.
+def estimate(plan: Plan, family: Family | str) -> list[LayerCost]:
+    """Return the cost of each layer of ``plan``, and last that of the argmax.
 
     Raises
     ------
-    ScheduleError
-        If the schedule does not fit the graph.
+    ValueError
+        If there is no such family.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family!r}")
-    schedule.check(graph)
-    width, costs = schedule.input_width, []
-    for index, (layer, fold) in enumerate(zip(graph.layers, schedule.folds)):
-        planes = graph.planes(index)
-        core = layer_cost(layer, fold, planes, family)
-        buffer = buffer_cost(layer, fold, planes, width, family)
+    if family not in tuple(Family):
+        raise ValueError(f"family must be one of {', '.join(Family)}, not {family!r}")
+    family, costs = Family(family), []
+    for layer in plan.layers:
+        core, buffer = layer_cost(layer, family), buffer_cost(layer, family)
         costs.append(replace(core, cells=core.cells + buffer.cells,
                              buffer_brams=buffer.buffer_brams))
-        width = fold.pe
-    return [*costs, argmax_cost(graph, width, family)]
+    return [*costs, argmax_cost(plan.graph, plan.schedule.folds[-1].pe, family)]
 
 
-def rams(depth: int, width: int, family: str) -> int:
+def rams(depth: int, width: int, family: Family) -> int:
     """Block RAMs of a memory of ``depth`` words of ``width`` bits.
 
     Where it is deeper than a block RAM, Yosys lays its parts side by side, without regard to where
     one RAM ends.
     """
-    return min(-(-(-(-depth // words) * width) // bits) for words, bits in _SHAPES[family])
+    return min(-(-(-(-depth // words) * width) // bits) for words, bits in family.block_ram_shapes)
 
 
-def layer_cost(layer: Layer, fold: Fold, planes: int, family: str, *,
-               exact: bool = True) -> LayerCost:
-    """What ``layer`` takes without the operand buffer in front of it.
+def layer_cost(plan: LayerPlan, family: Family, *, exact: bool = True) -> LayerCost:
+    """Return the cost of a layer without its operand buffer.
 
-    If not ``exact``, columns of equal weights are not looked for, which takes most of the time.
+    Unless ``exact``, columns of equal weights are not searched for, which takes most of the time.
     """
-    neuron_folds = fold.neuron_folds(layer)
+    fold = plan.fold
     weights = values = 0
-    if fold.style == "block":
-        columns = _weight_columns(layer, fold) if exact else fold.lanes
-        weights = rams(fold.depth(layer), columns, family)
-    if fold.style in ("block", "spram") and neuron_folds > LUT_DEPTH:
-        values = sum(rams(neuron_folds, columns, family)
-                     for columns in _value_columns(layer, fold, planes))
-    return LayerCost(layer.name, _cells(layer_parts(layer, fold, planes), family),
-                     weights, 0, values, fold.sprams)
+    if fold.style is WeightStyle.BLOCK:
+        columns = _weight_columns(plan) if exact else fold.lanes
+        weights = rams(plan.depth, columns, family)
+    if fold.style.in_ram and plan.neuron_folds > LUT_DEPTH:
+        values = sum(rams(plan.neuron_folds, columns, family) for columns in _value_columns(plan))
+    return LayerCost(plan.layer.name, _cells(layer_parts(plan), family), weights, 0, values,
+                     fold.sprams)
 
 
-def buffer_cost(layer: Layer, fold: Fold, planes: int, in_width: int, family: str) -> LayerCost:
-    """What the operand buffer of ``layer`` takes that is given words of ``in_width`` bits."""
+def buffer_cost(plan: LayerPlan, family: Family) -> LayerCost:
+    """Return the cost of the operand buffer of a layer."""
     brams = 0
-    if operand_buffer.kind(layer.inputs, planes, in_width, fold.simd,
-                           fold.neuron_folds(layer)) == "memory":
-        brams = rams(2 * planes * fold.synapse_folds(layer), fold.simd, family)
-    cells = _cells(buffer_parts(layer, fold, planes, in_width), family)
-    return LayerCost(layer.name, cells, 0, brams, 0)
+    if plan.operands is OperandKind.MEMORY:
+        brams = rams(2 * plan.steps, plan.fold.simd, family)
+    return LayerCost(plan.layer.name, _cells(buffer_parts(plan), family), 0, brams, 0)
 
 
-def argmax_cost(graph: Graph, lanes: int, family: str) -> LayerCost:
+def argmax_cost(graph: Graph, lanes: int, family: Family) -> LayerCost:
     """What the argmax takes that is given ``lanes`` scores at once."""
     last = graph.layers[-1]
     assert isinstance(last, Score)
@@ -136,26 +126,27 @@ def argmax_cost(graph: Graph, lanes: int, family: str) -> LayerCost:
     return LayerCost("argmax", _cells(argmax_parts(lanes, bits), family))
 
 
-def _cells(parts: dict[str, float], family: str) -> int:
+def _cells(parts: dict[str, float], family: Family) -> int:
     return round(sum(CONSTANTS[family][name] * count for name, count in parts.items()))
 
 
-def _weight_columns(layer: Layer, fold: Fold) -> int:
-    """Columns of the table of weights that are not the same bit in all of its words."""
-    words = weight_bits(layer, fold)
+def _weight_columns(plan: LayerPlan) -> int:
+    """Return the columns of the table of weights that are not the same bit in all words."""
+    words = weight_bits(plan)
     return int((words.min(axis=0) != words.max(axis=0)).sum())
 
 
-def _value_columns(layer: Layer, fold: Fold, planes: int) -> list[int]:
-    """The same of the tables of thresholds, or of offsets and scales."""
+def _value_columns(plan: LayerPlan) -> list[int]:
+    """Return the same for the tables of thresholds, or of offsets and scales."""
+    layer, fold = plan.layer, plan.fold
     if isinstance(layer, Dense):
-        tables = [(layer.thresholds, layer.count_max(planes) + 1)]
+        tables = [(layer.thresholds, plan.count_max + 1)]
     else:
         numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
         tables = [(array, int(array.max())) for array in numbers]
     found = []
-    for (array, padding), bits in zip(tables, value_bits(layer, planes)):
-        rows = fold.neuron_folds(layer) * fold.pe
+    for (array, padding), bits in zip(tables, value_bits(layer, plan.planes)):
+        rows = plan.neuron_folds * fold.pe
         padded = np.pad(array, (0, rows - len(array)), constant_values=padding)
         words = padded.reshape(-1, fold.pe)[..., None] >> np.arange(bits) & 1
         found.append(int((words.min(axis=0) != words.max(axis=0)).sum()))

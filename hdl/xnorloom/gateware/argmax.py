@@ -7,20 +7,11 @@ from amaranth.hdl import C, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..packing import label_width
 from ..support.arguments import integer
 from .primitives import delay
 
-__all__ = ["Argmax", "label_width", "latency", "result_layout"]
-
-
-def latency(lanes: int) -> int:
-    """Cycles through the tree of comparators and the register of the best so far."""
-    return math.ceil(math.log2(lanes)) + 1
-
-
-def label_width(classes: int) -> int:
-    """Bits of a class: ``max(1, ceil(log2(classes)))``."""
-    return max(1, (classes - 1).bit_length())
+__all__ = ["Argmax", "result_layout"]
 
 
 def result_layout(classes: int, shape) -> data.StructLayout:
@@ -67,7 +58,7 @@ class Argmax(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return latency(self._lanes)
+        return math.ceil(math.log2(self._lanes)) + 1
 
     @property
     def interval(self) -> int:

@@ -5,33 +5,19 @@ from amaranth.hdl import C, Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..schedule import OperandKind
+from ..schedule.plan import operand_kind
 from ..support.arguments import integer
 from . import primitives
 from .primitives import count
 
-__all__ = ["KINDS", "LATENCY", "MEMORY_BITS", "kind", "Replay"]
+__all__ = ["OperandBuffer"]
 
-KINDS = ("direct", "registers", "memory")
-LATENCY = 2
-# Frames from this size on go to block RAM where the widths allow it: two copies in flip-flops
-# would take more than a fifth of the 5,280 logic cells of an iCE40 UP5K.
-MEMORY_BITS = 512
+# Cycles from the last input word of a frame to its first output word.
+_LATENCY = 2
 
 
-def kind(size: int, planes: int, in_width: int, out_width: int, passes: int) -> str:
-    """The kind of buffer for frames of ``size`` elements of ``planes`` bit planes.
-
-    ``direct`` (none at all) when each word is used once and as it comes, ``memory`` when words
-    are used as they come and a frame is large, ``registers`` otherwise.
-    """
-    if in_width == out_width and passes == 1:
-        return "direct"
-    if in_width == out_width and size * planes >= MEMORY_BITS:
-        return "memory"
-    return "registers"
-
-
-class Replay(wiring.Component):
+class OperandBuffer(wiring.Component):
     """Double buffer that gives every frame ``passes`` times over, in words of another width.
 
     A frame is ``planes`` bit planes of ``size`` bits; each plane starts a new word, on both
@@ -51,7 +37,7 @@ class Replay(wiring.Component):
         Bits in a word, neither of which needs to divide anything.
     passes : int
         Times that each frame is given.
-    pace : int
+    target_interval : int
         Cycles from frame to frame that are wanted, where that is more than the least. Then there
         may be time for a cycle in which nothing is taken, and no path leads from ``o`` to ``i``.
 
@@ -62,24 +48,24 @@ class Replay(wiring.Component):
     """
 
     def __init__(self, size: int, *, in_width: int, out_width: int, planes: int = 1,
-                 passes: int = 1, pace: int = 0):
-        self._size = integer("Replay size", size, 1)
-        self._planes = integer("Replay planes", planes, 1)
-        self._passes = integer("Replay passes", passes, 1)
-        self._pace = integer("Replay pace", pace, 0)
-        self._in_width = integer("Replay in_width", in_width, 1)
-        self._out_width = integer("Replay out_width", out_width, 1)
+                 passes: int = 1, target_interval: int = 0):
+        self._size = integer("Operand buffer size", size, 1)
+        self._planes = integer("Operand buffer planes", planes, 1)
+        self._passes = integer("Operand buffer passes", passes, 1)
+        self._target_interval = integer("Operand buffer target_interval", target_interval, 0)
+        self._in_width = integer("Operand buffer in_width", in_width, 1)
+        self._out_width = integer("Operand buffer out_width", out_width, 1)
         self._in_words, self._out_words = -(-size // in_width), -(-size // out_width)
         super().__init__({"i": In(stream.Signature(in_width)),
                           "o": Out(stream.Signature(out_width))})
 
     @property
-    def kind(self) -> str:
-        return kind(self._size, self._planes, self._in_width, self._out_width, self._passes)
+    def kind(self) -> OperandKind:
+        return operand_kind(self._size, self._planes, self._in_width, self._out_width, self._passes)
 
     @property
     def latency(self) -> int:
-        return 0 if self.kind == "direct" else LATENCY
+        return 0 if self.kind is OperandKind.DIRECT else _LATENCY
 
     @property
     def interval(self) -> int:
@@ -98,11 +84,11 @@ class Replay(wiring.Component):
 
     def elaborate(self, platform):
         match self.kind:
-            case "direct":
+            case OperandKind.DIRECT:
                 m = Module()
                 wiring.connect(m, wiring.flipped(self.i), wiring.flipped(self.o))
                 return m
-            case "memory":
+            case OperandKind.MEMORY:
                 return self._memory()
             case _:
                 return self._registers()
@@ -135,7 +121,8 @@ class Replay(wiring.Component):
 
         take = self.i.valid & self.i.ready
         _, last = count(m, taken, take, name="taken")
-        m.d.comb += self.i.ready.eq(~full if taken < max(given, self._pace) else ~full | free)
+        least = max(given, self._target_interval)
+        m.d.comb += self.i.ready.eq(~full if taken < least else ~full | free)
         with m.If(take):
             m.d.sync += fill.eq(Cat(fill, self.i.payload)[self._in_width:])
             with m.If(last):

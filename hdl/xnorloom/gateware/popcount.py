@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from ..support.arguments import integer
 from .primitives import delay
 
-__all__ = ["Popcount", "levels", "latency"]
+__all__ = ["Popcount", "levels"]
 
 # A leaf counts three bits in two LUT4; above that, adders pay.
 _LEAF = 3
@@ -24,11 +24,6 @@ def levels(size: int, bias: int = 0) -> int:
         size = size // 2  # the larger half of size - 1 bits; one is the carry input
         count += 1
     return count
-
-
-def latency(size: int, register_every: int, bias: int = 0) -> int:
-    """Cycles through the tree: ``levels // register_every``, or 0 without registers."""
-    return levels(size, bias) // register_every if register_every else 0
 
 
 class Popcount(wiring.Component):
@@ -84,7 +79,8 @@ class Popcount(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return latency(self._size, self._register_every, self._bias)
+        every = self._register_every
+        return self._levels // every if every else 0
 
     def model(self, bits: np.ndarray) -> np.ndarray:
         """Counts over the last axis of an array of 0 and 1."""

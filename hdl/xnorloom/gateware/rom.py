@@ -7,20 +7,15 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..schedule import WeightStyle
 from ..support.arguments import integer
 
-__all__ = ["STYLES", "Table", "latency"]
+__all__ = ["Rom"]
 
 # Weight styles whose words are in the bitstream.
-STYLES = ("wired", "lut", "block")
+_STYLES = tuple(style for style in WeightStyle if not style.loadable)
 
-
-def latency(style: str) -> int:
-    """Cycles from address to word: 1 in block RAM and SPRAM, 0 elsewhere."""
-    return int(style in ("block", "spram"))
-
-
-class Table(wiring.Component):
+class Rom(wiring.Component):
     """Words that never change, in one of the weight styles.
 
     ``wired`` is a constant, ``lut`` a function of the address in look-up tables (up to eight words
@@ -33,7 +28,7 @@ class Table(wiring.Component):
         Contents, unsigned; one word only if ``wired``.
     width : int
         Bits in a word.
-    style : str
+    style : WeightStyle or str
         ``wired``, ``lut`` or ``block``.
 
     Members
@@ -48,24 +43,25 @@ class Table(wiring.Component):
 
     interval = 1
 
-    def __init__(self, words: Sequence[int], width: int, style: str):
-        if style not in STYLES:
-            raise ValueError(f"Table style must be one of {', '.join(STYLES)}, not {style!r}")
-        width = integer("Table width", width, 0)
+    def __init__(self, words: Sequence[int], width: int, style: WeightStyle | str):
+        if style not in _STYLES:
+            raise ValueError(f"Rom style must be one of {', '.join(_STYLES)}, not {style!r}")
+        style = WeightStyle(style)
+        width = integer("Rom width", width, 0)
         if not words:
-            raise ValueError("Table must have at least one word")
-        if style == "wired" and len(words) != 1:
-            raise ValueError(f"Table of style wired must have one word, not {len(words)}")
+            raise ValueError("Rom must have at least one word")
+        if style is WeightStyle.WIRED and len(words) != 1:
+            raise ValueError(f"Rom of style wired must have one word, not {len(words)}")
         words = tuple(integer("Each table word", word) for word in words)
         for word in words:
             if not 0 <= word < 1 << width:
-                raise ValueError(f"Table word must have at most {width} bits, not {word!r}")
+                raise ValueError(f"Rom word must have at most {width} bits, not {word!r}")
         self._words, self._width, self._style = words, width, style
         super().__init__({"address": In(range(len(words))), "en": In(1, init=1), "o": Out(width)})
 
     @property
     def latency(self) -> int:
-        return latency(self._style)
+        return self._style.latency
 
     @property
     def depth(self) -> int:
@@ -79,7 +75,7 @@ class Table(wiring.Component):
         m = Module()
         if self.depth == 1 or self._width == 0:
             m.d.comb += self.o.eq(C(self._words[0], self._width))
-        elif self._style == "block":
+        elif self._style is WeightStyle.BLOCK:
             # The attribute is for small depths, which Yosys would put into flip-flops.
             m.submodules.memory = memory = Memory(
                 shape=unsigned(self._width), depth=self.depth, init=self._words,

@@ -7,12 +7,10 @@ from amaranth.lib.wiring import In, Out
 
 from ..support.arguments import integer
 
-__all__ = ["Buffer", "WidthChange", "BUFFER_LATENCY"]
-
-BUFFER_LATENCY = 1
+__all__ = ["RegisterSlice", "WidthChange"]
 
 
-class Buffer(wiring.Component):
+class RegisterSlice(wiring.Component):
     """A register slice: two words deep, no combinational path between its sides.
 
     ``latency`` 1, ``interval`` 1.
@@ -28,7 +26,7 @@ class Buffer(wiring.Component):
     o : Out(stream.Signature(shape))
     """
 
-    latency = BUFFER_LATENCY
+    latency = 1
     interval = 1
 
     def __init__(self, shape):

@@ -8,7 +8,7 @@ from ..support.arguments import integer
 from ..target.device import SPRAM_DEPTH, SPRAM_WIDTH
 from . import primitives
 
-__all__ = ["LoadedTable", "has_sprams", "load_members"]
+__all__ = ["WeightRam", "has_sprams", "load_members"]
 
 # Their bitstream cannot set the contents of these RAMs.
 _DEVICES = ("iCE40UP3K", "iCE40UP5K")
@@ -20,11 +20,11 @@ def has_sprams(platform) -> bool:
 
 
 def load_members() -> dict[str, wiring.Member]:
-    """Members of a component that is loaded; see :class:`LoadedTable`."""
+    """Members of a component that is loaded; see :class:`WeightRam`."""
     return {"load": In(stream.Signature(SPRAM_WIDTH)), "loaded": Out(1), "reload": In(1)}
 
 
-class LoadedTable(wiring.Component):
+class WeightRam(wiring.Component):
     """Words in RAMs of 16 bits, written once through a stream, then read.
 
     The bits of all words are cut into columns of 16. The words of the stream go to the first column
@@ -63,8 +63,8 @@ class LoadedTable(wiring.Component):
     interval = 1
 
     def __init__(self, depth: int, width: int):
-        self._depth = integer("Loaded table depth", depth, 2, SPRAM_DEPTH)
-        self._width = integer("Loaded table width", width, 1)
+        self._depth = integer("Weight RAM depth", depth, 2, SPRAM_DEPTH)
+        self._width = integer("Weight RAM width", width, 1)
         super().__init__({
             **load_members(),
             "address": In(range(depth)), "en": In(1, init=1), "o": Out(width)})

@@ -1,6 +1,8 @@
 """Frames, results and weights as words."""
 
-from .frames import Field, load_words, pack_frames, result_fields, unpack_results, weight_words
+from .frames import frame_words, pack_frames
+from .results import Field, label_width, result_fields, score_shape, unpack_results
+from .weights import load_words, weight_bits, weight_words
 
-__all__ = ["Field", "load_words", "pack_frames", "result_fields", "unpack_results",
-           "weight_words"]
+__all__ = ["Field", "frame_words", "label_width", "load_words", "pack_frames", "result_fields",
+           "score_shape", "unpack_results", "weight_bits", "weight_words"]

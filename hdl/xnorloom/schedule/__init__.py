@@ -1,6 +1,7 @@
-"""The schedule: how the layers of a graph are folded onto hardware."""
+"""Schedule of a network: the fold of each layer, and the plan that a schedule makes of a graph."""
 
-from .fold import RAM_STYLES, STYLES, Fold
+from .fold import Fold, WeightStyle
+from .plan import LayerPlan, OperandKind, Plan
 from .schedule import Schedule
 
-__all__ = ["Fold", "RAM_STYLES", "STYLES", "Schedule"]
+__all__ = ["Fold", "LayerPlan", "OperandKind", "Plan", "Schedule", "WeightStyle"]

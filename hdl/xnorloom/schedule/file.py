@@ -27,7 +27,7 @@ def save(schedule: Schedule, path: str | os.PathLike[str], graph: Graph) -> None
 
 def as_json(schedule: Schedule, graph: Graph) -> dict[str, Any]:
     """The schedule as plain values, with the names of the layers it is for."""
-    schedule.check(graph)
+    schedule.bind(graph)
     layers = [{"layer": layer.name, **asdict(fold)}
               for layer, fold in zip(graph.layers, schedule.folds)]
     return {"format": _FORMAT, "version": _VERSION, "input_width": schedule.input_width,
@@ -60,7 +60,7 @@ def load(path: str | os.PathLike[str], graph: Graph) -> Schedule:
     folds = _folds(where, data, graph)
     try:
         schedule = Schedule(data["input_width"], folds)
-        schedule.check(graph)
+        schedule.bind(graph)
     except (ScheduleError, TypeError, ValueError) as error:
         raise ScheduleError(f"{where}: {_clipped(error)}") from error
     return schedule

@@ -1,43 +1,84 @@
-"""A fold: how many neurons and synapses of a layer are worked on in one cycle."""
+"""A fold: the processing elements, synapses per cycle and weight style of one layer."""
 
+import enum
 from dataclasses import dataclass
 
-from ..graph import Layer
 from ..support.arguments import integer
-from ..target.device import SPRAM_WIDTH
+from ..target.device import LUT_DEPTH, SPRAM_DEPTH, SPRAM_WIDTH
 
-__all__ = ["RAM_STYLES", "STYLES", "Fold"]
+__all__ = ["Fold", "WeightStyle"]
 
-STYLES = ("wired", "lut", "block", "spram")
-# Those whose words come a cycle after their address.
-RAM_STYLES = ("block", "spram")
+
+class WeightStyle(enum.StrEnum):
+    """Place where the weights of a layer live. Its value is the word in files and options."""
+
+    WIRED = "wired"
+    LUT = "lut"
+    BLOCK = "block"
+    SPRAM = "spram"
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+    @property
+    def in_ram(self) -> bool:
+        """True if weights are in block RAM or SPRAM."""
+        return self in (WeightStyle.BLOCK, WeightStyle.SPRAM)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the address of a weight word to the word."""
+        return int(self.in_ram)
+
+    @property
+    def loadable(self) -> bool:
+        """True if weights are loaded after reset, before the first frame."""
+        return self is WeightStyle.SPRAM
+
+    @property
+    def depths(self) -> range:
+        """Weight words per lane that this style can hold, where it has a limit."""
+        match self:
+            case WeightStyle.WIRED:
+                return range(1, 2)
+            case WeightStyle.SPRAM:
+                return range(2, SPRAM_DEPTH + 1)
+            case _:
+                return range(1, 1 << 62)
+
+    @classmethod
+    def cheapest(cls, depth: int) -> "WeightStyle":
+        """Return the style with the fewest cells for ``depth`` weight words per lane."""
+        if depth == 1:
+            return cls.WIRED
+        return cls.LUT if depth <= LUT_DEPTH else cls.BLOCK
 
 
 @dataclass(frozen=True)
 class Fold:
-    """How one layer is folded.
+    """Folding of one layer.
 
     Parameters
     ----------
     pe : int
-        Neurons worked on at once (processing elements).
+        Processing elements: neurons worked on at once.
     simd : int
         Synapses of each of those neurons worked on at once.
-    style : str
-        Where the weights live: ``wired`` (constants; needs ``pe`` and ``simd`` to be the whole
-        layer), ``lut`` (look-up tables), ``block`` (block RAM), or ``spram`` (the large RAMs of an
-        iCE40 UltraPlus, one for each 16 lanes, which are loaded before the first frame).
+    style : WeightStyle or str
+        ``wired`` (constants; ``pe`` and ``simd`` must be the whole layer), ``lut`` (look-up
+        tables), ``block`` (block RAM), or ``spram`` (SPRAM of an iCE40 UltraPlus, one for each 16
+        lanes, loaded before the first frame).
     register_every : int
         Adder levels of the popcount tree between two registers; 0 for none.
     read_register : bool
-        Whether weights are registered before they are used (not ``wired``): for chips whose RAM
-        is slow, such as ECP5 (5.6 ns from the clock to the word), and for look-up tables of many
-        words, which are several levels of logic.
+        True to register weights before they are used (not ``wired``): for chips with slow RAM,
+        such as ECP5 (5.6 ns from the clock to the word), and for look-up tables of many words,
+        which are several levels of logic.
     """
 
     pe: int
     simd: int
-    style: str
+    style: WeightStyle
     register_every: int = 2
     read_register: bool = False
 
@@ -45,25 +86,16 @@ class Fold:
         for name, low in (("pe", 1), ("simd", 1), ("register_every", 0)):
             value = integer(f"Fold {name}", getattr(self, name), low)
             object.__setattr__(self, name, value)
-        if self.style not in STYLES:
-            raise ValueError(f"Fold style must be one of {', '.join(STYLES)}, not {self.style!r}")
+        try:
+            object.__setattr__(self, "style", WeightStyle(self.style))
+        except ValueError:
+            raise ValueError(f"Fold style must be one of {', '.join(WeightStyle)}, "
+                             f"not {self.style!r}") from None
         if not isinstance(self.read_register, bool):
             raise TypeError(f"Fold read_register must be a bool, not {self.read_register!r}")
-        if self.read_register and self.style == "wired":
-            raise ValueError(f"Fold read_register needs style {', '.join(STYLES[1:])}, not "
-                             f"{self.style!r}")
-
-    def synapse_folds(self, layer: Layer) -> int:
-        """Steps over one bit plane of the inputs of ``layer``, the last perhaps not full."""
-        return -(-layer.inputs // self.simd)
-
-    def neuron_folds(self, layer: Layer) -> int:
-        """Steps over the neurons of ``layer``, the last perhaps not full."""
-        return -(-layer.neurons // self.pe)
-
-    def depth(self, layer: Layer) -> int:
-        """Weight words that each lane steps through."""
-        return self.neuron_folds(layer) * self.synapse_folds(layer)
+        if self.read_register and self.style is WeightStyle.WIRED:
+            raise ValueError(f"Fold read_register needs style {', '.join(list(WeightStyle)[1:])}, "
+                             f"not {str(self.style)!r}")
 
     @property
     def lanes(self) -> int:
@@ -71,6 +103,11 @@ class Fold:
         return self.pe * self.simd
 
     @property
+    def read_latency(self) -> int:
+        """Cycles from the address of a weight word to the registered word."""
+        return self.style.latency + self.read_register
+
+    @property
     def sprams(self) -> int:
         """SPRAMs that hold the weights: one for each 16 lanes of style ``spram``."""
-        return -(-self.lanes // SPRAM_WIDTH) if self.style == "spram" else 0
+        return -(-self.lanes // SPRAM_WIDTH) if self.style is WeightStyle.SPRAM else 0

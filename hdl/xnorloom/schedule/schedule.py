@@ -11,8 +11,8 @@ from typing import Any
 from ..errors import ScheduleError
 from ..graph import Graph
 from ..support.arguments import integer
-from ..target.device import SPRAM_DEPTH
 from .fold import Fold
+from .plan import LayerPlan, Plan
 
 __all__ = ["Schedule"]
 
@@ -42,29 +42,27 @@ class Schedule:
             if not isinstance(fold, Fold):
                 raise TypeError(f"Schedule folds must be a sequence of Fold, not of {fold!r}")
 
-    def check(self, graph: Graph) -> None:
-        """Raise :class:`ScheduleError` unless this schedule fits ``graph``."""
+    def bind(self, graph: Graph) -> Plan:
+        """Return the plan of ``graph`` under this schedule.
+
+        Raises
+        ------
+        ScheduleError
+            If the schedule does not fit the graph.
+        """
+        if not isinstance(graph, Graph):
+            raise TypeError(f"Schedule can only be bound to a Graph, not to {graph!r}")
         if len(self.folds) != len(graph.layers):
             raise ScheduleError(f"schedule has {len(self.folds)} folds, but graph {graph.name!r} "
                                 f"has {len(graph.layers)} layers")
         if self.input_width > graph.input.size:
             raise ScheduleError(f"input_width must be at most the {graph.input.size} elements of "
                                 f"a frame, not {self.input_width}")
-        for layer, fold in zip(graph.layers, self.folds):
-            if fold.pe > layer.neurons:
-                raise ScheduleError(f"pe of layer {layer.name!r} must be at most its "
-                                    f"{layer.neurons} neurons, not {fold.pe}")
-            if fold.simd > layer.inputs:
-                raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
-                                    f"{layer.inputs} inputs, not {fold.simd}")
-            if fold.style == "wired" and (fold.pe, fold.simd) != layer.weights.shape:
-                raise ScheduleError(
-                    f"style wired of layer {layer.name!r} needs pe {layer.neurons} and simd "
-                    f"{layer.inputs}, the whole layer, not pe {fold.pe} and simd {fold.simd}")
-            depth = fold.depth(layer)
-            if fold.style == "spram" and not 2 <= depth <= SPRAM_DEPTH:
-                raise ScheduleError(f"style spram of layer {layer.name!r} needs 2 to "
-                                    f"{SPRAM_DEPTH:,} weight words a lane, not {depth:,}")
+        layers, width = [], self.input_width
+        for index, (layer, fold) in enumerate(zip(graph.layers, self.folds)):
+            layers.append(LayerPlan(layer, fold, graph.planes(index), width))
+            width = fold.pe
+        return Plan(graph, self, tuple(layers))
 
     def as_json(self, graph: Graph) -> dict[str, Any]:
         """The schedule as plain values, with the names of the layers it is for."""

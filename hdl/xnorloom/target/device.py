@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DEVICES", "FAMILIES", "LUT_DEPTH", "SPRAM_DEPTH", "SPRAM_WIDTH", "Device"]
+from .family import Family
+
+__all__ = ["DEVICES", "LUT_DEPTH", "SPRAM_DEPTH", "SPRAM_WIDTH", "Device"]
 
 # A LUT4 with three address bits and the activation holds eight weights and is the XNOR gate too.
 LUT_DEPTH = 8
 # Words and bits of an SB_SPRAM256KA (Lattice FPGA-TN-02022, iCE40 SPRAM Usage Guide).
 SPRAM_DEPTH, SPRAM_WIDTH = 16384, 16
 
-FAMILIES = ("ice40", "ecp5")
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,11 @@ class Device:
     ----------
     name : str
         Type of the chip, as its vendor writes it.
-    family : str
-        ``ice40`` or ``ecp5``.
+    family : Family
     logic_cells : int
         Four-input look-up tables, each with a flip-flop behind it.
     brams : int
         Block RAMs.
-    bram_shapes : tuple of (words, bits)
-        Shapes that one block RAM can take with a port to read and one to write, from the deepest
-        to the widest.
     sprams : int
         Large single-port RAMs, whose contents a bitstream cannot set.
     dsps : int
@@ -38,10 +35,9 @@ class Device:
     """
 
     name: str
-    family: str
+    family: Family
     logic_cells: int
     brams: int
-    bram_shapes: tuple[tuple[int, int], ...]
     sprams: int
     dsps: int
     document: str
@@ -49,7 +45,7 @@ class Device:
     @property
     def bram_bits(self) -> int:
         """Bits of one block RAM."""
-        return max(words * bits for words, bits in self.bram_shapes)
+        return max(words * bits for words, bits in self.family.block_ram_shapes)
 
     @property
     def spram_bits(self) -> int:
@@ -57,24 +53,19 @@ class Device:
         return SPRAM_DEPTH * SPRAM_WIDTH
 
 
-# SB_RAM40_4K; as a ROM it may be any of these, without the masks that the widest has.
-_EBR_ICE40 = ((2048, 2), (1024, 4), (512, 8), (256, 16))
-# DP16KD, and PDPW16KD for the widest; the ninth bit of a byte is there from 9 bits on.
-_EBR_ECP5 = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
-
 _HX = "Lattice FPGA-DS-02029, iCE40 LP/HX Family Data Sheet, table 2.1"
 _UP = "Lattice FPGA-DS-02008, iCE40 UltraPlus Family Data Sheet, table 2.1"
 _ECP5 = "Lattice FPGA-DS-02012, ECP5 and ECP5-5G Family Data Sheet, table 1.1"
 
 
 def _ecp5(name: str, logic_cells: int, brams: int, dsps: int) -> Device:
-    return Device(name, "ecp5", logic_cells, brams, _EBR_ECP5, 0, dsps, _ECP5)
+    return Device(name, Family.ECP5, logic_cells, brams, 0, dsps, _ECP5)
 
 
 DEVICES: dict[str, Device] = {device.name: device for device in (
-    Device("iCE40HX1K", "ice40", 1280, 16, _EBR_ICE40, 0, 0, _HX),
-    Device("iCE40HX8K", "ice40", 7680, 32, _EBR_ICE40, 0, 0, _HX),
-    Device("iCE40UP5K", "ice40", 5280, 30, _EBR_ICE40, 4, 8, _UP),
+    Device("iCE40HX1K", Family.ICE40, 1280, 16, 0, 0, _HX),
+    Device("iCE40HX8K", Family.ICE40, 7680, 32, 0, 0, _HX),
+    Device("iCE40UP5K", Family.ICE40, 5280, 30, 4, 8, _UP),
     # The data sheet rounds look-up tables to thousands; these are what the tools place.
     _ecp5("LFE5U-25F", 24288, 56, 28),
     _ecp5("LFE5U-45F", 43848, 108, 72),

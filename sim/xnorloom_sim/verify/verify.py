@@ -120,7 +120,7 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: Source | None = Non
             graph, Found(found.classes, found.scores, found.activations), expected)))
     for engine, some in (("amaranth", frames[:amaranth_frames]), ("compiled", frames)):
         if engine in steps:
-            result = simulate(graph, schedule, some, engine=engine, taps=True,
+            result = simulate(schedule.bind(graph), some, engine=engine, probes=True,
                               progress=report(engine))
             assert result.activations is not None
             rows.append(_row(graph, engine, _TITLES[engine], len(some), *compare(

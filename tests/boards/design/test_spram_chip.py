@@ -17,7 +17,6 @@ from xnorloom.export import verilog
 from xnorloom.folding.estimate import estimate
 from xnorloom.folding.fit import FitError, fit
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.timing import timing
 from xnorloom.graph import Dense, Graph, Input, Score, modelfile
 from xnorloom.schedule import Fold, Schedule
 from xnorloom.target.device import DEVICES
@@ -71,8 +70,8 @@ def test_cells(graph, tmp_path):
     for style in ("block", "spram"):
         folds = (replace(fold, style=fold.style.replace("spram", style)) for fold in SCHEDULE.folds)
         schedule = Schedule(8, tuple(folds))
-        _, kinds, cells = synthesise(Network(graph, schedule), tmp_path)
-        costs = estimate(graph, schedule, "ice40")
+        _, kinds, cells = synthesise(Network(schedule.bind(graph)), tmp_path)
+        costs = estimate(schedule.bind(graph), "ice40")
         assert kinds["SB_RAM40_4K"] == sum(cost.brams for cost in costs)
         packed.append(cells)
         estimated.append(sum(cost.cells for cost in costs))
@@ -96,11 +95,11 @@ def test_netlist_is_loaded_and_right(graph, tmp_path):
 def test_only_where_nothing_else_will_do():
     graph = modelfile.load(MODELS / "sfc.bnn")
     schedule = fit(graph, UP5K)
-    costs = estimate(graph, schedule, "ice40")
+    costs = estimate(schedule.bind(graph), "ice40")
     assert sum(cost.cells for cost in costs) <= 0.9 * UP5K.logic_cells
     assert sum(cost.brams for cost in costs) <= 30
     assert 0 < sum(cost.sprams for cost in costs) <= 4
-    assert timing(graph, schedule).interval <= 4214
+    assert schedule.bind(graph).interval <= 4214
     for name, device in (("tfc", UP5K), ("sfc", DEVICES["LFE5U-25F"])):
         folds = fit(modelfile.load(MODELS / f"{name}.bnn"), device).folds
         assert all(fold.style != "spram" for fold in folds)
@@ -129,8 +128,8 @@ def test_nothing_is_faster(interval):
     cells = {"lut": {}, "spram": {}}
     for style, pe, simd in itertools.product(cells, range(1, 11), range(1, 60)):
         schedule = Schedule(simd, (Fold(pe, simd, style, 1),))
-        costs = estimate(graph, schedule, "ice40")
-        if (timing(graph, schedule).interval <= (interval or 600)
+        costs = estimate(schedule.bind(graph), "ice40")
+        if (schedule.bind(graph).interval <= (interval or 600)
                 and sum(cost.sprams for cost in costs) <= 4
                 and not sum(cost.brams for cost in costs)):
             cells[style][schedule] = sum(cost.cells for cost in costs)
@@ -141,7 +140,7 @@ def test_nothing_is_faster(interval):
         fit(graph, replace(device, sprams=0), share=1, interval=interval)
     found = fit(graph, device, share=1, interval=interval)
     if interval is None:
-        assert timing(graph, found).interval == min(timing(graph, schedule).interval
+        assert found.bind(graph).interval == min(schedule.bind(graph).interval
                                                     for schedule in every)
     else:
         assert every[found] == min(every.values())

@@ -8,7 +8,6 @@ import pytest
 from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
-from xnorloom.gateware.timing import timing
 from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards import board
@@ -72,7 +71,7 @@ def test_core(graph):
     core = Core(graph, SCHEDULE, clock_hz=48_000_000, baud=3_000_000, leds=3)
     assert len(core.leds) == 3
     assert core.hello.digest.hex() == graph.digest[:16]
-    assert core.network.interval == timing(graph, SCHEDULE).interval
+    assert core.network.interval == SCHEDULE.bind(graph).interval
     dark = Core(graph, SCHEDULE, clock_hz=48_000_000, baud=3_000_000)
     assert not hasattr(dark, "leds")
     for used in (core, dark):

@@ -17,7 +17,7 @@ def graph(random_graph):
 
 
 def cells(graph, schedule):
-    return sum(cost.cells for cost in estimate(graph, schedule, "ice40"))
+    return sum(cost.cells for cost in estimate(schedule.bind(graph), "ice40"))
 
 
 def test_usual(graph):
@@ -31,7 +31,7 @@ def test_usual(graph):
 def test_leaves_enough(random_graph, name, sizes, frame):
     """Block RAMs for a frame of the link, in words of 4 bits at worst, and cells for the rest."""
     graph, device = random_graph(np.random.default_rng(12), sizes), DEVICES[name]
-    costs = estimate(graph, Room.usual(graph, device).schedule(), device.family)
+    costs = estimate(Room.usual(graph, device).schedule().bind(graph), device.family)
     brams = sum(cost.brams for cost in costs)
     assert brams + (frame if device.family == "ice40" else 1) <= device.brams
     # Serial port, link and clock were measured to take 450.

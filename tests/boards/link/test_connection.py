@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from xnorloom import folding
-from xnorloom.gateware.timing import timing
 from xnorloom.packing import pack_frames
 from xnorloom.schedule import Schedule
 from xnorloom_boards.errors import LinkError, NoAnswerError, PortError
@@ -35,13 +34,13 @@ class Device:
 
     def __init__(self, graph, schedule, images, *, credits=128, digest=None, version=1):
         self.golden = evaluate(graph, images)
-        rows = pack_frames(graph, schedule, images)
+        rows = pack_frames(schedule.bind(graph), images)
         assert schedule.input_width > 4
         self.table = {row.tobytes(): int(label) for row, label in zip(
             rows.reshape(len(images), -1), self.golden.classes)}
         self.hello = bytes([version]) + bytes.fromhex(digest or graph.digest)[:8]
         self.hello += schedule.input_width.to_bytes(2, "little")
-        self.hello += timing(graph, schedule).words.to_bytes(2, "little")
+        self.hello += schedule.bind(graph).words.to_bytes(2, "little")
         self.hello += bytes([1, credits, 0])
         self.size = len(next(iter(self.table)))
         self.held = bytearray()

@@ -8,7 +8,6 @@ from collections import deque
 import numpy as np
 import pytest
 
-from xnorloom.gateware.timing import timing
 from xnorloom.packing import load_words, pack_frames
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.link import connection as host
@@ -35,13 +34,13 @@ class Board:
     timeout = None
 
     def __init__(self, graph, frames, *, version, credits, lag):
-        rows = pack_frames(graph, SCHEDULE, frames).reshape(len(frames), -1)
+        rows = pack_frames(SCHEDULE.bind(graph), frames).reshape(len(frames), -1)
         self.table = {row.tobytes(): int(label)
                       for row, label in zip(rows, evaluate(graph, frames).classes)}
-        octets = load_words(graph, SCHEDULE).astype("<u2").tobytes()
+        octets = load_words(SCHEDULE.bind(graph)).astype("<u2").tobytes()
         self.parts = [octets[at:at + 64].ljust(64, b"\0") for at in range(0, len(octets), 64)]
         self.head = bytes([version]) + bytes.fromhex(graph.digest)[:8]
-        self.head += bytes([8, 0, timing(graph, SCHEDULE).words, 0, 1, credits])
+        self.head += bytes([8, 0, SCHEDULE.bind(graph).words, 0, 1, credits])
         self.version, self.lag, self.stop = version, lag, {}
         self.decoder, self.lines, self.reads = Decoder(1000), deque(), 0
         self.there, self.loads = [], 0

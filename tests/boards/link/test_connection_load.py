@@ -6,7 +6,6 @@ The board is written from the page of the protocol; only bytes to messages is th
 import numpy as np
 import pytest
 
-from xnorloom.gateware.timing import timing
 from xnorloom.packing import load_words, pack_frames
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.errors import LinkError, WrongBitstreamError
@@ -35,14 +34,14 @@ class Board:
 
     def __init__(self, graph, frames, *, noise=lambda data: data, resets=(), wrong=0,
                  layers=((0, 1, 2), (2, 2, 3)), after=None):
-        rows = pack_frames(graph, SCHEDULE, frames).reshape(len(frames), -1)
+        rows = pack_frames(SCHEDULE.bind(graph), frames).reshape(len(frames), -1)
         self.table = {row.tobytes(): int(label)
                       for row, label in zip(rows, evaluate(graph, frames).classes)}
-        words = load_words(graph, SCHEDULE)
+        words = load_words(SCHEDULE.bind(graph))
         octets = words.astype("<u2").tobytes()
         self.parts = [octets[at:at + 64].ljust(64, b"\0") for at in range(0, len(octets), 64)]
         self.head = bytes([2]) + bytes.fromhex(graph.digest)[:8]
-        self.head += bytes([8, 0, timing(graph, SCHEDULE).words, 0, 1, 128])
+        self.head += bytes([8, 0, SCHEDULE.bind(graph).words, 0, 1, 128])
         self.layers = bytes([len(layers)]) + b"".join(
             bytes([index, pe, 0, simd, 0]) for index, pe, simd in layers)
         self.noise, self.resets, self.wrong, self.after = noise, list(resets), wrong, after

@@ -37,7 +37,7 @@ class SlowPort:
     timeout = None
 
     def __init__(self, graph, frames, baud, write_timeout):
-        rows = pack_frames(graph, Schedule(1, ()), frames).reshape(len(frames), -1)
+        rows = pack_frames(Schedule(1, ()).bind(graph), frames).reshape(len(frames), -1)
         # Eight words of a bit in a byte.
         self.table = {np.packbits(row, bitorder="little").tobytes(): int(label)
                       for row, label in zip(rows, evaluate(graph, frames).classes)}

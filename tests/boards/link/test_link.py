@@ -35,10 +35,11 @@ class Setup:
                 break
         schedule = folding.automatic(self.graph, 12)
         self.schedule = Schedule(width or schedule.input_width, schedule.folds)
-        self.network = Network(self.graph, self.schedule, scores=scores)
+        self.network = Network(self.schedule.bind(self.graph), scores=scores)
         self.hello = describe(self.network, clock_hz=4, baud=1)
         self.talk = partial(link.talk, link.Device(self.network, self.hello))
-        self.payloads = frame_payloads(pack_frames(self.graph, self.schedule, images), self.hello)
+        self.payloads = frame_payloads(
+            pack_frames(self.schedule.bind(self.graph), images), self.hello)
 
     def frame(self, index):
         return encode(Message(0x02, index, self.payloads[index]))
@@ -72,7 +73,7 @@ def test_hello(new_setup):
         Message(0x81, 77, setup.hello.encode())]
     assert setup.hello.digest.hex() == setup.graph.digest[:16]
     assert (setup.hello.input_width, setup.hello.words) == (
-        setup.schedule.input_width, setup.network.timing.words)
+        setup.schedule.input_width, setup.network.plan.words)
 
 
 @pytest.mark.parametrize("scores", [False, True], ids=["class", "scores"])

@@ -36,16 +36,16 @@ class Setup:
         self.graph = random_graph(rng, sizes)
         self.classes = evaluate(self.graph, images).classes.tolist()
         schedule = Schedule(width, self.FOLDS)
-        self.network = Network(self.graph, schedule)
+        self.network = Network(schedule.bind(self.graph))
         self.hello = describe(self.network, clock_hz=4, baud=1)
-        words = load_words(self.graph, schedule)
+        words = load_words(schedule.bind(self.graph))
         assert len(words) == 96 + 6
         # Four messages, the last of which is not full.
         octets = words.astype("<u2").tobytes() + bytes(52)
         self.loads = [bytes([number, 0]) + octets[64 * number:64 * number + 64]
                       for number in range(4)]
         self.talk = partial(link.talk, link.Device(self.network, self.hello, words))
-        self.payloads = frame_payloads(pack_frames(self.graph, schedule, images), self.hello)
+        self.payloads = frame_payloads(pack_frames(schedule.bind(self.graph), images), self.hello)
 
     def load(self, *numbers):
         return [Message(LOAD, 100 + number, self.loads[number]) for number in numbers]

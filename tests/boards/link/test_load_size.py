@@ -46,9 +46,9 @@ class Pins(wiring.Component):
 
 def test_cells(synthesise):
     graph = Graph.load(Path(__file__).parents[3] / "models" / "sfc.bnn")
-    words = load_words(graph, SCHEDULE)
+    words = load_words(SCHEDULE.bind(graph))
     assert words.dtype == np.uint16
-    cells = synthesise(Pins(Network(graph, SCHEDULE), words), "ice40")
+    cells = synthesise(Pins(Network(SCHEDULE.bind(graph)), words), "ice40")
     # 300 without the weights.
     assert cells["SB_LUT4"] <= 450
     assert cells["SB_RAM40_4K"] == 1

@@ -111,7 +111,8 @@ def test_board(random_graph, monkeypatch, rate, scores):
         # So that one class is not taken for another.
         if len(set(golden.classes)) > 1:
             break
-    network = Network(graph, Schedule(8, (Fold(3, 8, "block"), Fold(1, 6, "lut"))), scores=scores)
+    schedule = Schedule(8, (Fold(3, 8, "block"), Fold(1, 6, "lut")))
+    network = Network(schedule.bind(graph), scores=scores)
     line = Line(Board(network), rate, 2)
     # The host has the time of the board, however long it takes to simulate that.
     clock = SimpleNamespace(monotonic=lambda: line.cycles / CLOCK, time_ns=lambda: 0)

@@ -42,7 +42,7 @@ class Pins(wiring.Component):
 ])
 def test_cells(synthesise, model, interval, family, luts, rams):
     graph = Graph.load(MODELS / f"{model}.bnn")
-    network = Network(graph, folding.automatic(graph, interval))
+    network = Network(folding.automatic(graph, interval).bind(graph))
     cells = synthesise(Pins(network), family)
     assert cells.get("SB_LUT4", 0) + cells.get("LUT4", 0) <= luts
     assert cells.get("SB_RAM40_4K", 0) + cells.get("DP16KD", 0) == rams

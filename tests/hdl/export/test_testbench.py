@@ -24,7 +24,7 @@ FOLDS = (Fold(5, 7, "block"), Fold(2, 5, "lut"))
 def network(random_graph):
     """A network of every kind of part: two bit planes, odd folds, both memories, scores."""
     graph = random_graph(np.random.default_rng(1), (20, 12, 5), bits=2)
-    return Network(graph, Schedule(4, FOLDS), scores=True)
+    return Network(Schedule(4, FOLDS).bind(graph), scores=True)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_files(network, frames, tmp_path):
     paths = write(network, tmp_path / "new", frames)
     assert [path.name for path in paths] == [
         "bnn_random_tb.v", "bnn_random_words.hex", "bnn_random_results.hex"]
-    assert len(read(paths[1])) == 25 * network.timing.words
+    assert len(read(paths[1])) == 25 * network.plan.words
     assert all(word < 1 << 4 for word in read(paths[1]))
 
     width = -(-network.o.payload.as_value().shape().width // 8)
@@ -102,7 +102,7 @@ def test_fails_when_the_timing_is_another(network, frames, tmp_path, verilate, w
 
 def test_without_scores(random_graph, tmp_path):
     graph = random_graph(np.random.default_rng(3), (6, 3))
-    network = Network(graph, Schedule(6, (Fold(3, 6, "wired"),)))
+    network = Network(Schedule(6, (Fold(3, 6, "wired"),)).bind(graph))
     frames = np.random.default_rng(4).integers(0, 2, (9, 6), dtype=np.uint8)
     paths = write(network, tmp_path, frames)
     assert read(paths[2]) == evaluate(graph, frames).classes.tolist()
@@ -128,7 +128,7 @@ def test_module_names(random_graph, name):
     for seed in 1, 2:
         graph = random_graph(np.random.default_rng(seed), (6, 3))
         graph = Graph(name, graph.input, graph.layers)
-        names.append(module_name(Network(graph, automatic(graph))))
+        names.append(module_name(Network(automatic(graph).bind(graph))))
         assert re.fullmatch(r"bnn_[0-9A-Za-z_]{1,69}", names[-1])
         if re.fullmatch(r"\w{1,60}", name, re.ASCII):
             assert names[-1] == f"bnn_{name}"

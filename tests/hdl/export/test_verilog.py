@@ -20,14 +20,14 @@ from xnorloom.graph import Graph
 @pytest.fixture
 def network(random_graph):
     graph = random_graph(np.random.default_rng(3), [21, 8, 5], bits=2)
-    return Network(graph, automatic(graph, 30), scores=True)
+    return Network(automatic(graph, 30).bind(graph), scores=True)
 
 
 def test_the_same_network_gives_the_same_text(random_graph):
     texts = set()
     for _ in range(2):
         graph = random_graph(np.random.default_rng(3), [21, 8, 5], bits=2)
-        texts.add(verilog.convert(Network(graph, automatic(graph, 30)), "core"))
+        texts.add(verilog.convert(Network(automatic(graph, 30).bind(graph)), "core"))
     assert len(texts) == 1
     text = texts.pop()
     # No source locations: the text is the same wherever the package lies.
@@ -58,8 +58,8 @@ def test_manifest(network):
     values = manifest(network)
     assert values["graph"]["digest"] == network.graph.digest
     assert (values["latency"], values["interval"]) == (network.latency, network.interval)
-    assert values["input"]["words_per_frame"] == network.timing.words
-    assert values["input"]["words_per_plane"] * 2 == network.timing.words
+    assert values["input"]["words_per_frame"] == network.plan.words
+    assert values["input"]["words_per_plane"] * 2 == network.plan.words
     fields = values["output"]["fields"]
     assert [field["name"] for field in fields] == ["class", *(f"score of class {c}"
                                                              for c in range(5))]
@@ -71,14 +71,14 @@ def test_manifest(network):
     assert {"name": "o__payload", "width": end}.items() <= values["ports"][5].items()
     assert values["schedule"] == network.schedule.as_json(network.graph)
     assert json.loads(json.dumps(values)) == values
-    classes = manifest(Network(network.graph, network.schedule))["output"]["fields"]
+    classes = manifest(Network(network.schedule.bind(network.graph)))["output"]["fields"]
     assert classes == [{"name": "class", "low_bit": 0, "width": 3, "signed": False}]
 
 
 @pytest.mark.parametrize("name", ["small", "module", "7 of 9", "größe"])
 def test_module_names_are_plain_identifiers(random_graph, name):
     graph = random_graph(np.random.default_rng(3), [4, 2])
-    network = Network(Graph(name, graph.input, graph.layers), automatic(graph, 2))
+    network = Network(automatic(graph, 2).bind(Graph(name, graph.input, graph.layers)))
     module = module_name(network)
     assert re.fullmatch(r"bnn_[0-9A-Za-z_]+", module)
     assert f"module {module}(" in verilog.convert(network, module)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from xnorloom import folding
 from xnorloom.errors import ScheduleError
 from xnorloom.graph import Dense, Graph, Input, Score
+from xnorloom.schedule import WeightStyle
 from xnorloom.target.device import LUT_DEPTH
 
 
@@ -41,7 +42,7 @@ def test_reaches_the_interval_with_the_fewest_lanes(sizes, bits, interval):
     graph = graph_of(sizes, bits)
     interval = max(interval, folding.smallest_interval(graph))
     schedule = folding.automatic(graph, interval)
-    schedule.check(graph)
+    schedule.bind(graph)
     for index, fold in enumerate(schedule.folds):
         assert cycles(graph, index, fold.pe, fold.simd) <= interval
         assert fold.lanes == fewest_lanes(graph, index, interval)
@@ -80,7 +81,7 @@ def test_a_wanted_style_changes_nothing_else(style):
 def test_wired_is_the_whole_layer(bits, interval):
     graph = graph_of([40, 30, 10], bits)
     schedule = folding.automatic(graph, interval, "wired")
-    schedule.check(graph)
+    schedule.bind(graph)
     assert [fold.lanes for fold in schedule.folds] == [1200, 300]
 
 
@@ -115,7 +116,7 @@ def test_default_interval(sizes, bits):
 @pytest.mark.parametrize("depth, style", [(1, "wired"), (2, "lut"), (LUT_DEPTH, "lut"),
                                           (LUT_DEPTH + 1, "block"), (4096, "block")])
 def test_style_for(depth, style):
-    assert folding.style_for(depth) == style
+    assert WeightStyle.cheapest(depth) == style
 
 
 # What cannot be

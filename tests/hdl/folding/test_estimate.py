@@ -13,7 +13,7 @@ from amaranth.back import verilog
 from xnorloom.errors import ScheduleError
 from xnorloom.folding.estimate import estimate, rams
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.rom import Table
+from xnorloom.gateware.rom import Rom
 from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom.schedule import Fold, Schedule
 
@@ -73,9 +73,9 @@ def test_networks(packed, case, family):
     sizes, bits, width, *folds = NETWORKS[case]
     graph = network(sizes, bits)
     schedule = Schedule(width, tuple(folds))
-    costs = estimate(graph, schedule, family)
+    costs = estimate(schedule.bind(graph), family)
     assert [cost.name for cost in costs] == [*(layer.name for layer in graph.layers), "argmax"]
-    cells, brams = packed(Network(graph, schedule), family)
+    cells, brams = packed(Network(schedule.bind(graph)), family)
     assert sum(cost.brams for cost in costs) == brams
     assert sum(cost.cells for cost in costs) == pytest.approx(cells, rel=0.15)
 
@@ -96,7 +96,7 @@ def test_rams(family, depth, width, expected):
 def test_deep_tables(packed, family, depth, width):
     rng = np.random.default_rng(depth)
     words = [int(word) for word in rng.integers(0, 1 << width, depth)]
-    assert packed(Table(words, width, "block"), family)[1] == rams(depth, width, family)
+    assert packed(Rom(words, width, "block"), family)[1] == rams(depth, width, family)
 
 
 def test_columns_of_equal_weights_take_no_block_ram(random_graph):
@@ -104,17 +104,17 @@ def test_columns_of_equal_weights_take_no_block_ram(random_graph):
     weights = graph.layers[0].weights.copy()
     fold = Fold(2, 32, "block")
     schedule = Schedule(32, (fold, Fold(4, 32, "wired", 1)))
-    assert estimate(graph, schedule, "ice40")[0].weight_brams == 4
+    assert estimate(schedule.bind(graph), "ice40")[0].weight_brams == 4
     # Half of the lanes of each neuron always see the same weight.
     weights[:, :16] = weights[:, 32:48] = 1
     first = type(graph.layers[0])("dense0", weights, graph.layers[0].thresholds)
     graph = type(graph)("equal", graph.input, (first, *graph.layers[1:]))
-    assert estimate(graph, schedule, "ice40")[0].weight_brams == 2
+    assert estimate(schedule.bind(graph), "ice40")[0].weight_brams == 2
 
 
 def test_wrong(random_graph):
     graph = random_graph(np.random.default_rng(2), (8, 4, 2))
     with pytest.raises(ValueError, match=r"^family must be one of ice40, ecp5, not 'gowin'$"):
-        estimate(graph, Schedule(8, (Fold(1, 8, "lut"), Fold(1, 4, "lut"))), "gowin")
+        estimate(Schedule(8, (Fold(1, 8, "lut"), Fold(1, 4, "lut"))).bind(graph), "gowin")
     with pytest.raises(ScheduleError, match="^schedule has 1 folds, but graph "):
-        estimate(graph, Schedule(8, (Fold(1, 8, "lut"),)), "ice40")
+        estimate(Schedule(8, (Fold(1, 8, "lut"),)).bind(graph), "ice40")

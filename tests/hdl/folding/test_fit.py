@@ -10,7 +10,6 @@ import pytest
 
 from xnorloom.folding.estimate import estimate
 from xnorloom.folding.fit import FitError, fit
-from xnorloom.gateware.timing import timing
 from xnorloom.graph import Dense, Graph, Input, Score, modelfile
 from xnorloom.schedule import Fold, Schedule
 from xnorloom.target.device import DEVICES
@@ -24,7 +23,7 @@ def model(name):
 
 
 def used(graph, schedule, device):
-    costs = estimate(graph, schedule, device.family)
+    costs = estimate(schedule.bind(graph), device.family)
     return sum(cost.cells for cost in costs), sum(cost.brams for cost in costs)
 
 
@@ -40,7 +39,7 @@ def test_least_interval(name, device, interval):
     graph, device = model(name), DEVICES[device]
     schedule = fit(graph, device)
     assert fits(graph, schedule, device)
-    assert timing(graph, schedule).interval <= interval
+    assert schedule.bind(graph).interval <= interval
     # Words of the input arrive as the first layer takes them.
     assert schedule.input_width == schedule.folds[0].simd
 
@@ -48,7 +47,7 @@ def test_least_interval(name, device, interval):
 def test_wanted_interval():
     graph = model("sfc")
     schedule = fit(graph, DEVICES["LFE5U-25F"], interval=190)
-    assert timing(graph, schedule).interval <= 190
+    assert schedule.bind(graph).interval <= 190
     assert fits(graph, schedule, DEVICES["LFE5U-25F"])
 
 
@@ -88,9 +87,9 @@ def test_nothing_is_faster(brams, cells):
         Dense("hidden", rng.integers(0, 2, (5, 7)), rng.integers(2, 6, 5)),
         Score("score", rng.integers(0, 2, (2, 5)), [1, 0])))
     device = replace(UP5K, logic_cells=cells, brams=brams)
-    least = min(timing(graph, schedule).interval
+    least = min(schedule.bind(graph).interval
                 for schedule in every_schedule(graph, 1, device))
-    assert timing(graph, fit(graph, device, share=1)).interval == least
+    assert fit(graph, device, share=1).bind(graph).interval == least
 
 
 @pytest.mark.parametrize("name, device, options, message", [
@@ -137,7 +136,7 @@ def test_reserves():
     assert cells <= 3280
     # As a function it is of any chip, that which is named instead, too.
     for reserve, left in ((5, 5), (lambda chip: 5 * (chip.brams < 30), 0)):
-        interval = timing(graph, fit(graph, UP5K, reserve=left)).interval
+        interval = fit(graph, UP5K, reserve=left).bind(graph).interval
         with pytest.raises(FitError, match=(
                 rf"block RAMs where 11 of 16 are left, layer 'dense0' alone 1\d; the smallest chip "
                 rf"that it fits is iCE40UP5K, at an interval of {interval} cycles$")):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from xnorloom.export import verilog
-from xnorloom.gateware.neuron import Neuron, Synapses
+from xnorloom.gateware.neuron import Accumulator, Neuron
 from xnorloom.gateware.popcount import Popcount
 from xnorloom.gateware.threshold import Threshold
 from xnorloom.gateware.threshold_tree import ThresholdTree
@@ -72,4 +72,4 @@ def test_threshold_tree(prove, threshold):
 
 def test_neuron(prove):
     model = f"wire [9:0] a = ~(x ^ w); wire [3:0] p = {ones('a', 10)}; assign o = p >= value;"
-    assert prove(Neuron(Synapses(10)), model)
+    assert prove(Neuron(Accumulator(10)), model)

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
 
-from xnorloom.gateware import layer
-from xnorloom.gateware.layer import Layer, score_shape
+from xnorloom.errors import ScheduleError
+from xnorloom.gateware.layer import Layer
 from xnorloom.graph import Dense, Score
-from xnorloom.schedule import Fold
+from xnorloom.packing import score_shape
+from xnorloom.schedule import Fold, LayerPlan
 from xnorloom_sim.harness import Stall, run
 
 FRAMES = 5
@@ -151,8 +152,8 @@ def check(graph_layer, frames, expected, case, element):
     steps = -(-inputs // simd) * planes
     words = words_of(frames, neurons, pe, simd, planes)
 
-    dut = Layer(graph_layer, fold, planes=planes)
-    assert dut.latency == layer.latency(fold, steps) == latency
+    dut = Layer(LayerPlan(graph_layer, fold, planes=planes))
+    assert dut.latency == latency
     assert dut.interval == interval
     assert len(words) == FRAMES * interval
     assert dut.o.payload.shape().elem_shape == element
@@ -166,12 +167,12 @@ def check(graph_layer, frames, expected, case, element):
     assert np.diff(frame_ends).tolist() == [interval] * (FRAMES - 1)
 
     # Operands with gaps: still so.
-    dut = Layer(graph_layer, fold, planes=planes)
+    dut = Layer(LayerPlan(graph_layer, fold, planes=planes))
     trace = check_run(dut, words, expected, element, pe, Stall(7, i=0.4))
     assert trace.o_cycles.tolist() == (trace.i_cycles[steps - 1::steps] + latency).tolist()
 
     for stall in (Stall(8, o=0.5), Stall(9, i=0.3, o=0.6)):
-        dut = Layer(graph_layer, fold, planes=planes)
+        dut = Layer(LayerPlan(graph_layer, fold, planes=planes))
         check_run(dut, words, expected, element, pe, stall)
 
 
@@ -220,7 +221,7 @@ def test_a_layer_of_every_neuron(inputs, pe, simd, style):
     dense = Dense("every", np.repeat(vectors, inputs + 2, axis=0), np.tile(thresholds, 1 << inputs))
     sums = products_of(vectors, vectors, 1)[..., None]
     expected = (sums >= 2 * thresholds - inputs).astype(int).reshape(len(vectors), -1)
-    dut = Layer(dense, Fold(pe, simd, style))
+    dut = Layer(LayerPlan(dense, Fold(pe, simd, style)))
     words = words_of(vectors, dense.neurons, pe, simd, 1)
     assert dut.model(words).tolist() == expected.tolist()
     check_run(dut, words, expected, unsigned(1), pe)
@@ -237,7 +238,8 @@ def test_a_layer_of_every_neuron(inputs, pe, simd, style):
 def test_score_shape(span, inputs, planes, shape):
     score = Score("score", np.ones((2, inputs), int), np.array(span))
     assert score_shape(score, planes) == shape
-    assert Layer(score, Fold(2, 1, "lut"), planes=planes).o.payload.shape().elem_shape == shape
+    layer = Layer(LayerPlan(score, Fold(2, 1, "lut"), planes=planes))
+    assert layer.o.payload.shape().elem_shape == shape
 
 
 DENSE = Dense("dense", np.ones((4, 6), int), np.ones(4, int))
@@ -245,20 +247,25 @@ DENSE = Dense("dense", np.ones((4, 6), int), np.ones(4, int))
 
 @pytest.mark.parametrize("graph_layer, fold, planes, error, message", [
     (None, Fold(1, 1, "lut"), 1, TypeError,
-     r"^Layer must be given a Dense or a Score, not None$"),
-    (DENSE, (1, 1, "lut"), 1, TypeError, r"^Layer fold must be a Fold, not \(1, 1, 'lut'\)$"),
-    (DENSE, Fold(1, 1, "lut"), 1.0, TypeError, r"^Layer planes must be an integer, not 1\.0$"),
-    (DENSE, Fold(1, 1, "lut"), True, TypeError, r"^Layer planes must be an integer, not True$"),
-    (DENSE, Fold(1, 1, "lut"), 0, ValueError, r"^Layer planes must be at least 1, not 0$"),
-    (DENSE, Fold(5, 1, "lut"), 1, ValueError,
-     r"^Layer fold must have at most 4 pe and 6 simd, not 5 and 1$"),
-    (DENSE, Fold(4, 7, "block"), 1, ValueError,
-     r"^Layer fold must have at most 4 pe and 6 simd, not 4 and 7$"),
-    (DENSE, Fold(4, 3, "wired"), 1, ValueError,
-     r"^Layer fold of style wired must have pe 4 and simd 6, the whole layer, not 4 and 3$"),
-    (DENSE, Fold(1, 6, "wired"), 1, ValueError,
-     r"^Layer fold of style wired must have pe 4 and simd 6, the whole layer, not 1 and 6$"),
+     r"^LayerPlan layer must be a Dense or a Score, not None$"),
+    (DENSE, (1, 1, "lut"), 1, TypeError, r"^LayerPlan fold must be a Fold, not \(1, 1, 'lut'\)$"),
+    (DENSE, Fold(1, 1, "lut"), 1.0, TypeError, r"^LayerPlan planes must be an integer, not 1\.0$"),
+    (DENSE, Fold(1, 1, "lut"), True, TypeError, r"^LayerPlan planes must be an integer, not True$"),
+    (DENSE, Fold(1, 1, "lut"), 0, ValueError, r"^LayerPlan planes must be at least 1, not 0$"),
+    (DENSE, Fold(5, 1, "lut"), 1, ScheduleError,
+     r"^pe of layer 'dense' must be at most its 4 neurons, not 5$"),
+    (DENSE, Fold(4, 7, "block"), 1, ScheduleError,
+     r"^simd of layer 'dense' must be at most its 6 inputs, not 7$"),
+    (DENSE, Fold(4, 3, "wired"), 1, ScheduleError,
+     r"^style wired of layer 'dense' needs pe 4 and simd 6, the whole layer, not pe 4 and simd 3$"),
+    (DENSE, Fold(1, 6, "wired"), 1, ScheduleError,
+     r"^style wired of layer 'dense' needs pe 4 and simd 6, the whole layer, not pe 1 and simd 6$"),
 ])
 def test_wrong(graph_layer, fold, planes, error, message):
     with pytest.raises(error, match=message):
-        Layer(graph_layer, fold, planes=planes)
+        Layer(LayerPlan(graph_layer, fold, planes=planes))
+
+
+def test_no_plan():
+    with pytest.raises(TypeError, match="^Layer must be given a LayerPlan, not None$"):
+        Layer(None)

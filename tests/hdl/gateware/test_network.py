@@ -19,9 +19,9 @@ from xnorloom_sim.harness import Stall, run
 
 def check(graph, schedule, frames, *, stall=None, scores=True, engine="amaranth"):
     """Run ``frames`` through the gateware, compare with the golden model, return the trace."""
-    network = Network(graph, schedule, scores=scores)
-    words = pack_frames(graph, schedule, frames)
-    assert len(words) == len(frames) * network.timing.words
+    network = Network(schedule.bind(graph), scores=scores)
+    words = pack_frames(schedule.bind(graph), frames)
+    assert len(words) == len(frames) * network.plan.words
     trace = run(network, words, len(frames), stall=stall, engine=engine)
     classes, values = unpack_results(graph, trace.outputs, scores=scores)
     expected = golden.evaluate(graph, frames)
@@ -100,7 +100,7 @@ def test_one_network_at_many_schedules(random_graph, name):
     schedule = Schedule(folds[0].simd, tuple(folds))
     count = 12 if interval < 100 else 7
     trace = check(graph, schedule, frames_of(graph, 12, rng)[:count])
-    assert Network(graph, schedule).interval == interval
+    assert Network(schedule.bind(graph)).interval == interval
     # The last difference once more, against the number in the table.
     assert trace.o_cycles[-1] - trace.o_cycles[-2] == interval
 
@@ -124,7 +124,7 @@ def test_automatic_schedule_of_many_planes(random_graph):
     graph = random_graph(rng, [130, 21, 10], bits=8)
     for interval in (8, 100, 1000):
         schedule = automatic(graph, interval)
-        network = Network(graph, schedule)
+        network = Network(schedule.bind(graph))
         assert network.interval <= interval
         check(graph, schedule, frames_of(graph, 5, rng))
 
@@ -136,7 +136,7 @@ def test_every_layer_at_full_speed_at_once(random_graph):
     for pe, simd in ((24, 6), (12, 12), (6, 24), (8, 8), (1, 24), (24, 1)):
         schedule = Schedule(simd, (Fold(pe, simd, "lut"),) * 3)
         trace = check(graph, schedule, frames_of(graph, 9, rng))
-        assert Network(graph, schedule).interval == 24 // pe * (24 // simd)
+        assert Network(schedule.bind(graph)).interval == 24 // pe * (24 // simd)
         assert trace.o_cycles[-1] - trace.o_cycles[-2] == 24 // pe * (24 // simd)
 
 
@@ -161,7 +161,7 @@ def test_model_equals_golden(random_graph):
         schedule = automatic(graph, interval)
         frames = frames_of(graph, 16, rng)
         expected = golden.evaluate(graph, frames)
-        classes, scores = Network(graph, schedule).model(frames)
+        classes, scores = Network(schedule.bind(graph)).model(frames)
         np.testing.assert_array_equal(classes, expected.classes)
         np.testing.assert_array_equal(scores, expected.scores)
 
@@ -172,11 +172,11 @@ def test_padding_bits_of_the_input_are_ignored(random_graph):
         graph = random_graph(rng, [13, 6, 3], bits=2)
         schedule = Schedule(width, (Fold(passes_pe, 8, "lut"), Fold(3, 6, "lut")))
         frames = frames_of(graph, 6, rng)
-        words = pack_frames(graph, schedule, frames)
+        words = pack_frames(schedule.bind(graph), frames)
         per_plane = -(-13 // width)
         beyond = per_plane * width - 13
         words[per_plane - 1::per_plane, -1] |= (((1 << beyond) - 1) << (width - beyond)) & 0xFF
-        trace = run(Network(graph, schedule), words, len(frames))
+        trace = run(Network(schedule.bind(graph)), words, len(frames))
         classes, _ = unpack_results(graph, trace.outputs)
         np.testing.assert_array_equal(classes, golden.evaluate(graph, frames).classes)
 
@@ -185,9 +185,9 @@ def test_network_wrong(random_graph):
     graph = random_graph(np.random.default_rng(0), [4, 3, 2])
     schedule = automatic(graph, 1)
     with pytest.raises(TypeError, match=r"^Network graph must be a Graph, not 'tfc'$"):
-        Network("tfc", schedule)
+        Network(schedule.bind("tfc"))
     with pytest.raises(TypeError, match=r"^Network schedule must be a Schedule, not 3$"):
-        Network(graph, 3)
+        Network((3).bind(graph))
     message = "schedule has 1 folds, but graph 'random' has 2 layers"
     with pytest.raises(ScheduleError, match=f"^{re.escape(message)}$"):
-        Network(graph, Schedule(1, schedule.folds[:1]))
+        Network(Schedule(1, schedule.folds[:1]).bind(graph))

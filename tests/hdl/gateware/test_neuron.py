@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Synapses, neurons and scorers against sums of ±1; small neurons exhaustively."""
+"""Accumulator, neurons and scorers against sums of ±1; small neurons exhaustively."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,9 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from xnorloom.gateware import neuron
-from xnorloom.gateware.neuron import Neuron, Scorer, Synapses
+from xnorloom.gateware.accumulator import Accumulator
+from xnorloom.gateware.neuron import Neuron
+from xnorloom.gateware.score_unit import ScoreUnit
 
 
 def ints(bits):
@@ -43,7 +44,7 @@ class AllWeights(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         for weights in range(1 << self._n):
-            m.submodules[f"neuron{weights}"] = dut = Neuron(Synapses(self._n))
+            m.submodules[f"neuron{weights}"] = dut = Neuron(Accumulator(self._n))
             m.d.comb += [dut.x.eq(self.x), dut.w.eq(weights), dut.value.eq(self.t),
                          self.o[weights].eq(dut.o)]
         return m
@@ -59,7 +60,7 @@ class AllThresholds(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         for threshold in range(self._n + 2):
-            m.submodules[f"neuron{threshold}"] = dut = Neuron(Synapses(self._n), threshold)
+            m.submodules[f"neuron{threshold}"] = dut = Neuron(Accumulator(self._n), threshold)
             m.d.comb += [dut.x.eq(self.x), dut.w.eq(self.w), self.o[threshold].eq(dut.o)]
         return m
 
@@ -88,8 +89,8 @@ def test_model_of_every_neuron(n):
     vectors = bits_of(np.arange(1 << n), n)[:, None, None]  # one plane, one fold
     x, w = vectors[:, None], vectors[None, :]
     for t in range(n + 2):
-        assert np.array_equal(Neuron(Synapses(n)).model(x, w, t), fires(n)[..., t])
-        assert np.array_equal(Neuron(Synapses(n), t).model(x, w), fires(n)[..., t])
+        assert np.array_equal(Neuron(Accumulator(n)).model(x, w, t), fires(n)[..., t])
+        assert np.array_equal(Neuron(Accumulator(n), t).model(x, w), fires(n)[..., t])
 
 
 # Several steps. Operands and flags come with gaps; flags run the latency of the tree late.
@@ -173,8 +174,8 @@ def play(drive, dut, x, w, *, tree, enabled=1.0, present=1.0, **inputs):
 
 @pytest.mark.parametrize("simd, folds, planes, every, tree, latency", STEPS.values(), ids=STEPS)
 def test_synapses(simd, folds, planes, every, tree, latency, drive):
-    dut = Synapses(simd, folds=folds, planes=planes, register_every=every)
-    assert dut.latency == neuron.latency(simd, folds * planes, every) == latency
+    dut = Accumulator(simd, folds=folds, planes=planes, register_every=every)
+    assert dut.latency == latency
     assert dut.interval == dut.steps == folds * planes
     assert dut.count_max == simd * folds * ((1 << planes) - 1)
     x, w = operands(simd, folds, planes, every)
@@ -188,21 +189,21 @@ def test_synapses_with_gaps_and_stalls(simd, folds, planes, every, tree, latency
     x, w = operands(simd, folds, planes, every)
     expected = counts_of(x, w).tolist()
     for stalls in (dict(present=0.5), dict(enabled=0.5), dict(present=0.6, enabled=0.6)):
-        dut = Synapses(simd, folds=folds, planes=planes, register_every=every)
+        dut = Accumulator(simd, folds=folds, planes=planes, register_every=every)
         assert play(drive, dut, x, w, tree=tree, **stalls) == expected
 
 
 def test_smaller_count_max(drive):
     # The last fold has one synapse less, whose operands never agree.
-    dut = Synapses(4, folds=2, count_max=7)
-    assert (dut.count_max, len(dut.count), len(Synapses(4, folds=2).count)) == (7, 3, 4)
+    dut = Accumulator(4, folds=2, count_max=7)
+    assert (dut.count_max, len(dut.count), len(Accumulator(4, folds=2).count)) == (7, 3, 4)
     ports = dict(x=[15, 7, 0, 1, 0], w=[15, 15, 15, 15, 0], add=[1, 1, 1, 1, 0],
                  first=[1, 0, 1, 0, 0], double=[1, 0, 1, 0, 0])
     assert drive(dut, **ports)[1:] == [4, 7, 0, 1]
 
 
 def test_count_stays_until_the_next_one(drive):
-    dut = Synapses(4, folds=2)
+    dut = Accumulator(4, folds=2)
     ports = dict(x=[15, 15, 0, 0, 0, 1, 0], w=[15] * 7, add=[1, 1, 0, 0, 0, 1, 0],
                  first=[1, 0, 1, 0, 1, 1, 0], double=[1, 0, 0, 1, 1, 1, 0])
     assert drive(dut, **ports)[1:] == [4, 8, 8, 8, 8, 1]
@@ -217,14 +218,14 @@ def test_neuron(simd, folds, planes, every, tree, latency, drive):
     t = t.clip(0, top + 1)
     # In terms of the products: their sum reaches 2 t - N.
     expected = (2 * counts - top >= 2 * t - top).astype(int)
-    dut = Neuron(Synapses(simd, folds=folds, planes=planes, register_every=every))
+    dut = Neuron(Accumulator(simd, folds=folds, planes=planes, register_every=every))
     assert (dut.latency, dut.interval) == (latency, folds * planes)
     assert play(drive, dut, x, w, tree=tree, enabled=0.8, value=t.tolist()) == expected.tolist()
     w_planes = np.repeat(w[:, None], planes, axis=1)
     assert np.array_equal(dut.model(x, w_planes, t), expected)
 
     middle = int(np.median(counts))
-    dut = Neuron(Synapses(simd, folds=folds, planes=planes, register_every=every), middle)
+    dut = Neuron(Accumulator(simd, folds=folds, planes=planes, register_every=every), middle)
     assert "value" not in dut.signature.members
     assert play(drive, dut, x, w, tree=tree) == (counts >= middle).astype(int).tolist()
     assert np.array_equal(dut.model(x, w_planes), counts >= middle)
@@ -250,7 +251,7 @@ def test_scorer(simd, folds, planes, every, tree, offsets, drive):
     w_planes = np.repeat(w[:, None], planes, axis=1)
     parts = dict(folds=folds, planes=planes, register_every=every)
 
-    dut = Scorer(Synapses(simd, **parts), offsets)
+    dut = ScoreUnit(Accumulator(simd, **parts), offsets)
     assert (dut.latency, dut.interval) == (tree + (folds * planes > 1), folds * planes)
     expected = counts_of(x, w) + values
     outputs = play(drive, dut, x, w, tree=tree, enabled=0.8, value=values.tolist())
@@ -258,7 +259,7 @@ def test_scorer(simd, folds, planes, every, tree, offsets, drive):
     assert np.array_equal(dut.model(x, w_planes, values), expected)
 
     for constant in {offsets[0], offsets[-1]}:
-        dut = Scorer(Synapses(simd, **parts), offsets, constant)
+        dut = ScoreUnit(Accumulator(simd, **parts), offsets, constant)
         assert "value" not in dut.signature.members
         expected = counts_of(x, w) + constant
         assert play(drive, dut, x, w, tree=tree) == expected.tolist()
@@ -268,26 +269,26 @@ def test_scorer(simd, folds, planes, every, tree, offsets, drive):
 @pytest.mark.parametrize("arguments, error, message", [
     (dict(simd=0), ValueError, r"^XNOR array size must be at least 1, not 0$"),
     (dict(simd="4"), TypeError, r"^XNOR array size must be an integer, not '4'$"),
-    (dict(simd=4, folds=0), ValueError, r"^Synapses folds must be at least 1, not 0$"),
-    (dict(simd=4, folds=1.5), TypeError, r"^Synapses folds must be an integer, not 1\.5$"),
-    (dict(simd=4, planes=-1), ValueError, r"^Synapses planes must be at least 1, not -1$"),
-    (dict(simd=4, planes=True), TypeError, r"^Synapses planes must be an integer, not True$"),
+    (dict(simd=4, folds=0), ValueError, r"^Accumulator folds must be at least 1, not 0$"),
+    (dict(simd=4, folds=1.5), TypeError, r"^Accumulator folds must be an integer, not 1\.5$"),
+    (dict(simd=4, planes=-1), ValueError, r"^Accumulator planes must be at least 1, not -1$"),
+    (dict(simd=4, planes=True), TypeError, r"^Accumulator planes must be an integer, not True$"),
     (dict(simd=4, register_every=-2), ValueError,
      r"^Popcount register_every must be at least 0, not -2$"),
-    (dict(simd=4, count_max=0), ValueError, r"^Synapses count_max must be at least 1, not 0$"),
+    (dict(simd=4, count_max=0), ValueError, r"^Accumulator count_max must be at least 1, not 0$"),
     (dict(simd=4, count_max="9"), TypeError,
-     r"^Synapses count_max must be an integer, not '9'$"),
+     r"^Accumulator count_max must be an integer, not '9'$"),
 ])
 def test_synapses_wrong(arguments, error, message):
     with pytest.raises(error, match=message):
-        Synapses(**arguments)
+        Accumulator(**arguments)
 
 
 @pytest.mark.parametrize("synapses, value, error, message", [
-    (4, None, TypeError, r"^Neuron synapses must be a Synapses, not 4$"),
-    (Synapses(4), 6, ValueError, r"^Threshold constant must be in 0 to 5, not 6$"),
-    (Synapses(4, folds=2), -1, ValueError, r"^Threshold constant must be in 0 to 9, not -1$"),
-    (Synapses(4), 1.0, TypeError, r"^Threshold constant must be an integer, not 1\.0$"),
+    (4, None, TypeError, r"^Neuron synapses must be a Accumulator, not 4$"),
+    (Accumulator(4), 6, ValueError, r"^Threshold constant must be in 0 to 5, not 6$"),
+    (Accumulator(4, folds=2), -1, ValueError, r"^Threshold constant must be in 0 to 9, not -1$"),
+    (Accumulator(4), 1.0, TypeError, r"^Threshold constant must be an integer, not 1\.0$"),
 ])
 def test_neuron_wrong(synapses, value, error, message):
     with pytest.raises(error, match=message):
@@ -295,16 +296,16 @@ def test_neuron_wrong(synapses, value, error, message):
 
 
 @pytest.mark.parametrize("synapses, offsets, value, error, message", [
-    (None, range(3), None, TypeError, r"^Scorer synapses must be a Synapses, not None$"),
-    (Synapses(4), [1, 2], None, TypeError, r"^Scorer offsets must be a range, not \[1, 2\]$"),
-    (Synapses(4), range(2, 2), None, ValueError,
-     r"^Scorer offsets must be a range of step 1 that is not empty, not range\(2, 2\)$"),
-    (Synapses(4), range(0, 9, 2), None, ValueError,
-     r"^Scorer offsets must be a range of step 1 that is not empty, not range\(0, 9, 2\)$"),
-    (Synapses(4), range(-2, 3), 3, ValueError, r"^Scorer value must be in -2 to 2, not 3$"),
-    (Synapses(4), range(-2, 3), True, TypeError,
-     r"^Scorer value must be an integer, not True$"),
+    (None, range(3), None, TypeError, r"^ScoreUnit synapses must be a Accumulator, not None$"),
+    (Accumulator(4), [1, 2], None, TypeError, r"^ScoreUnit offsets must be a range, not \[1, 2\]$"),
+    (Accumulator(4), range(2, 2), None, ValueError,
+     r"^ScoreUnit offsets must be a range of step 1 that is not empty, not range\(2, 2\)$"),
+    (Accumulator(4), range(0, 9, 2), None, ValueError,
+     r"^ScoreUnit offsets must be a range of step 1 that is not empty, not range\(0, 9, 2\)$"),
+    (Accumulator(4), range(-2, 3), 3, ValueError, r"^ScoreUnit value must be in -2 to 2, not 3$"),
+    (Accumulator(4), range(-2, 3), True, TypeError,
+     r"^ScoreUnit value must be an integer, not True$"),
 ])
 def test_scorer_wrong(synapses, offsets, value, error, message):
     with pytest.raises(error, match=message):
-        Scorer(synapses, offsets, value)
+        ScoreUnit(synapses, offsets, value)

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from xnorloom.gateware import operand_buffer
-from xnorloom.gateware.operand_buffer import LATENCY, MEMORY_BITS, Replay
+from xnorloom.gateware.operand_buffer import OperandBuffer
+from xnorloom.schedule.plan import MEMORY_BITS, operand_kind
 from xnorloom_sim.harness import Stall, run
 
 CASES = {  # size, planes, in_width, out_width, passes: kind, interval
@@ -49,7 +49,7 @@ def pack(bits):
 
 
 def replay_of(size, planes, in_width, out_width, passes):
-    return Replay(size, planes=planes, in_width=in_width, out_width=out_width, passes=passes)
+    return OperandBuffer(size, planes=planes, in_width=in_width, out_width=out_width, passes=passes)
 
 
 def frames_of(size, planes, in_width):
@@ -79,9 +79,9 @@ def test_replay(size, planes, in_width, out_width, passes, kind, interval):
     frames, words = frames_of(size, planes, in_width)
     expected = replayed(frames, out_width, passes)
     dut = replay_of(size, planes, in_width, out_width, passes)
-    assert dut.kind == kind == operand_buffer.kind(size, planes, in_width, out_width, passes)
+    assert dut.kind == kind == operand_kind(size, planes, in_width, out_width, passes)
     assert dut.interval == interval
-    assert dut.latency == (0 if kind == "direct" else LATENCY)
+    assert dut.latency == (0 if kind == "direct" else 2)
     for word, wanted in zip(dut.model(words).tolist(), expected, strict=True):
         assert word == wanted + [0] * (out_width - len(wanted))
 
@@ -143,17 +143,17 @@ def test_the_next_frame_is_taken_while_one_is_given(name):
 
 
 @pytest.mark.parametrize("arguments, error, message", [
-    (dict(size=0), ValueError, r"^Replay size must be at least 1, not 0$"),
-    (dict(size="8"), TypeError, r"^Replay size must be an integer, not '8'$"),
-    (dict(in_width=0), ValueError, r"^Replay in_width must be at least 1, not 0$"),
-    (dict(in_width=2.0), TypeError, r"^Replay in_width must be an integer, not 2\.0$"),
-    (dict(out_width=-1), ValueError, r"^Replay out_width must be at least 1, not -1$"),
-    (dict(out_width=None), TypeError, r"^Replay out_width must be an integer, not None$"),
-    (dict(planes=0), ValueError, r"^Replay planes must be at least 1, not 0$"),
-    (dict(planes=True), TypeError, r"^Replay planes must be an integer, not True$"),
-    (dict(passes=0), ValueError, r"^Replay passes must be at least 1, not 0$"),
-    (dict(passes=[2]), TypeError, r"^Replay passes must be an integer, not \[2\]$"),
+    (dict(size=0), ValueError, r"^OperandBuffer size must be at least 1, not 0$"),
+    (dict(size="8"), TypeError, r"^OperandBuffer size must be an integer, not '8'$"),
+    (dict(in_width=0), ValueError, r"^OperandBuffer in_width must be at least 1, not 0$"),
+    (dict(in_width=2.0), TypeError, r"^OperandBuffer in_width must be an integer, not 2\.0$"),
+    (dict(out_width=-1), ValueError, r"^OperandBuffer out_width must be at least 1, not -1$"),
+    (dict(out_width=None), TypeError, r"^OperandBuffer out_width must be an integer, not None$"),
+    (dict(planes=0), ValueError, r"^OperandBuffer planes must be at least 1, not 0$"),
+    (dict(planes=True), TypeError, r"^OperandBuffer planes must be an integer, not True$"),
+    (dict(passes=0), ValueError, r"^OperandBuffer passes must be at least 1, not 0$"),
+    (dict(passes=[2]), TypeError, r"^OperandBuffer passes must be an integer, not \[2\]$"),
 ])
 def test_wrong(arguments, error, message):
     with pytest.raises(error, match=message):
-        Replay(**(dict(size=8, in_width=4, out_width=2) | arguments))
+        OperandBuffer(**(dict(size=8, in_width=4, out_width=2) | arguments))

@@ -4,8 +4,7 @@
 import numpy as np
 import pytest
 
-from xnorloom.gateware import popcount
-from xnorloom.gateware.popcount import Popcount
+from xnorloom.gateware.popcount import Popcount, levels
 
 SIZES = [1, 2, 3, 4, 5, 7, 8, 64, 65]
 BIASES = {"none": 0, "positive": 9, "negative": -5}
@@ -105,14 +104,14 @@ LATENCIES = {  # size, register_every, bias: cycles
 
 @pytest.mark.parametrize("size, count", LEVELS.items())
 def test_levels(size, count):
-    assert popcount.levels(size) == count
-    assert popcount.levels(size + 1, 1) == popcount.levels(size + 1, -9) == count + 1
+    assert levels(size) == count
+    assert levels(size + 1, 1) == levels(size + 1, -9) == count + 1
 
 
 @pytest.mark.parametrize("size, every, bias, cycles", LATENCIES.values(), ids=LATENCIES)
 def test_latency(size, every, bias, cycles):
     dut = Popcount(size, register_every=every, bias=bias)
-    assert dut.latency == popcount.latency(size, every, bias) == cycles
+    assert dut.latency == cycles
     assert (dut.size, dut.bias, dut.interval) == (size, bias, 1)
 
 

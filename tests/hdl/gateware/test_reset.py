@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """A reset of one cycle, whenever it comes, leaves nothing behind of the frames before."""
 
 import numpy as np
@@ -6,7 +7,6 @@ from amaranth.hdl import ClockDomain, Module, Value
 from amaranth.sim import Simulator
 
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.timing import timing
 from xnorloom.packing import pack_frames, unpack_results
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_sim import golden
@@ -20,7 +20,7 @@ SCHEDULES = {
 
 
 def words_of(network, frames):
-    packed = pack_frames(network.graph, network.schedule, frames)
+    packed = pack_frames(network.schedule.bind(network.graph), frames)
     return [int.from_bytes(word.tobytes(), "little") for word in packed]
 
 
@@ -72,10 +72,10 @@ def test_reset(random_graph, name):
     schedule = Schedule(width, tuple(folds))
     before, after = (rng.integers(0, 2, (6, SIZES[0]), dtype=np.uint8) for _ in range(2))
     expected = golden.evaluate(graph, after)
-    times = timing(graph, schedule)
+    times = Network(schedule.bind(graph))
     latest = times.latency + 4 * times.interval
     for reset_at in sorted({0, latest, *rng.integers(1, latest, 8).tolist()}):
-        network = Network(graph, schedule, scores=True)
+        network = Network(schedule.bind(graph), scores=True)
         busy = rng.random(64) < rng.choice([1.0, 0.3])
         results = run(network, words_of(network, before), words_of(network, after), reset_at, busy)
         classes, scores = unpack_results(graph, results, scores=True)

@@ -4,8 +4,7 @@
 import numpy as np
 import pytest
 
-from xnorloom.gateware import rom
-from xnorloom.gateware.rom import Table
+from xnorloom.gateware.rom import Rom
 
 CASES = {  # style, words, width
     "wired": ("wired", 1, 7),
@@ -31,7 +30,7 @@ def contents(count, width, seed=1):
 @pytest.mark.parametrize("style, count, width", CASES.values(), ids=CASES)
 def test_words(style, count, width, drive):
     words = contents(count, width)
-    dut = Table(words, width, style)
+    dut = Rom(words, width, style)
     # Each word twice, in an order that also stays, wraps and jumps.
     order = [*range(count), *range(count)[::-1]]
     expected = [words[address] for address in order]
@@ -55,30 +54,30 @@ def test_block_holds_while_not_enabled(width, drive):
         expected.append(held)
         if enabled:
             held = words[place]
-    outputs = drive(Table(words, width, "block"), address=address, en=en)
+    outputs = drive(Rom(words, width, "block"), address=address, en=en)
     first = int(np.flatnonzero(en)[0]) + 1
     assert outputs[first:] == expected[first:]
 
 
 @pytest.mark.parametrize("style, cycles", {"wired": 0, "lut": 0, "block": 1}.items())
 def test_latency(style, cycles):
-    dut = Table([3], 2, style)
-    assert dut.latency == rom.latency(style) == cycles
+    dut = Rom([3], 2, style)
+    assert dut.latency == cycles
     assert (dut.interval, dut.depth) == (1, 1)
 
 
 @pytest.mark.parametrize("words, width, style, error, message", [
-    ([1], 1, "flash", ValueError, r"^Table style must be one of wired, lut, block, not 'flash'$"),
-    ([1], 1, None, ValueError, r"^Table style must be one of wired, lut, block, not None$"),
-    ([], 1, "lut", ValueError, r"^Table must have at least one word$"),
-    ([0, 1], 1, "wired", ValueError, r"^Table of style wired must have one word, not 2$"),
-    ([0, 4], 2, "lut", ValueError, r"^Table word must have at most 2 bits, not 4$"),
-    ([-1], 2, "lut", ValueError, r"^Table word must have at most 2 bits, not -1$"),
+    ([1], 1, "flash", ValueError, r"^Rom style must be one of wired, lut, block, not 'flash'$"),
+    ([1], 1, None, ValueError, r"^Rom style must be one of wired, lut, block, not None$"),
+    ([], 1, "lut", ValueError, r"^Rom must have at least one word$"),
+    ([0, 1], 1, "wired", ValueError, r"^Rom of style wired must have one word, not 2$"),
+    ([0, 4], 2, "lut", ValueError, r"^Rom word must have at most 2 bits, not 4$"),
+    ([-1], 2, "lut", ValueError, r"^Rom word must have at most 2 bits, not -1$"),
     ([0.5], 2, "lut", TypeError, r"^Each table word must be an integer, not 0\.5$"),
     ([True], 2, "lut", TypeError, r"^Each table word must be an integer, not True$"),
-    ([0], "2", "lut", TypeError, r"^Table width must be an integer, not '2'$"),
-    ([0], -1, "lut", ValueError, r"^Table width must be at least 0, not -1$"),
+    ([0], "2", "lut", TypeError, r"^Rom width must be an integer, not '2'$"),
+    ([0], -1, "lut", ValueError, r"^Rom width must be at least 0, not -1$"),
 ])
 def test_wrong(words, width, style, error, message):
     with pytest.raises(error, match=message):
-        Table(words, width, style)
+        Rom(words, width, style)

@@ -6,11 +6,12 @@ import pytest
 from amaranth.hdl import Shape
 
 from xnorloom.export import verilog
-from xnorloom.gateware import layer
-from xnorloom.gateware.layer import Layer, score_shape
-from xnorloom.gateware.neuron import Scorer, Synapses
+from xnorloom.gateware.accumulator import Accumulator
+from xnorloom.gateware.layer import Layer
+from xnorloom.gateware.score_unit import ScoreUnit
 from xnorloom.graph import Score
-from xnorloom.schedule import Fold
+from xnorloom.packing import score_shape
+from xnorloom.schedule import Fold, LayerPlan
 from xnorloom_sim.harness import Stall, run
 
 # One element. Scale and offset of a count come when the definition says: the scale with the count,
@@ -38,7 +39,7 @@ def test_scorer(simd, every, tree, scales, offsets, drive):
     agree = ((2 * x - 1) * (2 * w - 1)).sum(axis=1) + simd >> 1
     places = 1 << np.arange(simd)
 
-    dut = Scorer(Synapses(simd, register_every=every), offsets, scales=scales)
+    dut = ScoreUnit(Accumulator(simd, register_every=every), offsets, scales=scales)
     assert (dut.latency, dut.interval) == (tree + 1, 1)
     assert dut.signature.members["o"].shape == range(
         offsets[0], scales[-1] * simd + offsets[-1] + 1)
@@ -65,7 +66,7 @@ def test_scorer(simd, every, tree, scales, offsets, drive):
 @pytest.mark.parametrize("scale", [0, 1, 2, 37, 4095])
 def test_scorer_of_constants(scale, drive):
     vectors = np.arange(32)
-    dut = Scorer(Synapses(5), range(-9, 3), -8, scales=range(4096), scale=scale)
+    dut = ScoreUnit(Accumulator(5), range(-9, 3), -8, scales=range(4096), scale=scale)
     assert not {"value", "scale"} & set(dut.signature.members)
     outputs = drive(dut, x=vectors, w=[31] * 32)
     expected = [scale * int(x).bit_count() - 8 for x in vectors]
@@ -75,21 +76,21 @@ def test_scorer_of_constants(scale, drive):
 
 
 @pytest.mark.parametrize("arguments, error, message", [
-    (dict(scales=[1, 2]), TypeError, r"^Scorer scales must be a range, not \[1, 2\]$"),
+    (dict(scales=[1, 2]), TypeError, r"^ScoreUnit scales must be a range, not \[1, 2\]$"),
     (dict(scales=range(0)), ValueError,
-     r"^Scorer scales must be a range of step 1 that is not empty, not range\(0, 0\)$"),
+     r"^ScoreUnit scales must be a range of step 1 that is not empty, not range\(0, 0\)$"),
     (dict(scales=range(0, 9, 2)), ValueError,
-     r"^Scorer scales must be a range of step 1 that is not empty, not range\(0, 9, 2\)$"),
+     r"^ScoreUnit scales must be a range of step 1 that is not empty, not range\(0, 9, 2\)$"),
     (dict(scales=range(-1, 3)), ValueError,
-     r"^Scorer scales must not be negative, not range\(-1, 3\)$"),
-    (dict(scales=range(3), scale=3), ValueError, r"^Scorer scale must be in 0 to 2, not 3$"),
+     r"^ScoreUnit scales must not be negative, not range\(-1, 3\)$"),
+    (dict(scales=range(3), scale=3), ValueError, r"^ScoreUnit scale must be in 0 to 2, not 3$"),
     (dict(scales=range(3), scale=True), TypeError,
-     r"^Scorer scale must be an integer, not True$"),
-    (dict(scale=3), ValueError, r"^Scorer scale must be None without scales, not 3$"),
+     r"^ScoreUnit scale must be an integer, not True$"),
+    (dict(scale=3), ValueError, r"^ScoreUnit scale must be None without scales, not 3$"),
 ])
 def test_scorer_wrong(arguments, error, message):
     with pytest.raises(error, match=message):
-        Scorer(Synapses(4), range(3), **arguments)
+        ScoreUnit(Accumulator(4), range(3), **arguments)
 
 
 # Layers
@@ -173,17 +174,17 @@ def check(case, scales, offsets):
     packed = np.packbits(words, axis=1, bitorder="little")
     shape = score_shape(graph_layer, planes)
 
-    dut = Layer(graph_layer, fold, planes=planes)
+    dut = Layer(LayerPlan(graph_layer, fold, planes=planes))
     if graph_layer.scaled:
-        assert dut.latency == layer.latency(fold, steps, True) == latency
+        assert dut.latency == latency
     else:
         latency -= 1
-        assert dut.latency == layer.latency(fold, steps) == latency
+        assert dut.latency == latency
     assert dut.interval == interval
     assert Shape.cast(dut.o.payload.shape().elem_shape) == shape
     assert dut.model(words).tolist() == expected.tolist()
     for stall in (None, Stall(7, i=0.4), Stall(8, o=0.5), Stall(9, i=0.3, o=0.6)):
-        dut = Layer(graph_layer, fold, planes=planes)
+        dut = Layer(LayerPlan(graph_layer, fold, planes=planes))
         trace = run(dut, packed, FRAMES * -(-classes // pe), stall=stall)
         assert scores_of(trace.outputs, shape, pe, classes).tolist() == expected.tolist()
         if stall is None:
@@ -208,7 +209,8 @@ def test_spans(name, span):
 def test_ones_change_nothing():
     rng = np.random.default_rng(3)
     weights, offsets = rng.integers(0, 2, (7, 9)), rng.integers(-9, 9, 7)
-    texts = {verilog.convert(Layer(Score("s", weights, offsets, scales), Fold(3, 4, "lut")))
+    texts = {verilog.convert(Layer(LayerPlan(Score("s", weights, offsets, scales),
+                                             Fold(3, 4, "lut"))))
              for scales in (None, np.ones(7, int))}
     assert len(texts) == 1
     assert "product" not in texts.pop()

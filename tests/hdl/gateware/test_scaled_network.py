@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from xnorloom.export import testbench, verilog
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.timing import timing
 from xnorloom.graph import Graph, Input, Score
 from xnorloom.graph.pixels import encode
 from xnorloom.packing import pack_frames, unpack_results
@@ -26,8 +25,8 @@ def scaled(graph, scales, offsets=None):
 
 def check(graph, schedule, frames, *, stall=None, scores=True, engine="amaranth"):
     """Run ``frames`` through the gateware, compare with the golden model, return the trace."""
-    network = Network(graph, schedule, scores=scores)
-    words = pack_frames(graph, schedule, frames)
+    network = Network(schedule.bind(graph), scores=scores)
+    words = pack_frames(schedule.bind(graph), frames)
     trace = run(network, words, len(frames), stall=stall, engine=engine)
     classes, values = unpack_results(graph, trace.outputs, scores=scores)
     expected = golden.evaluate(graph, frames)
@@ -111,14 +110,15 @@ def test_largest_scores_in_both_engines():
 def test_timing(random_graph):
     graph = random_graph(np.random.default_rng(0), [30, 6, 4])
     schedule = Schedule(8, (Fold(6, 8, "lut"), Fold(2, 6, "lut")))
-    plain, ones = timing(graph, schedule), timing(scaled(graph, [1] * 4), schedule)
-    assert plain == ones
-    result = timing(scaled(graph, [1, 1, 2, 1]), schedule)
+    plain, ones, result = (Network(schedule.bind(entry)) for entry in (
+        graph, scaled(graph, [1] * 4), scaled(graph, [1, 1, 2, 1])))
+    assert (ones.latency, ones.interval) == (plain.latency, plain.interval)
+    assert [stage.latency for stage in ones.stages] == [stage.latency for stage in plain.stages]
     # A cycle for the product, and nothing else.
     assert result.latency == plain.latency + 1
     assert result.interval == plain.interval
-    assert result.layers[0] == plain.layers[0]
-    assert result.layers[1].latency == plain.layers[1].latency + 1
+    assert result.stages[0].latency == plain.stages[0].latency
+    assert result.stages[1].latency == plain.stages[1].latency + 1
 
 
 def test_class_without_scores(random_graph):
@@ -133,7 +133,7 @@ def test_model(random_graph):
     graph = scaled(random_graph(rng, [30, 17, 6], 2), rng.integers(0, 4096, 6))
     frames = frames_of(graph, 16, rng)
     expected = golden.evaluate(graph, frames)
-    network = Network(graph, Schedule(7, (Fold(5, 7, "lut"), Fold(4, 17, "lut"))))
+    network = Network(Schedule(7, (Fold(5, 7, "lut"), Fold(4, 17, "lut"))).bind(graph))
     classes, scores = network.model(frames)
     np.testing.assert_array_equal(classes, expected.classes)
     np.testing.assert_array_equal(scores, expected.scores)
@@ -149,14 +149,15 @@ def test_pixels_to_classes(random_graph):
     frames = encode(graph.input, pixels)
     schedule = Schedule(12, (Fold(5, 6, "lut"), Fold(3, 5, "wired")))
     check(graph, schedule, frames)
-    assert verilog.convert(Network(graph, schedule)) == verilog.convert(Network(plain, schedule))
+    first, second = (verilog.convert(Network(schedule.bind(entry))) for entry in (graph, plain))
+    assert first == second
 
 
 def test_testbench(random_graph, tmp_path, verilate):
     rng = np.random.default_rng(19)
     graph = scaled(random_graph(rng, [20, 6, 5]), [4095, 0, 7, 2048, 1],
                    [-12000, 300, 0, -6000, -1])
-    network = Network(graph, Schedule(5, (Fold(3, 5, "lut"), Fold(2, 3, "lut"))), scores=True)
+    network = Network(Schedule(5, (Fold(3, 5, "lut"), Fold(2, 3, "lut"))).bind(graph), scores=True)
     frames = frames_of(graph, 25, rng)
     expected = golden.evaluate(graph, frames)
     verilog.write(network, tmp_path)

@@ -13,10 +13,9 @@ from xnorloom.errors import ScheduleError
 from xnorloom.export import testbench, verilog
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.timing import timing
 from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom.packing import load_words, pack_frames, unpack_results, weight_words
-from xnorloom.schedule import Fold, Schedule
+from xnorloom.schedule import Fold, LayerPlan, Schedule
 from xnorloom_sim import harness
 from xnorloom_sim.engines.verilator import wrapper
 from xnorloom_sim.golden import evaluate
@@ -64,12 +63,12 @@ def test_words(setup, width, folds):
     graph = setup[0]
     expected = [words_of(layer, fold.pe, fold.simd)
                 for layer, fold in zip(graph.layers, folds) if fold.style == "spram"]
-    found = load_words(graph, Schedule(width, folds))
+    found = load_words(Schedule(width, folds).bind(graph))
     assert found.dtype == np.uint16
     assert found.tolist() == sum(expected, [])
     first = graph.layers[0]
-    assert weight_words(first, Fold(3, 7, "spram")).tolist() == words_of(first, 3, 7)
-    assert load_words(graph, automatic(graph)).tolist() == []
+    assert weight_words(LayerPlan(first, Fold(3, 7, "spram"))).tolist() == words_of(first, 3, 7)
+    assert load_words(automatic(graph).bind(graph)).tolist() == []
 
 
 @pytest.mark.parametrize("stall", [None, Stall(3, 0.3, 0.3), Stall(4, 0.9, 0.1)],
@@ -79,16 +78,16 @@ def test_networks(setup, width, folds, stall):
     """The same results as ever, latency and interval as with block RAM; frames come too early."""
     graph, frames, golden = setup
     schedule = Schedule(width, folds)
-    result = simulate(graph, schedule, frames, engine="amaranth", stall=stall)
+    result = simulate(schedule.bind(graph), frames, engine="amaranth", stall=stall)
     assert compare(result, golden).mismatches == 0
     # No word of a frame goes in before the last of the weights.
-    assert result.i_cycles[0] >= len(load_words(graph, schedule))
+    assert result.i_cycles[0] >= len(load_words(schedule.bind(graph)))
     if stall is None:
-        times = timing(graph, schedule)
+        times = Network(schedule.bind(graph))
         assert (result.latency, result.interval) == (times.latency, times.interval)
         block = [Fold(fold.pe, fold.simd, fold.style.replace("spram", "block"),
                       fold.register_every) for fold in folds]
-        like = timing(graph, Schedule(width, tuple(block)))
+        like = Network(Schedule(width, tuple(block)).bind(graph))
         assert (like.latency, like.interval) == (times.latency, times.interval)
 
 
@@ -99,9 +98,10 @@ def rows(words):
 def test_engines_agree(setup):
     graph, frames, _ = setup
     schedule = Schedule(*FOLDS["first and last"])
-    words, network = pack_frames(graph, schedule, frames), Network(graph, schedule, scores=True)
+    plan = schedule.bind(graph)
+    words, network = pack_frames(plan, frames), Network(plan, scores=True)
     traces = [harness.run(network, words, len(frames), engine=engine, stall=Stall(1, 0.5, 0.5),
-                        load=rows(load_words(graph, schedule)))
+                        load=rows(load_words(schedule.bind(graph))))
               for engine in ("amaranth", "compiled")]
     for name in ("outputs", "i_cycles", "o_cycles"):
         assert np.array_equal(*(getattr(trace, name) for trace in traces))
@@ -111,19 +111,20 @@ def test_engines_agree(setup):
 def test_a_network_that_is_not_loaded_waits(setup, engine):
     graph, frames, _ = setup
     schedule = Schedule(*FOLDS["first and last"])
-    words = pack_frames(graph, schedule, frames)
-    load = rows(load_words(graph, schedule))[:-1]
+    words = pack_frames(schedule.bind(graph), frames)
+    load = rows(load_words(schedule.bind(graph)))[:-1]
     with pytest.raises(harness.DeadlineError, match=(
             rf"^Cycle 2000: the run did not finish in time, 0 of {len(words)} words went in and 0 "
             rf"of 9 came out, {len(load)} of {len(load)} were loaded$")):
-        harness.run(Network(graph, schedule), words, 9, engine=engine, load=load, deadline=2000)
+        harness.run(Network(schedule.bind(graph)), words, 9, engine=engine, load=load,
+                    deadline=2000)
 
 
 def test_load_wrong(setup):
     graph, frames, _ = setup
     schedule = automatic(graph)
     with pytest.raises(TypeError, match=r"^Component must have the stream load: In\(…\), not None"):
-        harness.run(Network(graph, schedule), pack_frames(graph, schedule, frames), 9,
+        harness.run(Network(schedule.bind(graph)), pack_frames(schedule.bind(graph), frames), 9,
                   load=np.zeros((1, 2), np.uint8))
 
 
@@ -131,9 +132,9 @@ def test_reload(setup):
     """Other weights first, or some of them; then the right ones."""
     graph, frames, golden = setup
     schedule = Schedule(*FOLDS["first and last"])
-    network, right = Network(graph, schedule), load_words(graph, schedule).tolist()
+    network, right = Network(schedule.bind(graph)), load_words(schedule.bind(graph)).tolist()
     words = [int.from_bytes(word.tobytes(), "little")
-             for word in pack_frames(graph, schedule, frames)]
+             for word in pack_frames(schedule.bind(graph), frames)]
     found = []
 
     async def put(ctx, port, values):
@@ -183,8 +184,8 @@ def test_sprams_of_the_chip(setup):
     """With the cells of the chip and Yosys' model of them, cycle for cycle the same."""
     graph, frames, _ = setup
     schedule = Schedule(*FOLDS["first and last"])
-    words, load = pack_frames(graph, schedule, frames), rows(load_words(graph, schedule))
-    plain, chip = Network(graph, schedule, scores=True), Network(graph, schedule, scores=True)
+    words, load = pack_frames(schedule.bind(graph), frames), rows(load_words(schedule.bind(graph)))
+    plain, chip = (Network(schedule.bind(graph), scores=True) for _ in range(2))
     text = verilog.convert(chip, platform=UltraPlus())
     assert len(re.findall(r"^  SB_SPRAM256KA ", text, re.MULTILINE)) == 3
     wrapper.provide(chip, f"{models('ice40')}\n{text}")
@@ -197,21 +198,21 @@ def test_sprams_of_the_chip(setup):
 def test_verilog_with_its_testbench(setup, verilate, tmp_path):
     graph, frames, golden = setup
     schedule = Schedule(*FOLDS["first and last"])
-    network = Network(graph, schedule, scores=True)
+    network = Network(schedule.bind(graph), scores=True)
     paths = verilog.write(network, tmp_path)
     assert [path.name for path in paths] == ["bnn_random.v", "manifest.json", "bnn_random_load.hex"]
     assert [int(line, 16) for line in paths[2].read_text().splitlines()] == load_words(
-        graph, schedule).tolist()
+        schedule.bind(graph)).tolist()
     values = json.loads(paths[1].read_text())
     assert (values["load"]["words"], values["load"]["word_bits"]) == (
-        len(load_words(graph, schedule)), 16)
+        len(load_words(schedule.bind(graph))), 16)
     names = re.findall(r"^  (?:input|output) (?:\[\d+:0\] )?(\w+);$",
                        re.search(r"\nmodule bnn_random\(.*?endmodule", paths[0].read_text(),
                                  re.DOTALL)[0], re.MULTILINE)
     assert sorted(names) == sorted(port["name"] for port in values["ports"])
     testbench.write(network, tmp_path, frames, golden.classes, golden.scores)
     run = verilate(tmp_path, "bnn_random_tb", "bnn_random_tb.v", "bnn_random.v")
-    times = timing(graph, schedule)
+    times = Network(schedule.bind(graph))
     assert run().stdout.splitlines()[0] == (
         f"PASS 9 frames, latency {times.latency}, interval {times.interval}")
     for seed in (1, 2):
@@ -224,7 +225,7 @@ def test_verilog_with_its_testbench(setup, verilate, tmp_path):
 
 
 def test_no_ports_without_spram(setup):
-    network = Network(setup[0], automatic(setup[0]))
+    network = Network(automatic(setup[0]).bind(setup[0]))
     assert not {"load", "loaded", "reload"} & set(network.signature.members)
 
 
@@ -236,4 +237,4 @@ def test_depth_wrong(pe, simd, depth):
     schedule = Schedule(4, (Fold(pe, simd, "spram"), Fold(3, 100, "wired")))
     with pytest.raises(ScheduleError, match=rf"^style spram of layer 'first' needs 2 to 16,384 "
                                             rf"weight words a lane, not {depth:,}$"):
-        schedule.check(graph)
+        schedule.bind(graph)

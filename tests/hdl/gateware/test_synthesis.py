@@ -13,13 +13,13 @@ from amaranth.lib.wiring import In, Out
 from xnorloom.export import testbench
 from xnorloom.gateware.layer import Layer
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.neuron import Neuron, Synapses
-from xnorloom.gateware.operand_buffer import Replay
+from xnorloom.gateware.neuron import Accumulator, Neuron
+from xnorloom.gateware.operand_buffer import OperandBuffer
 from xnorloom.gateware.popcount import Popcount
-from xnorloom.gateware.rom import Table
+from xnorloom.gateware.rom import Rom
 from xnorloom.gateware.xnor import XnorArray
 from xnorloom.graph import Dense, Score
-from xnorloom.schedule import Fold, Schedule
+from xnorloom.schedule import Fold, LayerPlan, Schedule
 from xnorloom.target.device import LUT_DEPTH
 from xnorloom_sim.golden import evaluate
 
@@ -52,7 +52,7 @@ class Lanes(wiring.Component):
     """XNOR lanes between registers, their weights from a table."""
 
     def __init__(self, depth, style):
-        self.table = Table(random_words(depth, LANES), LANES, style)
+        self.table = Rom(random_words(depth, LANES), LANES, style)
         super().__init__({"x": In(LANES), "address": In(range(depth)), "o": Out(LANES)})
 
     def elaborate(self, platform):
@@ -75,9 +75,9 @@ class Wired(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         size = len(self.weights)
-        m.submodules.neuron = neuron = Neuron(Synapses(size), size // 2)
+        m.submodules.neuron = neuron = Neuron(Accumulator(size), size // 2)
         word = sum(int(bit) << place for place, bit in enumerate(self.weights))
-        m.submodules.table = table = Table([word], size, "wired")
+        m.submodules.table = table = Rom([word], size, "wired")
         m.d.comb += [neuron.x.eq(self.x), neuron.w.eq(table.o), self.o.eq(neuron.o)]
         return m
 
@@ -108,14 +108,14 @@ def test_lut_weights_share_the_lut_of_the_xnor(synthesise, family):
 
 @pytest.mark.parametrize("depth, width", [(9, 16), (37, 24), (300, 32)])
 def test_block_weights_are_block_ram(synthesise, depth, width):
-    cells = synthesise(Table(random_words(depth, width), width, "block"), "ice40")
+    cells = synthesise(Rom(random_words(depth, width), width, "block"), "ice40")
     assert rams(cells) == cells["SB_RAM40_4K"] == -(-width // 16) * -(-depth // 256)
     assert flip_flops(cells) == 0
 
 
 @pytest.mark.parametrize("depth, width", [(9, 16), (37, 40)])
 def test_block_weights_are_block_ram_on_ecp5(synthesise, depth, width):
-    cells = synthesise(Table(random_words(depth, width), width, "block"), "ecp5")
+    cells = synthesise(Rom(random_words(depth, width), width, "block"), "ecp5")
     assert rams(cells) == -(-width // 36)
     assert flip_flops(cells) == 0
 
@@ -123,7 +123,7 @@ def test_block_weights_are_block_ram_on_ecp5(synthesise, depth, width):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_operands_in_block_ram(synthesise, family):
     # Two banks of 28 words of 28 bits, with nothing but counters and flags beside the RAM.
-    cells = synthesise(Replay(784, in_width=28, out_width=28, passes=4), family)
+    cells = synthesise(OperandBuffer(784, in_width=28, out_width=28, passes=4), family)
     assert rams(cells) == {"ice40": 2, "ecp5": 1}[family]
     assert flip_flops(cells) < 28
     assert luts(cells) < 45
@@ -134,7 +134,7 @@ def test_block_layer(synthesise, family, expected):
     rng = np.random.default_rng(5)
     layer = Dense("dense", rng.integers(0, 2, (30, 40)), rng.integers(15, 25, 30))
     fold = Fold(4, 12, "block")
-    cells = synthesise(Layer(layer, fold), family)
+    cells = synthesise(Layer(LayerPlan(layer, fold)), family)
     # 32 words of 48 bits, in RAMs of 16 or 36 bits.
     assert rams(cells) == expected
     # Far from the 1,200 weights: operands of the lanes twice, counts, counters. All neurons are
@@ -146,7 +146,7 @@ def test_block_layer(synthesise, family, expected):
 def test_wired_weights_take_no_cell(synthesise, family):
     size = 32
     cells = synthesise(Wired(np.random.default_rng(6).integers(0, 2, size)), family)
-    runtime = synthesise(Neuron(Synapses(size), size // 2), family)
+    runtime = synthesise(Neuron(Accumulator(size), size // 2), family)
     assert rams(cells) == flip_flops(cells) == 0
     # The leaves of the popcount absorb inverted inputs; gates would be one LUT4 each, and
     # leaves that take weights, too, are larger.
@@ -159,7 +159,7 @@ def test_constant_scales_are_no_multipliers(synthesise, family):
     rng = np.random.default_rng(9)
     weights, offsets = rng.integers(0, 2, (4, 64)), rng.integers(-1 << 17, 1 << 17, 4)
     fold = Fold(4, 16, "lut")
-    cells = [synthesise(Layer(Score("score", weights, offsets, scales), fold), family)
+    cells = [synthesise(Layer(LayerPlan(Score("score", weights, offsets, scales), fold)), family)
              for scales in (None, rng.integers(1 << 11, 1 << 12, 4))]
     assert not any("MULT" in name or "MAC" in name for name in cells[1])
     # For a count of seven bits two tables of 19 bits; an adder is in both.
@@ -168,7 +168,7 @@ def test_constant_scales_are_no_multipliers(synthesise, family):
 
 @pytest.mark.parametrize("family, expected", [("ice40", 2), ("ecp5", 1)])
 def test_operand_buffer_in_block_ram(synthesise, family, expected):
-    buffer = Replay(20 * 28, in_width=28, out_width=28, passes=3)
+    buffer = OperandBuffer(20 * 28, in_width=28, out_width=28, passes=3)
     assert buffer.kind == "memory"
     cells = synthesise(buffer, family)
     assert rams(cells) == expected
@@ -186,8 +186,8 @@ def test_netlist_gives_the_results(synthesise, verilate, random_graph, tmp_path)
     """The netlist of a network with all kinds of memory in it works as its Verilog does."""
     graph = random_graph(np.random.default_rng(7), (256, 6, 5), bits=2)
     schedule = Schedule(32, (Fold(3, 32, "block"), Fold(2, 5, "lut")))
-    network = Network(graph, schedule, scores=True)
-    assert [layer.buffer for layer in network.timing.layers] == ["memory", "registers"]
+    network = Network(schedule.bind(graph), scores=True)
+    assert [layer.operands for layer in network.plan.layers] == ["memory", "registers"]
     # 16 words of 96 weights; the operands, two frames of 16 words of 32 bits.
     assert rams(synthesise(network, "ice40")) == 6 + 2
 

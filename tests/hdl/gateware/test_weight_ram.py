@@ -8,8 +8,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from xnorloom.gateware import rom
-from xnorloom.gateware.weight_ram import LoadedTable, has_sprams
+from xnorloom.gateware.weight_ram import WeightRam, has_sprams
+from xnorloom.schedule import WeightStyle
 from xnorloom_boards import board
 
 CASES = {  # depth, width
@@ -32,7 +32,7 @@ class Stepped(wiring.Component):
     """A loaded table with the counter that steps its addresses while it is loaded."""
 
     def __init__(self, depth, width):
-        self.table, self.depth = LoadedTable(depth, width), depth
+        self.table, self.depth = WeightRam(depth, width), depth
         super().__init__({
             "load": In(stream.Signature(16)), "loaded": Out(1), "reload": In(1),
             "address": In(range(depth)), "en": In(1), "o": Out(width)})
@@ -128,10 +128,10 @@ def test_reload(before):
 
 
 def test_numbers():
-    dut = LoadedTable(13, 17)
+    dut = WeightRam(13, 17)
     assert (dut.depth, dut.columns, dut.latency, dut.interval) == (13, 2, 1, 1)
-    assert dut.latency == rom.latency("spram") == rom.latency("block")
-    assert LoadedTable(16384, 16).columns == 1
+    assert dut.latency == WeightStyle.SPRAM.latency == WeightStyle.BLOCK.latency
+    assert WeightRam(16384, 16).columns == 1
 
 
 def test_chips():
@@ -154,4 +154,4 @@ def test_chips():
 ])
 def test_wrong(depth, width, error, message):
     with pytest.raises(error, match=message):
-        LoadedTable(depth, width)
+        WeightRam(depth, width)

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
 
-from xnorloom.gateware.layer import score_shape
 from xnorloom.graph import Dense, Graph, Input, Score
-from xnorloom.packing import Field, result_fields, unpack_results
+from xnorloom.packing import Field, result_fields, score_shape, unpack_results
 from xnorloom_sim.golden import evaluate, evaluate_packed
 
 WEIGHTS = [[1, 0, 1], [0, 1, 1], [1, 1, 1]]

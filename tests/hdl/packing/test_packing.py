@@ -22,7 +22,7 @@ def test_planes_from_the_top_and_elements_from_bit_zero():
     graph = graph_of((2, 3), 2)
     frames = np.array([[[3, 0, 1], [2, 2, 0]]])
     # Elements 3 0 1 2 2 0: high plane 1 0 0 1 1 0, low plane 1 0 1 0 0 0, words of 4 bits.
-    words = pack_frames(graph, schedule_of(graph, 4), frames)
+    words = pack_frames(schedule_of(graph, 4).bind(graph), frames)
     assert words.tolist() == [[0b1001], [0b01], [0b0101], [0b00]]
 
 
@@ -30,7 +30,7 @@ def test_wide_words_take_several_bytes():
     graph = graph_of((20,), 1)
     frames = np.zeros((2, 20), np.uint8)
     frames[0, 0] = frames[0, 9] = frames[1, 19] = 1
-    words = pack_frames(graph, schedule_of(graph, 20), frames)
+    words = pack_frames(schedule_of(graph, 20).bind(graph), frames)
     assert words.tolist() == [[0b1, 0b10, 0], [0, 0, 0b1000]]
 
 
@@ -49,8 +49,9 @@ def test_results():
 def test_any_integers_of_the_range(dtype):
     graph = graph_of((2, 3), 2)
     frames = np.array([[1, 0, 1, 1, 0, 0]], dtype)
-    assert pack_frames(graph, schedule_of(graph, 6), frames).tolist() == [[0], [0b1101]]
-    assert pack_frames(graph, schedule_of(graph, 6), frames.tolist()).tolist() == [[0], [0b1101]]
+    assert pack_frames(schedule_of(graph, 6).bind(graph), frames).tolist() == [[0], [0b1101]]
+    plan = schedule_of(graph, 6).bind(graph)
+    assert pack_frames(plan, frames.tolist()).tolist() == [[0], [0b1101]]
 
 
 def test_unpack_wrong():
@@ -76,4 +77,4 @@ def test_unpack_wrong():
 def test_pack_wrong(frames, error, message):
     graph = graph_of((2, 3), 2)
     with pytest.raises(error, match=message):
-        pack_frames(graph, schedule_of(graph, 6), frames)
+        pack_frames(schedule_of(graph, 6).bind(graph), frames)

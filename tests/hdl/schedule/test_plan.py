@@ -1,10 +1,11 @@
+# amaranth: UnusedElaboratable=no
 """The timing formulas, against numbers worked out by hand for small schedules."""
 
 import numpy as np
 import pytest
 
 from xnorloom.errors import ScheduleError
-from xnorloom.gateware.timing import timing
+from xnorloom.gateware.network import Network
 from xnorloom.schedule import Fold, Schedule
 
 
@@ -13,18 +14,21 @@ def test_worked_example(random_graph):
     # of 112 bits in 112 > 56 > 28 > 14 > 7 > 3: six levels, so three registers.
     graph = random_graph(np.random.default_rng(0), [784, 64, 10])
     schedule = Schedule(112, (Fold(4, 112, "block", 2), Fold(5, 64, "lut", 0)))
-    result = timing(graph, schedule)
+    result = schedule.bind(graph)
     first, last = result.layers
     assert (first.synapse_folds, first.neuron_folds, first.planes) == (7, 16, 1)
-    assert (first.cycles, first.depth, first.buffer) == (112, 112, "memory")
-    # Buffer 2, then 111 more operands, weights 1, popcount 3, accumulator 1, output 1.
-    assert first.latency == 2 + 111 + 1 + 3 + 1 + 1
-    assert (last.cycles, last.depth, last.buffer) == (2, 2, "registers")
+    assert (first.cycles, first.depth, first.operands) == (112, 112, "memory")
+    # Operand buffer 2, then 111 more operands, weights 1, popcount 3, accumulator 1, output 1,
+    # register slice 1.
+    network = Network(result)
+    before, after = network.stages
+    assert before.latency == 2 + 111 + 1 + 3 + 1 + 1 + 1
+    assert (last.cycles, last.depth, last.operands) == (2, 2, "registers")
     # Buffer 2, one more operand word, output 1.
-    assert last.latency == 2 + 1 + 1
+    assert after.latency == 2 + 1 + 1 + 1
     # Seven words in; a register slice behind each layer; five lanes take 3 + 1 in the argmax.
     assert result.words == 7
-    assert result.latency == 6 + (119 + 1) + (4 + 1) + 4
+    assert network.latency == 6 + (119 + 1) + (4 + 1) + 4
     assert result.interval == 112
 
 
@@ -33,9 +37,9 @@ def test_worked_example(random_graph):
 def test_input_width(random_graph, width, buffer, words):
     graph = random_graph(np.random.default_rng(0), [30, 6, 2], bits=2)
     schedule = Schedule(width, (Fold(6, 8, "lut"), Fold(2, 6, "wired")))
-    result = timing(graph, schedule)
+    result = schedule.bind(graph)
     assert result.words == words
-    assert result.layers[0].buffer == buffer
+    assert result.layers[0].operands == buffer
     # More words than the layer has cycles: the input sets the pace.
     assert result.interval == max(8, words)
 
@@ -44,4 +48,4 @@ def test_timing_wrong(random_graph):
     graph = random_graph(np.random.default_rng(0), [30, 6, 2])
     with pytest.raises(ScheduleError, match="^input_width must be at most the 30 elements of a "
                                             "frame, not 31$"):
-        timing(graph, Schedule(31, (Fold(6, 30, "wired"), Fold(2, 6, "wired"))))
+        Schedule(31, (Fold(6, 30, "wired"), Fold(2, 6, "wired"))).bind(graph)

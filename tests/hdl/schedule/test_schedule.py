@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from xnorloom.errors import ScheduleError
 from xnorloom.graph import Dense, Graph, Input, Score
-from xnorloom.schedule import STYLES, Fold, Schedule
+from xnorloom.schedule import Fold, Schedule, WeightStyle
 
 GRAPH = Graph("g", Input((2, 5)), (
     Dense("first", np.ones((7, 10), int), np.full(7, 5)),
@@ -89,7 +89,7 @@ def test_wrong(make, error, message):
     Schedule(7, (Fold(5, 9, "lut"), Fold(2, 6, "lut"))),
 ], ids=["mixed", "parallel", "one lane", "dividing nothing"])
 def test_fits(schedule):
-    schedule.check(GRAPH)
+    schedule.bind(GRAPH)
 
 
 MISFITS = {
@@ -120,7 +120,7 @@ MISFITS = {
 @pytest.mark.parametrize("schedule, message", MISFITS.values(), ids=MISFITS)
 def test_misfit(schedule, message, tmp_path):
     with pytest.raises(ScheduleError, match=message):
-        schedule.check(GRAPH)
+        schedule.bind(GRAPH)
     with pytest.raises(ScheduleError, match=message):
         schedule.save(tmp_path / "s.json", GRAPH)
     assert os.listdir(tmp_path) == []
@@ -169,7 +169,7 @@ def test_loads_what_was_saved(tmp_path_factory, data):
         whole = (pe, simd) == layer.weights.shape
         deep = pe < layer.neurons or simd < layer.inputs
         fits = {"wired": whole, "spram": deep}
-        style = data.draw(st.sampled_from([s for s in STYLES if fits.get(s, True)]))
+        style = data.draw(st.sampled_from([s for s in WeightStyle if fits.get(s, True)]))
         folds.append(Fold(pe, simd, style, data.draw(st.integers(0, 9))))
     schedule = Schedule(data.draw(st.integers(1, 10)), folds)
     path = tmp_path_factory.getbasetemp() / f"schedule-{os.getpid()}.json"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from xnorloom.target.device import DEVICES, FAMILIES
+from xnorloom.target.device import DEVICES
+from xnorloom.target.family import Family
 
 
 @pytest.mark.parametrize("name, family, logic_cells, brams, kilobits, sprams, dsps", [
@@ -25,14 +26,15 @@ def test_resources(name, family, logic_cells, brams, kilobits, sprams, dsps):
 
 @pytest.mark.parametrize("device", DEVICES.values(), ids=lambda device: device.name)
 def test_shapes(device):
-    assert device.family in FAMILIES
+    assert device.family in tuple(Family)
     assert device.document.startswith("Lattice FPGA-DS-")
-    depths, widths = zip(*device.bram_shapes)
+    depths, widths = zip(*device.family.block_ram_shapes)
     assert list(depths) == sorted(depths, reverse=True) and list(widths) == sorted(widths)
-    assert max(d * w for d, w in device.bram_shapes) == device.bram_bits
+    assert max(d * w for d, w in device.family.block_ram_shapes) == device.bram_bits
     # Shapes differ by powers of two, ninth bits aside.
     assert all(depth & (depth - 1) == 0 for depth in depths)
-    assert {d * w for d, w in device.bram_shapes} <= {device.bram_bits, device.bram_bits * 8 // 9}
+    assert {d * w for d, w in device.family.block_ram_shapes} <= {
+        device.bram_bits, device.bram_bits * 8 // 9}
 
 
 def test_every_device_is_there():

@@ -90,7 +90,7 @@ def test_digits(tfc, design, digits):
         with host.open(simulated.path, tfc, **OPTIONS, loading=pytest.fail) as b:
             assert np.array_equal(b.classify(digits[:20]), classes[:20])
     assert np.array_equal(classes, evaluate(tfc, data.quantize(digits, 1)).classes)
-    words = len(load_words(tfc, SCHEDULE))
+    words = len(load_words(SCHEDULE.bind(tfc)))
     assert calls[-1] == (-(-words // 32), -(-words // 32))
 
 
@@ -131,7 +131,7 @@ def test_sfc(digits):
     """The network for which this is there, as it is fitted into an iCE40UP5K."""
     graph = Graph.load(MODELS / "sfc.bnn")
     schedule = fit(graph, DEVICES["iCE40UP5K"], reserve=1)
-    assert len(load_words(graph, schedule)) > 15_000
+    assert len(load_words(schedule.bind(graph))) > 15_000
     made = Core(graph, schedule, clock_hz=CYCLES, baud=1)
     with board(made) as simulated, host.open(simulated.path, graph, **OPTIONS) as b:
         classes = b.classify(digits[:50])

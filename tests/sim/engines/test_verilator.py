@@ -166,7 +166,8 @@ def test_no_writable_cache(warm, tmp_path, monkeypatch):
 
 
 def test_temporary_cache_ends_with_the_process(tmp_path):
-    script = "from xnorloom.support import cache; print(cache.writable('x/y'), cache.writable('x/y'))"
+    script = ("from xnorloom.support import cache; "
+              "print(cache.writable('x/y'), cache.writable('x/y'))")
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "", "TMPDIR": str(tmp_path)},

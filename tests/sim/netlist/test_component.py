@@ -44,14 +44,14 @@ def test_network(random_graph, family):
     """All kinds of memory, two bit planes, odd folds, scores."""
     graph = random_graph(np.random.default_rng(7), (256, 6, 9, 5), bits=2)
     schedule = Schedule(32, (Fold(3, 32, "block"), Fold(9, 6, "wired"), Fold(2, 5, "lut")))
-    network = Network(graph, schedule, scores=True)
-    assert "memory" in [layer.buffer for layer in network.timing.layers]
+    network = Network(schedule.bind(graph), scores=True)
+    assert "memory" in [layer.operands for layer in network.plan.layers]
     netlist = Netlist(network, family)
     # 16 words of 96 weights; the operands, two frames of 16 words of 32 bits.
     assert cells(netlist.verilog, RAMS[family]) == {"ice40": 6 + 2, "ecp5": 3 + 1}[family]
 
     frames = np.random.default_rng(8).integers(0, 4, (50, 256), dtype=np.uint8)
-    outputs = same_traces(network, netlist, pack_frames(graph, schedule, frames), 50)
+    outputs = same_traces(network, netlist, pack_frames(schedule.bind(graph), frames), 50)
     classes, scores = unpack_results(graph, outputs, scores=True)
     golden = evaluate(graph, frames)
     assert np.array_equal(classes, golden.classes)
@@ -176,7 +176,7 @@ def test_model_of_the_memory_of_ecp5(verilate, tmp_path, a, b):
 
 def test_wrong(random_graph):
     graph = random_graph(np.random.default_rng(1), (6, 3))
-    network = Network(graph, Schedule(6, (Fold(3, 6, "wired"),)))
+    network = Network(Schedule(6, (Fold(3, 6, "wired"),)).bind(graph))
     for made in (lambda: synthesise(network, "ice50"), lambda: cell_models.models("ice50")):
         with pytest.raises(ValueError, match="^Family must be one of ice40, ecp5, not 'ice50'$"):
             made()
@@ -187,8 +187,8 @@ def test_wrong(random_graph):
 
 
 def test_no_yosys(random_graph, monkeypatch):
-    network = Network(random_graph(np.random.default_rng(1), (6, 3)),
-                      Schedule(6, (Fold(3, 6, "wired"),)))
+    network = Network(
+        Schedule(6, (Fold(3, 6, "wired"),)).bind(random_graph(np.random.default_rng(1), (6, 3))))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ToolError, match=r"^Netlists need Yosys, which is not installed: "
                                         r"pip install xnorloom\[synth\]$"):

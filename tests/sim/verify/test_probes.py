@@ -90,7 +90,7 @@ def test_no_tap(name):
 
 
 def check(graph, schedule, frames, **options):
-    result = simulate(graph, schedule, frames, taps=True, **options)
+    result = simulate(schedule.bind(graph), frames, probes=True, **options)
     expected = golden.evaluate(graph, frames).activations
     assert len(result.activations) == len(expected) == len(graph.layers) - 1
     for found, wanted in zip(result.activations, expected):
@@ -140,9 +140,9 @@ def test_without_taps(random_graph):
     rng = np.random.default_rng(14)
     graph = random_graph(rng, [20, 9, 5])
     schedule = automatic(graph, 6)
-    assert simulate(graph, schedule, rng.integers(0, 2, (3, 20)),
+    assert simulate(schedule.bind(graph), rng.integers(0, 2, (3, 20)),
                     engine="amaranth").activations is None
-    plain, tapped = Network(graph, schedule), Network(graph, schedule, taps=True)
+    plain, tapped = Network(schedule.bind(graph)), Network(schedule.bind(graph), probes=True)
     assert (plain.taps, tapped.taps) == ((), ("tap0",))
     assert dict(plain.signature.members).keys() == {"i", "o"}
     assert "tap" not in verilog.convert(plain)
@@ -163,4 +163,4 @@ def test_words_lost(random_graph, monkeypatch):
     monkeypatch.setattr(module.bench, "run", lossy)
     message = "tap0: 5 words left layer 'dense0', 6 belong to 2 frames"
     with pytest.raises(SimulationError, match=f"^{re.escape(message)}$"):
-        simulate(graph, schedule, rng.integers(0, 2, (2, 20)), engine="amaranth", taps=True)
+        simulate(schedule.bind(graph), rng.integers(0, 2, (2, 20)), engine="amaranth", probes=True)

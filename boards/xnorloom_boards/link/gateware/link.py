@@ -41,9 +41,9 @@ def describe(network: Network, *, clock_hz: int, baud: int) -> Hello:
     """
     size = result_bytes(network.graph, network.scores)
     layers = tuple(LoadedLayer(index, fold.pe, fold.simd)
-                   for index, fold in enumerate(network.schedule.folds) if fold.style == "spram")
+                   for index, fold in enumerate(network.schedule.folds) if fold.style.loadable)
     hello = Hello(bytes.fromhex(network.graph.digest)[:8], network.schedule.input_width,
-                  network.timing.words, size, 1, network.scores,
+                  network.plan.words, size, 1, network.scores,
                   LOAD_VERSION if layers else VERSION, layers)
     cycles = byte_cycles(clock_hz, baud)
     # Out of the buffer at two cycles a byte, through the network, into the first byte.

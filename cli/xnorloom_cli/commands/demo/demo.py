@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """``xnorloom demo``: the whole way from a trained network to a bitstream, told to a newcomer."""
 
 import shlex
@@ -10,7 +11,7 @@ from typing import Any
 
 from xnorloom.errors import ToolError
 from xnorloom.folding import automatic
-from xnorloom.gateware.timing import timing
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.support.staging import staged
@@ -97,7 +98,7 @@ def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], i
         console.say("\n" + "\n".join(f"wrote {out / name}" for name in board["files"]))
     result = {"model": model_values(graph), "schedule": schedule_values(graph, schedule),
               "simulations": runs, "clock_hz": CLOCK,
-              "frames_per_second": CLOCK / timing(graph, schedule).interval,
+              "frames_per_second": CLOCK / schedule.bind(graph).interval,
               "board": board, "directory": str(out), "files": [str(out / name) for name in names]}
     return result, 1 if any(entry["mismatches"] for entry in runs) else 0
 
@@ -138,7 +139,7 @@ def _simulate(graph: Graph, schedule: Schedule, dataset: Any,
 
 def _conclude(graph: Graph, schedule: Schedule, values: dict[str, Any], first: str | None,
               console: Console) -> None:
-    times = timing(graph, schedule)
+    times = Network(schedule.bind(graph))
     count = values["frames"]
     console.say()
     if values["mismatches"]:

@@ -1,0 +1,93 @@
+# amaranth: UnusedElaboratable=no
+"""Parameters of neurons: thresholds of a dense layer, scales and offsets of a score layer."""
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Shape, Signal
+
+from ..graph import Dense
+from ..schedule import LayerPlan, WeightStyle
+from ..target.device import LUT_DEPTH
+from .primitives import delay
+from .rom import Rom
+
+__all__ = ["Parameters"]
+
+
+class Parameters:
+    """Parameters of the neurons of a layer, by the port of the processing element that takes them.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        The layer under its fold.
+    """
+
+    def __init__(self, plan: LayerPlan):
+        self._plan, self._layer = plan, plan.layer
+
+    def range(self, port: str) -> range:
+        """Return the range of the values at ``port``."""
+        if isinstance(self._layer, Dense):
+            return range(self._plan.count_max + 2)
+        values = self._values(port)
+        return range(int(values.min()), int(values.max()) + 1)
+
+    def constant(self, port: str, lane: int) -> int | None:
+        """Return the value at ``port`` of a lane that works on one neuron only, else ``None``."""
+        return int(self._padded(port)[lane]) if self._plan.neuron_folds == 1 else None
+
+    def feed(self, m: Module, elements: list, go, last):
+        """Connect each processing element to the values of the neuron fold it works on.
+
+        ``last`` is high in the cycle in which a neuron fold leaves the elements.
+        """
+        folds = self._plan.neuron_folds
+        fold = Signal(range(folds), name="neuron_fold")
+        after = Signal(range(folds), name="neuron_fold_after", init=1)
+        step = go & last
+        with m.If(step):
+            m.d.sync += [fold.eq(after), after.eq(Mux(after == folds - 1, 0, after + 1))]
+        for port in ("scale", "value") if self._layer.scaled else ("value",):
+            shape = Shape.cast(self.range(port))
+            word = self._word(m, port, shape.width, fold, after, step)
+            if port == "value" and self._layer.scaled:
+                # Offsets are added to the products, one cycle after the counts.
+                word = delay(m, word, 1, go, name="offset")
+            for lane, element in enumerate(elements):
+                value = word.word_select(lane, shape.width)
+                m.d.comb += getattr(element, port).eq(value.as_signed() if shape.signed else value)
+
+    def _values(self, port: str) -> np.ndarray:
+        if isinstance(self._layer, Dense):
+            return self._layer.thresholds
+        return self._layer.scales if port == "scale" else self._layer.offsets
+
+    def _padded(self, port: str) -> np.ndarray:
+        """Values for whole neuron folds; at the largest threshold missing neurons never fire."""
+        values = self._values(port)
+        return np.pad(values, (0, self._plan.neuron_folds * self._plan.fold.pe - len(values)),
+                      constant_values=self.range(port)[-1])
+
+    def _word(self, m: Module, port: str, width: int, fold, after, step):
+        """Values at ``port`` for all lanes in ``fold``, which becomes ``after`` by a ``step``."""
+        plan, words = self._plan, []
+        for row in self._padded(port).reshape(plan.neuron_folds, plan.fold.pe):
+            words.append(sum((int(value) & ((1 << width) - 1)) << (lane * width)
+                             for lane, value in enumerate(row)))
+        # Shallow tables are cheaper in look-up tables, whatever the style of the weights. Only
+        # weights are worth loading.
+        style = WeightStyle.LUT
+        if plan.neuron_folds > LUT_DEPTH:
+            style = WeightStyle.BLOCK if plan.fold.style.loadable else plan.fold.style
+        m.submodules[f"{port}s"] = values = Rom(words, width * plan.fold.pe, style)
+        if not values.latency or plan.fold.read_register and plan.steps > 1:
+            # The next word is read ahead, so that no table is on the path to the comparison or
+            # addition.
+            word = Signal(len(values.o), name=f"{port}_word", init=words[0])
+            m.d.comb += values.address.eq(after)
+            with m.If(step):
+                m.d.sync += word.eq(values.o)
+            return word
+        # A read register holds the word of the address of the cycle before.
+        m.d.comb += values.address.eq(Mux(step, after, fold) if values.latency else fold)
+        return values.o

@@ -1,0 +1,55 @@
+"""Layer sequencer: the steps of a layer through synapse folds, bit planes and neuron folds."""
+
+from typing import NamedTuple
+
+from amaranth.hdl import Module, Mux, Signal, Value
+
+from ..schedule import LayerPlan
+from .primitives import count
+
+__all__ = ["Sequence", "sequence"]
+
+
+class Sequence(NamedTuple):
+    """Registers and flags of a sequencer, valid in the cycle of the operands.
+
+    Attributes
+    ----------
+    address, following : Value
+        Address of the weight word, and the next address.
+    first : Value
+        True in the first step of a neuron fold.
+    double : Value
+        True in the first step of a bit plane.
+    end_of_plane, end : Value
+        True in the last step of a bit plane, and of a neuron fold.
+    """
+
+    address: Signal
+    following: Value
+    first: Value
+    double: Value
+    end_of_plane: Value
+    end: Value
+
+
+def sequence(m: Module, plan: LayerPlan, step: Value) -> Sequence:
+    """Add the sequencer of a layer to ``m``. It advances in cycles in which ``step`` is high.
+
+    For each neuron fold it runs through the synapse folds once per bit plane. Interval of a frame:
+    ``plan.cycles`` steps.
+    """
+    column, end_of_plane = count(m, plan.synapse_folds, step, name="column")
+    plane, last_plane = count(m, plan.planes, step & end_of_plane, name="plane")
+    end = end_of_plane & last_plane
+    address, row = Signal(range(plan.depth)), Signal(range(plan.depth))
+    following = Mux(address == plan.depth - 1, 0, address + 1)
+    with m.If(step):
+        m.d.sync += address.eq(following)
+        with m.If(end):
+            m.d.sync += row.eq(following)
+        if plan.planes > 1:
+            with m.Elif(end_of_plane):
+                m.d.sync += address.eq(row)
+    return Sequence(address, following, (column == 0) & (plane == 0), column == 0, end_of_plane,
+                    end)

@@ -1,0 +1,101 @@
+# amaranth: UnusedElaboratable=no
+"""Stages of a network: for each kind of layer the chain of components that computes it."""
+
+from typing import Protocol
+
+import numpy as np
+from amaranth.lib import wiring
+
+from ..graph import Dense, Score
+from ..schedule import LayerPlan, OperandKind
+from .layer import Layer
+from .operand_buffer import OperandBuffer
+from .stream import RegisterSlice
+
+__all__ = ["STAGES", "DenseStage", "Stage"]
+
+
+class Stage(Protocol):
+    """Chain of components between two streams, one stage per layer of the network.
+
+    A stage is no component itself: the network adds its parts as submodules, so that part and layer
+    number name a cell in Verilog, in reports and on critical paths.
+
+    Attributes
+    ----------
+    plan : LayerPlan
+        The layer under its fold.
+    parts : dict of str to Component
+        Components by name, in the order of the data. Each has the streams ``i`` and ``o``.
+    core : Component
+        The part that computes: its output stream can be probed, and with weights in SPRAM it has
+        the ports ``load``, ``loaded`` and ``reload``.
+    latency : int
+        Cycles from the last input word of a frame to its last output word.
+    interval : int
+        Cycles per frame.
+    """
+
+    plan: LayerPlan
+    parts: dict[str, wiring.Component]
+    core: wiring.Component
+    latency: int
+    interval: int
+
+    def model(self, values: np.ndarray) -> np.ndarray:
+        """Return the output elements of frames, one row per frame, from their input elements."""
+        ...
+
+    def window(self, arrived: int) -> tuple[int, int]:
+        """Return the first and last cycle of work on a frame that arrived in cycle ``arrived``."""
+        ...
+
+
+class DenseStage:
+    """Stage of a dense or score layer: operand buffer, layer, register slice.
+
+    ``latency`` is ``B + L + 1``, where ``L`` is the latency of the layer, and ``B`` is 0 without an
+    operand buffer and ``2 + F - 1`` with one. ``interval`` is ``F``.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        The layer under its fold.
+    target_interval : int
+        Interval of the whole network; see :class:`~xnorloom.gateware.operand_buffer.OperandBuffer`.
+    """
+
+    def __init__(self, plan: LayerPlan, target_interval: int):
+        self.plan = plan
+        self._operands = OperandBuffer(
+            plan.layer.inputs, planes=plan.planes, passes=plan.neuron_folds,
+            in_width=plan.in_width, out_width=plan.fold.simd, target_interval=target_interval)
+        self.core = Layer(plan)
+        self._slice = RegisterSlice(self.core.o.payload.shape())
+        self.parts = {"replay": self._operands, "layer": self.core, "buffer": self._slice}
+
+    @property
+    def latency(self) -> int:
+        first, _ = self.window(0)
+        waiting = 0 if self.plan.operands is OperandKind.DIRECT else first + self.plan.cycles - 1
+        return waiting + self.core.latency + self._slice.latency
+
+    @property
+    def interval(self) -> int:
+        return self.plan.cycles
+
+    def model(self, values: np.ndarray) -> np.ndarray:
+        # Words of the stage before, filled up where the last one is not full.
+        width = self.plan.in_width
+        words = np.pad(values, ((0, 0), (0, -values.shape[-1] % width))).reshape(-1, width)
+        return self._slice.model(self.core.model(self._operands.model(words)))
+
+    def window(self, arrived: int) -> tuple[int, int]:
+        if self.plan.operands is OperandKind.DIRECT:
+            return arrived - self.plan.cycles + 1, arrived
+        first = arrived + self._operands.latency
+        return first, first + self.plan.cycles - 1
+
+
+# The stage of each kind of layer.
+STAGES: dict[type, type[Stage]] = {Dense: DenseStage, Score: DenseStage}

@@ -1,0 +1,53 @@
+"""Weights as words of ROMs and SPRAMs."""
+
+import numpy as np
+
+from ..schedule import LayerPlan, Plan
+from ..target.device import SPRAM_WIDTH
+
+__all__ = ["load_words", "weight_bits", "weight_words"]
+
+
+def weight_bits(plan: LayerPlan) -> np.ndarray:
+    """Return the bits of the weight words, shape (depth, lanes).
+
+    A word holds ``simd`` weights of each of ``pe`` neurons.
+
+    Weights of neurons and synapses that only fill up the last folds are 1.
+    """
+    layer, fold = plan.layer, plan.fold
+    padded = np.ones((plan.neuron_folds * fold.pe, plan.synapse_folds * fold.simd), np.uint8)
+    padded[:layer.neurons, :layer.inputs] = layer.weights
+    words = padded.reshape(plan.neuron_folds, fold.pe, plan.synapse_folds, fold.simd)
+    return words.swapaxes(1, 2).reshape(-1, fold.lanes)
+
+
+def load_words(plan: Plan) -> np.ndarray:
+    """Return the words that a network is loaded with: those of its layers of style ``spram``.
+
+    Returns
+    -------
+    array of uint16, shape (words,)
+        The :func:`weight_words` of these layers in their order; empty if there are none.
+    """
+    words = [weight_words(layer) for layer in plan.layers if layer.fold.style.loadable]
+    return np.concatenate([np.zeros(0, np.uint16), *words])
+
+
+def weight_words(plan: LayerPlan) -> np.ndarray:
+    """Return the weights of a layer as the contents of RAMs of 16 bits, one RAM after the other.
+
+    At address ``j * synapse_folds + k`` lane ``p * simd + s`` has the weight (1 for +1, 0 for -1)
+    of neuron ``j * pe + p`` for input ``k * simd + s``, or 1 where one of them does not exist. RAM
+    ``r`` holds lanes ``16 * r`` to ``16 * r + 15`` from bit 0 on, with 0 for those beyond the last.
+
+    Returns
+    -------
+    array of uint16, shape (ceil(lanes / 16) * depth,)
+    """
+    bits = weight_bits(plan)
+    rams = -(-plan.fold.lanes // SPRAM_WIDTH)
+    padded = np.pad(bits, ((0, 0), (0, rams * SPRAM_WIDTH - plan.fold.lanes)))
+    columns = padded.reshape(len(bits), rams, SPRAM_WIDTH).swapaxes(0, 1)
+    octets = np.packbits(columns.reshape(-1, SPRAM_WIDTH), axis=1, bitorder="little")
+    return octets.view("<u2").ravel().astype(np.uint16)

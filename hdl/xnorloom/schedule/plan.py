@@ -1,0 +1,165 @@
+"""Plan: a graph under a schedule, with the geometry of every layer.
+
+Notation: a layer of ``m`` neurons with ``n`` inputs of ``K`` bit planes, folded with PE and SIMD,
+has ``SF = ceil(n / SIMD)`` synapse folds and ``NF = ceil(m / PE)`` neuron folds. It works for
+``F = NF * SF * K`` cycles per frame.
+"""
+
+import enum
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..errors import ScheduleError
+from ..graph import Dense, Graph, Layer, Score
+from ..support.arguments import integer
+from .fold import Fold, WeightStyle
+
+if TYPE_CHECKING:
+    from .schedule import Schedule
+
+__all__ = ["MEMORY_BITS", "LayerPlan", "OperandKind", "Plan", "operand_kind"]
+
+# Two copies of a frame of this size in flip-flops would take more than a fifth of the 5,280 logic
+# cells of an iCE40 UP5K.
+MEMORY_BITS = 512
+
+
+class OperandKind(enum.StrEnum):
+    """Kind of the operand buffer of a layer. Its value is the word in tables and files."""
+
+    DIRECT = "direct"
+    REGISTERS = "registers"
+    MEMORY = "memory"
+
+
+def operand_kind(size: int, planes: int, in_width: int, out_width: int,
+                 passes: int) -> OperandKind:
+    """Return the kind of operand buffer for frames of ``size`` elements of ``planes`` bit planes.
+
+    ``direct`` (no buffer) if each word is used once and as it arrives; ``memory`` if words are
+    used as they arrive and a frame has at least :data:`MEMORY_BITS` bits; otherwise ``registers``.
+    """
+    if in_width == out_width and passes == 1:
+        return OperandKind.DIRECT
+    if in_width == out_width and size * planes >= MEMORY_BITS:
+        return OperandKind.MEMORY
+    return OperandKind.REGISTERS
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPlan:
+    """One layer under its fold.
+
+    Parameters
+    ----------
+    layer : Dense or Score
+        Weights, and thresholds or scales and offsets.
+    fold : Fold
+        Processing elements, synapses per cycle, weight style.
+    planes : int
+        Bit planes of the input.
+    in_width : int or None
+        Bits per word that arrives at the layer; ``None`` for ``fold.simd``.
+
+    Raises
+    ------
+    TypeError
+        If ``layer`` or ``fold`` is of another type.
+    ScheduleError
+        If the fold does not fit the layer.
+    """
+
+    layer: Layer
+    fold: Fold
+    planes: int = 1
+    in_width: int | None = None
+
+    def __post_init__(self):
+        layer, fold = self.layer, self.fold
+        if not isinstance(layer, (Dense, Score)):
+            raise TypeError(f"LayerPlan layer must be a Dense or a Score, not {layer!r}")
+        if not isinstance(fold, Fold):
+            raise TypeError(f"LayerPlan fold must be a Fold, not {fold!r}")
+        object.__setattr__(self, "planes", integer("LayerPlan planes", self.planes, 1))
+        width = fold.simd if self.in_width is None else integer("LayerPlan in_width",
+                                                                self.in_width, 1)
+        object.__setattr__(self, "in_width", width)
+        if fold.pe > layer.neurons:
+            raise ScheduleError(f"pe of layer {layer.name!r} must be at most its "
+                                f"{layer.neurons} neurons, not {fold.pe}")
+        if fold.simd > layer.inputs:
+            raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
+                                f"{layer.inputs} inputs, not {fold.simd}")
+        if fold.style is WeightStyle.WIRED and (fold.pe, fold.simd) != layer.weights.shape:
+            raise ScheduleError(
+                f"style wired of layer {layer.name!r} needs pe {layer.neurons} and simd "
+                f"{layer.inputs}, the whole layer, not pe {fold.pe} and simd {fold.simd}")
+        depths = fold.style.depths
+        if self.depth not in depths:
+            raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
+                                f"{depths[-1]:,} weight words a lane, not {self.depth:,}")
+
+    @cached_property
+    def synapse_folds(self) -> int:
+        """Steps over one bit plane of the inputs, ``SF``; the last may be partly filled."""
+        return -(-self.layer.inputs // self.fold.simd)
+
+    @cached_property
+    def neuron_folds(self) -> int:
+        """Steps over the neurons, ``NF``; the last may be partly filled."""
+        return -(-self.layer.neurons // self.fold.pe)
+
+    @property
+    def steps(self) -> int:
+        """Cycles for one neuron fold, ``SF * K``."""
+        return self.synapse_folds * self.planes
+
+    @property
+    def depth(self) -> int:
+        """Weight words that each lane steps through, ``NF * SF``."""
+        return self.neuron_folds * self.synapse_folds
+
+    @property
+    def cycles(self) -> int:
+        """Cycles for one frame, ``F``."""
+        return self.neuron_folds * self.steps
+
+    @cached_property
+    def operands(self) -> OperandKind:
+        """Kind of operand buffer before the layer."""
+        assert self.in_width is not None
+        return operand_kind(self.layer.inputs, self.planes, self.in_width, self.fold.simd,
+                            self.neuron_folds)
+
+    @property
+    def count_max(self) -> int:
+        """Largest count of a neuron."""
+        return self.layer.count_max(self.planes)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A graph under a schedule; made by :meth:`xnorloom.schedule.Schedule.bind`.
+
+    Attributes
+    ----------
+    graph : Graph
+    schedule : Schedule
+    layers : tuple of LayerPlan
+        One per layer, in the order of the data.
+    """
+
+    graph: Graph
+    schedule: "Schedule"
+    layers: tuple[LayerPlan, ...]
+
+    @property
+    def words(self) -> int:
+        """Words of the input stream per frame, ``W = K * ceil(size / input_width)``."""
+        return self.graph.input.bits * -(-self.graph.input.size // self.schedule.input_width)
+
+    @cached_property
+    def interval(self) -> int:
+        """Cycles between frames in a steady stream: the maximum of ``W`` and every ``F``."""
+        return max(self.words, *(layer.cycles for layer in self.layers))
