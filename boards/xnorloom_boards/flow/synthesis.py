@@ -33,7 +33,7 @@ _UNSET = "setattr -unset init a:undefined"
 # cells of adders.
 _SYNTHESIS = {"ice40": "synth_ice40 -dffe_min_ce_use 9", "ecp5": "synth_ecp5 -nowidelut"}
 _NUMBERED = re.compile(r"\\port\$\d+\$\d+")
-_PARTS = re.compile(r"(?:replay|layer|buffer)\d+|argmax")
+_PARTS = re.compile(r"(?:operands|layer|slice)\d+|argmax")
 _CELL = re.compile(r"^  cell \\(\w+) \\?(\S+)$", re.MULTILINE)
 _TOP_PARTS = {"top.design.core.link": "link", "top.design.core.uart": "serial port"}
 

@@ -84,7 +84,7 @@ def _digest(data: bytes) -> str:
 def _parts(graph: Graph, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
     """Cells by layer with its operand buffer and register slice, and of what is no layer."""
     names = {f"{what}{index}": layer.name for index, layer in enumerate(graph.layers)
-             for what in ("replay", "layer", "buffer")}
+             for what in ("operands", "layer", "slice")}
     groups: dict[tuple[bool, str], dict[str, int]] = {
         **{(True, layer.name): {} for layer in graph.layers}, (False, "argmax"): {}}
     for part in parts:

@@ -109,28 +109,28 @@ class Accumulator(wiring.Component):
 class ProcessingElement(wiring.Component):
     """Synapses and what follows the count; see the two kinds below."""
 
-    def __init__(self, synapses: Accumulator, members: dict):
-        self._synapses = synapses
-        shared = {name: member for name, member in synapses.signature.members.items()
+    def __init__(self, accumulator: Accumulator, members: dict):
+        self._accumulator = accumulator
+        shared = {name: member for name, member in accumulator.signature.members.items()
                   if name != "count"}
         super().__init__(shared | members)
 
     @property
     def latency(self) -> int:
-        return self._synapses.latency
+        return self._accumulator.latency
 
     @property
     def tree_latency(self) -> int:
         """Cycles from operands to the output of the popcount tree."""
-        return self._synapses.tree_latency
+        return self._accumulator.tree_latency
 
     @property
     def interval(self) -> int:
-        return self._synapses.interval
+        return self._accumulator.interval
 
     def _count(self, m: Module):
-        m.submodules.synapses = synapses = self._synapses
-        for name, member in synapses.signature.members.items():
+        m.submodules.accumulator = accumulator = self._accumulator
+        for name, member in accumulator.signature.members.items():
             if member.flow == In:
-                m.d.comb += getattr(synapses, name).eq(getattr(self, name))
-        return synapses.count
+                m.d.comb += getattr(accumulator, name).eq(getattr(self, name))
+        return accumulator.count

@@ -150,13 +150,13 @@ class Layer(wiring.Component):
         accumulator = Accumulator(plan.fold.simd, folds=plan.synapse_folds, planes=plan.planes,
                                   register_every=plan.fold.register_every,
                                   count_max=plan.count_max)
-        value = parameters.constant("value", lane)
         if isinstance(plan.layer, Dense):
-            return Neuron(accumulator, value)
+            return Neuron(accumulator, parameters.constant("threshold", lane))
+        offsets, offset = parameters.range("offset"), parameters.constant("offset", lane)
         if not plan.layer.scaled:
-            return ScoreUnit(accumulator, parameters.range("value"), value)
-        return ScoreUnit(accumulator, parameters.range("value"), value,
-                         scales=parameters.range("scale"), scale=parameters.constant("scale", lane))
+            return ScoreUnit(accumulator, offsets, offset)
+        return ScoreUnit(accumulator, offsets, offset, scales=parameters.range("scale"),
+                         scale=parameters.constant("scale", lane))
 
     def _weights(self, m: Module) -> Rom | WeightRam:
         """Return the memory of weight words."""

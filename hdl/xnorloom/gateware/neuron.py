@@ -18,38 +18,39 @@ class Neuron(ProcessingElement):
 
     Parameters
     ----------
-    synapses : Accumulator
+    accumulator : Accumulator
         Where the count comes from.
-    value : int or None
+    threshold : int or None
         Constant threshold, or ``None`` for an input.
 
     Members
     -------
     x, w, en, add, first, double : In
         As of :class:`Accumulator`.
-    value : In(range(count_max + 2))
+    threshold : In(range(count_max + 2))
         Threshold; there is none when it is constant.
     o : Out(1)
         1 iff the count reaches the threshold.
     """
 
-    def __init__(self, synapses: Accumulator, value: int | None = None):
-        if not isinstance(synapses, Accumulator):
-            raise TypeError(f"Neuron synapses must be a Accumulator, not {synapses!r}")
-        self._threshold = Threshold(synapses.count_max, constant=value)
+    def __init__(self, accumulator: Accumulator, threshold: int | None = None):
+        if not isinstance(accumulator, Accumulator):
+            raise TypeError(f"Neuron accumulator must be an Accumulator, not {accumulator!r}")
+        self._comparator = Threshold(accumulator.count_max, constant=threshold)
         members = {"o": Out(1)}
-        if value is None:
-            members["value"] = In(range(synapses.count_max + 2))
-        super().__init__(synapses, members)
+        if threshold is None:
+            members["threshold"] = In(range(accumulator.count_max + 2))
+        super().__init__(accumulator, members)
 
-    def model(self, x: np.ndarray, w: np.ndarray, value: np.ndarray | None = None) -> np.ndarray:
+    def model(self, x: np.ndarray, w: np.ndarray,
+              threshold: np.ndarray | None = None) -> np.ndarray:
         """Activations of operands as of :meth:`Accumulator.model`."""
-        return self._threshold.model(self._synapses.model(x, w), value)
+        return self._comparator.model(self._accumulator.model(x, w), threshold)
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.threshold = threshold = self._threshold
-        m.d.comb += [threshold.p.eq(self._count(m)), self.o.eq(threshold.o)]
-        if threshold.constant is None:
-            m.d.comb += threshold.t.eq(self.value)
+        m.submodules.comparator = comparator = self._comparator
+        m.d.comb += [comparator.p.eq(self._count(m)), self.o.eq(comparator.o)]
+        if comparator.constant is None:
+            m.d.comb += comparator.t.eq(self.threshold)
         return m

@@ -96,15 +96,15 @@ class OperandBuffer(wiring.Component):
     def _registers(self):
         m = Module()
         size, planes = self._size, self._planes
-        taken, given = planes * self._in_words, self._passes * planes * self._out_words
-        fill = Signal(taken * self._in_width, reset_less=True)
+        received, sent = planes * self._in_words, self._passes * planes * self._out_words
+        fill = Signal(received * self._in_width, reset_less=True)
         full = Signal()
         frame = Signal(planes * self._out_words * self._out_width, reset_less=True)
 
         # The last word of a frame makes room for the next in the same cycle. While there is none,
         # what is loaded does not matter.
         go, free = Signal(), Signal()
-        _, last = count(m, given, self.o.valid & self.o.ready, name="given")
+        _, last = count(m, sent, self.o.valid & self.o.ready, name="sent")
         m.d.comb += [
             go.eq(~self.o.valid | self.o.ready),
             free.eq(go & (~self.o.valid | last)),
@@ -120,9 +120,9 @@ class OperandBuffer(wiring.Component):
             m.d.sync += frame.eq(frame.rotate_right(self._out_width))
 
         take = self.i.valid & self.i.ready
-        _, last = count(m, taken, take, name="taken")
-        least = max(given, self._target_interval)
-        m.d.comb += self.i.ready.eq(~full if taken < least else ~full | free)
+        _, last = count(m, received, take, name="received")
+        least = max(sent, self._target_interval)
+        m.d.comb += self.i.ready.eq(~full if received < least else ~full | free)
         with m.If(take):
             m.d.sync += fill.eq(Cat(fill, self.i.payload)[self._in_width:])
             with m.If(last):

@@ -20,10 +20,17 @@ class Parameters:
     ----------
     plan : LayerPlan
         The layer under its fold.
+
+    Attributes
+    ----------
+    ports : tuple of str
+        ``threshold``, or ``offset``, or ``scale`` and ``offset``.
     """
 
     def __init__(self, plan: LayerPlan):
         self._plan, self._layer = plan, plan.layer
+        self.ports = (("threshold",) if isinstance(plan.layer, Dense) else
+                      ("scale", "offset") if plan.layer.scaled else ("offset",))
 
     def range(self, port: str) -> range:
         """Return the range of the values at ``port``."""
@@ -47,12 +54,12 @@ class Parameters:
         step = go & last
         with m.If(step):
             m.d.sync += [fold.eq(after), after.eq(Mux(after == folds - 1, 0, after + 1))]
-        for port in ("scale", "value") if self._layer.scaled else ("value",):
+        for port in self.ports:
             shape = Shape.cast(self.range(port))
             word = self._word(m, port, shape.width, fold, after, step)
-            if port == "value" and self._layer.scaled:
+            if port == "offset" and self._layer.scaled:
                 # Offsets are added to the products, one cycle after the counts.
-                word = delay(m, word, 1, go, name="offset")
+                word = delay(m, word, 1, go, name="offset_word")
             for lane, element in enumerate(elements):
                 value = word.word_select(lane, shape.width)
                 m.d.comb += getattr(element, port).eq(value.as_signed() if shape.signed else value)

@@ -22,11 +22,11 @@ class ScoreUnit(ProcessingElement):
 
     Parameters
     ----------
-    synapses : Accumulator
+    accumulator : Accumulator
         Where the count comes from.
     offsets : range
         Values that the offset takes.
-    value : int or None
+    offset : int or None
         Constant offset, or ``None`` for an input.
     scales : range or None
         Values that the scale takes, not negative, or ``None`` for no scale.
@@ -40,18 +40,18 @@ class ScoreUnit(ProcessingElement):
     scale : In(scales)
         What the count of the synapses is multiplied with; there is none without ``scales`` or when
         it is constant.
-    value : In(offsets)
+    offset : In(offsets)
         Offset of the score that leaves, so one enabled cycle behind the scale; there is none when
         it is constant.
     o : Out(range(min(offsets), max(scales) * count_max + max(offsets) + 1))
         Count times scale plus offset; with a scale that of one enabled cycle ago.
     """
 
-    def __init__(self, synapses: Accumulator, offsets: range, value: int | None = None, *,
+    def __init__(self, accumulator: Accumulator, offsets: range, offset: int | None = None, *,
                  scales: range | None = None, scale: int | None = None):
-        if not isinstance(synapses, Accumulator):
-            raise TypeError(f"ScoreUnit synapses must be a Accumulator, not {synapses!r}")
-        self._constant = self._one_of("offsets", offsets, "value", value)
+        if not isinstance(accumulator, Accumulator):
+            raise TypeError(f"ScoreUnit accumulator must be an Accumulator, not {accumulator!r}")
+        self._constant = self._one_of("offsets", offsets, "offset", offset)
         if scales is None:
             if scale is not None:
                 raise ValueError(f"ScoreUnit scale must be None without scales, not {scale!r}")
@@ -60,13 +60,13 @@ class ScoreUnit(ProcessingElement):
             if scales[0] < 0:
                 raise ValueError(f"ScoreUnit scales must not be negative, not {scales!r}")
         self._scales, self._scale = scales, scale
-        top = synapses.count_max * (1 if scales is None else scales[-1]) + offsets[-1]
+        top = accumulator.count_max * (1 if scales is None else scales[-1]) + offsets[-1]
         members = {"o": Out(range(offsets[0], top + 1))}
-        if value is None:
-            members["value"] = In(offsets)
+        if offset is None:
+            members["offset"] = In(offsets)
         if scales is not None and scale is None:
             members["scale"] = In(scales)
-        super().__init__(synapses, members)
+        super().__init__(accumulator, members)
 
     @staticmethod
     def _one_of(what: str, values: object, name: str, value: int | None) -> int | None:
@@ -84,13 +84,13 @@ class ScoreUnit(ProcessingElement):
     def latency(self) -> int:
         return super().latency + (self._scales is not None)
 
-    def model(self, x: np.ndarray, w: np.ndarray, value: np.ndarray | None = None,
+    def model(self, x: np.ndarray, w: np.ndarray, offset: np.ndarray | None = None,
               scale: np.ndarray | None = None) -> np.ndarray:
         """Scores of operands as of :meth:`Accumulator.model`."""
-        counts = self._synapses.model(x, w)
+        counts = self._accumulator.model(x, w)
         if self._scales is not None:
             counts = counts * np.asarray(self._scale if scale is None else scale)
-        return counts + np.asarray(self._constant if value is None else value)
+        return counts + np.asarray(self._constant if offset is None else offset)
 
     def elaborate(self, platform):
         m = Module()
@@ -99,7 +99,7 @@ class ScoreUnit(ProcessingElement):
             m.d.comb += self.o.eq(count + self._offset)
         elif self._scale is None or self._constant is None:
             scale = self.scale if self._scale is None else self._scale
-            product = Signal(range(self._synapses.count_max * self._scales[-1] + 1))
+            product = Signal(range(self._accumulator.count_max * self._scales[-1] + 1))
             m.d.comb += product.eq(count * scale)
             m.d.comb += self.o.eq(delay(m, product, 1, self.en, name="product") + self._offset)
         else:
@@ -110,7 +110,7 @@ class ScoreUnit(ProcessingElement):
 
     @property
     def _offset(self):
-        return self.value if self._constant is None else self._constant
+        return self.offset if self._constant is None else self._constant
 
     def _tabulated(self, m: Module, count, scale: int, offset: int):
         """``count * scale + offset`` of constants, modulo what ``o`` holds."""

@@ -72,7 +72,7 @@ class DenseStage:
             in_width=plan.in_width, out_width=plan.fold.simd, target_interval=target_interval)
         self.core = Layer(plan)
         self._slice = RegisterSlice(self.core.o.payload.shape())
-        self.parts = {"replay": self._operands, "layer": self.core, "buffer": self._slice}
+        self.parts = {"operands": self._operands, "layer": self.core, "slice": self._slice}
 
     @property
     def latency(self) -> int:

@@ -71,5 +71,5 @@ def test_threshold_tree(prove, threshold):
 
 
 def test_neuron(prove):
-    model = f"wire [9:0] a = ~(x ^ w); wire [3:0] p = {ones('a', 10)}; assign o = p >= value;"
+    model = f"wire [9:0] a = ~(x ^ w); wire [3:0] p = {ones('a', 10)}; assign o = p >= threshold;"
     assert prove(Neuron(Accumulator(10)), model)

@@ -45,7 +45,7 @@ class AllWeights(wiring.Component):
         m = Module()
         for weights in range(1 << self._n):
             m.submodules[f"neuron{weights}"] = dut = Neuron(Accumulator(self._n))
-            m.d.comb += [dut.x.eq(self.x), dut.w.eq(weights), dut.value.eq(self.t),
+            m.d.comb += [dut.x.eq(self.x), dut.w.eq(weights), dut.threshold.eq(self.t),
                          self.o[weights].eq(dut.o)]
         return m
 
@@ -220,13 +220,14 @@ def test_neuron(simd, folds, planes, every, tree, latency, drive):
     expected = (2 * counts - top >= 2 * t - top).astype(int)
     dut = Neuron(Accumulator(simd, folds=folds, planes=planes, register_every=every))
     assert (dut.latency, dut.interval) == (latency, folds * planes)
-    assert play(drive, dut, x, w, tree=tree, enabled=0.8, value=t.tolist()) == expected.tolist()
+    assert play(drive, dut, x, w, tree=tree, enabled=0.8,
+                threshold=t.tolist()) == expected.tolist()
     w_planes = np.repeat(w[:, None], planes, axis=1)
     assert np.array_equal(dut.model(x, w_planes, t), expected)
 
     middle = int(np.median(counts))
     dut = Neuron(Accumulator(simd, folds=folds, planes=planes, register_every=every), middle)
-    assert "value" not in dut.signature.members
+    assert "threshold" not in dut.signature.members
     assert play(drive, dut, x, w, tree=tree) == (counts >= middle).astype(int).tolist()
     assert np.array_equal(dut.model(x, w_planes), counts >= middle)
 
@@ -254,13 +255,13 @@ def test_scorer(simd, folds, planes, every, tree, offsets, drive):
     dut = ScoreUnit(Accumulator(simd, **parts), offsets)
     assert (dut.latency, dut.interval) == (tree + (folds * planes > 1), folds * planes)
     expected = counts_of(x, w) + values
-    outputs = play(drive, dut, x, w, tree=tree, enabled=0.8, value=values.tolist())
+    outputs = play(drive, dut, x, w, tree=tree, enabled=0.8, offset=values.tolist())
     assert outputs == expected.tolist()
     assert np.array_equal(dut.model(x, w_planes, values), expected)
 
     for constant in {offsets[0], offsets[-1]}:
         dut = ScoreUnit(Accumulator(simd, **parts), offsets, constant)
-        assert "value" not in dut.signature.members
+        assert "offset" not in dut.signature.members
         expected = counts_of(x, w) + constant
         assert play(drive, dut, x, w, tree=tree) == expected.tolist()
         assert np.array_equal(dut.model(x, w_planes), expected)
@@ -285,7 +286,7 @@ def test_synapses_wrong(arguments, error, message):
 
 
 @pytest.mark.parametrize("synapses, value, error, message", [
-    (4, None, TypeError, r"^Neuron synapses must be a Accumulator, not 4$"),
+    (4, None, TypeError, r"^Neuron accumulator must be an Accumulator, not 4$"),
     (Accumulator(4), 6, ValueError, r"^Threshold constant must be in 0 to 5, not 6$"),
     (Accumulator(4, folds=2), -1, ValueError, r"^Threshold constant must be in 0 to 9, not -1$"),
     (Accumulator(4), 1.0, TypeError, r"^Threshold constant must be an integer, not 1\.0$"),
@@ -296,15 +297,15 @@ def test_neuron_wrong(synapses, value, error, message):
 
 
 @pytest.mark.parametrize("synapses, offsets, value, error, message", [
-    (None, range(3), None, TypeError, r"^ScoreUnit synapses must be a Accumulator, not None$"),
+    (None, range(3), None, TypeError, r"^ScoreUnit accumulator must be an Accumulator, not None$"),
     (Accumulator(4), [1, 2], None, TypeError, r"^ScoreUnit offsets must be a range, not \[1, 2\]$"),
     (Accumulator(4), range(2, 2), None, ValueError,
      r"^ScoreUnit offsets must be a range of step 1 that is not empty, not range\(2, 2\)$"),
     (Accumulator(4), range(0, 9, 2), None, ValueError,
      r"^ScoreUnit offsets must be a range of step 1 that is not empty, not range\(0, 9, 2\)$"),
-    (Accumulator(4), range(-2, 3), 3, ValueError, r"^ScoreUnit value must be in -2 to 2, not 3$"),
+    (Accumulator(4), range(-2, 3), 3, ValueError, r"^ScoreUnit offset must be in -2 to 2, not 3$"),
     (Accumulator(4), range(-2, 3), True, TypeError,
-     r"^ScoreUnit value must be an integer, not True$"),
+     r"^ScoreUnit offset must be an integer, not True$"),
 ])
 def test_scorer_wrong(synapses, offsets, value, error, message):
     with pytest.raises(error, match=message):

@@ -46,16 +46,16 @@ def test_scorer(simd, every, tree, scales, offsets, drive):
     # The element stands still now and then, with other operands at it.
     enabled = rng.random(3 * count) < 0.6
     moves = np.flatnonzero(enabled)
-    ports = {name: rng.integers(0, 2, 3 * count).tolist() for name in ("x", "w", "scale", "value")}
+    ports = {name: rng.integers(0, 2, 3 * count).tolist() for name in ("x", "w", "scale", "offset")}
     for index in range(count):
         if index + tree + 1 >= len(moves):
             break
         ports["x"][moves[index]] = x[index] @ places
         ports["w"][moves[index]] = w[index] @ places
         ports["scale"][moves[index + tree]] = s[index]
-        ports["value"][moves[index + tree + 1]] = b[index]
+        ports["offset"][moves[index + tree + 1]] = b[index]
     ports["scale"] = [value.clip(scales[0], scales[-1]) for value in np.array(ports["scale"])]
-    ports["value"] = [value.clip(offsets[0], offsets[-1]) for value in np.array(ports["value"])]
+    ports["offset"] = [value.clip(offsets[0], offsets[-1]) for value in np.array(ports["offset"])]
     outputs = drive(dut, en=enabled, **ports)
     seen = min(count, len(moves) - tree - 1)
     assert seen > count // 2
@@ -67,7 +67,7 @@ def test_scorer(simd, every, tree, scales, offsets, drive):
 def test_scorer_of_constants(scale, drive):
     vectors = np.arange(32)
     dut = ScoreUnit(Accumulator(5), range(-9, 3), -8, scales=range(4096), scale=scale)
-    assert not {"value", "scale"} & set(dut.signature.members)
+    assert not {"offset", "scale"} & set(dut.signature.members)
     outputs = drive(dut, x=vectors, w=[31] * 32)
     expected = [scale * int(x).bit_count() - 8 for x in vectors]
     assert outputs[1:] == expected[:-1]
