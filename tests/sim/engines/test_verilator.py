@@ -16,8 +16,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from xnorloom.errors import ToolError
+from xnorloom.support import artifacts
 from xnorloom.support import cache as user_cache
-from xnorloom.support import listing
 from xnorloom_sim.engines.verilator import build, toolchain
 from xnorloom_sim.harness import run
 
@@ -280,7 +280,7 @@ def test_verilator_fails(cache, monkeypatch):
 def test_program_fails(cache):
     (program,) = programs(cache)
     program.write_text("#!/bin/sh\necho it broke\nexit 1\n")
-    listing.write(program.parent)
+    artifacts.write_list(program.parent)
     with pytest.raises(ToolError, match=r"^The compiled simulation \S+ failed: it broke$"):
         simulate(cache)
 
@@ -296,7 +296,7 @@ def test_table_missing(cache, tmp_path):
     assert lines[0] == "@0 00" and lines[-1] == "@3ff ff"
     (program,) = programs(cache)
     program.write_text("#!/bin/sh\necho %Warning: table0.hex:0: file not found\necho done\n")
-    listing.write(program.parent)
+    artifacts.write_list(program.parent)
     with pytest.raises(
         ToolError, match=r"^The compiled simulation \S+ failed: %Warning: table0\.hex:0: file not "
     ):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from xnorloom.support import artifacts
+from xnorloom.support.artifacts import cached, log_file
 
 from . import toolchain
 
@@ -126,13 +126,14 @@ def program(
     tools = [version, toolchain.identity(cxx), cxx, flags, _FAST, _SLOW]
     testbench = harness.read_text()
 
-    def runtime(folder: Path, log: Path) -> None:
+    def runtime(folder: Path) -> None:
         names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
         sources = [root / "include" / f"{name}.cpp" for name in names]
-        _compile(compile_, [(str(source), _FAST) for source in sources], folder, log)
+        _compile(compile_, [(str(source), _FAST) for source in sources], folder, log_file(folder))
 
-    def simulator(folder: Path, log: Path) -> None:
-        objects = artifacts.entry(cache / f"runtime-{artifacts.key(tools)}", "verilated.o", runtime)
+    def simulator(folder: Path) -> None:
+        objects = cached(cache, "runtime", tools, "verilated.o", runtime, tool=cxx[0])
+        log = log_file(folder)
         (folder / "shell.v").write_text(_without_tables(verilog, folder))
         (folder / "harness.cpp").write_text(testbench)
         toolchain.run_tool(
@@ -165,8 +166,8 @@ def program(
             if path.name not in ("simulate", "shell.v") and path.suffix != ".hex":
                 path.unlink()
 
-    key = artifacts.key([verilog, defines, testbench, _VERILATOR_FLAGS, tools])
-    return artifacts.entry(cache / key, "simulate", simulator) / "simulate"
+    inputs = [verilog, defines, testbench, _VERILATOR_FLAGS, tools]
+    return cached(cache, "simulation", inputs, "simulate", simulator, tool=cxx[0]) / "simulate"
 
 
 def _without_tables(verilog: str, folder: Path) -> str:
