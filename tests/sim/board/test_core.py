@@ -15,6 +15,7 @@ import serial
 from xnorloom.export import verilog
 from xnorloom.folding import automatic
 from xnorloom.graph import Graph
+from xnorloom.graph.pixels import top_bits
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.design.top import Core
 from xnorloom_boards.errors import LinkError, PortError, WrongBitstreamError
@@ -66,7 +67,7 @@ def test_a_thousand_images(tfc, core):
     with board(core) as simulated, host.open(simulated.path, tfc, **OPTIONS) as b:
         classes = b.classify(images)
         assert b.faults.resent == b.faults.damaged == b.faults.reported == 0
-    assert np.array_equal(classes, evaluate(tfc, data.quantize(images, 1)).classes)
+    assert np.array_equal(classes, evaluate(tfc, top_bits(images, 1)).classes)
     traffic = simulated.traffic
     assert traffic.malformed == 0
     # The line is never idle for long: 98 bytes and those around them.

@@ -289,7 +289,7 @@ class TestRun:
             r"1 of 2 came out$",
         ) as caught:
             run(Count(), words, 2, engine=engine, deadline=9, cache=cache)
-        assert (caught.value.cycle, caught.value.taken, caught.value.given) == (9, 2, 1)
+        assert (caught.value.cycle, caught.value.received, caught.value.sent) == (9, 2, 1)
 
     def test_no_progress(self, engine, cache, monkeypatch):
         monkeypatch.setattr(harness, "IDLE_LIMIT", 300)

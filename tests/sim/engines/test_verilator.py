@@ -107,7 +107,7 @@ def test_another_design_is_another_program(cache, commands):
     assert len(programs(cache)) == 2
     assert sorted(path.name for path in programs(cache)[0].parent.iterdir()) == [
         "manifest.json",
-        "shell.v",
+        "wrapper.v",
         "simulate",
     ]
 
@@ -269,10 +269,10 @@ def test_compiler_fails(cache, monkeypatch):
 
 def test_verilator_fails(cache, monkeypatch):
     monkeypatch.setattr(
-        "xnorloom_sim.engines.verilator.engine.shell", lambda *args: "module shell(input clk, oops"
+        "xnorloom_sim.engines.verilator.engine.wrap", lambda *args: "module wrapper(input clk, oops"
     )
     with pytest.raises(
-        ToolError, match=r"^verilator_bin failed: %Error: shell\.v:1:.* \(see \S+\.log\)$"
+        ToolError, match=r"^verilator_bin failed: %Error: wrapper\.v:1:.* \(see \S+\.log\)$"
     ):
         simulate(cache)
 
@@ -287,7 +287,7 @@ def test_program_fails(cache):
 
 def test_table_missing(cache, tmp_path):
     place = tmp_path / "entry"
-    verilog = "module shell(output reg [7:0] q);\n  reg [7:0] t [1023:0];\n  initial begin\n"
+    verilog = "module wrapper(output reg [7:0] q);\n  reg [7:0] t [1023:0];\n  initial begin\n"
     verilog += "".join(f"    t[{index}] = 8'h{index % 256:02x};\n" for index in range(1024))
     place.mkdir()
     short = build._without_tables(verilog + "  end\nendmodule\n", place)
