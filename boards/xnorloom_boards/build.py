@@ -16,7 +16,7 @@ from xnorloom.folding.fit import FitError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.support.arguments import integer
-from xnorloom.support.lock import exclusive
+from xnorloom.support.lock import directory_lock
 from xnorloom.support.staging import staged
 
 from .board import Board
@@ -145,7 +145,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         values = build_values(graph, schedule, board, best, attempts, tools, bitstream)
         names = _write(staging, graph, schedule, best, bitstream, values, board)
         # Held until all files have their names.
-        last.enter_context(exclusive(directory))
+        last.enter_context(directory_lock(directory))
     directory = Path(directory)
     return Build(graph, schedule, board, best.design, best.netlist, best.route, bitstream, values,
                  tuple(directory / name for name in names))

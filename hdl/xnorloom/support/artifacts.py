@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import ToolError
 from .files import UNWRITABLE
-from .lock import exclusive
+from .lock import directory_lock
 
 __all__ = ["cached", "entry", "intact", "key", "log_file", "write_list"]
 
@@ -160,7 +160,7 @@ def _move(folder: Path, place: Path, product: str) -> None:
         # Without the lock, the good entry that replaces a damaged one may be taken for the damaged
         # one. Some network file systems have no locks.
         with contextlib.suppress(OSError, NotImplementedError):
-            stack.enter_context(exclusive(place.parent))
+            stack.enter_context(directory_lock(place.parent))
         if intact(place, product):
             return
         try:

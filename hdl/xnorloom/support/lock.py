@@ -5,13 +5,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["exclusive"]
+__all__ = ["directory_lock"]
 
 _POLL_SECONDS = 0.02
 
 
 @contextlib.contextmanager
-def exclusive(directory: str | os.PathLike[str]) -> Iterator[None]:
+def directory_lock(directory: str | os.PathLike[str]) -> Iterator[None]:
     """Hold the lock of an existing directory. Blocks until the lock is free.
 
     The lock excludes threads and processes. Its file is removed on exit.

@@ -162,7 +162,7 @@ def test_damaged_and_made_by_many_threads(locks, place, monkeypatch):
             raise OSError(errno.ENOLCK, "No locks available")
             yield
 
-        monkeypatch.setattr(artifacts, "exclusive", none)
+        monkeypatch.setattr(artifacts, "directory_lock", none)
     cut(place / "log")
     barrier = threading.Barrier(8)
     maker = Maker()

@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from xnorloom.support.lock import exclusive
+from xnorloom.support.lock import directory_lock
 
 # Reports that it holds the lock, and holds it until its input ends, or until it is killed.
 PROGRAM = """
 import sys
-from xnorloom.support.lock import exclusive
-with exclusive(sys.argv[1]):
+from xnorloom.support.lock import directory_lock
+with directory_lock(sys.argv[1]):
     print("in", flush=True)
     sys.stdin.read()
 """
@@ -34,7 +34,7 @@ def test_threads(tmp_path):
 
     def work():
         for _ in range(5):
-            with exclusive(tmp_path):
+            with directory_lock(tmp_path):
                 inside.append(None)
                 most.append(len(inside))
                 time.sleep(0.002)
@@ -53,7 +53,7 @@ def test_process_waited_for(tmp_path):
     entered = threading.Event()
 
     def enter():
-        with exclusive(tmp_path):
+        with directory_lock(tmp_path):
             entered.set()
 
     with other(tmp_path) as process:
@@ -72,12 +72,12 @@ def test_process_killed(tmp_path):
         process.kill()
         process.communicate()
     assert len(list(tmp_path.iterdir())) == 1
-    with exclusive(tmp_path):
+    with directory_lock(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_left_by_an_error(tmp_path):
-    with pytest.raises(ValueError, match="^mine$"), exclusive(tmp_path):
+    with pytest.raises(ValueError, match="^mine$"), directory_lock(tmp_path):
         raise ValueError("mine")
     assert list(tmp_path.iterdir()) == []
