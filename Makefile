@@ -12,13 +12,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bitstream fuzz lint bench boards clean
+.PHONY: help demo test bitstream zig fuzz lint bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
 	@echo 'make test    run all tests, on all cores'
 	@echo 'make bitstream  turn a bitstream back into Verilog and simulate it; needs'
 	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
+	@echo 'make zig     test the compiled engine with the C++ compiler of Zig'
 	@echo 'make fuzz    run the random tests with other examples than those of make test'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure simulation and compile speed'
@@ -42,6 +43,10 @@ bitstream: $(VENV)/test.stamp
 	    $$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends fpga-icestorm; } || { \
 	    echo 'make: Project IceStorm is missing, and apt-get could not install it' >&2; exit 1; }
 	$(BIN)/python -m pytest $(ARGS) tests/bitstream/proof.py
+
+# Zig builds its C++ library on first use, four minutes of processor time.
+zig: $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(ARGS) tests/sim/engines/proof_zig.py
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) \

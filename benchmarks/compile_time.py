@@ -11,7 +11,7 @@ from xnorloom.export import verilog
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom_sim.engines.verilator.build import build
-from xnorloom_sim.engines.verilator.wrapper import shell
+from xnorloom_sim.engines.verilator.wrapper import wrap
 
 MODELS = Path(__file__).parents[1] / "models"
 
@@ -25,9 +25,9 @@ def measure(path: Path) -> dict[str, float]:
     times.append(clock())
     text = verilog.convert(network)
     times.append(clock())
-    # The same Verilog again, within the shell of the simulation; not a step that is counted.
-    wrapped = shell(Network(network.schedule.bind(graph)), network.i.payload.shape().width,
-                    network.o.payload.shape().width)
+    # The same Verilog again, in the wrapper of the simulation; this step is not measured.
+    wrapped = wrap(Network(network.schedule.bind(graph)), network.i.payload.shape().width,
+                   network.o.payload.shape().width)
     times.append(clock())
     with tempfile.TemporaryDirectory(prefix="xnorloom-") as cache:
         build(wrapped, i_width=network.i.payload.shape().width,

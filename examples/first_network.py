@@ -14,7 +14,7 @@ from xnorloom import Dense, Graph, Input, Score, folding
 from xnorloom.export import verilog
 from xnorloom.gateware.network import Network
 from xnorloom_sim.golden import evaluate
-from xnorloom_sim.simulate import simulate
+from xnorloom_sim.simulation import simulate
 
 # A bit 1 stands for +1, a bit 0 for -1. Each of six neurons looks for one line: its weights are
 # the picture of that line, and it fires if at least 8 of the 9 pixels agree.

@@ -14,10 +14,10 @@ from pathlib import Path
 from render import put, render
 from results import Result, built, read_results, refused, store
 from rows import Row, chosen, read_rows
-from xnorloom.support.text import count
 
 from xnorloom.errors import XnorloomError
 from xnorloom.folding.fit import FitError
+from xnorloom.support.text import count
 from xnorloom_boards import board
 from xnorloom_boards.build import build
 from xnorloom_cli.console import timed, write

@@ -16,12 +16,12 @@ from xnorloom.folding.fit import FitError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.support.arguments import integer
+from xnorloom.support.lock import directory_lock
 from xnorloom.support.staging import staged
 
 from .board import Board
 from .flow.budget import Room
 from .flow.clock_search import Attempt, choose_clock, first_hz
-from .flow.lock import alone
 from .flow.place_and_route import CrampedError, NoFitError, Route, pack, route
 from .flow.synthesis import Design, Netlist, elaborate, synthesise
 from .flow.tools import Jobs, Tool, find_all
@@ -120,7 +120,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     if not seeds:
         raise ValueError("build must have at least one seed")
     family, say = board.device.family, progress or (lambda text: None)
-    lock, tools = alone(directory), find_all(family)
+    tools = find_all(family)
     room, tries = Room.usual(graph, board.device), 1
     if schedule is None:
         say("folding the network")
@@ -145,7 +145,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         values = build_values(graph, schedule, board, best, attempts, tools, bitstream)
         names = _write(staging, graph, schedule, best, bitstream, values, board)
         # Held until all files have their names.
-        last.enter_context(lock)
+        last.enter_context(directory_lock(directory))
     directory = Path(directory)
     return Build(graph, schedule, board, best.design, best.netlist, best.route, bitstream, values,
                  tuple(directory / name for name in names))

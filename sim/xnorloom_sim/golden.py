@@ -1,7 +1,7 @@
-"""The golden model: what a graph means, computed in numpy from the definitions.
+"""Golden model: evaluation of a graph in numpy, from the definitions.
 
-It shares no code with the gateware, so that the two can be held against each other.
-:func:`evaluate` multiplies matrices of odd numbers; :func:`evaluate_packed` counts agreeing bits.
+It shares no code with the gateware, so that the two can be compared. :func:`evaluate` multiplies
+matrices of odd numbers; :func:`evaluate_packed` counts agreeing bits.
 """
 
 from collections.abc import Callable
@@ -14,23 +14,25 @@ from xnorloom.graph import Dense, Graph
 
 __all__ = ["Golden", "check_frames", "evaluate", "evaluate_packed"]
 
-# Elements of the largest temporary array: 16 MiB of float32 for a matrix product, and for the
-# word-by-word count 1 MiB of uint64, which stays in a second-level cache (the fastest of 2**14 to
-# 2**19).
+# Elements of the largest temporary array: 16 MiB of float32 for a matrix product; for the count of
+# words 1 MiB of uint64, which fits a second-level cache (the fastest of 2**14 to 2**19).
 _MATMUL_ELEMENTS = 1 << 22
 _PACKED_ELEMENTS = 1 << 17
-# float32 holds every integer up to this magnitude, and so every partial sum of a dot product that
-# cannot grow larger, in whatever order a BLAS adds it up.
+# float32 represents every integer up to this magnitude, so a dot product that cannot exceed it is
+# exact in any order of summation.
 _FLOAT32_EXACT = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """What a graph makes of ``B`` frames.
+    """Results of a graph for ``B`` frames.
 
-    ``classes`` is int64 of shape ``[B]``, ``scores`` int64 of shape ``[B, C]``, and
-    ``activations`` has one uint8 array of 0 and 1, of shape ``[B, m]``, for each dense layer in
-    the order of the graph.
+    Attributes
+    ----------
+    classes : int64 array of shape ``[B]``
+    scores : int64 array of shape ``[B, C]``
+    activations : tuple of uint8 arrays of shape ``[B, m]``
+        Outputs, 0 or 1, of each dense layer in the order of the graph.
     """
 
     classes: npt.NDArray[np.int64]
@@ -39,7 +41,7 @@ class Golden:
 
 
 def check_frames(graph: Graph, frames: npt.ArrayLike) -> npt.NDArray[np.unsignedinteger]:
-    """Return ``frames`` as an array of shape ``[B, size]`` if ``graph`` takes them as its input.
+    """Return ``frames`` as an array of shape ``[B, size]`` if they fit the input of ``graph``.
 
     Parameters
     ----------
@@ -49,9 +51,9 @@ def check_frames(graph: Graph, frames: npt.ArrayLike) -> npt.NDArray[np.unsigned
     Raises
     ------
     TypeError
-        If ``graph`` is no graph or the elements are of another type.
+        If ``graph`` is not a :class:`~xnorloom.graph.Graph`, or the elements are not integers.
     ValueError
-        If the shape is another one, or an element is out of range.
+        If the shape does not fit, or an element is out of range.
     """
     if not isinstance(graph, Graph):
         raise TypeError(f"graph must be a Graph, not {graph!r}")
@@ -79,9 +81,9 @@ def evaluate(graph: Graph, frames: npt.ArrayLike) -> Golden:
     """Evaluate ``graph`` on ``frames`` in ±1 arithmetic, by matrix products.
 
     With ``v = 2x - (2**k - 1)`` for the elements and ``w`` = ±1 for the weights, the count of a
-    neuron is ``p = (sum(w * v) + N) / 2``. The products are exact: they are computed in float32
-    where every sum fits its mantissa, else in float64. ``frames`` and the errors are those of
-    :func:`check_frames`; memory beyond the result is bounded.
+    neuron is ``p = (sum(w * v) + N) / 2``. The products are exact: float32 if every sum fits its
+    mantissa, else float64. The memory in addition to the result is bounded. For ``frames`` and the
+    errors see :func:`check_frames`.
     """
     array = check_frames(graph, frames)
     signed = []
@@ -104,7 +106,7 @@ def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
     """Evaluate ``graph`` on ``frames`` by counting the agreeing bits, 64 synapses at a time.
 
     Each bit plane of the elements is packed to 64-bit words; the count of a neuron is the sum of
-    ``2**b`` times the popcount of XNOR over the planes. Same arguments, result and errors as
+    ``2**b`` times the popcount of XNOR over the planes. Arguments, result and errors are those of
     :func:`evaluate`.
     """
     array = check_frames(graph, frames)
@@ -113,7 +115,7 @@ def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
     def count(index: int, elements: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
         layer, weights = graph.layers[index], packed[index]
         counts = np.zeros((len(elements), layer.neurons), np.int64)
-        # Synapses beyond the last one are 0 on both sides and would all agree.
+        # The padding of the last word is 0 on both sides and would count as agreement.
         masks = _words(np.ones((1, layer.inputs), np.uint8))[0]
         for plane in range(graph.planes(index)):
             words = _words(((elements >> plane) & 1).astype(np.uint8))
@@ -129,7 +131,7 @@ def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
 
 
 def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """The rows of ``bits`` as 64-bit words, the first bit lowest, the last word filled with 0."""
+    """Pack the rows of ``bits`` into 64-bit words, the first bit lowest, padded with 0."""
     octets = np.packbits(bits, axis=1, bitorder="little")
     return np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8))).view("<u8").astype(np.uint64)
 
@@ -139,7 +141,7 @@ _Count = Callable[[int, npt.NDArray[np.unsignedinteger]], npt.NDArray[np.int64]]
 
 def _run(graph: Graph, array: npt.NDArray[np.unsignedinteger], chunk: int,
          count: _Count) -> Golden:
-    """Take frames through the layers, ``chunk`` at a time; ``count`` gives the counts."""
+    """Evaluate the layers for ``chunk`` frames at a time; ``count`` returns the counts."""
     scores = np.empty((len(array), graph.classes), np.int64)
     activations = tuple(np.empty((len(array), layer.neurons), np.uint8)
                         for layer in graph.layers[:-1])
@@ -153,5 +155,5 @@ def _run(graph: Graph, array: npt.NDArray[np.unsignedinteger], chunk: int,
                 activations[index][here] = elements
             else:
                 scores[here] = counts * layer.scales + layer.offsets
-    # numpy's argmax, too, takes the first of equals.
+    # The first of equal scores wins, as in numpy's argmax.
     return Golden(np.argmax(scores, axis=1).astype(np.int64), scores, activations)

@@ -1,4 +1,4 @@
-"""One function from the words into a component to the words out of it, in either engine."""
+"""Stream testbench: words into a component, words and cycles out, in either engine."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -49,68 +49,65 @@ def run(
     watch: int = 16,
     progress: Callable[[int, int], object] | None = None,
     cache: str | os.PathLike[str] | None = None,
-    taps: Sequence[str] = (),
+    probes: Sequence[str] = (),
     load: np.ndarray | None = None,
 ) -> Trace:
-    """Put words into stream ``i`` of a component and wait for words of its stream ``o``.
+    """Send words into stream ``i`` of a component and receive words from its stream ``o``.
 
-    Every engine gives the same trace, cycle for cycle:
+    All engines return the same trace, cycle for cycle:
 
-    - The reset is held for two clock edges; cycle 0 is the first cycle after them. Ports besides
+    - The reset is held for two clock edges; cycle 0 is the first cycle after them. Ports other than
       the streams stay 0.
-    - A word is transferred in a cycle in which valid and ready are high, just before the clock
-      edge that ends the cycle.
-    - The source begins to present a word in the first cycle that the stall pattern allows, after
-      the cycle that transferred the one before; from then on valid and the payload hold until the
-      transfer. While valid is low the payload is the complement of the word before (0 before the
-      first).
-    - Words for stream ``load``, which a component may have besides, are presented in the same way
-      by a source of their own, under the same stall pattern as those for ``i``.
-    - The sink is ready in every cycle that the stall pattern allows, whether or not a word waits.
-    - The run is finished when all words are in and the expected ones out; it goes on for ``watch``
-      cycles, in which nothing may come out any more.
+    - A word is transferred in a cycle with valid and ready high, at the clock edge that ends it.
+    - The producer begins to present a word in the first cycle that the stall pattern allows, after
+      the cycle that transferred the previous word; valid and payload hold until the transfer. While
+      valid is low the payload is the complement of the previous word, or 0 before the first one.
+    - A second producer presents the words of stream ``load`` in the same way, under the same stall
+      pattern.
+    - The sink is ready in every cycle that the stall pattern allows, independent of valid.
+    - The run finishes when all words are in and the expected words out. It continues for ``watch``
+      cycles, in which no word may come out.
 
     Parameters
     ----------
     dut : wiring.Component
-        Has an input stream ``i`` and an output stream ``o``, in domain ``sync``.
+        Component with an input stream ``i`` and an output stream ``o`` in domain ``sync``.
     words : uint8 array of shape ``[count, ceil(bits of the payload of i / 8)]``
         Little-endian words: bit 0 of byte 0 is bit 0 of the payload.
     expected : int
         Output words to wait for, below ``2**31``.
     engine : str
-        ``amaranth`` simulates the Amaranth source, ``compiled`` the Verilog made of it, with a
-        program that is compiled once and kept.
+        ``amaranth`` simulates the Amaranth source, ``compiled`` the emitted Verilog, with a program
+        that is compiled once and cached.
     stall : Stall
-        Stalls on both sides; none for ``None``.
+        Stalls on both sides; ``None`` for no stalls.
     waveform : path
-        VCD file to write, with 1 µs for a cycle.
+        VCD file to write, 1 µs per cycle.
     deadline : int
-        Cycles the run may take to finish; for ``None`` it may take any number of them as long as
-        its patience lasts.
+        Maximum number of cycles to the finish; ``None`` for no limit but ``patience``.
     patience : int
-        Cycles without a transfer on either side after which a run without a deadline is given
-        up; a million for ``None``.
+        Maximum number of cycles without a transfer on either side in a run without a deadline;
+        ``None`` for a million.
     watch : int
         Cycles to run after the finish.
     progress : callable
-        Called now and then, and at the end, with the words that came out and ``expected``.
+        Called periodically, and at the end, with the number of output words and ``expected``.
     cache : path
-        Folder of compiled simulations; for ``None`` ``xnorloom/compiled`` in the user's cache or,
-        where that cannot be written, a folder that vanishes when the process ends.
-    taps : sequence of str
-        Outputs of the component with ``valid`` and ``payload`` whose words are recorded, one for
-        each cycle from cycle 0 to the last in which ``valid`` is 1.
+        Folder of compiled simulations; ``None`` for ``xnorloom/compiled`` in the user's cache or,
+        if that cannot be written, for a temporary folder of this process.
+    probes : sequence of str
+        Outputs of the component with ``valid`` and ``payload``. Records the payload in each cycle
+        with ``valid`` high, from cycle 0 to the end.
     load : uint8 array of shape ``[count, ceil(bits of the payload of load / 8)]``
-        Words for the input stream ``load``, all of which must go in; ``None`` leaves it alone.
+        Words for the input stream ``load``, all of which must go in; ``None`` leaves it unused.
 
     Raises
     ------
     ProtocolError
-        If valid drops or the payload changes while an output word waits, or if a word more than
-        expected comes out.
+        If valid drops or the payload changes while an output word waits, or an unexpected word
+        comes out.
     DeadlineError
-        If the run is not finished in time.
+        If the run does not finish in time.
     ToolError
         If Verilator or a C++ compiler is missing or fails.
     OSError
@@ -137,7 +134,7 @@ def run(
         waveform=None if waveform is None else os.fspath(waveform),
         progress=progress,
         cache=cache,
-        taps={name: _tap_width(dut, name) for name in taps},
+        probes={name: _probe_width(dut, name) for name in probes},
         load=None if load is None else _checked(load, load_width),
         load_width=load_width,
     )
@@ -145,7 +142,7 @@ def run(
 
 
 def _width(dut: wiring.Component, name: str, flow: wiring.Flow) -> int:
-    """Bits of the payload of one of a component's streams."""
+    """Return the payload bits of a stream of the component."""
     if not isinstance(dut, wiring.Component):
         raise TypeError(f"Simulated object must be a wiring.Component, not {dut!r}")
     member = dict(dut.signature.members).get(name)
@@ -163,8 +160,8 @@ def _width(dut: wiring.Component, name: str, flow: wiring.Flow) -> int:
     return len(Value.cast(getattr(dut, name).payload))
 
 
-def _tap_width(dut: wiring.Component, name: str) -> int:
-    """Bits of the payload of one of a component's taps."""
+def _probe_width(dut: wiring.Component, name: str) -> int:
+    """Return the payload bits of a probe of the component."""
     member = dict(dut.signature.members).get(name)
     parts = (
         dict(member.signature.members)
@@ -182,7 +179,7 @@ def _tap_width(dut: wiring.Component, name: str) -> int:
 
 
 def _checked(words: np.ndarray, width: int) -> np.ndarray:
-    """The words as a contiguous array, if they are words of ``width`` bits."""
+    """Return the words as a contiguous array if they have ``width`` bits."""
     size = -(-width // 8)
     if not isinstance(words, np.ndarray) or words.dtype != np.uint8:
         kind = f"{words.dtype} array" if isinstance(words, np.ndarray) else f"{words!r}"

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from xnorloom.graph import Graph
+from xnorloom.graph.pixels import top_bits
 from xnorloom_boards.board import find
 from xnorloom_boards.build import build
 from xnorloom_boards.link import connection as host
@@ -68,7 +69,7 @@ def test_digits(graph, built, design):
         assert b.hello.digest.hex() == graph.digest[:16]
         classes = b.classify(digits)
         assert b.faults.resent == 0
-    assert np.array_equal(classes, evaluate(graph, data.quantize(digits, 1)).classes)
+    assert np.array_equal(classes, evaluate(graph, top_bits(digits, 1)).classes)
     assert simulated.traffic.malformed == 0
 
 
@@ -78,5 +79,5 @@ def test_digits_over_a_bad_line(graph, built, design):
     with (board(built, design, to_design=faults, from_design=faults, seed=2) as simulated,
           host.open(simulated.path, graph, baud=100_000, timeout=5) as b):
         classes = b.classify(digits)
-    assert np.array_equal(classes, evaluate(graph, data.quantize(digits, 1)).classes)
+    assert np.array_equal(classes, evaluate(graph, top_bits(digits, 1)).classes)
     assert simulated.traffic.faults_in > 0

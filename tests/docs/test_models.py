@@ -14,8 +14,9 @@ import pytest
 
 from xnorloom.folding import automatic
 from xnorloom.graph import Graph
+from xnorloom.graph.pixels import top_bits
 from xnorloom_sim import data, golden
-from xnorloom_sim.simulate import compare, simulate
+from xnorloom_sim.simulation import compare, simulate
 
 MODELS = Path(__file__).parents[2] / "models"
 SHAPES = {
@@ -50,7 +51,7 @@ def test_shapes_and_accuracy(name):
     testing = data.load(f"{kind}:test")
     assert [graph.input.size, *(layer.neurons for layer in graph.layers)] == sizes
     assert graph.input.bits == bits
-    frames = data.quantize(testing.images, bits)
+    frames = top_bits(testing.images, bits)
     plain, packed = golden.evaluate(graph, frames), golden.evaluate_packed(graph, frames)
     np.testing.assert_array_equal(plain.scores, packed.scores)
     assert int((plain.classes == testing.labels).sum()) == claimed(name)
@@ -72,7 +73,7 @@ def test_bundled_model_is_the_committed_one():
 
 def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
     graph = Graph.load(MODELS / "sfc.bnn")
-    frames = data.quantize(mnist_test.images, 1)
+    frames = top_bits(mnist_test.images, 1)
     result = simulate(automatic(graph).bind(graph), frames, engine="compiled")
     expected = golden.evaluate(graph, frames)
     assert compare(result, expected).mismatches == 0
@@ -87,7 +88,7 @@ def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
 
 def test_sfc_of_eight_bits_through_the_gateware(mnist_test):
     graph = Graph.load(MODELS / "sfc8.bnn")
-    frames = data.quantize(mnist_test.images[:200], 8)
+    frames = top_bits(mnist_test.images[:200], 8)
     result = simulate(automatic(graph, 2000).bind(graph), frames, engine="compiled")
     assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
     assert result.interval == max(automatic_cycles(graph))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from xnorloom.errors import ToolError
+from xnorloom.support.artifacts import cached
+from xnorloom.support.cache import writable
 
-from .cache import step
 from .synthesis import Design, Netlist
 from .tools import Jobs, Tool, reason
 
@@ -128,7 +129,8 @@ def route(design: Design, netlist: Netlist, family: str, seed: int, nextpnr: Too
             raise ToolError(f"{nextpnr.name} wrote no {text}")
 
     inputs = [netlist.path.parent.name, design.constraints, arguments, nextpnr.version]
-    folder = step("route", inputs, "report.json", make, nextpnr.name)
+    folder = cached(writable("xnorloom/builds"), "route", inputs, "report.json", make,
+                    tool=nextpnr.name)
     report = json.loads((folder / "report.json").read_text())
     counts = report["utilization"]
     resources = {title: (counts[kind]["used"], counts[kind]["available"])
@@ -194,6 +196,7 @@ def pack(routed: Route, family: str, packer: Tool, jobs: Jobs) -> bytes:
             raise ToolError(f"{packer.name} failed: {reason(done)}")
         (folder / source).unlink()
 
-    folder = step("bitstream", [routed.folder.name, arguments, packer.version], "top.bin", make,
-                  packer.name)
+    inputs = [routed.folder.name, arguments, packer.version]
+    folder = cached(writable("xnorloom/builds"), "bitstream", inputs, "top.bin", make,
+                    tool=packer.name)
     return (folder / "top.bin").read_bytes()

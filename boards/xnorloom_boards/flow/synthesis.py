@@ -14,10 +14,11 @@ from typing import Any
 from xnorloom.errors import ToolError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.support.artifacts import cached
+from xnorloom.support.cache import writable
 
 from ..board import Board
 from ..design.top import NETWORK, Top
-from .cache import step
 from .tools import Jobs, Tool, reason
 
 __all__ = ["Design", "Netlist", "Part", "elaborate", "synthesise"]
@@ -183,8 +184,8 @@ def synthesise(design: Design, family: str, yosys: Tool, jobs: Jobs,
         _yosys(yosys, script, folder, jobs)
         _keep(folder, "top.json", "top.v", "parts.json", "log")
 
-    folder = step("netlist", [network.name, design.around, script, yosys.version], "top.json", make,
-                  "Yosys")
+    inputs = [network.name, design.around, script, yosys.version]
+    folder = cached(writable("xnorloom/builds"), "netlist", inputs, "top.json", make, tool="Yosys")
     parts = [*_around_parts(folder / "parts.json"),
              *_network_parts((network / "network.il").read_text())]
     log = "".join((place / "log").read_text("utf-8", "replace") for place in (network, folder))
@@ -208,7 +209,8 @@ def _network(design: Design, family: str, yosys: Tool, jobs: Jobs,
         _yosys(yosys, script, folder, jobs)
         _keep(folder, "network.il", "stub.il", "log")
 
-    return step("network", [design.network, script, yosys.version], "network.il", make, "Yosys")
+    return cached(writable("xnorloom/builds"), "network", [design.network, script, yosys.version],
+                  "network.il", make, tool="Yosys")
 
 
 def _yosys(yosys: Tool, script: str, folder: Path, jobs: Jobs) -> None:

@@ -20,7 +20,7 @@ from ..inputs import check_data_dir, frames_of, labels_of, load, make_schedule
 
 if TYPE_CHECKING:
     from xnorloom_sim.harness import Stall
-    from xnorloom_sim.simulate import Simulation
+    from xnorloom_sim.simulation import Simulation
 
 __all__ = ["run", "checked", "checked_text", "warn_of"]
 
@@ -64,10 +64,10 @@ def checked(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedint
 
     Returns what ``simulate --json`` gives, the simulation, and the first difference if there is
     one. Where nothing was simulated or stalls blur it, latency and interval are ``None``: they are
-    measurements. Arguments and errors are those of :func:`xnorloom_sim.simulate.simulate`.
+    measurements. Arguments and errors are those of :func:`xnorloom_sim.simulation.simulate`.
     """
     from xnorloom_sim import golden
-    from xnorloom_sim.simulate import compare, simulate
+    from xnorloom_sim.simulation import compare, simulate
 
     simulation = simulate(schedule.bind(graph), frames, engine=engine, stall=stall,
                           waveform=waveform, progress=progress)

@@ -17,7 +17,7 @@ from ..inputs import check_data_dir, load, make_schedule, pixels_of
 
 if TYPE_CHECKING:
     from xnorloom.lowering.lower import Lowered
-    from xnorloom_sim.verify import Ladder, Row
+    from xnorloom_sim.verification import Row, Verification
 
 __all__ = ["run"]
 
@@ -26,9 +26,9 @@ RANDOM = 1000
 
 def run(arguments: Namespace, console: Console) -> int:
     """Verify a model; returns the exit status, 1 if a step differs from the integer graph."""
-    from xnorloom_sim import verify
+    from xnorloom_sim import verification
     from xnorloom_sim.runtimes.select import has_runtime
-    from xnorloom_sim.verify.frames import elements_of
+    from xnorloom_sim.verification.frames import elements_of
 
     _check(arguments)
     loaded = load(arguments, console)
@@ -36,24 +36,24 @@ def run(arguments: Namespace, console: Console) -> int:
     schedule = make_schedule(graph, arguments)
     pixels, name = _pixels(graph, arguments)
     elements = elements_of(graph, pixels)
-    steps = [step for step in verify.STEPS if step not in arguments.skip]
+    steps = [step for step in verification.STEPS if step not in arguments.skip]
     source = None
     if lowered is not None and "source" in steps:
         path = loaded.path if has_runtime(loaded.path) else None
-        source = verify.Source(lowered, pixels, path)
+        source = verification.SourceModel(lowered, pixels, path)
     with contextlib.ExitStack() as stack:
-        ladder = verify.verify(graph, elements, source=source, schedule=schedule, steps=steps,
-                               amaranth_frames=arguments.amaranth_frames,
-                               progress=_Bars(console, stack))
+        result = verification.verify(graph, elements, source=source, schedule=schedule,
+                                     steps=steps, amaranth_frames=arguments.amaranth_frames,
+                                     progress=_Bars(console, stack))
     values = {"name": graph.name, "digest": graph.digest,
               "input": None if lowered is None else lowered.meaning,
               "data": name if arguments.data else None,
               "random": None if arguments.data else len(pixels),
-              "seed": None if arguments.data else arguments.seed, **_values(ladder),
+              "seed": None if arguments.data else arguments.seed, **_values(result),
               "near_ties": _sum(lowered, "near_ties"), "uncertain": _sum(lowered, "uncertain")}
-    console.result(values, f"{graph.name} on {name}\n\n{_text(ladder)}")
-    _warn(ladder, lowered, values, console)
-    return 0 if ladder.equal else 1
+    console.result(values, f"{graph.name} on {name}\n\n{_text(result)}")
+    _warn(result, lowered, values, console)
+    return 0 if result.equal else 1
 
 
 def _check(arguments: Namespace) -> None:
@@ -69,7 +69,7 @@ def _check(arguments: Namespace) -> None:
 def _pixels(graph: Graph, arguments: Namespace) -> tuple[npt.NDArray[np.uint8], str]:
     """Frames of 8-bit pixels in the shape that ``graph`` takes, and what to call them."""
     from xnorloom_sim import data
-    from xnorloom_sim.verify.frames import random_pixels
+    from xnorloom_sim.verification.frames import random_pixels
 
     if arguments.data is None:
         number = arguments.random or RANDOM
@@ -98,24 +98,24 @@ def _sum(lowered: "Lowered | None", what: str) -> int | None:
     return None if lowered is None else sum(getattr(report, what) for report in lowered.layers)
 
 
-def _values(ladder: "Ladder") -> dict[str, Any]:
+def _values(result: "Verification") -> dict[str, Any]:
     rows = []
-    for row in ladder.rows:
+    for row in result.rows:
         first = row.first and {**dataclasses.asdict(row.first), "text": str(row.first)}
         rows.append({"step": row.step, "title": row.title, "frames": row.frames,
                      "layers": row.layers, "differences": row.differences, "first": first})
-    return {"equal": ladder.equal, "neurons": ladder.neurons, "switched": ladder.switched,
+    return {"equal": result.equal, "neurons": result.neurons, "switched": result.switched,
             "steps": rows}
 
 
-def _text(ladder: "Ladder") -> str:
+def _text(result: "Verification") -> str:
     rows = [(row.step, row.title, row.frames, row.layers, row.differences, _result(row))
-            for row in ladder.rows]
+            for row in result.rows]
     header = ("step", "what ran", "frames", "layers", "differ", "result")
     lines = [table(rows, header), "",
-             f"{ladder.switched:,} of {count(ladder.neurons, 'neuron')} in front of the last layer "
+             f"{result.switched:,} of {count(result.neurons, 'neuron')} in front of the last layer "
              f"were 0 in some of these frames and 1 in others"]
-    for row in ladder.rows:
+    for row in result.rows:
         if row.first is not None:
             lines.append(f"{row.step} differs first in {row.first}")
     return "\n".join(lines)
@@ -127,9 +127,9 @@ def _result(row: "Row") -> str:
     return "DIFFERENT" if row.differences else "equal"
 
 
-def _warn(ladder: "Ladder", lowered: "Lowered | None", values: dict[str, Any],
+def _warn(result: "Verification", lowered: "Lowered | None", values: dict[str, Any],
           console: Console) -> None:
-    different = [row.step for row in ladder.rows if row.differences]
+    different = [row.step for row in result.rows if row.differences]
     if different:
         console.warn(f"not equal to the integer graph: {', '.join(different)}")
     if lowered is None:

@@ -1,4 +1,4 @@
-"""Checks of arguments that many constructors share, and how these keep arrays."""
+"""Validation of constructor arguments, and immutable arrays."""
 
 import operator
 from typing import SupportsIndex, cast
@@ -10,12 +10,12 @@ __all__ = ["frozen", "integer", "integers", "text"]
 
 
 def integer(what: str, value: object, low: int | None = None, high: int | None = None) -> int:
-    """Return ``value`` as an ``int`` if it is an integer, no bool, in ``low`` to ``high``.
+    """Return ``value`` as an ``int`` if it is an integer, not a bool, in ``low`` to ``high``.
 
     Raises
     ------
     TypeError, ValueError
-        Naming ``what``, the wanted range and the value.
+        Naming ``what``, the range and the value.
     """
     try:
         if isinstance(value, bool):
@@ -32,14 +32,14 @@ def integer(what: str, value: object, low: int | None = None, high: int | None =
 
 def integers(what: str, values: object, wanted: str = "integers", *,
              bools: bool = False) -> np.ndarray:
-    """Return ``values`` as an array of an integer type, or of bool if ``bools`` are taken too.
+    """Return ``values`` as an array of an integer type, or of bool if ``bools`` are allowed.
 
-    An array of no elements may be of any type.
+    An empty array may have any type.
 
     Raises
     ------
     TypeError, ValueError
-        Naming ``what``, what is ``wanted`` and what was found.
+        Naming ``what``, the ``wanted`` type and the type found.
     """
     try:
         array = np.asarray(values)
@@ -52,7 +52,7 @@ def integers(what: str, values: object, wanted: str = "integers", *,
 
 
 def text(what: str, value: object) -> str:
-    """Return ``value`` if it is a string that can be shown in a line, and not empty.
+    """Return ``value`` if it is a printable string that is not empty.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def text(what: str, value: object) -> str:
 
 
 def frozen(array: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
-    """A copy of ``array`` in ``dtype`` and C order that cannot be written to."""
+    """Return a read-only copy of ``array`` in ``dtype`` and C order."""
     array = array.astype(dtype, order="C")
     array.flags.writeable = False
     return array

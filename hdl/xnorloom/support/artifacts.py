@@ -1,7 +1,10 @@
-"""Folders that are made once, kept under the hash of all that went into them, and shared."""
+"""Content-addressed cache of artifacts: folders that are made once per set of inputs.
+
+A folder lists its files with sizes and SHA-256 in ``manifest.json``. A folder with a damaged or
+missing file, or without the list, is made again.
+"""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -11,47 +14,86 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from . import listing
+from ..errors import ToolError
+from .files import UNWRITABLE
+from .lock import directory_lock
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+__all__ = ["cached", "entry", "intact", "key", "log_file", "write_list"]
 
-__all__ = ["entry", "key"]
+# Raised when a maker begins to make something else of the same inputs.
+_VERSION = 1
 
+_LIST = "manifest.json"
 _DAY = 24 * 3600  # seconds
 _UNUSED, _LEFT_OVER = 30 * _DAY, _DAY
 
-# The folder of a cache may hold other things, so what may be removed is told by its name.
+# The cache may hold other things: only these names are removed.
 _BUILD = "xnorloom-build-"
-_OURS = re.compile(rf"{_BUILD}\w{{8}}|(runtime-)?[0-9a-f]{{32}}(\.log)?")
+_OURS = re.compile(rf"{_BUILD}\w{{8}}|[0-9a-f]{{32}}(\.log)?")
 
 _REFUSED = "Cannot write to the cache folder {!r}: {}"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+Maker = Callable[[Path], object]
+
+
+def cached(cache: Path, name: str, inputs: Sequence[object], product: str, make: Maker, *,
+           tool: str) -> Path:
+    """Return the artifact of ``name`` and ``inputs`` in folder ``cache``, made if missing.
+
+    Parameters
+    ----------
+    cache : Path
+        Folder of the artifacts, made if missing.
+    name : str
+        Kind of the artifact.
+    inputs : sequence of strings, numbers and such sequences
+        All that the content depends on.
+    product : str
+        Name of the main file.
+    make : callable
+        ``make(folder)`` writes the files into ``folder``, see :func:`entry`.
+    tool : str
+        Program that writes the product, for the error message.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ToolError
+        If ``make`` leaves no product.
+    OSError
+        If the folder cannot be written.
+    """
+    def checked(folder: Path) -> None:
+        make(folder)
+        if not (folder / product).is_file():
+            raise ToolError(f"{tool} wrote no {product}")
+
+    return entry(cache / key([_VERSION, name, inputs]), product, checked)
 
 
 def key(parts: Sequence[object]) -> str:
-    """A name for strings, numbers and sequences of them; other ones have another name."""
+    """Return a hash of strings, numbers and sequences of them as 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def entry(place: Path, product: str, make: Callable[[Path, Path], None]) -> Path:
-    """Folder ``place`` with file ``product`` in it, made by ``make(folder, log)`` where missing.
+def entry(place: Path, product: str, make: Maker) -> Path:
+    """Return folder ``place`` with file ``product``, made by ``make(folder)`` if missing.
 
-    It is made aside and moved in place when complete, so builds of the same thing at the same time
-    and builds cut short do no harm. What ``make`` wrote is listed in a file beside it (see
-    :mod:`.manifest`); an entry in which a listed file is not as it was, or that has no list, is
-    made anew. ``log`` is a file for the output of what fails; it stays.
-    Making one removes its neighbours of which nobody asked for a product in the last 30 days.
+    ``make`` fills a temporary folder that is then renamed, so that concurrent and interrupted
+    builds leave only complete entries. Making one removes its neighbours that were not requested
+    in the last 30 days.
 
     Raises
     ------
     OSError
         If the folder cannot be written, or ``make`` leaves no product.
     """
-    if listing.whole(place, product):
-        # The time of its last use; in a cache that only others may write it has none.
+    if intact(place, product):
+        # The time of the last use; a read-only cache records none.
         with contextlib.suppress(OSError):
             os.utime(place)
         return place
@@ -61,22 +103,65 @@ def entry(place: Path, product: str, make: Callable[[Path, Path], None]) -> Path
                                               ignore_cleanup_errors=True)
     except OSError as error:
         raise _refused(place, error) from error
-    with scratch, _full(place):
+    with scratch, _named(place):
         folder = Path(scratch.name) / place.name
         folder.mkdir()
-        make(folder, place.with_suffix(".log"))
+        make(folder)
         if not (folder / product).is_file():
             raise OSError(_REFUSED.format(str(place), f"{product!r} is missing"))
-        listing.write(folder)
+        write_list(folder)
         _move(folder, place, product)
     _prune(place.parent)
     return place
 
 
+def log_file(folder: Path) -> Path:
+    """Path for the output of a program that fails in ``folder``, which a maker was given.
+
+    It lies in the cache beside the entry, and stays when the maker fails.
+    """
+    return folder.parents[1] / f"{folder.name}.log"
+
+
+def write_list(folder: Path) -> None:
+    """List all files in ``folder`` with sizes and SHA-256 in its file ``manifest.json``."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {path.relative_to(folder).as_posix(): [path.stat().st_size, _digest(path)]
+             for path in paths if path != folder / _LIST}
+    (folder / _LIST).write_text(json.dumps(files, indent=1) + "\n", "utf-8")
+
+
+def intact(folder: Path, product: str) -> bool:
+    """True if all listed files of ``folder`` are unchanged and ``product`` is one of them.
+
+    Files that are not listed are ignored. All listed files are read, about 1 GB/s: 1 ms for a
+    simulation, 20 ms for a large routed design.
+    """
+    try:
+        files = json.loads((folder / _LIST).read_bytes())
+        if not isinstance(files, dict) or product not in files:
+            return False
+        wanted = {folder / name: tuple(values) for name, values in files.items()}
+        # Truncated files are found without reading any.
+        return (all(path.stat().st_size == size for path, (size, _) in wanted.items())
+                and all(_digest(path) == digest for path, (_, digest) in wanted.items()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _move(folder: Path, place: Path, product: str) -> None:
-    """Give ``folder`` the name ``place``, unless there is a whole entry, which is as good."""
-    with _alone(place.parent):
-        if listing.whole(place, product):
+    """Rename ``folder`` to ``place``, unless another build has put an intact entry there."""
+    with contextlib.ExitStack() as stack:
+        # Without the lock, the good entry that replaces a damaged one may be taken for the damaged
+        # one. Some network file systems have no locks.
+        with contextlib.suppress(OSError, NotImplementedError):
+            stack.enter_context(directory_lock(place.parent))
+        if intact(place, product):
             return
         try:
             # A folder with files in it cannot be replaced.
@@ -84,37 +169,18 @@ def _move(folder: Path, place: Path, product: str) -> None:
                 place.rename(folder.with_name(f"{place.name}-damaged"))
             folder.rename(place)
         except OSError as error:
-            # Where there are no locks another build may have been faster.
-            if not listing.whole(place, product):
+            # Without locks another build may have been faster.
+            if not intact(place, product):
                 raise _refused(place, error) from error
 
 
 @contextlib.contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    """Wait until no other process or thread is here, on systems with locks for folders.
-
-    A good entry that replaced a damaged one might be taken for the damaged one otherwise.
-    """
-    handle = None
-    # Some network file systems have none, either.
-    with contextlib.suppress(OSError):
-        if fcntl is not None:
-            handle = os.open(cache, os.O_RDONLY)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-@contextlib.contextmanager
-def _full(place: Path) -> Iterator[None]:
-    """Name the entry in errors of a full disk, which name no file, or one that is read."""
+def _named(place: Path) -> Iterator[None]:
+    """Name the entry in errors of a full disk, which name no file, or the source of a copy."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in UNWRITABLE:
             raise _refused(place, error) from error
         raise
 
@@ -124,18 +190,18 @@ def _refused(place: Path, error: OSError) -> OSError:
 
 
 def _prune(cache: Path) -> None:
-    """Remove entries and logs that nobody used for long, and builds cut short, from a folder."""
+    """Remove entries and logs that are unused for long, and remains of interrupted builds."""
     now = time.time()
     for path in cache.iterdir():
         if not _OURS.fullmatch(path.name):
             continue
         limit = _LEFT_OVER if path.name.startswith(_BUILD) else _UNUSED
-        # Others may prune, use and make entries at the same time.
+        # Other processes may prune, use and make entries at the same time.
         with contextlib.suppress(OSError):
             if now - path.stat().st_mtime <= limit:
                 continue
             if path.is_dir():
-                # At one go, so that nobody finds a product in an entry half removed.
+                # Renamed first, so that no other process finds a half removed entry.
                 with tempfile.TemporaryDirectory(prefix=_BUILD, dir=cache) as aside:
                     path.rename(Path(aside) / path.name)
             else:

@@ -1,8 +1,7 @@
-"""Where files are kept that can be had again: the user's cache, or a folder of this process."""
+"""The user's cache directory, with a temporary directory as the fallback."""
 
 import atexit
 import functools
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,20 +12,26 @@ __all__ = ["folder", "writable"]
 
 
 def folder(name: str) -> Path:
-    """The place of folder ``name`` in the user's cache; nothing is made.
+    """Return the path of folder ``name`` in the user's cache. Creates nothing.
 
-    The cache is ``$XDG_CACHE_HOME``, whose specification has relative paths ignored, else
-    ``~/.cache``. Where no home is known it is the folder of :func:`writable`.
+    The cache is ``$XDG_CACHE_HOME`` if that is an absolute path, else the platform's directory:
+    ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows. Without a
+    home directory it is the temporary directory of :func:`writable`.
     """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~"), ".cache")
-    return (root if root.is_absolute() else _temporary()) / name
+    # Importing it takes longer than the rest of this package.
+    import platformdirs
+
+    try:
+        return platformdirs.user_cache_path() / name
+    except RuntimeError:
+        return _temporary() / name
 
 
 def writable(name: str) -> Path:
-    """Folder ``name`` in the user's cache, made if missing.
+    """Return folder ``name`` in the user's cache, created if missing.
 
-    Where it cannot be written it is a folder that vanishes when the process ends.
+    If it cannot be written, the folder lies in a temporary directory of this process, which is
+    removed at exit.
     """
     try:
         return make_directory(folder(name))

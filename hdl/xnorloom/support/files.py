@@ -1,5 +1,6 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes of files, writable directories, and the errors of damaged and full media."""
 
+import errno
 import os
 import struct
 import tempfile
@@ -7,35 +8,40 @@ import zipfile
 import zlib
 from pathlib import Path
 
-__all__ = ["BROKEN_ARCHIVE", "write_atomic", "make_directory"]
+__all__ = ["BROKEN_ARCHIVE", "UNWRITABLE", "make_directory", "write_atomic"]
 
-# What zipfile, zlib and the readers of what is inside raise for an archive that is damaged, or
-# that somebody made to do damage.
 BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, TypeError, EOFError,
                   OverflowError, NotImplementedError, RuntimeError, MemoryError)
+"""Exceptions of zipfile, zlib and the readers of the members for a damaged or hostile archive."""
+
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""Error numbers of a full, broken or read-only medium.
+
+Python names no file in such an error of a write, and the source in that of a copy. Other errors
+without a name, such as that of a pipe, do not concern files.
+"""
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write ``data`` to ``path`` so that no reader ever sees a part of it.
 
-    The bytes go to a temporary file in the same directory, which then takes the name.
+    The bytes go to a temporary file in the same directory, which is then renamed.
 
     Raises
     ------
     OSError
-        If the directory is missing or cannot be written, with the name ``path``; nothing is left
-        behind.
+        If the directory is missing or cannot be written, with the name ``path``; no file is left.
     """
     path = Path(path)
     try:
         _write(path, data.encode() if isinstance(data, str) else data)
     except OSError as error:
-        # Nobody but us knows the temporary file that it may be about.
+        # The error may name the temporary file, which the caller does not know.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _write(path: Path, payload: bytes) -> None:
-    # Its name says nothing of the other, which may be as long as names can be.
+    # The temporary name is independent of the final one, which may have the maximum length.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".xnorloom-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -51,12 +57,12 @@ def _write(path: Path, payload: bytes) -> None:
 
 
 def make_directory(path: str | os.PathLike[str]) -> Path:
-    """Create ``path`` with its parents unless it is there, prove it writable, and return it.
+    """Create directory ``path`` with its parents unless it exists, and check that it is writable.
 
     Raises
     ------
     OSError
-        If ``path`` is not a directory or cannot be written, before any work is spent on it.
+        If ``path`` is not a directory or cannot be written.
     """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: several together, or one that a simulator writes."""
+"""All-or-nothing output: staging of a directory of files, and of a single file."""
 
 import contextlib
 import errno
@@ -9,36 +9,38 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import XnorloomError
-from .files import make_directory
+from .files import UNWRITABLE, make_directory
 
 __all__ = ["staged", "staged_file"]
-
-# What a write fails with for which there is no room, or whose medium is broken; Python names no
-# file then. Other errors without one, such as that of a pipe, have nothing to do with files.
-_UNNAMED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextlib.contextmanager
 def staged(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> Iterator[Path]:
-    """Give a temporary directory whose files move to ``directory`` when the context ends well.
+    """Yield a temporary directory whose files move to ``directory`` on exit without an exception.
 
-    If it does not, ``directory`` is left as it was found, or not there if it was not. ``names`` are
-    those of files that will be there, as far as they are known before.
+    With an exception ``directory`` is left as it was, and removed if it did not exist.
+
+    Parameters
+    ----------
+    directory : path
+        Output directory, created if missing.
+    names : iterable of str
+        Names of the output files that are known on entry.
 
     Raises
     ------
     XnorloomError
-        If ``directory`` cannot be made or written, before any work is spent on what goes there, or
-        a file cannot be, of those in ``names`` also before, should a directory be in its place.
+        On entry if ``directory`` cannot be created or written, or has a directory in place of one
+        of ``names``; on exit if a file cannot be written.
     """
     target = Path(directory)
-    # mkdir makes the parents too; the outermost one that is new goes with the rest on failure.
+    # mkdir creates the parents too; on failure all new ones are removed.
     new = [path for path in (target, *target.parents) if not os.path.lexists(path)]
     try:
         try:
             make_directory(target)
             _check(target, names)
-            # Inside the target: a rename never crosses to another file system.
+            # Inside the target, so that no rename crosses to another file system.
             staging = Path(tempfile.mkdtemp(prefix=".xnorloom-", dir=target))
         except OSError as error:
             raise XnorloomError(f"output directory {target} cannot be written: "
@@ -47,7 +49,7 @@ def staged(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> Iter
             yield staging
             _move(staging, target)
         except OSError as error:
-            if error.filename is None and error.errno in _UNNAMED:
+            if error.filename is None and error.errno in UNWRITABLE:
                 raise XnorloomError(f"output directory {target} cannot be written: "
                                     f"{error.strerror or error}") from error
             path = Path(str(error.filename))
@@ -67,14 +69,20 @@ def staged(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> Iter
 @contextlib.contextmanager
 def staged_file(path: str | None, *,
                 keep: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[str | None]:
-    """Give a temporary path for the file ``path``, which takes its name when the context ends well.
+    """Yield a temporary path that is renamed to ``path`` on exit.
 
-    It also does if an exception of ``keep`` ends it. ``None`` for no file gives ``None``.
+    Parameters
+    ----------
+    path : str or None
+        Output file; ``None`` yields ``None``.
+    keep : exception types
+        Exceptions after which the file is kept; all others discard it.
 
     Raises
     ------
     XnorloomError
-        If ``path`` cannot be written, before any work is spent on it.
+        On entry if the directory of ``path`` cannot be written or ``path`` is a directory; on exit
+        if the file cannot be written.
     """
     if path is None:
         yield None
@@ -98,7 +106,7 @@ def staged_file(path: str | None, *,
         os.replace(temporary, target)
     except OSError as error:
         if error.filename != temporary and not (error.filename is None
-                                                and error.errno in _UNNAMED):
+                                                and error.errno in UNWRITABLE):
             raise
         raise XnorloomError(f"file {target} cannot be written: "
                             f"{error.strerror or error}") from error
@@ -107,7 +115,7 @@ def staged_file(path: str | None, *,
 
 
 def _check(target: Path, names: Iterable[str]) -> None:
-    """Raise if a directory is where one of ``names`` must become a file."""
+    """Raise if a directory is in place of one of ``names``."""
     for name in names:
         if (target / name).is_dir():
             raise XnorloomError(f"output directory {target} cannot be written: {name} in it is a "

@@ -1,4 +1,4 @@
-"""From a design with a serial port to a program that simulates it behind a pseudo-terminal."""
+"""Compilation of a design with a serial port to a program with a pseudo-terminal."""
 
 import re
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ _PORT = re.compile(r"\b(input|output|inout)\s+(?:wire\s+|reg\s+)?(?:\[[^\]]*\]\s
 
 @dataclass(frozen=True)
 class SerialDesign:
-    """Verilog of a design, and which of its ports are what.
+    """Verilog of a design, and the roles of its ports.
 
     Parameters
     ----------
     verilog : str
-        The module, and all that are in it.
+        The module and its submodules.
     module : str
-        Its name.
+        Name of the module.
     clock, rx, tx : str
-        Its ports: the clock and both ends of the serial line. A name that is no plain identifier
-        is written as in the text, with a backslash before it.
+        Names of its ports: the clock, and input and output of the serial line. An escaped
+        identifier keeps its backslash.
     constants : dict of str to int
-        Values of other inputs; those not in it are 0.
+        Values of other inputs; the default is 0.
     """
 
     verilog: str
@@ -38,12 +38,12 @@ class SerialDesign:
     constants: Mapping[str, int] = field(default_factory=dict)
 
     def ports(self) -> list[tuple[str, str]]:
-        """Direction and name of each port, in their order.
+        """Return direction and name of each port, in order.
 
         Raises
         ------
         ValueError
-            If the text has no such module, or the module lacks a port.
+            If there is no such module, or the module lacks a port.
         """
         start = re.search(rf"^\s*module {re.escape(self.module)}\s*\(", self.verilog, re.MULTILINE)
         if start is None:
@@ -58,24 +58,24 @@ class SerialDesign:
                                  f"{what}, not only {', '.join(sorted(found)) or 'none'}")
         return list(ports)
 
-    def shell(self) -> str:
-        """The Verilog, and a module ``shell`` around it with the ports clk, rx and tx."""
+    def wrapped(self) -> str:
+        """Return the Verilog with a module ``wrapper`` around it, with the ports clk, rx and tx."""
         wires = {self.clock: "clk", self.rx: "rx", self.tx: "tx"}
         others = {name: str(value) for name, value in self.constants.items()}
         lines = []
         for direction, name in self.ports():
             wire = wires.get(name) or others.get(name, "0" if direction == "input" else "")
-            # A name after a backslash ends with a blank.
+            # A blank ends an escaped identifier.
             lines.append(f"    .{name} ({wire})")
         connections = ",\n".join(lines)
-        return (f"{self.verilog}\nmodule shell(input clk, input rx, output tx);\n"
+        return (f"{self.verilog}\nmodule wrapper(input clk, input rx, output tx);\n"
                 f"  {self.module} dut(\n{connections}\n  );\nendmodule\n")
 
 
 def program(design: SerialDesign, cache: Path) -> Path:
-    """The program of a design, from the cache or compiled into it.
+    """Return the program of a design, compiled if not cached.
 
-    It must be run in the folder that it is in; ``harness.cpp`` says how.
+    It must be run in its folder; ``harness.cpp`` describes its arguments.
 
     Raises
     ------
@@ -84,4 +84,4 @@ def program(design: SerialDesign, cache: Path) -> Path:
     ValueError
         If the design lacks a port.
     """
-    return build.program(design.shell(), Path(__file__).with_name("harness.cpp"), cache=cache)
+    return build.program(design.wrapped(), Path(__file__).with_name("harness.cpp"), cache=cache)

@@ -1,13 +1,12 @@
-// The simulated board: the shell of a design with a serial port (board_program.py), clocked as fast
-// as it goes, with its serial line at a pseudo-terminal of its own.
+// Testbench of the simulated board. Clocks the wrapper of a design with a serial port (design.py) as
+// fast as possible, and connects its serial line to a pseudo-terminal.
 //
-// Arguments: numerator denominator seed then, for the bytes to the design and for those from it,
-//   lost flipped inserted
-//   numerator / denominator   clock cycles to a bit, at least 4
-//   lost, flipped, inserted   bytes in a million that vanish, come with one bit wrong, or come
-//                             with a byte of chance before them
-// Standard input: nothing; its end ends the simulation.
-// Standard output: "port PATH", then at the end "done CYCLES RECEIVED SENT MALFORMED FAULTS FAULTS":
+// Arguments: numerator denominator seed, then lost flipped inserted to the design, and the same from
+//   numerator / denominator   clock cycles per bit, at least 4
+//   lost, flipped, inserted   bytes per million that are dropped, have one bit flipped, or follow
+//                             an inserted random byte
+// Standard input: empty; its end ends the simulation.
+// Standard output: "port PATH", at the end "done CYCLES RECEIVED SENT MALFORMED FAULTS FAULTS":
 //   cycles, bytes from and to the other end of the terminal, bytes of the design without a stop
 //   bit, and the bytes lost, flipped or inserted in each direction.
 
@@ -25,7 +24,7 @@
 #include <random>
 #include <string>
 
-#include "Vshell.h"
+#include "Vwrapper.h"
 #include "verilated.h"
 
 namespace {
@@ -35,8 +34,8 @@ namespace {
     std::exit(1);
 }
 
-// Both ends of a pseudo-terminal without line editing. The end for others is also held open here:
-// they may then close it and open it again.
+// A pseudo-terminal without line editing. The end of the host is held open here, too, so that the
+// host may close it and open it again.
 class Terminal {
 public:
     Terminal() {
@@ -51,7 +50,7 @@ public:
         if (fcntl(fd, F_SETFL, O_NONBLOCK)) die("set up the pseudo-terminal");
     }
 
-    // Give and take what can be at once.
+    // Write and read as much as possible without blocking.
     void exchange() {
         if (!out.empty()) {
             const ssize_t count = write(fd, out.data(), out.size());
@@ -69,15 +68,15 @@ public:
     int fd, held;
 };
 
-// What a bad line does to bytes, the same for the same seed.
+// Injects faults into bytes, the same for the same seed.
 class Line {
 public:
     Line(uint64_t seed, char** rates) : dice(seed) {
         for (int kind = 0; kind < 3; ++kind) rate[kind] = std::strtoul(rates[kind], nullptr, 10);
     }
 
-    // The bytes that come out for one that goes in; `bits` are its 8 and those after them that
-    // may flip, too.
+    // Passes the bytes that result from one byte to `take`. The lowest `bits` bits may flip: its 8
+    // and any after them.
     template <class Take>
     void pass(unsigned byte, int bits, Take take) {
         if (chance(rate[2])) take((dice() & 0xff) | 0x100);
@@ -99,8 +98,8 @@ private:
     uint64_t rate[3];
 };
 
-// Cycles to the end of each bit, from the start of a byte, to the nearest cycle.
-struct Pace {
+// Cycles from the start of a byte to each half of a bit, to the nearest cycle.
+struct BitClock {
     uint64_t numerator, denominator;
     uint64_t at(uint64_t halves) const {
         return (halves * numerator + denominator) / (2 * denominator);
@@ -108,25 +107,25 @@ struct Pace {
 };
 
 constexpr uint64_t POLL_CYCLES = 256;
-// A design that is quiet for so long waits for its host, and a processor should not spin for it.
+// After so long without traffic the design waits for its host, and the simulation sleeps.
 constexpr uint64_t QUIET_CYCLES = 1 << 17;
 
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 10) return 1;
-    const Pace pace{std::strtoull(argv[1], nullptr, 10), std::strtoull(argv[2], nullptr, 10)};
+    const BitClock bit_clock{std::strtoull(argv[1], nullptr, 10), std::strtoull(argv[2], nullptr, 10)};
     const uint64_t seed = std::strtoull(argv[3], nullptr, 10);
     Line to_design(2 * seed, argv + 4), from_design(2 * seed + 1, argv + 7);
 
     Terminal terminal;
     VerilatedContext context;
-    Vshell top(&context, "");
+    Vwrapper top(&context, "");
     std::printf("port %s\n", terminal.path.c_str());
     std::fflush(stdout);
 
     uint64_t cycle = 0, received = 0, sent = 0, malformed = 0, busy = 0;
-    // Frames of start bit, 8 bits, stop bit, least significant first; what is left of one.
+    // Start bit, 8 bits and stop bit of the bytes to send, least significant first.
     std::deque<unsigned> frames;
     uint64_t sending = 0, began = 0, seen = 0;
     int send_bit = 10, take_bit = -1;
@@ -156,7 +155,7 @@ int main(int argc, char** argv) {
         }
         if (send_bit < 10) {
             top.rx = sending >> send_bit & 1;
-            if (cycle + 1 - began == pace.at(2 * (send_bit + 1))) ++send_bit;
+            if (cycle + 1 - began == bit_clock.at(2 * (send_bit + 1))) ++send_bit;
             busy = cycle;
         } else {
             top.rx = 1;
@@ -174,12 +173,12 @@ int main(int argc, char** argv) {
                 seen = cycle;
                 taken = 0;
             }
-        } else if (cycle - seen == pace.at(2 * take_bit + 1)) {
+        } else if (cycle - seen == bit_clock.at(2 * take_bit + 1)) {
             taken |= static_cast<unsigned>(top.tx) << take_bit;
-            // A start bit that is gone in its middle is none.
+            // A start bit must last to its middle.
             if (++take_bit == 1 && taken) take_bit = -1;
             if (take_bit == 10) {
-                // Without its stop bit it is no byte, but the host sees that there was something.
+                // The host receives a byte without a stop bit, too.
                 malformed += !(taken >> 9);
                 take_bit = -1;
                 from_design.pass(taken >> 1 & 0xff, 8, [&](unsigned byte) {

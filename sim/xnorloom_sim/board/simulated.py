@@ -1,10 +1,10 @@
-"""A board that is not there: its design in the compiled simulator, behind a real serial port.
+"""Simulated board: the design of a board in the compiled simulator, with a serial port.
 
     with SimulatedBoard(design, clock_hz=12_000_000, baud=3_000_000) as board:
         port = serial.Serial(board.path)
 
-The port is a pseudo-terminal, so whatever talks to a board talks to it unchanged. The simulation
-goes as fast as it can, and stands still, nearly, while nobody says anything.
+The port is a pseudo-terminal, so that host programs for a board work unchanged. The simulation runs
+as fast as it can, and pauses while there is no traffic.
 """
 
 import os
@@ -32,13 +32,13 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True)
 class Faults:
-    """What befalls the bytes of one direction, each by itself.
+    """Independent random faults of the bytes in one direction.
 
     Parameters
     ----------
     lost, flipped, inserted : float
-        Probability, below 1, that a byte vanishes, that one of its bits is wrong (its stop bit
-        counts, on the way to the design), that a byte of chance comes before it. Rounded to
+        Probability, below 1, that a byte is dropped, that one of its bits is flipped (on the way to
+        the design including its stop bit), that a random byte is inserted before it. Rounded to
         millionths.
     """
 
@@ -56,18 +56,18 @@ class Faults:
                                  f"not {value!r}")
 
     def rates(self) -> Sequence[str]:
-        """The probabilities in millionths, in the order of the fields."""
+        """Return the probabilities in millionths, in the order of the fields."""
         return [str(round(getattr(self, kind.name) * _MILLION)) for kind in fields(self)]
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What went over the line of a simulated board.
+    """Traffic on the line of a simulated board.
 
-    Members
-    -------
+    Attributes
+    ----------
     cycles : int
-        Clock cycles that were simulated.
+        Simulated clock cycles.
     received, sent : int
         Bytes from the host before faults, and to the host after them.
     malformed : int
@@ -85,31 +85,31 @@ class Traffic:
 
 
 class SimulatedBoard:
-    """Simulates a design with a serial port, and lends the other end of its line to a host.
+    """Simulation of a design with a serial port, whose line is connected to a host.
 
-    The simulation is compiled when the object is made, and runs inside ``with``. At the end of
-    that the port is gone, as if it had been unplugged.
+    The constructor compiles the simulation, which runs inside ``with``. The port is removed at the
+    end, as if unplugged.
 
     Parameters
     ----------
     design : SerialDesign or wiring.Component
-        Verilog with its ports named, or a component with the ports ``rx`` and ``tx`` in the domain
-        ``sync``, whose reset, lights and other ports are of no interest.
+        Verilog with its ports, or a component with the ports ``rx`` and ``tx`` in domain ``sync``;
+        its other ports are not connected.
     clock_hz, baud : int
-        Their ratio is the cycles to a bit, at least 4; times mean nothing here.
+        Their ratio is the number of cycles per bit, at least 4; only the ratio matters.
     to_design, from_design : Faults
-        What befalls the bytes in either direction.
+        Faults in either direction.
     seed : int
-        Of the faults.
+        Seed of the faults.
     cache : path
-        Folder of compiled simulations; for ``None`` that of the compiled engine.
+        Folder of compiled simulations; ``None`` for that of the compiled engine.
 
-    Members
-    -------
+    Attributes
+    ----------
     path : str
-        The port, inside ``with``.
+        Path of the port; inside ``with``.
     traffic : Traffic
-        What happened; after the end of ``with``.
+        Traffic on the line; after the end of ``with``.
 
     Raises
     ------
@@ -172,9 +172,9 @@ class SimulatedBoard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         if self._process is not None:
-            said = self._end()
+            output = self._end()
             if self._traffic is None and kind is None:
-                raise ToolError(f"The simulated board {self._program} failed: {said.strip()}")
+                raise ToolError(f"The simulated board {self._program} failed: {output.strip()}")
 
     def unplug(self) -> None:
         """End the simulation inside ``with``, and its port with it."""
@@ -183,12 +183,12 @@ class SimulatedBoard:
         self._end()
 
     def _end(self) -> str:
-        """Tell the program to end, and take down the traffic; gives back what it says last."""
+        """End the program, store its traffic, and return its last output."""
         process, self._process, self._path = self._process, None, None
         assert process is not None
         with process:
-            said, _ = process.communicate()
-        match said.split():
+            output, _ = process.communicate()
+        match output.split():
             case ["done", *numbers] if len(numbers) == len(fields(Traffic)):
                 self._traffic = Traffic(*map(int, numbers))
-        return said
+        return output

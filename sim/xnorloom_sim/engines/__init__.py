@@ -1,4 +1,4 @@
-"""The simulation engines: each one a function from a job to its trace."""
+"""Simulation engines: functions from a :class:`.api.Job` to its :class:`.api.Trace`."""
 
 from collections.abc import Callable
 

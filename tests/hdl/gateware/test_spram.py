@@ -20,7 +20,7 @@ from xnorloom_sim import harness
 from xnorloom_sim.engines.verilator import wrapper
 from xnorloom_sim.golden import evaluate
 from xnorloom_sim.netlist.cell_models import models
-from xnorloom_sim.simulate import Stall, compare, simulate
+from xnorloom_sim.simulation import Stall, compare, simulate
 
 SIZES = (40, 21, 17, 5)
 FOLDS = {

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from xnorloom.graph import Input
 from xnorloom.graph import pixels as encoding
 from xnorloom.graph.pixels import encode, top_bits
-from xnorloom_sim import data
 
 PIXELS = np.arange(256, dtype=np.uint8)
 
@@ -30,7 +29,6 @@ def test_top_bits(bits):
     assert elements.shape == (1, 16, 16)
     assert elements.ravel().tolist() == [pixel * 2**bits // 256 for pixel in range(256)]
     assert np.array_equal(top_bits(PIXELS, bits), elements.ravel())
-    assert np.array_equal(data.quantize(PIXELS, bits), elements.ravel())
 
 
 CUTS = {

@@ -1,6 +1,5 @@
 """Folders in the cache: made once, by the fastest of many, and removed when nobody used them."""
 
-import errno
 import os
 import re
 import time
@@ -8,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from xnorloom.support import artifacts, listing
+from xnorloom.support import artifacts, files
 
 
 def test_faster_build_wins(tmp_path):
     place = tmp_path / "entry"
 
-    def make(folder, log):
+    def make(folder):
         (folder / "product").write_text("mine")
         place.mkdir()
         (place / "product").write_text("theirs")
-        listing.write(place)
+        artifacts.write_list(place)
 
     assert artifacts.entry(place, "product", make) == place
     assert (place / "product").read_text() == "theirs"
@@ -34,14 +33,14 @@ def test_not_written(tmp_path):
     place = tmp_path / "entry"
     place.touch()
     with pytest.raises(OSError, match=refused(place, "Not a directory")):
-        artifacts.entry(place, "product", lambda folder, log: (folder / "product").touch())
+        artifacts.entry(place, "product", lambda folder: (folder / "product").touch())
     assert list(tmp_path.iterdir()) == [place]
 
 
 def test_not_made(tmp_path):
     place = tmp_path / "entry"
     with pytest.raises(OSError, match=refused(place, "'product' is missing")):
-        artifacts.entry(place, "product", lambda folder, log: None)
+        artifacts.entry(place, "product", lambda folder: None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -51,7 +50,7 @@ def age(path, days):
 
 
 def test_unused_entries_are_removed(tmp_path):
-    def make(folder, log):
+    def make(folder):
         (folder / "product").touch()
 
     names = {days: f"{days:032x}" for days in (1, 29, 31, 400)}
@@ -59,7 +58,7 @@ def test_unused_entries_are_removed(tmp_path):
     for name in (*names.values(), *others):
         (tmp_path / name).mkdir()
         (tmp_path / name / "product").touch()
-        listing.write(tmp_path / name)
+        artifacts.write_list(tmp_path / name)
         age(tmp_path / name, 40)
     for days, name in names.items():
         age(tmp_path / name, days)
@@ -79,7 +78,7 @@ def test_unused_entries_are_removed(tmp_path):
 
 
 def test_entries_removed_by_many_at_once(tmp_path):
-    def make(folder, log):
+    def make(folder):
         (folder / "product").touch()
 
     for index in range(200):
@@ -96,18 +95,18 @@ def test_folder_is_a_file(tmp_path):
     (tmp_path / "cache").touch()
     place = tmp_path / "cache" / "entry"
     with pytest.raises(OSError, match=refused(place, "File exists")):
-        artifacts.entry(place, "product", lambda folder, log: None)
+        artifacts.entry(place, "product", lambda folder: None)
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("code", sorted(files.UNWRITABLE))
 def test_full(code, tmp_path):
     """Writing to a full disk fails without a name, copying to it with that of the source."""
     place = tmp_path / "entry"
     for names in ((), ("source.json",)):
-        def fail(folder, log, names=names):
+        def fail(folder, names=names):
             raise OSError(code, os.strerror(code), *names)
 
-        def nested(folder, log, fail=fail):
+        def nested(folder, fail=fail):
             artifacts.entry(place, "product", fail)
 
         for make in (fail, nested):
@@ -117,7 +116,7 @@ def test_full(code, tmp_path):
 
 
 def test_other_errors_of_makers(tmp_path):
-    def fail(folder, log):
+    def fail(folder):
         (folder / "missing").read_bytes()
 
     with pytest.raises(FileNotFoundError, match="missing"):

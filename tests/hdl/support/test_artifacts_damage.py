@@ -1,5 +1,6 @@
 """Folders in the cache in which something is not as it was made: they are made again."""
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from xnorloom.support import artifacts, listing
+from xnorloom.support import artifacts
 
 FILES = {"product": b"first line\nsecond line\n", "log": b"words", "empty": b"",
          "tables/a b.hex": bytes(range(256))}
@@ -24,7 +25,7 @@ class Maker:
     def __init__(self):
         self.times = 0
 
-    def __call__(self, folder, log):
+    def __call__(self, folder):
         self.times += 1
         for name, content in FILES.items():
             (folder / name).parent.mkdir(exist_ok=True)
@@ -131,7 +132,7 @@ def test_not_made_again(place):
     cut(place / "log")
     before = found(place)
 
-    def fail(folder, log):
+    def fail(folder):
         (folder / "product").write_text("half")
         raise KeyboardInterrupt
 
@@ -144,7 +145,7 @@ def test_not_made_again(place):
 def test_damaged_and_faster_build_wins(place, make):
     cut(place / "log")
 
-    def slow(folder, log):
+    def slow(folder):
         artifacts.entry(place, "product", make)
         (folder / "product").write_text("mine")
 
@@ -156,7 +157,12 @@ def test_damaged_and_faster_build_wins(place, make):
 @pytest.mark.parametrize("locks", [True, False], ids=["locks", "no locks"])
 def test_damaged_and_made_by_many_threads(locks, place, monkeypatch):
     if not locks:
-        monkeypatch.setattr(artifacts, "fcntl", None)
+        @contextlib.contextmanager
+        def none(directory):
+            raise OSError(errno.ENOLCK, "No locks available")
+            yield
+
+        monkeypatch.setattr(artifacts, "directory_lock", none)
     cut(place / "log")
     barrier = threading.Barrier(8)
     maker = Maker()
@@ -177,7 +183,7 @@ import sys
 from pathlib import Path
 from xnorloom.support import artifacts
 
-def make(folder, log):
+def make(folder):
     (folder / "log").write_text("words")
     (folder / "product").write_text("all")
 
@@ -204,7 +210,7 @@ def test_damaged_and_made_by_many_processes(tmp_path):
         process.stdin.flush()
     assert [process.communicate()[0] for process in running] == ["good\n"] * 3
     assert {path.name for path in tmp_path.iterdir()} == {str(turn) for turn in range(60)}
-    assert all(listing.whole(path, "product") for path in tmp_path.iterdir())
+    assert all(artifacts.intact(path, "product") for path in tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import serial
 from xnorloom.export import verilog
 from xnorloom.folding import automatic
 from xnorloom.graph import Graph
+from xnorloom.graph.pixels import top_bits
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.design.top import Core
 from xnorloom_boards.errors import LinkError, PortError, WrongBitstreamError
@@ -37,9 +38,10 @@ def tfc():
 
 @pytest.fixture(scope="module")
 def core(tfc):
-    """Small and slow, so that it compiles fast, and as fast as the line."""
+    """Small and slow, so that it compiles fast, and as fast as the line; converted only once."""
     folds = (Fold(2, 16, "block"), Fold(1, 8, "block"), Fold(1, 8, "block"), Fold(1, 8, "lut"))
-    return Core(tfc, Schedule(8, folds), clock_hz=CYCLES, baud=1, leds=3)
+    core = Core(tfc, Schedule(8, folds), clock_hz=CYCLES, baud=1, leds=3)
+    return SerialDesign(verilog.convert(core, name="top"), "top")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_a_thousand_images(tfc, core):
     with board(core) as simulated, host.open(simulated.path, tfc, **OPTIONS) as b:
         classes = b.classify(images)
         assert b.faults.resent == b.faults.damaged == b.faults.reported == 0
-    assert np.array_equal(classes, evaluate(tfc, data.quantize(images, 1)).classes)
+    assert np.array_equal(classes, evaluate(tfc, top_bits(images, 1)).classes)
     traffic = simulated.traffic
     assert traffic.malformed == 0
     # The line is never idle for long: 98 bytes and those around them.
@@ -93,7 +95,7 @@ RATES = {
 
 @pytest.mark.parametrize("direction", ["to_design", "from_design", "both"])
 @pytest.mark.parametrize("kind", RATES)
-def test_faults_are_made_good(small, design, kind, direction):
+def test_faults_are_recovered(small, design, kind, direction):
     """Each fault ends in a frame that is sent again; none in a wrong class."""
     graph, frames, golden = small
     ways = ["to_design", "from_design"] if direction == "both" else [direction]

@@ -1,3 +1,6 @@
+"""Simulated boards: bytes through the serial port, faults, the end of the port."""
+
+import functools
 import os
 import threading
 import time
@@ -9,13 +12,14 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from xnorloom.export import verilog
 from xnorloom_sim.board.simulated import Faults, SerialDesign, SimulatedBoard
 
 WAIT = 60
 
 
 class Mirror(wiring.Component):
-    """What comes in goes out, two cycles later, whatever a bit is."""
+    """Each bit goes out two cycles after it came in."""
 
     def __init__(self):
         super().__init__({"rx": In(1), "tx": Out(1, init=1), "unused": In(3), "shown": Out(3)})
@@ -41,8 +45,14 @@ endmodule
 """
 
 
+@functools.cache
+def mirror_design():
+    """The component as Verilog, which takes seconds to write."""
+    return SerialDesign(verilog.convert(Mirror(), name="top"), "top")
+
+
 def mirror(clock_hz=4, baud=1, **options):
-    return SimulatedBoard(Mirror(), clock_hz=clock_hz, baud=baud, **options)
+    return SimulatedBoard(mirror_design(), clock_hz=clock_hz, baud=baud, **options)
 
 
 def random_bytes(count, seed=0):
@@ -50,9 +60,9 @@ def random_bytes(count, seed=0):
 
 
 def through(board, data, count=None, *, more=False):
-    """What comes back of ``data``: ``count`` bytes, of which there are as many if it is None.
+    """Return ``count`` bytes of the answer to ``data``; None for as many as it has.
 
-    With ``more`` also what comes behind those, until nothing comes for long.
+    With ``more`` also the following bytes, until a pause.
     """
     with board, serial.Serial(board.path, timeout=WAIT) as port:
         port.write(data)
@@ -129,6 +139,10 @@ def test_runs_again():
     board = mirror(to_design=Faults(flipped=0.5), seed=7)
     first, second = through(board, bytes(100)), through(board, bytes(100))
     assert first == second != bytes(100)
+
+
+def test_component():
+    assert through(SimulatedBoard(Mirror(), clock_hz=4, baud=1), b"mirror") == b"mirror"
 
 
 def test_verilog_of_other_names():

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from xnorloom.export import verilog
 from xnorloom.folding.fit import fit
 from xnorloom.graph import Graph
+from xnorloom.graph.pixels import top_bits
 from xnorloom.packing import load_words
 from xnorloom.schedule import Fold, Schedule
 from xnorloom.target.device import DEVICES
@@ -89,7 +90,7 @@ def test_digits(tfc, design, digits):
         # Another program finds the weights there.
         with host.open(simulated.path, tfc, **OPTIONS, loading=pytest.fail) as b:
             assert np.array_equal(b.classify(digits[:20]), classes[:20])
-    assert np.array_equal(classes, evaluate(tfc, data.quantize(digits, 1)).classes)
+    assert np.array_equal(classes, evaluate(tfc, top_bits(digits, 1)).classes)
     words = len(load_words(SCHEDULE.bind(tfc)))
     assert calls[-1] == (-(-words // 32), -(-words // 32))
 
@@ -107,7 +108,7 @@ def test_faults_while_loading(tfc, design, digits, kind):
             while_loading = b.faults.resent
             classes = b.classify(digits[:60])
     assert while_loading > 0
-    assert np.array_equal(classes, evaluate(tfc, data.quantize(digits[:60], 1)).classes)
+    assert np.array_equal(classes, evaluate(tfc, top_bits(digits[:60], 1)).classes)
 
 
 @pytest.mark.parametrize("after, again", [(4_000, False), (20_000, True)],
@@ -122,7 +123,7 @@ def test_reset(tfc, digits, after, again):
             classes = b.classify(digits)
             assert (len(calls) > before) == again
             assert b.faults.resent > 0
-    assert np.array_equal(classes, evaluate(tfc, data.quantize(digits, 1)).classes)
+    assert np.array_equal(classes, evaluate(tfc, top_bits(digits, 1)).classes)
     # It is loaded anew, which the host sees once.
     assert sum(later < earlier for earlier, later in zip(calls, calls[1:])) <= 1
 
@@ -135,4 +136,4 @@ def test_sfc(digits):
     made = Core(graph, schedule, clock_hz=CYCLES, baud=1)
     with board(made) as simulated, host.open(simulated.path, graph, **OPTIONS) as b:
         classes = b.classify(digits[:50])
-    assert np.array_equal(classes, evaluate(graph, data.quantize(digits[:50], 1)).classes)
+    assert np.array_equal(classes, evaluate(graph, top_bits(digits[:50], 1)).classes)

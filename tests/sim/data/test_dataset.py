@@ -1,4 +1,4 @@
-"""Data sets: bundled, from ``.npz`` files, quantised."""
+"""Bundled data set, and data sets in ``.npz`` files."""
 
 import hashlib
 import io
@@ -167,34 +167,3 @@ def test_npz_truncated_or_corrupt(tmp_path, save):
             assert "\n" not in str(error)
         else:
             assert np.array_equal(dataset.images, IMAGES)
-
-
-# The input rule
-
-
-@pytest.mark.parametrize("bits", range(1, 9))
-def test_quantize(bits):
-    pixels = np.arange(256, dtype=np.uint8).reshape(2, 128)
-    result = data.quantize(pixels, bits)
-    assert result.dtype == np.uint8
-    assert result.shape == pixels.shape
-    assert result.tolist() == [[p * 2**bits // 256 for p in row] for row in pixels.tolist()]
-
-
-def test_quantize_one_bit():
-    assert data.quantize(np.array([0, 127, 128, 255], np.uint8), 1).tolist() == [0, 0, 1, 1]
-
-
-@pytest.mark.parametrize(
-    ("images", "bits", "error", "message"),
-    [
-        (IMAGES, 0, ValueError, r"^bits must be in 1 to 8, not 0$"),
-        (IMAGES, 9, ValueError, r"^bits must be in 1 to 8, not 9$"),
-        (IMAGES, 1.0, TypeError, r"^bits must be an integer, not 1\.0$"),
-        (IMAGES, True, TypeError, r"^bits must be an integer, not True$"),
-        (IMAGES / 255, 1, TypeError, r"^images must be of type uint8, not float64$"),
-    ],
-)
-def test_quantize_wrong(images, bits, error, message):
-    with pytest.raises(error, match=message):
-        data.quantize(images, bits)

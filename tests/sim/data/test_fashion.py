@@ -60,9 +60,9 @@ def small(monkeypatch, tmp_path):
     images, labels = ((name, hashlib.sha256(content).hexdigest())
                       for name, content in FILES.items())
 
-    def keep_in(*sources):
+    def keep_in(*mirrors):
         changed = dataclasses.replace(mnist.NAMES["fashion:test"], images=images, labels=labels,
-                                      sources=lambda: iter(sources))
+                                      mirrors=lambda: iter(mirrors))
         monkeypatch.setitem(mnist.NAMES, "fashion:test", changed)
 
     return keep_in
@@ -106,8 +106,8 @@ def test_installed_folder(small, tmp_path):
 
 
 def test_what_one_source_lacks_comes_from_the_next(small, monkeypatch, tmp_path):
-    small(fetch.folder(str(tmp_path)), fetch.mirror("https://one.invalid/"),
-          fetch.mirror("https://two.invalid/"))
+    small(fetch.folder(str(tmp_path)), fetch.website("https://one.invalid/"),
+          fetch.website("https://two.invalid/"))
     packed = {f"https://two.invalid/{name}.gz": gzip.compress(content)
               for name, content in FILES.items()}
     first, second = packed

@@ -41,9 +41,9 @@ def small(monkeypatch, tmp_path):
     return tmp_path / "cache" / "xnorloom" / "mnist"
 
 
-def keep_in(monkeypatch, *sources):
+def keep_in(monkeypatch, *mirrors):
     """Makes ``sources`` all the places where ``mnist:test`` is looked for."""
-    changed = dataclasses.replace(mnist.NAMES["mnist:test"], sources=lambda: iter(sources))
+    changed = dataclasses.replace(mnist.NAMES["mnist:test"], mirrors=lambda: iter(mirrors))
     monkeypatch.setitem(mnist.NAMES, "mnist:test", changed)
 
 
@@ -214,7 +214,7 @@ def test_mirror(small, monkeypatch):
         asked.append(url)
         return io.BytesIO(gzip.compress(FILES[url.rsplit("/", 1)[1].removesuffix(".gz")]))
 
-    keep_in(monkeypatch, fetch.mirror("https://mirror.invalid/mnist/"))
+    keep_in(monkeypatch, fetch.website("https://mirror.invalid/mnist/"))
     monkeypatch.setattr(fetch.urllib.request, "urlopen", urlopen)
     assert np.array_equal(data.load("mnist:test").images, IMAGES)
     assert asked == [f"https://mirror.invalid/mnist/{name}.gz" for name in FILES]

@@ -122,7 +122,7 @@ def test_standard(standard, count):
 
 
 def test_standard_title(standard):
-    runtime = select.open_source(standard[0], TENSORS)
+    runtime = select.open_model(standard[0], TENSORS)
     assert runtime.title == f"onnxruntime {onnxruntime.__version__}, optimisation off"
 
 
@@ -197,7 +197,7 @@ def test_custom_from_the_definition(op, batch, domain, tmp_path):
 def test_custom_frame_by_frame(tmp_path):
     path, _ = quantised("BipolarQuant", "qonnx.custom_op.general", tmp_path / "toy.onnx")
     frames = bipolar(5)
-    runtime = select.open_source(path, TENSORS)
+    runtime = select.open_model(path, TENSORS)
     assert re.fullmatch(r"qonnx \d\S*, node by node", runtime.title)
     found = runtime.execute(frames)
     model = ModelWrapper(str(path)).transform(InferShapes())
@@ -228,7 +228,7 @@ def test_notes_of_data_types_change_nothing(tmp_path):
 def test_wrong(standard, tmp_path):
     path, _ = standard
     with pytest.raises(SourceError, match=r"^no node computes tensor 'other'$"):
-        select.open_source(path, ["hidden", "other"])
+        select.open_model(path, ["hidden", "other"])
     with pytest.raises(ValueError, match=r"^frames must hold at least one frame, not none$"):
         select.run(path, bipolar(0), TENSORS)
     with pytest.raises(SourceError, match=r"^onnxruntime cannot run the model: .*"):
@@ -252,15 +252,16 @@ def test_custom_wrong(tmp_path):
 def test_packages_missing(package, tmp_path, monkeypatch):
     path, _ = quantised("BipolarQuant", "onnx.brevitas", tmp_path / "toy.onnx")
     for name in list(sys.modules):
-        if name.startswith((f"{package}.", "xnorloom_sim.source_")):
+        if name.startswith((f"{package}.", "xnorloom_sim.runtimes.onnxruntime",
+                            "xnorloom_sim.runtimes.qonnx")):
             monkeypatch.delitem(sys.modules, name)
-    for name in ("source_onnx", "source_qonnx"):
-        monkeypatch.delattr(f"xnorloom_sim.{name}", raising=False)
+    for name in ("onnxruntime", "qonnx"):
+        monkeypatch.delattr(f"xnorloom_sim.runtimes.{name}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     message = (f"the package {package} that runs the source model is missing: "
                f"pip install 'xnorloom[verify]'")
     with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
-        select.open_source(path, TENSORS)
+        select.open_model(path, TENSORS)
 
 
 # numpy

@@ -24,7 +24,7 @@ def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] |
     tool is missing.
     """
     from xnorloom_boards import board, build
-    from xnorloom_boards.flow import lock, tools
+    from xnorloom_boards.flow import tools
     from xnorloom_boards.report.values import build_text
 
     chosen = board.find(BOARD)
@@ -32,7 +32,6 @@ def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] |
         # What a build asks for before it begins.
         chosen.platform()
         tools.find_all(chosen.device.family)
-        lock.alone(staging)
     except (board.BoardError, ToolError) as error:
         console.say(f"Left out: {error}")
         return None

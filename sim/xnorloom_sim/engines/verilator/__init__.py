@@ -1,1 +1,1 @@
-"""The compiled engine: Verilog through Verilator and a C++ compiler."""
+"""Compiled engine: Verilog through Verilator and a C++ compiler."""

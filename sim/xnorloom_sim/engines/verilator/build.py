@@ -1,4 +1,4 @@
-"""From the Verilog of a shell to a program: Verilator, the C++ compiler, the linker."""
+"""Compilation of wrapped Verilog to a program: Verilator, C++ compiler, linker."""
 
 import itertools
 import os
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from xnorloom.support import artifacts
+from xnorloom.support.artifacts import cached, log_file
 
 from . import toolchain
 
@@ -20,8 +20,8 @@ _VERILATOR_FLAGS = (
     "--x-initial", "fast",
     "--noassert",
     "--timescale", "1ns/1ns",
-    "--top-module", "shell",
-    "--prefix", "Vshell",
+    "--top-module", "wrapper",
+    "--prefix", "Vwrapper",
     "--Mdir", ".",
     "-Wno-lint",
     "-Wno-style",
@@ -31,7 +31,7 @@ _VERILATOR_FLAGS = (
 _CXX_FLAGS = (
     "-std=c++17",
     "-w",
-    # Zig checks for undefined behaviour at run time unless told otherwise.
+    # Zig adds run-time checks of undefined behaviour by default.
     "-fno-sanitize=all",
     "-DVL_TIME_CONTEXT",
     "-DVM_COVERAGE=0",
@@ -40,16 +40,19 @@ _CXX_FLAGS = (
     "-DVM_TRACE_SAIF=0",
 )
 
-# Verilator names "Slow" what runs only once, at the start: the time that optimising it takes is
-# never won back. What runs in every cycle is as fast with -O1 as with -O3.
+# Files named "Slow" by Verilator run once, at the start, so optimising them costs more time than it
+# saves. Code that runs in every cycle is as fast with -O1 as with -O3.
 _FAST, _SLOW = "-O1", "-O0"
 
-# Sources are compiled together up to this size, since reading Verilator's headers takes longer
-# than compiling a small file.
+# Sources up to this size in all are compiled together, since parsing Verilator's headers takes
+# longer than compiling a small file.
 _UNIT_BYTES = 400_000
+# Up to this size in all, one optimised unit: parsing the headers again for the slow files, 2 s,
+# takes longer than optimising these.
+_SMALL_BYTES = 100_000
 
-# Verilator makes C++ statements of the words of a memory. Building a network with 200,000 of them
-# took 150 seconds; it takes 14 where the program reads long tables from files instead.
+# Verilator translates the words of a memory to C++ statements. A network with 200,000 words took
+# 150 seconds to build; it takes 14 if the program reads long tables from files instead.
 _TABLE = re.compile(r"  initial begin\n((?:    (\S+ ?)\[\d+\] = \d+'h[0-9a-f]+;\n){1024,})  end\n")
 _TABLE_WORD = re.compile(r"\[(\d+)\] = \d+'h([0-9a-f]+);")
 
@@ -61,23 +64,23 @@ def build(
     o_width: int,
     trace: bool,
     cache: Path,
-    tap_widths: Sequence[int] = (),
+    probe_widths: Sequence[int] = (),
     load_width: int = 0,
 ) -> Path:
-    """The program that simulates a shell with streams, as :func:`program` makes it.
+    """Return the program that simulates a wrapper with streams, see :func:`program`.
 
     Parameters
     ----------
     verilog : str
-        Modules ``shell`` and ``top``.
+        Modules ``wrapper`` and ``top``.
     i_width, o_width : int
         Bits of the payloads.
     trace : bool
-        Whether the program can write waveforms.
+        True if the program can write waveforms.
     cache : Path
         Folder of the cache; it may be removed at any time.
-    tap_widths : sequence of int
-        Bits of the payload of each tap.
+    probe_widths : sequence of int
+        Bits of the payload of each probe.
     load_width : int
         Bits of the payload of stream ``load``.
 
@@ -86,9 +89,9 @@ def build(
     ToolError
         If Verilator or a C++ compiler is missing or fails.
     """
-    taps = "".join(f"TAP({index},{width})" for index, width in enumerate(tap_widths))
+    probes = "".join(f"PROBE({index},{width})" for index, width in enumerate(probe_widths))
     widths = (f"-DI_BITS={i_width}", f"-DO_BITS={o_width}", f"-DLOAD_BITS={load_width}",
-              f"-DTAPS={taps}")
+              f"-DPROBES={probes}")
     harness = Path(__file__).with_name("harness.cpp")
     return program(verilog, harness, widths, trace=trace, cache=cache)
 
@@ -96,20 +99,20 @@ def build(
 def program(
     verilog: str, harness: Path, defines: Sequence[str] = (), *, trace: bool = False, cache: Path
 ) -> Path:
-    """The program of a module ``shell`` and a testbench in C++, from the cache or compiled into it.
+    """Return the program of module ``wrapper`` and a testbench in C++, compiled if not cached.
 
-    It must be run in the folder that it is in.
+    It must be run in its folder.
 
     Parameters
     ----------
     verilog : str
-        Module ``shell`` and all that are in it.
-    harness : str
-        Name of the testbench, a file beside this one.
+        Module ``wrapper`` and its submodules.
+    harness : Path
+        C++ source of the testbench.
     defines : sequence of str
-        Options of the compiler for the testbench.
+        Compiler options for the testbench.
     trace : bool
-        Whether the program can write waveforms.
+        True if the program can write waveforms.
     cache : Path
         Folder of the cache; it may be removed at any time.
 
@@ -126,26 +129,27 @@ def program(
     tools = [version, toolchain.identity(cxx), cxx, flags, _FAST, _SLOW]
     testbench = harness.read_text()
 
-    def runtime(folder: Path, log: Path) -> None:
+    def runtime(folder: Path) -> None:
         names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
         sources = [root / "include" / f"{name}.cpp" for name in names]
-        _compile(compile_, [(str(source), _FAST) for source in sources], folder, log)
+        _compile(compile_, [(str(source), _FAST) for source in sources], folder, log_file(folder))
 
-    def simulator(folder: Path, log: Path) -> None:
-        objects = artifacts.entry(cache / f"runtime-{artifacts.key(tools)}", "verilated.o", runtime)
-        (folder / "shell.v").write_text(_without_tables(verilog, folder))
+    def simulator(folder: Path) -> None:
+        objects = cached(cache, "runtime", tools, "verilated.o", runtime, tool=cxx[0])
+        log = log_file(folder)
+        (folder / "wrapper.v").write_text(_without_tables(verilog, folder))
         (folder / "harness.cpp").write_text(testbench)
         toolchain.run_tool(
             [
                 str(root / "bin" / "verilator_bin"),
                 *_VERILATOR_FLAGS,
                 *(["--trace"] if trace else []),
-                "shell.v",
+                "wrapper.v",
             ],
             cwd=folder,
             log=log,
             env={"VERILATOR_ROOT": str(root)},
-            product="Vshell.h",
+            product="Vwrapper.h",
         )
         _compile((*compile_, *defines, "-I."), _units(folder), folder, log)
         toolchain.run_tool(
@@ -162,15 +166,15 @@ def program(
             product="simulate",
         )
         for path in folder.iterdir():
-            if path.name not in ("simulate", "shell.v") and path.suffix != ".hex":
+            if path.name not in ("simulate", "wrapper.v") and path.suffix != ".hex":
                 path.unlink()
 
-    key = artifacts.key([verilog, defines, testbench, _VERILATOR_FLAGS, tools])
-    return artifacts.entry(cache / key, "simulate", simulator) / "simulate"
+    inputs = [verilog, defines, testbench, _VERILATOR_FLAGS, tools]
+    return cached(cache, "simulation", inputs, "simulate", simulator, tool=cxx[0]) / "simulate"
 
 
 def _without_tables(verilog: str, folder: Path) -> str:
-    """The same Verilog, with long memories initialised from files in ``folder``."""
+    """Move the words of long memories from the Verilog to files in ``folder``."""
     names = (f"table{index}.hex" for index in itertools.count())
 
     def move(match: re.Match[str]) -> str:
@@ -183,10 +187,11 @@ def _without_tables(verilog: str, folder: Path) -> str:
 
 
 def _units(folder: Path) -> list[tuple[str, str]]:
-    """Source files to compile, each with its optimisation; small ones are put together."""
+    """Join small source files. Return the files to compile, each with its optimisation."""
     units = []
     sources = sorted(folder.glob("*.cpp"))
-    slow = [path for path in sources if path.stem.endswith("Slow")]
+    small = sum(path.stat().st_size for path in sources) <= _SMALL_BYTES
+    slow = [path for path in sources if path.stem.endswith("Slow") and not small]
     fast = [path for path in sources if path not in slow]
     for kind, paths, flag in (("fast", fast, _FAST), ("slow", slow, _SLOW)):
         size, unit = _UNIT_BYTES, []
@@ -204,7 +209,7 @@ def _units(folder: Path) -> list[tuple[str, str]]:
 def _compile(
     command: Sequence[str], units: Sequence[tuple[str, str]], folder: Path, log: Path
 ) -> None:
-    """Compile source files to objects in ``folder``, as many at a time as there are processors."""
+    """Compile source files to objects in ``folder``, one per processor at a time."""
 
     def one(unit: tuple[str, str]) -> None:
         source, flag = unit

@@ -1,4 +1,4 @@
-"""Simulation of the emitted Verilog by a compiled program: Verilator, then a C++ compiler."""
+"""Simulation of the emitted Verilog by a program of Verilator and a C++ compiler."""
 
 import math
 import os
@@ -12,37 +12,37 @@ import numpy.typing as npt
 from xnorloom.errors import ToolError
 from xnorloom.support.cache import writable
 
-from ..api import RESET_CYCLES, Job, Trace, deadline_error, protocol_error, prove_waveform
+from ..api import RESET_CYCLES, Job, Trace, check_waveform, deadline_error, protocol_error
 from .build import build
-from .wrapper import shell
+from .wrapper import wrap
 
 __all__ = ["simulate"]
 
-# The program counts cycles in 64 bits; no run lasts that long.
+# Largest number of cycles in the 64-bit counters of the program; no run lasts that long.
 _FOREVER = 2**63 - 1
 
 
 def simulate(job: Job) -> Trace:
-    """Simulate the Verilog of the component; its program is compiled once and kept.
+    """Simulate the Verilog of the component of ``job``. The program is compiled once and cached.
 
     Raises
     ------
     ToolError
         If Verilator or a C++ compiler is missing or fails.
     ProtocolError, DeadlineError
-        As of every engine.
+        See :func:`xnorloom_sim.harness.run`.
     OSError
         If the waveform cannot be written.
     """
     load_width = None if job.load is None else job.load_width
-    verilog = shell(job.dut, job.i_width, job.o_width, job.taps, load_width)
-    prove_waveform(job)
+    verilog = wrap(job.dut, job.i_width, job.o_width, job.probes, load_width)
+    check_waveform(job)
     program = build(
         verilog,
         i_width=job.i_width,
         o_width=job.o_width,
         load_width=job.load_width,
-        tap_widths=tuple(job.taps.values()),
+        probe_widths=tuple(job.probes.values()),
         trace=job.waveform is not None,
         cache=writable("xnorloom/compiled") if job.cache is None else Path(job.cache).absolute(),
     )
@@ -66,10 +66,10 @@ def simulate(job: Job) -> Trace:
 
 
 def _execute(job: Job, folder: Path, command: list[str]) -> None:
-    """Run the program in ``folder``, pass its progress on, and raise what it found."""
+    """Run the program in ``folder``, report its progress, and raise the error that it finds."""
     if job.waveform is not None:
         command = [*command, os.path.abspath(job.waveform)]
-    said = []
+    lines = []
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -83,32 +83,34 @@ def _execute(job: Job, folder: Path, command: list[str]) -> None:
         try:
             for line in process.stdout:
                 match line.split():
-                    case ["progress", given]:
+                    case ["progress", sent]:
                         if job.progress is not None:
-                            job.progress(int(given), job.expected)
+                            job.progress(int(sent), job.expected)
                     case words:
-                        said.append(words)
+                        lines.append(words)
         except BaseException:
             process.kill()
             raise
-    # Verilator's library goes on, with zeros, where a file of a table is missing.
-    warnings = [words for words in said if words[:1] == ["%Warning:"]]
-    match warnings[:1] or said[-1:]:
+    # Without the file of a table Verilator's library warns and continues with zeros.
+    warnings = [words for words in lines if words[:1] == ["%Warning:"]]
+    match warnings[:1] or lines[-1:]:
         case [["done"]]:
             if job.progress is not None:
                 job.progress(job.expected, job.expected)
-        case [["failed", "deadline", cycle, taken, given, loaded]]:
-            raise deadline_error(job, cycle=int(cycle), taken=int(taken), given=int(given),
-                                 loaded=int(loaded))
-        case [["failed", kind, cycle, _, given, _]]:
-            raise protocol_error(kind, cycle=int(cycle), given=int(given))
+        case [["failed", "deadline", cycle, received, sent, loaded]]:
+            raise deadline_error(job, cycle=int(cycle), received=int(received),
+                                 sent=int(sent), loaded=int(loaded))
+        case [["failed", kind, cycle, _, sent, _]]:
+            raise protocol_error(kind, cycle=int(cycle), sent=int(sent))
         case _:
-            why = " ".join((warnings or said)[-1]) if said else f"exit status {process.returncode}"
+            why = f"exit status {process.returncode}"
+            if lines:
+                why = " ".join((warnings or lines)[-1])
             raise ToolError(f"The compiled simulation {command[0]} failed: {why}")
 
 
 def _load(job: Job, result: bytes) -> Trace:
-    """The trace in the file the program wrote: output words, cycles of both sides, taps."""
+    """Return the trace in a result file: output words, cycles of both sides, probes."""
     at = 0
 
     def take(dtype: npt.DTypeLike, *shape: int) -> np.ndarray:
@@ -120,8 +122,8 @@ def _load(job: Job, result: bytes) -> Trace:
 
     outputs = take(np.uint8, job.expected, -(-job.o_width // 8))
     i_cycles, o_cycles = take(np.int64, len(job.words)), take(np.int64, job.expected)
-    taps = {}
-    for name, width in job.taps.items():
+    probes = {}
+    for name, width in job.probes.items():
         [count] = take(np.int64, 1)
-        taps[name] = take(np.uint8, int(count), -(-width // 8))
-    return Trace(outputs, i_cycles, o_cycles, taps)
+        probes[name] = take(np.uint8, int(count), -(-width // 8))
+    return Trace(outputs, i_cycles, o_cycles, probes)

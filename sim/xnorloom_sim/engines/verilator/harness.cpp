@@ -1,17 +1,17 @@
-// The compiled engine's testbench: drives the shell of one component (shell.py) with words from
-// a file, watches the stream protocol, and writes the words and the cycles of all transfers.
+// Testbench of the compiled engine. Drives the wrapper of a component (wrapper.py) with words from
+// a file, checks the stream protocol, and writes the words and the cycles of all transfers.
 //
-// Compiled with I_BITS, O_BITS, LOAD_BITS (widths of the payloads), TAPS (a TAP(number, width of the
-// payload) for each) and VM_TRACE defined.
+// Defines: I_BITS, O_BITS, LOAD_BITS (widths of the payloads), PROBES (a PROBE(number, width of the
+// payload) for each) and VM_TRACE.
 // Arguments: words load masks result count load_count expected deadline idle_limit watch
 //            reset_cycles [waveform]
 //   words     count rows of (I_BITS + 7) / 8 bytes, least significant first
 //   load      load_count rows of (LOAD_BITS + 7) / 8 bytes
-//   masks     one byte per cycle of the period: may the source present; then: is the sink ready
-//   result    written: output words, then int64 cycles of the input and the output transfers,
-//             then for each tap an int64 number of words, and the words
-//   deadline  cycles the run may take, or -1: idle_limit cycles without a transfer
-// Standard output: "progress WORDS" now and then, at last "done" or
+//   masks     a byte per cycle of the period: the producer may present; then: the sink is ready
+//   result    output: the output words, int64 cycles of the input and of the output transfers,
+//             then for each probe an int64 number of words, and the words
+//   deadline  maximum number of cycles, or -1: at most idle_limit cycles without a transfer
+// Standard output: "progress WORDS" periodically, at the end "done" or
 // "failed KIND CYCLE IN OUT LOADED".
 
 #include <chrono>
@@ -23,7 +23,7 @@
 #include <string>
 #include <vector>
 
-#include "Vshell.h"
+#include "Vwrapper.h"
 #include "verilated.h"
 #if VM_TRACE
 #include "verilated_vcd_c.h"
@@ -32,12 +32,12 @@
 namespace {
 
 constexpr size_t O_BYTES = (O_BITS + 7) / 8;
-#define TAP(number, bits) 1 +
-constexpr size_t TAP_COUNT = TAPS 0;
-#undef TAP
+#define PROBE(number, bits) 1 +
+constexpr size_t PROBE_COUNT = PROBES 0;
+#undef PROBE
 
-// Ports are integers up to 64 bits and arrays of 32-bit words above. Every host Verilator runs on
-// is little-endian, so both are their own little-endian bytes.
+// Ports are integers up to 64 bits and arrays of 32-bit words above. All hosts of Verilator are
+// little-endian, so the bytes of both are the little-endian word.
 template <class Port>
 uint8_t* raw(Port& port) { return reinterpret_cast<uint8_t*>(&port); }
 template <std::size_t Words>
@@ -63,35 +63,35 @@ void write(std::FILE* file, const void* bytes, size_t count) {
     if (count && std::fwrite(bytes, 1, count, file) != count) die("cannot write the result");
 }
 
-// Words for a stream of so many bits: each is presented from the first cycle on in which it may.
+// Presents words of so many bits at a stream, each from the first allowed cycle on.
 template <size_t Bits>
-class Source {
+class Producer {
 public:
-    Source(const char* path, size_t count) : words(read(path)), count(count) {
+    Producer(const char* path, size_t count) : words(read(path)), count(count) {
         if (words.size() != count * Bytes) die("input files of the wrong size");
     }
 
-    bool done() const { return taken == count; }
+    bool done() const { return sent == count; }
 
     void drive(bool allowed, uint8_t* payload) {
         if (presenting || done() || !allowed) return;
         presenting = true;
-        std::memcpy(payload, words.data() + taken * Bytes, Bytes);
+        std::memcpy(payload, words.data() + sent * Bytes, Bytes);
     }
 
-    // Whether a word is transferred.
+    // Ends a cycle. True if it transferred a word.
     bool step(bool ready, uint8_t* payload) {
         if (!presenting || !ready) return false;
-        // A payload that is not valid is the wrong one, so that using it is noticed.
+        // An invalid payload is the complement, so that a component that uses it fails.
         for (size_t i = 0; i < Bytes; ++i) payload[i] = ~payload[i];
         if (Bytes) payload[Bytes - 1] &= Bits % 8 ? (1u << Bits % 8) - 1 : 0xff;
-        ++taken;
+        ++sent;
         presenting = false;
         return true;
     }
 
     bool presenting = false;
-    size_t taken = 0;
+    size_t sent = 0;
 
 private:
     static constexpr size_t Bytes = (Bits + 7) / 8;
@@ -101,7 +101,7 @@ private:
 
 class Design {
 public:
-    explicit Design(const char* waveform) : top(new Vshell(&context, "")) {
+    explicit Design(const char* waveform) : top(new Vwrapper(&context, "")) {
 #if VM_TRACE
         if (waveform) {
             context.traceEverOn(true);
@@ -126,7 +126,7 @@ public:
         top->final();
     }
 
-    // The shell registers its inputs, so they take effect after this edge.
+    // The wrapper registers its inputs, so they take effect after this edge.
     void edge() {
         top->clk = 1;
         eval();
@@ -135,7 +135,7 @@ public:
     }
 
     VerilatedContext context;
-    std::unique_ptr<Vshell> top;
+    std::unique_ptr<Vwrapper> top;
 
 private:
     void eval() {
@@ -156,8 +156,8 @@ private:
 
 int main(int argc, char** argv) {
     if (argc < 12) die("too few arguments");
-    Source<I_BITS> source(argv[1], std::atoll(argv[5]));
-    Source<LOAD_BITS> loader(argv[2], std::atoll(argv[6]));
+    Producer<I_BITS> producer(argv[1], std::atoll(argv[5]));
+    Producer<LOAD_BITS> loader(argv[2], std::atoll(argv[6]));
     const std::vector<uint8_t> masks = read(argv[3]);
     const size_t expected = std::atoll(argv[7]);
     const long long deadline = std::atoll(argv[8]), idle_limit = std::atoll(argv[9]);
@@ -167,31 +167,31 @@ int main(int argc, char** argv) {
     if (!period) die("input files of the wrong size");
 
     Design design(argc > 12 ? argv[12] : nullptr);
-    Vshell& top = *design.top;
+    Vwrapper& top = *design.top;
     std::vector<uint8_t> outputs, held(O_BYTES);
     std::vector<int64_t> i_cycles, o_cycles;
-    struct Tap {
+    struct Probe {
         int64_t count = 0;
         std::vector<uint8_t> words;
     };
-    std::vector<Tap> taps(TAP_COUNT);
+    std::vector<Probe> probes(PROBE_COUNT);
 
-    size_t given = 0;
+    size_t sent = 0;
     bool ready = false, holding = false;
     size_t phase = 0;
     const auto drive = [&] {
-        source.drive(may_present[phase], raw(top.i_payload));
+        producer.drive(may_present[phase], raw(top.i_payload));
         loader.drive(may_present[phase], raw(top.load_payload));
         ready = sink_ready[phase];
-        top.i_valid = source.presenting;
+        top.i_valid = producer.presenting;
         top.load_valid = loader.presenting;
         top.o_ready = ready;
         if (++phase == period) phase = 0;
         design.edge();
     };
     const auto fail = [&](const char* kind, long long cycle) {
-        std::printf("failed %s %lld %zu %zu %zu\n", kind, cycle, source.taken, given,
-                    loader.taken);
+        std::printf("failed %s %lld %zu %zu %zu\n", kind, cycle, producer.sent, sent,
+                    loader.sent);
         return 0;
     };
 
@@ -202,7 +202,7 @@ int main(int argc, char** argv) {
     auto reported = std::chrono::steady_clock::now();
     long long idle = 0, watched = 0;
     for (long long cycle = 0;; ++cycle) {
-        if (source.done() && loader.done() && given == expected) {
+        if (producer.done() && loader.done() && sent == expected) {
             if (watched++ == watch) break;
         } else if (deadline >= 0 ? cycle >= deadline : idle >= idle_limit) {
             return fail("deadline", cycle);
@@ -214,26 +214,26 @@ int main(int argc, char** argv) {
             return fail("changed", cycle);
         holding = top.o_valid && !ready;
         if (top.o_valid) {
-            if (given == expected) return fail("spurious", cycle);
+            if (sent == expected) return fail("spurious", cycle);
             if (ready) {
                 outputs.insert(outputs.end(), raw(top.o_payload), raw(top.o_payload) + O_BYTES);
                 o_cycles.push_back(cycle);
-                ++given;
+                ++sent;
                 idle = 0;
             } else {
                 std::memcpy(held.data(), raw(top.o_payload), O_BYTES);
             }
         }
-#define TAP(number, bits)                                                                         \
-        if (top.tap##number##_valid) {                                                            \
-            const uint8_t* word = raw(top.tap##number##_payload);                                 \
-            taps[number].words.insert(taps[number].words.end(), word, word + (bits + 7) / 8);     \
-            ++taps[number].count;                                                                 \
+#define PROBE(number, bits)                                                                         \
+        if (top.probe##number##_valid) {                                                            \
+            const uint8_t* word = raw(top.probe##number##_payload);                                 \
+            probes[number].words.insert(probes[number].words.end(), word, word + (bits + 7) / 8);     \
+            ++probes[number].count;                                                                 \
         }
-        TAPS
-#undef TAP
+        PROBES
+#undef PROBE
         if (loader.step(top.load_ready, raw(top.load_payload))) idle = 0;
-        if (source.step(top.i_ready, raw(top.i_payload))) {
+        if (producer.step(top.i_ready, raw(top.i_payload))) {
             i_cycles.push_back(cycle);
             idle = 0;
         }
@@ -242,7 +242,7 @@ int main(int argc, char** argv) {
             const auto now = std::chrono::steady_clock::now();
             if (now - reported > std::chrono::milliseconds(200)) {
                 reported = now;
-                std::printf("progress %zu\n", given);
+                std::printf("progress %zu\n", sent);
                 std::fflush(stdout);
             }
         }
@@ -250,13 +250,13 @@ int main(int argc, char** argv) {
     }
 
     std::FILE* result = std::fopen(argv[4], "wb");
-    if (!result) die(std::string("cannot write ") + argv[3]);
+    if (!result) die(std::string("cannot write ") + argv[4]);
     write(result, outputs.data(), outputs.size());
     write(result, i_cycles.data(), i_cycles.size() * sizeof(int64_t));
     write(result, o_cycles.data(), o_cycles.size() * sizeof(int64_t));
-    for (const Tap& tap : taps) {
-        write(result, &tap.count, sizeof tap.count);
-        write(result, tap.words.data(), tap.words.size());
+    for (const Probe& probe : probes) {
+        write(result, &probe.count, sizeof probe.count);
+        write(result, probe.words.data(), probe.words.size());
     }
     if (std::fclose(result)) die("cannot write the result");
     std::printf("done\n");

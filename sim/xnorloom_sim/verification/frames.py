@@ -1,4 +1,4 @@
-"""Frames to verify a network with: random ones, which take it to more places than photographs."""
+"""Random frames for verification, which reach more states of a network than photographs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,10 @@ __all__ = ["elements_of", "random_pixels"]
 
 
 def random_pixels(shape: tuple[int, ...], count: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """``count`` frames of 8-bit pixels, the same ones for the same seed.
+    """Return ``count`` frames of 8-bit pixels, the same for the same seed.
 
-    The first is black and the second white. The others are by turns noise of all values, noise
-    around some value, and noise of two values, from nearly all black to nearly all white.
+    The first is black, the second white. The others alternate between noise of all values, noise
+    around a value, and noise of black and white in random proportion.
     """
     rng = np.random.default_rng(seed)
     pixels = np.zeros((count, *shape), np.uint8)
@@ -33,9 +33,9 @@ def random_pixels(shape: tuple[int, ...], count: int, seed: int = 0) -> npt.NDAr
 
 
 def elements_of(graph: Graph, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.unsignedinteger]:
-    """The elements that ``graph`` makes of ``pixels``.
+    """Convert ``pixels`` to input elements of ``graph``.
 
-    Elements of more bits than pixels have are those bits followed by themselves.
+    Elements wider than a pixel are its bits, followed by the same bits again.
     """
     if graph.input.bits <= PIXEL_BITS:
         return encode(graph.input, pixels)

@@ -1,4 +1,4 @@
-"""One at a time in a directory: threads, processes, and what is left behind."""
+"""The lock of a directory between threads and processes."""
 
 import contextlib
 import subprocess
@@ -8,14 +8,13 @@ import time
 
 import pytest
 
-from xnorloom.errors import ToolError
-from xnorloom_boards.flow.lock import alone
+from xnorloom.support.lock import directory_lock
 
-# Enters, says so, and stays until its input ends, or until it is killed.
+# Reports that it holds the lock, and holds it until its input ends, or until it is killed.
 PROGRAM = """
 import sys
-from xnorloom_boards.flow.lock import alone
-with alone(sys.argv[1]):
+from xnorloom.support.lock import directory_lock
+with directory_lock(sys.argv[1]):
     print("in", flush=True)
     sys.stdin.read()
 """
@@ -23,7 +22,7 @@ with alone(sys.argv[1]):
 
 @contextlib.contextmanager
 def other(folder):
-    """Another program in the context."""
+    """Another process that holds the lock."""
     with subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == "in\n"
@@ -35,7 +34,7 @@ def test_threads(tmp_path):
 
     def work():
         for _ in range(5):
-            with alone(tmp_path):
+            with directory_lock(tmp_path):
                 inside.append(None)
                 most.append(len(inside))
                 time.sleep(0.002)
@@ -54,7 +53,7 @@ def test_process_waited_for(tmp_path):
     entered = threading.Event()
 
     def enter():
-        with alone(tmp_path):
+        with directory_lock(tmp_path):
             entered.set()
 
     with other(tmp_path) as process:
@@ -68,24 +67,17 @@ def test_process_waited_for(tmp_path):
 
 
 def test_process_killed(tmp_path):
-    # What it left behind holds nobody up.
+    # The remaining lock file blocks no other process.
     with other(tmp_path) as process:
         process.kill()
         process.communicate()
     assert len(list(tmp_path.iterdir())) == 1
-    with alone(tmp_path):
+    with directory_lock(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_left_by_an_error(tmp_path):
-    with pytest.raises(ValueError, match="^mine$"), alone(tmp_path):
+    with pytest.raises(ValueError, match="^mine$"), directory_lock(tmp_path):
         raise ValueError("mine")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_missing(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "filelock", None)
-    with pytest.raises(ToolError, match=r"^filelock is needed and not installed: pip install "
-                                        r"'xnorloom\[boards\]'$"):
-        alone(tmp_path)

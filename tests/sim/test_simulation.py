@@ -12,7 +12,7 @@ from xnorloom.gateware.network import Network
 from xnorloom.schedule import Schedule
 from xnorloom_sim import golden, harness
 from xnorloom_sim.harness import Stall
-from xnorloom_sim.simulate import compare, simulate
+from xnorloom_sim.simulation import compare, simulate
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The source model as a step of the ladder: its tensors against the integer graph."""
+"""Comparison of the tensors of the source model with the integer graph."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -12,34 +12,35 @@ from xnorloom.lowering.lower import Lowered
 from xnorloom.lowering.thresholds import Tap
 
 from ..golden import Golden
-from ..runtimes.select import MOST_FRAMES, Runtime, Tensors, numpy_runtime, open_source
+from ..runtimes.base import MOST_FRAMES, Runtime, Tensors
+from ..runtimes.select import numpy_runtime, open_model
 from .compare import Difference, Found, compare
 
-__all__ = ["Source"]
+__all__ = ["SourceModel"]
 
-# How far a value of the source may be off an activation's, as a part of half their distance.
+# Tolerance of an activation's value, relative to half the distance of its two values.
 _ROUNDING = 1e-2
 
 
-class Source:
-    """A source model and the frames it is given.
+class SourceModel:
+    """A source model with its frames.
 
-    An activation is 1 where the value that the source has for it is above the middle of the two
-    that it may have, and 0 below; the class is the first index of the largest score.
+    An activation is 1 if its value in the model is above the middle of its two possible values, and
+    0 below. The class is the first index of the largest score.
 
     Parameters
     ----------
     lowered : Lowered
-        How the source became an integer graph.
+        The lowered model.
     pixels : array of uint8, shape (frames, elements of a frame ...)
-        8-bit pixels; the source is given what they mean to it.
+        8-bit pixels, preprocessed as the model expects.
     path : path or None
-        An ONNX file, for its independent runtime; ``None`` runs ``lowered.program`` in numpy.
+        ONNX file for an independent runtime; ``None`` runs ``lowered.program`` in numpy.
 
     Raises
     ------
     ToolError, SourceError
-        As of :func:`~xnorloom_sim.runtimes.select.open_source`.
+        See :func:`~xnorloom_sim.runtimes.select.open_model`.
     """
 
     def __init__(self, lowered: Lowered, pixels: npt.NDArray[np.uint8],
@@ -47,7 +48,7 @@ class Source:
         program = lowered.program
         tensors = list(dict.fromkeys([*(tap.tensor for tap in lowered.taps), lowered.output]))
         self._runtime: Runtime = (numpy_runtime(program, tensors) if path is None
-                                  else open_source(path, tensors))
+                                  else open_model(path, tensors))
         self._pixels = pixels.reshape(len(pixels), *program.shape)
         self._meaning, self._dtype = lowered.meaning, program.dtype
         self._taps: Sequence[Tap] = lowered.taps
@@ -55,7 +56,7 @@ class Source:
 
     @property
     def title(self) -> str:
-        """What runs the source."""
+        """Name and version of the runtime."""
         return self._runtime.title
 
     @property
@@ -66,12 +67,12 @@ class Source:
     def compare(self, graph: Graph, expected: Golden,
                 progress: Callable[[int, int], object] | None = None
                 ) -> tuple[int, Difference | None]:
-        """How many frames differ from ``expected``, and the first difference.
+        """Return the number of frames that differ from ``expected``, and the first difference.
 
         Raises
         ------
         SourceError
-            If the runtime cannot run the source.
+            If the runtime cannot run the model.
         """
         differences, first = 0, None
         for start in range(0, self.frames, MOST_FRAMES):
@@ -90,7 +91,7 @@ class Source:
         scores = tensors[self._output].reshape(len(tensors[self._output]), -1)
         bits = tuple((array > tap.middle).astype(np.uint8)
                      for array, tap in zip(values, self._taps))
-        # A zero between -1 and +1, as sign(0) is, is neither, and what is not a number.
+        # A zero between -1 and +1, such as sign(0), is neither; nor is NaN.
         valid = tuple(np.abs(np.abs(array - tap.middle) - tap.half) <= _ROUNDING * tap.half
                       for array, tap in zip(values, self._taps))
 

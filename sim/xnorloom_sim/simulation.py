@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""A graph and frames in, results and cycle counts out, by one of three engines."""
+"""Simulation of a network: frames in, results and cycle counts out."""
 
 import os
 from collections.abc import Callable
@@ -24,18 +24,28 @@ Progress = Callable[[int, int], object]
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """What the gateware made of ``B`` frames, and when.
+    """Results of the gateware for ``B`` frames, with their cycles.
 
-    ``classes`` is int64 of shape ``[B]``; ``scores`` int64 of shape ``[B, C]``, or ``None`` where
-    the network was built without them. ``i_cycles`` holds the cycle in which each input word was
-    transferred, ``o_cycles`` the one of each result, ``cycles`` how many were simulated; weights in
-    SPRAM are loaded before the first input word.
+    The engine ``golden`` simulates no cycles: ``cycles``, ``i_cycles`` and ``o_cycles`` are
+    ``None``, ``latency`` and ``interval`` are computed from the schedule.
 
-    ``latency`` is measured on the first frame, from its first input word to its result, and
-    ``interval`` on the last two results; both are ``None`` where stalls blur them, ``interval``
-    also for a single frame. ``activations``, if asked for, is what left each dense layer, uint8 of
-    shape ``[B, m]`` each. With the engine ``golden`` nothing was simulated: ``cycles``,
-    ``i_cycles`` and ``o_cycles`` are ``None``, ``latency`` and ``interval`` those of the formulas.
+    Attributes
+    ----------
+    engine : str
+    classes : int64 array of shape ``[B]``
+    scores : int64 array of shape ``[B, C]``
+        ``None`` for a network without scores.
+    cycles : int
+        Number of simulated cycles up to the last result.
+    latency : int
+        Cycles from the first input word of the first frame to its result; ``None`` with stalls.
+    interval : int
+        Cycles between the last two results; ``None`` with stalls, and for a single frame.
+    i_cycles, o_cycles : int64 arrays
+        The cycle in which each input word, and each result, was transferred. Weights in SPRAM are
+        loaded before the first input word.
+    activations : tuple of uint8 arrays of shape ``[B, m]``
+        Output of each dense layer; ``None`` without probes.
     """
 
     engine: str
@@ -51,7 +61,7 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many frames differ, and what is different in the first of them, if any."""
+    """Number of frames that differ, and a description of the first difference, if any."""
 
     mismatches: int
     first: str | None
@@ -68,27 +78,27 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
     plan : Plan
         The graph under its schedule.
     frames : integers of shape ``[B, *shape]`` or ``[B, size]``
-        At least one frame, as :func:`~xnorloom_sim.golden.check_frames` wants them.
+        At least one frame, see :func:`~xnorloom_sim.golden.check_frames`.
     engine : str
         ``compiled`` and ``amaranth`` simulate the gateware cycle by cycle, see
-        :func:`xnorloom_sim.harness.run`. ``golden`` computes the results with the bit-packed model.
+        :func:`xnorloom_sim.harness.run`. ``golden`` evaluates the bit-packed golden model.
     stall : Stall
         Random stalls on both sides.
     waveform : path
-        A VCD file to write all signals to.
+        VCD file of all signals.
     progress : function
-        Called with the frames done and the frames in all, now and then.
+        Called periodically with the number of finished and of all frames.
     scores : bool
-        Whether the network puts out the scores beside the class.
+        True if the network outputs the scores beside the class.
     probes : bool
-        Whether the network shows the activations of its dense layers.
+        True to record the activations of the dense layers.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is wrong.
     XnorloomError
-        If the engine is not at hand or fails.
+        If the engine is missing or fails.
     OSError
         If the waveform cannot be written.
     """
@@ -110,10 +120,10 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
 
     network = Network(plan, scores=scores, probes=probes)
     words = pack_frames(plan, array)
-    # An idle network gives nothing for `latency` cycles, a busy one for `interval`.
+    # An idle network has no output for `latency` cycles, a busy one for `interval`.
     patience = max(harness.IDLE_LIMIT, 4 * (network.latency + network.interval))
     trace = harness.run(network, words, len(array), engine=engine, stall=stall, waveform=waveform,
-                        patience=patience, progress=progress, taps=network.probes,
+                        patience=patience, progress=progress, probes=network.probes,
                         load=_load(plan))
     classes, values = unpack_results(plan.graph, trace.outputs, scores=scores)
     latency = interval = None
@@ -127,16 +137,16 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
 
 
 def _load(plan: Plan) -> npt.NDArray[np.uint8] | None:
-    """The words to load, as rows of bytes; ``None`` if there are none."""
+    """Return the words to load as rows of bytes, or ``None`` if there are none."""
     words = load_words(plan)
     return words.astype("<u2").view(np.uint8).reshape(-1, 2) if words.size else None
 
 
 def _activations(plan: Plan, trace: harness.Trace,
                  frames: int) -> tuple[npt.NDArray[np.uint8], ...]:
-    """Words that left the dense layers, as activations; lanes without a neuron are dropped."""
+    """Unpack the probed words into activations, without the lanes that have no neuron."""
     activations = []
-    for entry, (name, words) in zip(plan.layers, trace.taps.items()):
+    for entry, (name, words) in zip(plan.layers, trace.probes.items()):
         layer, folds = entry.layer, entry.neuron_folds
         if len(words) != frames * folds:
             raise harness.SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
@@ -158,14 +168,14 @@ def _golden(plan: Plan, frames: npt.NDArray[np.unsignedinteger], progress: Progr
 
 
 def compare(simulation: Simulation, golden: Golden) -> Comparison:
-    """Hold the results of a simulation against those of the golden model, frame by frame.
+    """Compare the results of a simulation with those of the golden model, frame by frame.
 
-    A frame differs if its class does or, where the simulation has scores, any of them.
+    A frame differs if its class differs or, in a simulation with scores, any score.
 
     Raises
     ------
     ValueError
-        If the two have not as many frames.
+        If the two have different numbers of frames.
     """
     if simulation.classes.shape != golden.classes.shape:
         raise ValueError(f"golden results must be of {len(simulation.classes)} frames, as the "

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Taps: words that a component shows beside its streams, and the activations of a network."""
+"""Probes: words that a component shows beside its streams, and the activations of a network."""
 
 import re
 
@@ -16,9 +16,9 @@ from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_sim import golden
-from xnorloom_sim import simulate as module
+from xnorloom_sim import simulation as module
 from xnorloom_sim.harness import SimulationError, Stall, run
-from xnorloom_sim.simulate import simulate
+from xnorloom_sim.simulation import simulate
 
 ENGINES = ("amaranth", "compiled")
 
@@ -57,25 +57,25 @@ class Shows(wiring.Component):
 def test_any_component(engine, stall):
     words = np.random.default_rng(1).integers(0, 256, (23, 2), dtype=np.uint8)
     words[:, 1] &= 0x0F
-    trace = run(Shows(12), words, 23, engine=engine, stall=stall, taps=["fifth", "left"])
-    assert list(trace.taps) == ["fifth", "left"]
-    np.testing.assert_array_equal(trace.taps["left"], words, strict=True)
+    trace = run(Shows(12), words, 23, engine=engine, stall=stall, probes=["fifth", "left"])
+    assert list(trace.probes) == ["fifth", "left"]
+    np.testing.assert_array_equal(trace.probes["left"], words, strict=True)
     # 71 bits in nine bytes, the uppermost of which is `last`.
     expected = np.zeros((4, 9), np.uint8)
     expected[:, 0], expected[:, 8] = [4, 9, 14, 19], 1 << 6
-    np.testing.assert_array_equal(trace.taps["fifth"], expected, strict=True)
-    assert run(Shows(12), words, 23, engine=engine).taps == {}
+    np.testing.assert_array_equal(trace.probes["fifth"], expected, strict=True)
+    assert run(Shows(12), words, 23, engine=engine).probes == {}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_nothing_shown(engine):
-    trace = run(Shows(12), np.zeros((0, 2), np.uint8), 0, engine=engine, taps=["fifth", "left"])
-    assert {name: words.shape for name, words in trace.taps.items()} == {
+    trace = run(Shows(12), np.zeros((0, 2), np.uint8), 0, engine=engine, probes=["fifth", "left"])
+    assert {name: words.shape for name, words in trace.probes.items()} == {
         "fifth": (0, 9), "left": (0, 2)}
 
 
 @pytest.mark.parametrize("name", ["nothing", "i", "port"])
-def test_no_tap(name):
+def test_no_probe(name):
     class Component(Shows):
         def __init__(self):
             wiring.Component.__init__(self, {
@@ -83,7 +83,7 @@ def test_no_tap(name):
 
     message = f"Component must have the outputs valid and payload in {name}: Out(…), not "
     with pytest.raises(TypeError, match=f"^{re.escape(message)}"):
-        run(Component(), np.zeros((0, 1), np.uint8), 0, taps=[name])
+        run(Component(), np.zeros((0, 1), np.uint8), 0, probes=[name])
 
 
 # networks
@@ -136,31 +136,31 @@ def test_golden(random_graph):
     check(graph, automatic(graph), rng.integers(0, 2, (3, 20)), engine="golden")
 
 
-def test_without_taps(random_graph):
+def test_without_probes(random_graph):
     rng = np.random.default_rng(14)
     graph = random_graph(rng, [20, 9, 5])
     schedule = automatic(graph, 6)
     assert simulate(schedule.bind(graph), rng.integers(0, 2, (3, 20)),
                     engine="amaranth").activations is None
-    plain, tapped = Network(schedule.bind(graph)), Network(schedule.bind(graph), probes=True)
-    assert (plain.taps, tapped.taps) == ((), ("tap0",))
+    plain, probed = Network(schedule.bind(graph)), Network(schedule.bind(graph), probes=True)
+    assert (plain.probes, probed.probes) == ((), ("probe0",))
     assert dict(plain.signature.members).keys() == {"i", "o"}
-    assert "tap" not in verilog.convert(plain)
-    assert (plain.latency, plain.interval) == (tapped.latency, tapped.interval)
+    assert "probe" not in verilog.convert(plain)
+    assert (plain.latency, plain.interval) == (probed.latency, probed.interval)
 
 
 def test_words_lost(random_graph, monkeypatch):
     rng = np.random.default_rng(15)
     graph = random_graph(rng, [20, 9, 5])
     schedule = Schedule(5, (Fold(3, 5, "lut"), Fold(5, 9, "lut")))
-    right = module.bench.run
+    right = module.harness.run
 
     def lossy(*arguments, **options):
         trace = right(*arguments, **options)
-        trace.taps["tap0"] = trace.taps["tap0"][1:]
+        trace.probes["probe0"] = trace.probes["probe0"][1:]
         return trace
 
-    monkeypatch.setattr(module.bench, "run", lossy)
-    message = "tap0: 5 words left layer 'dense0', 6 belong to 2 frames"
+    monkeypatch.setattr(module.harness, "run", lossy)
+    message = "probe0: 5 words left layer 'dense0', 6 belong to 2 frames"
     with pytest.raises(SimulationError, match=f"^{re.escape(message)}$"):
         simulate(schedule.bind(graph), rng.integers(0, 2, (2, 20)), engine="amaranth", probes=True)

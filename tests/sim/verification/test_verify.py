@@ -1,4 +1,4 @@
-"""The ladder: equal where all is equal, and the planted difference named where one is planted."""
+"""Verification: equal where all is equal, and the planted difference named where one is planted."""
 
 import dataclasses
 import re
@@ -14,8 +14,8 @@ from xnorloom.graph import Graph
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom_sim import golden
-from xnorloom_sim import verify as module
-from xnorloom_sim.verify import Source, frames, verify
+from xnorloom_sim import verification as module
+from xnorloom_sim.verification import SourceModel, frames, verify
 
 SIZES = (20, 8, 6, 5)
 COUNT = 700  # more than are executed at once
@@ -103,41 +103,41 @@ def frames_that_differ(one, other):
 @pytest.mark.parametrize("runtime", ["onnxruntime", "numpy"])
 def test_all_steps_are_equal(lowered, path, pixels, runtime):
     seen = []
-    source = Source(lowered, pixels, path if runtime == "onnxruntime" else None)
+    source = SourceModel(lowered, pixels, path if runtime == "onnxruntime" else None)
     elements = encode(lowered.graph.input, pixels)
-    ladder = verify(lowered.graph, elements, source=source, amaranth_frames=3,
+    result = verify(lowered.graph, elements, source=source, amaranth_frames=3,
                     progress=lambda *what: seen.append(what))
-    assert ladder.equal
+    assert result.equal
     assert [(row.step, row.frames, row.layers, row.differences, row.first)
-            for row in ladder.rows] == [
+            for row in result.rows] == [
         ("source", COUNT, 3, 0, None), ("graph", COUNT, 3, None, None),
         ("packed", COUNT, 3, 0, None), ("amaranth", 3, 3, 0, None),
         ("compiled", COUNT, 3, 0, None)]
-    assert ladder.rows[0].title.startswith(
+    assert result.rows[0].title.startswith(
         "onnxruntime " if runtime == "onnxruntime" else "source, in numpy")
     for step in module.STEPS:
         total = 3 if step == "amaranth" else COUNT
         assert [what for what in seen if what[0] == step][-1] == (step, total, total)
-    assert ladder.neurons == 14
+    assert result.neurons == 14
     expected = golden.evaluate(lowered.graph, elements).activations
-    assert ladder.switched == sum(len(set(column)) == 2 for bits in expected for column in bits.T)
+    assert result.switched == sum(len(set(column)) == 2 for bits in expected for column in bits.T)
 
 
 def test_without_source(random_graph):
     rng = np.random.default_rng(2)
     graph = random_graph(rng, [30, 9, 11, 4], bits=3)
-    ladder = verify(graph, rng.integers(0, 8, (40, 30)), schedule=automatic(graph, 12))
-    assert ladder.equal
-    assert [row.step for row in ladder.rows] == ["graph", "packed", "amaranth", "compiled"]
-    ladder = verify(graph, rng.integers(0, 8, (40, 30)), steps=["packed"])
-    assert [row.step for row in ladder.rows] == ["graph", "packed"]
+    result = verify(graph, rng.integers(0, 8, (40, 30)), schedule=automatic(graph, 12))
+    assert result.equal
+    assert [row.step for row in result.rows] == ["graph", "packed", "amaranth", "compiled"]
+    result = verify(graph, rng.integers(0, 8, (40, 30)), steps=["packed"])
+    assert [row.step for row in result.rows] == ["graph", "packed"]
 
 
 def test_a_network_of_one_layer(random_graph):
     rng = np.random.default_rng(3)
-    ladder = verify(random_graph(rng, [9, 4]), rng.integers(0, 2, (5, 9)), steps=["amaranth"])
-    assert ladder.equal
-    assert (ladder.neurons, ladder.switched) == (0, 0)
+    result = verify(random_graph(rng, [9, 4]), rng.integers(0, 2, (5, 9)), steps=["amaranth"])
+    assert result.equal
+    assert (result.neurons, result.switched) == (0, 0)
 
 
 # planted differences
@@ -146,11 +146,11 @@ def test_a_network_of_one_layer(random_graph):
 def test_source_with_another_weight(lowered, path, pixels):
     graph = changed(lowered.graph, 1, "weights", (2, 3), 1 - lowered.graph.layers[1].weights[2, 3])
     elements = encode(graph.input, pixels)
-    ladder = verify(graph, elements, source=Source(lowered, pixels, path), steps=["source"])
+    result = verify(graph, elements, source=SourceModel(lowered, pixels, path), steps=["source"])
     differ, frame, layer, neuron = frames_that_differ(golden.evaluate(lowered.graph, elements),
                                                       golden.evaluate(graph, elements))
-    row = ladder.rows[0]
-    assert not ladder.equal
+    row = result.rows[0]
+    assert not result.equal
     assert row.differences == differ > 0
     assert (layer, neuron) == (1, 2)
     bit = golden.evaluate(graph, elements).activations[1][frame, 2]
@@ -165,11 +165,11 @@ def test_source_with_another_weight(lowered, path, pixels):
 def test_source_with_another_class(lowered, path, pixels):
     graph = changed(lowered.graph, 2, "offsets", 4, lowered.graph.layers[2].offsets[4] + 1)
     elements = encode(graph.input, pixels)
-    ladder = verify(graph, elements, source=Source(lowered, pixels, path), steps=["source"])
+    result = verify(graph, elements, source=SourceModel(lowered, pixels, path), steps=["source"])
     right = golden.evaluate(lowered.graph, elements)
     wrong = golden.evaluate(graph, elements)
     frame = int(np.argmax(right.classes != wrong.classes))
-    [row, _] = ladder.rows
+    [row, _] = result.rows
     assert row.differences == (right.classes != wrong.classes).sum() > 0
     found, expected = right.classes[frame], wrong.classes[frame]
     hidden = 2 * right.activations[1][frame].astype(np.int64) - 1
@@ -187,7 +187,7 @@ def test_source_with_a_third_value(lowered, pixels):
     program = dataclasses.replace(lowered.program, steps=tuple(steps))
     odd = dataclasses.replace(lowered, program=program, taps=(tap, *lowered.taps[1:]))
     graph = lowered.graph
-    row = verify(graph, encode(graph.input, pixels), source=Source(odd, pixels),
+    row = verify(graph, encode(graph.input, pixels), source=SourceModel(odd, pixels),
                  steps=["source"]).rows[0]
     assert row.differences == COUNT
     assert (row.first.neuron, row.first.found) == (5, None)
@@ -241,7 +241,7 @@ def test_gateware_with_another_number(lowered, pixels, monkeypatch, step, layer,
 def test_wrong(lowered, pixels, options, message):
     elements = options.pop("elements", encode(lowered.graph.input, pixels))
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        verify(lowered.graph, elements, source=Source(lowered, pixels), **options)
+        verify(lowered.graph, elements, source=SourceModel(lowered, pixels), **options)
 
 
 # random frames

@@ -1,7 +1,7 @@
-"""The ladder: from the source model to the compiled gateware, step by step, layer by layer.
+"""Verification of a network, from the source model to the compiled gateware.
 
-The integer graph, evaluated in ±1 arithmetic, is what every other step is held against: the
-activations of every neuron of every dense layer, the scores, and the class.
+Every step is compared with the integer graph, evaluated in ±1 arithmetic: the activations of every
+neuron of every dense layer, the scores, and the class.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from xnorloom.schedule import Schedule
 
 from .. import golden
 from ..golden import Golden
-from ..simulate import simulate
+from ..simulation import simulate
 from .compare import Difference, Found, compare
-from .source import Source
+from .source_model import SourceModel
 
-__all__ = ["STEPS", "Difference", "Ladder", "Row", "Source", "verify"]
+__all__ = ["STEPS", "Difference", "Row", "SourceModel", "Verification", "verify"]
 
 STEPS = ("source", "graph", "packed", "amaranth", "compiled")
 _CHUNK = 500
@@ -33,11 +33,20 @@ Progress = Callable[[str, int, int], object]
 
 @dataclass(frozen=True)
 class Row:
-    """One step of the ladder.
+    """Result of one step.
 
-    ``title`` says what ran, on how many ``frames``. The activations or scores of ``layers`` layers
-    were compared with those of the integer graph; ``differences`` frames have any that differ, and
-    ``first`` is the first one. Both are ``None`` for the integer graph itself.
+    Attributes
+    ----------
+    step : str
+        One of ``STEPS``.
+    title : str
+        Description of the program that ran.
+    frames, layers : int
+        Number of frames, and of layers whose activations or scores were compared.
+    differences : int
+        Number of frames that differ from the integer graph; ``None`` for that graph.
+    first : Difference
+        The first difference, or ``None``.
     """
 
     step: str
@@ -49,10 +58,17 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """The steps that ran, in order.
+class Verification:
+    """Results of all steps.
 
-    Of the ``neurons`` in dense layers, ``switched`` were 0 in some frame and 1 in another.
+    Attributes
+    ----------
+    rows : tuple of Row
+        The steps that ran, in order.
+    neurons : int
+        Number of neurons in dense layers.
+    switched : int
+        Number of those that were 0 in some frame and 1 in another.
     """
 
     rows: tuple[Row, ...]
@@ -61,36 +77,36 @@ class Ladder:
 
     @property
     def equal(self) -> bool:
-        """Whether no step differs from the integer graph."""
+        """True if no step differs from the integer graph."""
         return not any(row.differences for row in self.rows)
 
 
-def verify(graph: Graph, elements: npt.ArrayLike, *, source: Source | None = None,
+def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None = None,
            schedule: Schedule | None = None, steps: Sequence[str] = STEPS,
-           amaranth_frames: int = 2, progress: Progress | None = None) -> Ladder:
+           amaranth_frames: int = 2, progress: Progress | None = None) -> Verification:
     """Run frames through every step and compare each with the integer graph.
 
     Parameters
     ----------
     elements : integers of shape ``[B, *shape]`` or ``[B, size]``
-        At least one frame, as :func:`~xnorloom_sim.golden.check_frames` wants them.
-    source : Source or None
-        The source model with the same frames; without one its step is left out.
+        At least one frame, see :func:`~xnorloom_sim.golden.check_frames`.
+    source : SourceModel or None
+        The source model with the same frames; ``None`` omits its step.
     schedule : Schedule or None
-        Of the gateware; by default that of :func:`~xnorloom.folding.automatic`.
+        Schedule of the gateware; by default that of :func:`~xnorloom.folding.automatic`.
     steps : sequence of str
-        Which of ``STEPS`` to run; the integer graph always is.
+        Those of ``STEPS`` to run; the integer graph is always evaluated.
     amaranth_frames : int
-        How many of the frames the Amaranth simulation, the slow one, is given.
+        Number of frames for the Amaranth simulation, which is slow.
     progress : function
-        Called with the step, the frames done and the frames in all, now and then.
+        Called periodically with the step and the number of finished and of all frames.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is wrong.
     XnorloomError
-        If a step cannot run at all: a tool is missing, or the gateware breaks a rule of streams.
+        If a step cannot run: a tool is missing, or the gateware breaks a rule of streams.
     """
     for step in steps:
         if step not in STEPS:
@@ -127,7 +143,7 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: Source | None = Non
                 graph, Found(result.classes, result.scores, result.activations), expected)))
     switched = sum(int((bits.min(axis=0) != bits.max(axis=0)).sum())
                    for bits in expected.activations)
-    return Ladder(tuple(rows), sum(layer.neurons for layer in graph.layers[:-1]), switched)
+    return Verification(tuple(rows), sum(layer.neurons for layer in graph.layers[:-1]), switched)
 
 
 def _row(graph: Graph, step: str, title: str, frames: int, differences: int | None,

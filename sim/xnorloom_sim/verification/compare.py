@@ -1,4 +1,4 @@
-"""Results of a step against those of the integer graph: how many frames differ, and where first."""
+"""Comparison of the results of a step with those of the integer graph."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +15,22 @@ __all__ = ["Difference", "Found", "compare"]
 
 @dataclass(frozen=True)
 class Difference:
-    """The first difference: in the first frame that has one, in the first layer of it.
+    """The first difference in the first layer of the first frame that differs.
 
-    ``layer`` is the name of the layer. ``neuron`` is the place in it, or ``None`` where the class
-    alone differs. ``found`` is what the step has, ``expected`` what the integer graph has, and
-    ``values`` a word about the numbers that were behind it. An activation that is none, such as a
-    value half way between two levels, is found as ``None``.
+    Attributes
+    ----------
+    frame : int
+    layer : str
+        Name of the layer.
+    kind : str
+        ``activation``, ``score`` or ``class``.
+    neuron : int
+        Index in the layer; ``None`` for a class.
+    found, expected : int
+        Value of the step and of the integer graph; ``found`` is ``None`` for an activation that is
+        neither 0 nor 1.
+    values : str
+        Description of the values that it follows from, or ``None``.
     """
 
     frame: int
@@ -43,11 +53,16 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a step made of ``B`` frames: as :class:`~xnorloom_sim.golden.Golden`.
+    """Results of a step for ``B`` frames.
 
-    ``scores`` may be ``None`` where they are not comparable. ``valid`` tells for each dense layer
-    which activations are any; all are by default. ``explain(kind, frame, layer, neuron)`` gives
-    the ``values`` of a difference.
+    Parameters
+    ----------
+    classes, scores, activations
+        See :class:`~xnorloom_sim.golden.Golden`; scores that cannot be compared are ``None``.
+    valid : tuple of bool arrays
+        For each dense layer, the activations that are 0 or 1; ``None`` for all.
+    explain : callable
+        ``explain(kind, frame, layer, neuron)`` returns the ``values`` of a difference.
     """
 
     classes: npt.NDArray[np.int64]
@@ -59,9 +74,9 @@ class Found:
 
 def compare(graph: Graph, found: Found, expected: Golden,
             start: int = 0) -> tuple[int, Difference | None]:
-    """How many frames differ, and the first difference.
+    """Return the number of frames that differ, and the first difference.
 
-    ``found`` may be of fewer frames than ``expected``: of those from number ``start`` on.
+    ``found`` may hold fewer frames than ``expected``: those from number ``start`` on.
     """
     here = slice(start, start + len(found.classes))
     wrongs = []
