@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bitstream fuzz lint bench boards clean
+.PHONY: help demo test bitstream fuzz lint snapshots bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -21,6 +21,8 @@ help:
 	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
 	@echo 'make fuzz    run the random tests with other examples than those of make test'
 	@echo 'make lint    check style and types'
+	@echo 'make snapshots  replace the recorded results of the committed models, after a change'
+	@echo '                that is meant to change the Verilog or the output of a command'
 	@echo 'make bench   measure simulation and compile speed'
 	@echo 'make boards  place and route the networks for all boards: the table in the README;'
 	@echo '             ARGS="--row tfc/icebreaker" does one row, ARGS=--help says more'
@@ -51,6 +53,9 @@ fuzz: $(VENV)/test.stamp
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
+
+snapshots: $(VENV)/test.stamp
+	$(BIN)/python tests/snapshots/record.py --write
 
 bench: $(VENV)/test.stamp
 	@set -e; for program in benchmarks/*.py; do $(BIN)/python "$$program"; done
