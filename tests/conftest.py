@@ -15,7 +15,7 @@ import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from xnorloom.export import verilog
 from xnorloom.frontend.program import INPUT, Elementwise, Move, Program, Value
@@ -23,10 +23,12 @@ from xnorloom.frontend.program import Dense as DenseStep
 from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom_sim.engines.verilator import toolchain
 
-# The same examples in every run, and no deadline: a busy machine must not fail a test.
-settings.register_profile("xnorloom", derandomize=True, deadline=None, print_blob=True)
-# `make fuzz`: others each time; what fails prints how to see it again.
-settings.register_profile("fuzz", deadline=None, print_blob=True)
+# No deadline and no check for slow examples: a busy machine must not fail a test.
+_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+# The same examples in every run.
+settings.register_profile("xnorloom", derandomize=True, **_PATIENT)
+# `make fuzz`: others each time; a failure prints how to reproduce it.
+settings.register_profile("fuzz", **_PATIENT)
 settings.load_profile("xnorloom")
 
 
