@@ -96,6 +96,30 @@ def drive():
     return _drive
 
 
+@pytest.fixture(scope="session")
+def count_calls():
+    """``count_calls(function)``: its result, and the number of calls it makes, of functions in C
+    too.
+
+    A measure of work that is the same on every machine, where seconds are not.
+    """
+    def run(function):
+        count = 0
+
+        def profile(frame, event, argument):
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        before = sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            result = function()
+        finally:
+            sys.setprofile(before)
+        return result, count
+    return run
+
+
 # abc9 on ECP5 doubles adders with wide multiplexers.
 _SYNTHESIS = {"ice40": "synth_ice40 -top top", "ecp5": "synth_ecp5 -top top -nowidelut"}
 
