@@ -12,11 +12,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bitstream fuzz lint snapshots bench boards clean
+.PHONY: help demo quick test test-full bitstream fuzz lint snapshots bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
-	@echo 'make test    run all tests, on all cores'
+	@echo 'make quick   run the fast tests, on all cores'
+	@echo 'make test    run all tests but those of make test-full and make bitstream'
+	@echo 'make test-full  run whole data sets, and place and route'
 	@echo 'make bitstream  turn a bitstream back into Verilog and simulate it; needs'
 	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
 	@echo 'make fuzz    run the random tests with other examples than those of make test'
@@ -33,8 +35,18 @@ help:
 demo: $(VENV)/demo.stamp
 	@$(BIN)/xnorloom demo --out '$(OUT)'
 
+# A file of tests stays with one worker, which makes its fixtures once. Files begin in the order of
+# tests/conftest.py, which also says which of them `quick` leaves out.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+quick: $(VENV)/test.stamp
+	$(PYTEST) -m 'not slow and not full' $(ARGS)
+
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-full: $(VENV)/test.stamp
+	$(PYTEST) -m full $(ARGS)
 
 # Project IceStorm is in no Python package.
 bitstream: $(VENV)/test.stamp
@@ -45,10 +57,13 @@ bitstream: $(VENV)/test.stamp
 	    echo 'make: Project IceStorm is missing, and apt-get could not install it' >&2; exit 1; }
 	$(BIN)/python -m pytest $(ARGS) tests/bitstream/proof.py
 
+# Files whose examples hypothesis makes.
+RANDOM := $(addprefix tests/,hdl/gateware/test_network.py sim/test_golden.py \
+    hdl/folding/test_automatic.py hdl/graph/test_modelfile.py hdl/frontend/onnx/test_fuzz.py \
+    hdl/frontend/keras/test_fuzz.py hdl/lowering/test_lower.py hdl/lowering/test_scores.py)
+
 fuzz: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) \
-	    tests/hdl/gateware/test_network.py tests/sim/test_golden.py tests/hdl/folding/test_automatic.py tests/hdl/graph/test_modelfile.py \
-	    tests/hdl/frontend/onnx/test_fuzz.py tests/hdl/frontend/keras/test_fuzz.py tests/hdl/lowering/test_lower.py tests/hdl/lowering/test_scores.py
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) $(RANDOM)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check
