@@ -62,8 +62,8 @@ settings.load_profile("xnorloom")
 def _random_graph(rng: np.random.Generator, sizes, bits: int = 1) -> Graph:
     """A graph with ``sizes`` elements, neurons ... and classes, and random weights.
 
-    Most thresholds lie where the counts are, so that neurons do fire and do not; about one in six
-    is 0 (always) or ``N + 1`` (never).
+    Most thresholds lie among the counts, so that neurons fire at times; about one in six is 0
+    (always) or ``N + 1`` (never).
     """
     layers = []
     for index, (n, m) in enumerate(zip(sizes, sizes[1:])):
@@ -81,10 +81,10 @@ def _random_graph(rng: np.random.Generator, sizes, bits: int = 1) -> Graph:
     return Graph("random", Input((sizes[0],), bits), tuple(layers))
 
 
-# Of the session, so that hypothesis may use it: it has no state that an example could leave.
+# Session scope, so that hypothesis may use it: it has no state.
 @pytest.fixture(scope="session")
 def random_graph():
-    """``random_graph(rng, sizes, bits=1)``: a graph of random weights and telling thresholds."""
+    """``random_graph(rng, sizes, bits=1)``: a graph of random weights and thresholds."""
     return _random_graph
 
 
@@ -94,7 +94,7 @@ _SYNTHESIS = {"ice40": "synth_ice40 -top top", "ecp5": "synth_ecp5 -top top -now
 
 @pytest.fixture
 def synthesise(tmp_path):
-    """``synthesise(component, family)``: what Yosys makes of it, as cell counts by type.
+    """``synthesise(component, family)``: cell counts by type after synthesis with Yosys.
 
     ``family`` is ``ice40`` or ``ecp5``. The netlist, a module ``top``, is in
     ``tmp_path / "netlist.v"``.
@@ -143,7 +143,7 @@ def _verilator_runtime() -> list[str]:
 def verilate(_verilator_runtime) -> Callable[..., Callable[..., subprocess.CompletedProcess]]:
     """``verilate(folder, top, *sources)`` compiles a Verilog testbench with its delays.
 
-    What it returns runs the testbench in ``folder``, with plusargs.
+    The result runs the testbench in ``folder``, with plusargs.
     """
     def build(folder: Path, top: str, *sources: str):
         root, _ = toolchain.verilator()

@@ -1,4 +1,4 @@
-"""The examples run, in a Python of their own, as a person would start them."""
+"""Examples, started as programs."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run(name, *arguments, cwd):
-    """Standard output of an example, as lines; it must end well and not complain."""
+    """Lines that an example prints; it must succeed without warnings."""
     done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], cwd=cwd, text=True,
                           stdin=subprocess.DEVNULL, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")

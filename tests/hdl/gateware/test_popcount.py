@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The popcount counts, and each of its outputs comes when ``latency`` says."""
+"""Popcount: counts and latency."""
 
 import numpy as np
 import pytest

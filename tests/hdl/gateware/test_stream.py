@@ -55,7 +55,7 @@ def test_buffer_stalls(stall):
     assert (trace.i_cycles[2:] > trace.o_cycles[:-2]).all()
 
 
-def test_buffer_keeps_up_with_a_sink_that_stalls_now_and_then():
+def test_buffer_keeps_up_with_a_sink_that_stalls_at_random():
     # The source never waits for the ready of the sink: each cycle of the sink gives a word.
     stall = Stall(6, o=0.5)
     words = random_words(100, 8)
