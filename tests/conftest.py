@@ -4,6 +4,7 @@ Test files do not import each other; they share fixtures, here or in the ``conft
 folder.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -23,7 +24,7 @@ from hypothesis import HealthCheck, settings
 
 from xnorloom.export import verilog
 from xnorloom.graph import Dense, Graph, Input, Score
-from xnorloom.support import artifacts, cache
+from xnorloom.support import cache
 from xnorloom_sim.engines.verilator import toolchain
 
 # Files with synthesis, compiled simulations, training, or long runs of other programs, the longest
@@ -128,14 +129,13 @@ def _verilator_runtime() -> list[str]:
     """Object files of Verilator's library, with timing, compiled once for all workers and runs."""
     root, version = toolchain.verilator()
     command = toolchain.compiler()
-    key = artifacts.key([version, toolchain.identity(command), command, _RUNTIME])
-    place = cache.writable("xnorloom/tests") / f"runtime-{key}"
-
-    def make(folder: Path, log: Path) -> None:
-        _compile(folder, *(str(root / "include" / f"{name}.cpp") for name in _RUNTIME))
-
-    with FileLock(place.with_suffix(".lock")):
-        folder = artifacts.entry(place, "verilated.o", make)
+    inputs = repr((version, toolchain.identity(command), command, _RUNTIME)).encode()
+    folder = cache.writable("xnorloom/tests") / f"runtime-{hashlib.sha256(inputs).hexdigest()[:32]}"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not (folder / "complete").exists():
+            _compile(folder, *(str(root / "include" / f"{name}.cpp") for name in _RUNTIME))
+            (folder / "complete").touch()
     return [str(folder / f"{name}.o") for name in _RUNTIME]
 
 

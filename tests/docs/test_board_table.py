@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Board table of the README: its numbers against the results of place and route."""
+"""The table of boards in the README: its numbers, from what place and route found."""
 
 import json
 import math
@@ -20,7 +20,7 @@ RESULTS = ROOT / "benchmarks" / "boards" / "results.json"
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
 MODELS = ("tfc", "sfc")
 PAIRS = [(model, name) for model in MODELS for name in board.names()]
-# From the data sheets: block RAMs, bits that each gives in a cycle, look-up tables.
+# Of the data sheets: block RAMs, bits that each gives in a cycle, look-up tables.
 CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": (32, 16, 7680),
          "LFE5U-25F": (56, 36, 24288), "LFE5U-85F": (208, 36, 83640),
          "LFE5UM5G-85F": (208, 36, 83640)}
@@ -52,7 +52,7 @@ def shown():
 
 @pytest.fixture(scope="module")
 def results():
-    """Results of place and route by network and board."""
+    """What place and route found, by network and board."""
     entries = json.loads(RESULTS.read_text())["results"]
     found = {(entry["model"], entry["board"]): entry for entry in entries}
     assert len(found) == len(entries)

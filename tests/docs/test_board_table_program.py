@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Program of the board table, from its rows to the README."""
+"""The program that makes the table of boards, from its rows to the README."""
 
 import hashlib
 import importlib
@@ -26,7 +26,7 @@ BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
 
 @pytest.fixture(scope="module")
 def program():
-    """The program as a module, for tests without a process."""
+    """The program as a module, for what need not be a process of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(PROGRAM.parent)
         return importlib.import_module("table")
@@ -52,7 +52,7 @@ class Place:
         return json.loads((self.folder / "results.json").read_text())["results"]
 
     def table(self):
-        """Cells after the chip by network and board."""
+        """Cells behind the chip by network and board."""
         model, found = None, {}
         for line in (self.folder / "README.md").read_text().splitlines():
             title = re.match(r"\*\*(\w+)\*\*", line)
@@ -106,7 +106,7 @@ def test_make(place, run):
     readme = (place.folder / "README.md").read_text()
     assert readme.startswith("before\n") and readme.endswith("after\n")
     assert run("--check") == (0, "", "")
-    # A build of another row does not count.
+    # What was built from another row does not count.
     place.rows({"model": "toy", "board": "icestick", "interval": 11})
     status, out, messages = run("--check")
     assert (status, out) == (1, "")
@@ -117,7 +117,7 @@ def test_make(place, run):
 
 @pytest.fixture
 def fakes(tmp_path, monkeypatch):
-    """Fake programs; returns the file that controls them."""
+    """Programs that pretend; returns the file that says what they do."""
     for name in ("yosys", "nextpnr-ice40", "icepack"):
         script = tmp_path / name
         script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(FAKE), name])} "

@@ -1,4 +1,4 @@
-"""Program of docs/boards.md, with a fake board."""
+"""The program on the page of boards, with a board that only pretends."""
 
 import re
 from contextlib import contextmanager

