@@ -12,16 +12,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bitstream zig fuzz lint bench boards clean
+.PHONY: help demo quick test test-full bitstream zig fuzz lint snapshots bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
-	@echo 'make test    run all tests, on all cores'
+	@echo 'make quick   run the fast tests, on all cores'
+	@echo 'make test    run all tests but those of make test-full and make bitstream'
+	@echo 'make test-full  run whole data sets, and place and route'
 	@echo 'make bitstream  turn a bitstream back into Verilog and simulate it; needs'
 	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
 	@echo 'make zig     test the compiled engine with the C++ compiler of Zig'
 	@echo 'make fuzz    run the random tests with other examples than those of make test'
 	@echo 'make lint    check style and types'
+	@echo 'make snapshots  replace the recorded results of the committed models, after a change'
+	@echo '                that is meant to change the Verilog or the output of a command'
 	@echo 'make bench   measure simulation and compile speed'
 	@echo 'make boards  place and route the networks for all boards: the table in the README;'
 	@echo '             ARGS="--row tfc/icebreaker" does one row, ARGS=--help says more'
@@ -32,8 +36,18 @@ help:
 demo: $(VENV)/demo.stamp
 	@$(BIN)/xnorloom demo --out '$(OUT)'
 
+# A file of tests stays with one worker, which makes its fixtures once. Files begin in the order of
+# tests/conftest.py, which also says which of them `quick` leaves out.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+quick: $(VENV)/test.stamp
+	$(PYTEST) -m 'not slow and not full' $(ARGS)
+
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-full: $(VENV)/test.stamp
+	$(PYTEST) -m full $(ARGS)
 
 # Project IceStorm is in no Python package.
 bitstream: $(VENV)/test.stamp
@@ -48,14 +62,20 @@ bitstream: $(VENV)/test.stamp
 zig: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(ARGS) tests/sim/engines/proof_zig.py
 
+# Files whose examples hypothesis makes.
+RANDOM := $(addprefix tests/,hdl/gateware/test_network.py sim/test_golden.py \
+    hdl/folding/test_automatic.py hdl/graph/test_modelfile.py hdl/frontend/onnx/test_fuzz.py \
+    hdl/frontend/keras/test_fuzz.py hdl/lowering/test_lower.py hdl/lowering/test_scores.py)
+
 fuzz: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) \
-	    tests/hdl/gateware/test_network.py tests/sim/test_golden.py tests/hdl/folding/test_automatic.py tests/hdl/graph/test_modelfile.py \
-	    tests/hdl/frontend/onnx/test_fuzz.py tests/hdl/frontend/keras/test_fuzz.py tests/hdl/lowering/test_lower.py tests/hdl/lowering/test_scores.py
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) $(RANDOM)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
+
+snapshots: $(VENV)/test.stamp
+	$(BIN)/python tests/snapshots/record.py --write
 
 bench: $(VENV)/test.stamp
 	@set -e; for program in benchmarks/*.py; do $(BIN)/python "$$program"; done

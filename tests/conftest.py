@@ -1,40 +1,70 @@
-"""What several test files use: random graphs, and hypothesis with one seed and no clock.
+"""Fixtures of several folders, the order of the tests, and the profiles of hypothesis.
 
-Test files do not import each other; what they share is a fixture here.
+Test files do not import each other; they share fixtures, here or in the ``conftest.py`` of a
+folder.
 """
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+
+# Each core has a worker already: the threads of PyTorch and numpy would wait for each other at
+# full speed, and training took five times the processor time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
-from amaranth.hdl import ClockDomain, Module
-from amaranth.lib.wiring import Out
-from amaranth.sim import Simulator
-from hypothesis import settings
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from xnorloom.export import verilog
-from xnorloom.frontend.program import INPUT, Elementwise, Move, Program, Value
-from xnorloom.frontend.program import Dense as DenseStep
 from xnorloom.graph import Dense, Graph, Input, Score
+from xnorloom.support import cache
 from xnorloom_sim.engines.verilator import toolchain
 
-# The same examples in every run, and no deadline: a busy machine must not fail a test.
-settings.register_profile("xnorloom", derandomize=True, deadline=None, print_blob=True)
-# `make fuzz`: others each time; what fails prints how to see it again.
-settings.register_profile("fuzz", deadline=None, print_blob=True)
+# Files with synthesis, compiled simulations, training, or long runs of other programs, the longest
+# first. They get the mark `slow`, which `make quick` leaves out, and a run begins with them, so
+# that no worker is left with a long one at the end.
+SLOW = (
+    "docs/test_docs.py",
+    "hdl/gateware/test_synthesis.py",
+)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: a test in one of the files that take long")
+    config.addinivalue_line("markers", "full: a whole data set, or place and route")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    root = Path(__file__).parent
+    places = {root / name: place for place, name in enumerate(SLOW)}
+    for item in items:
+        if item.path in places:
+            item.add_marker("slow")
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+# No deadline and no check for slow examples: a busy machine must not fail a test.
+_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+# The same examples in every run.
+settings.register_profile("xnorloom", derandomize=True, **_PATIENT)
+# `make fuzz`: others each time; a failure prints how to reproduce it.
+settings.register_profile("fuzz", **_PATIENT)
 settings.load_profile("xnorloom")
 
 
 def _random_graph(rng: np.random.Generator, sizes, bits: int = 1) -> Graph:
     """A graph with ``sizes`` elements, neurons ... and classes, and random weights.
 
-    Most thresholds lie where the counts are, so that neurons do fire and do not; about one in six
-    is 0 (always) or ``N + 1`` (never).
+    Most thresholds lie among the counts, so that neurons fire at times; about one in six is 0
+    (always) or ``N + 1`` (never).
     """
     layers = []
     for index, (n, m) in enumerate(zip(sizes, sizes[1:])):
@@ -52,46 +82,11 @@ def _random_graph(rng: np.random.Generator, sizes, bits: int = 1) -> Graph:
     return Graph("random", Input((sizes[0],), bits), tuple(layers))
 
 
-# Of the session, so that hypothesis may use it: it has no state that an example could leave.
+# Session scope, so that hypothesis may use it: it has no state.
 @pytest.fixture(scope="session")
 def random_graph():
-    """``random_graph(rng, sizes, bits=1)``: a graph of random weights and telling thresholds."""
+    """``random_graph(rng, sizes, bits=1)``: a graph of random weights and thresholds."""
     return _random_graph
-
-
-def _drive(dut, **inputs) -> list[int]:
-    """Values of the only output of ``dut``, one for each cycle, just before the edge that ends it.
-
-    ``inputs`` are sequences of integers, one for each cycle; other ports keep their reset value.
-    """
-    top = Module()
-    top.submodules.dut = dut
-    top.domains.sync = domain = ClockDomain("sync", reset_less=True)
-    [output] = [getattr(dut, name) for name, member in dut.signature.members.items()
-                if member.flow == Out]
-    ports = [getattr(dut, name) for name in inputs]
-    seen = []
-
-    async def process(ctx):
-        edge = ctx.posedge(domain.clk).sample(output)
-        with ctx.critical():
-            for values in zip(*inputs.values(), strict=True):
-                for port, value in zip(ports, values):
-                    ctx.set(port, int(value))
-                _, value = await edge
-                seen.append(value)
-
-    simulator = Simulator(top)
-    simulator.add_clock(1e-6)
-    simulator.add_process(process)
-    simulator.run()
-    return seen
-
-
-@pytest.fixture(scope="session")
-def drive():
-    """``drive(dut, port=values, …)``: outputs of a component without streams, cycle by cycle."""
-    return _drive
 
 
 # abc9 on ECP5 doubles adders with wide multiplexers.
@@ -100,7 +95,7 @@ _SYNTHESIS = {"ice40": "synth_ice40 -top top", "ecp5": "synth_ecp5 -top top -now
 
 @pytest.fixture
 def synthesise(tmp_path):
-    """``synthesise(component, family)``: what Yosys makes of it, as cell counts by type.
+    """``synthesise(component, family)``: cell counts by type after synthesis with Yosys.
 
     ``family`` is ``ice40`` or ``ecp5``. The netlist, a module ``top``, is in
     ``tmp_path / "netlist.v"``.
@@ -130,11 +125,17 @@ def _compile(folder: Path, *sources: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def _verilator_runtime(tmp_path_factory) -> list[str]:
-    """Object files of Verilator's library, with timing, compiled once."""
-    folder = tmp_path_factory.mktemp("verilator")
-    _compile(folder, *(str(toolchain.verilator()[0] / "include" / f"{name}.cpp")
-                       for name in _RUNTIME))
+def _verilator_runtime() -> list[str]:
+    """Object files of Verilator's library, with timing, compiled once for all workers and runs."""
+    root, version = toolchain.verilator()
+    command = toolchain.compiler()
+    inputs = repr((version, toolchain.identity(command), command, _RUNTIME)).encode()
+    folder = cache.writable("xnorloom/tests") / f"runtime-{hashlib.sha256(inputs).hexdigest()[:32]}"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not (folder / "complete").exists():
+            _compile(folder, *(str(root / "include" / f"{name}.cpp") for name in _RUNTIME))
+            (folder / "complete").touch()
     return [str(folder / f"{name}.o") for name in _RUNTIME]
 
 
@@ -142,7 +143,7 @@ def _verilator_runtime(tmp_path_factory) -> list[str]:
 def verilate(_verilator_runtime) -> Callable[..., Callable[..., subprocess.CompletedProcess]]:
     """``verilate(folder, top, *sources)`` compiles a Verilog testbench with its delays.
 
-    What it returns runs the testbench in ``folder``, with plusargs.
+    The result runs the testbench in ``folder``, with plusargs.
     """
     def build(folder: Path, top: str, *sources: str):
         root, _ = toolchain.verilator()
@@ -164,67 +165,3 @@ def verilate(_verilator_runtime) -> Callable[..., Callable[..., subprocess.Compl
                                   capture_output=True, text=True, timeout=300)
         return run
     return build
-
-
-def _load(path: Path, name: str, **options):
-    """A module of the folder ``fixtures``, by its path, as tests are no package."""
-    spec = spec_from_file_location(name, path, **options)
-    assert spec and spec.loader
-    sys.modules[name] = module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_FIXTURES = Path(__file__).parent / "fixtures"
-
-
-@pytest.fixture(scope="session")
-def sources(tmp_path_factory):
-    """The package ``fixtures``: models in the files of real tools, and independent runs of them."""
-    package = _load(_FIXTURES / "__init__.py", "fixtures",
-                    submodule_search_locations=[str(_FIXTURES)])
-    return package.Sources(tmp_path_factory.mktemp("sources"))
-
-
-@pytest.fixture(scope="session")
-def link():
-    """``link.Device``, ``link.talk`` and ``link.damage`` of ``fixtures/link.py``."""
-    return _load(_FIXTURES / "link.py", "fixtures.link")
-
-
-class _Builder:
-    """Builds a program step by step, as a frontend does."""
-
-    def __init__(self, shape, dtype=np.float32):
-        self.shape, self.dtype, self.steps, self.value = shape, np.dtype(dtype), [], INPUT
-
-    def add(self, step):
-        self.steps.append(step)
-        self.value = Value(len(self.steps) - 1)
-        return self
-
-    def map(self, function, *constants, name=None):
-        name = name or f"map{len(self.steps)}"
-        return self.add(Elementwise(name, f"{name}:0", (self.value, *constants), function))
-
-    def move(self, function):
-        name = f"move{len(self.steps)}"
-        return self.add(Move(name, f"{name}:0", self.value, function))
-
-    def dense(self, weights, name=None):
-        name = name or f"dense{len(self.steps)}"
-        return self.add(DenseStep(name, f"{name}:0", self.value, np.asarray(weights, np.float32)))
-
-    def norm(self, gamma, beta, mean, variance):
-        with np.errstate(all="ignore"):
-            scale = gamma * (np.float32(1) / np.sqrt(variance + np.float32(1e-5)))
-            return self.map(lambda x, s, o: x * s + o, scale, beta - mean * scale)
-
-    def program(self):
-        return Program("net", self.shape, self.dtype, tuple(self.steps), self.value)
-
-
-@pytest.fixture(scope="session")
-def new_program():
-    """Makes a builder of programs whose frames have a shape: ``new_program(shape)``."""
-    return _Builder

@@ -23,7 +23,7 @@ from xnorloom_sim.golden import evaluate
 from xnorloom_sim.netlist.bitstream import to_verilog
 
 MODEL = Path(__file__).parents[2] / "models" / "tfc.bnn"
-# Of the frames per second that this board can do a small part, so that the router takes a minute.
+# A small part of the frame rate of this board, so that the router takes a minute.
 INTERVAL = 1568
 # The simulation is some hundred times slower than the board.
 OPTIONS = {"baud": 10_000, "timeout": 30.0}

@@ -17,6 +17,8 @@ from xnorloom_sim.board.simulated import SerialDesign, SimulatedBoard
 from xnorloom_sim.golden import evaluate
 from xnorloom_sim.netlist.cell_models import models
 
+pytestmark = pytest.mark.full
+
 # Weights in look-up tables and in block RAM, an operand buffer, lights, a PLL.
 SCHEDULE = Schedule(8, (Fold(4, 8, "block"), Fold(2, 6, "lut")))
 # From the documents of the chips: iCE40 FPGA-TN-02001 (synchronisation word) and ECP5

@@ -80,6 +80,7 @@ def run(place, program, monkeypatch, capsys):
     return call
 
 
+@pytest.mark.full
 def test_make(place, run):
     done = subprocess.run([sys.executable, PROGRAM, *FILES, "--directory", "out"], text=True,
                           capture_output=True)

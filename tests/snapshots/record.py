@@ -1,23 +1,26 @@
-"""Snapshots of what the compiler makes of the committed models, to prove that a refactor changes
-nothing.
+"""Snapshots of the compiler's results for the committed models, to compare before and after a
+refactoring.
 
-``python tests/snapshots/record.py`` compares every model with its snapshot and prints what
-differs; exit status 1 if anything does. ``--write`` writes the snapshots anew, and naming models
-restricts either. A snapshot ``MODEL.json`` holds, for the model,
+``python tests/snapshots/record.py`` compares the models with their snapshots and prints each
+difference; the exit status is 1 if there is one. ``--write`` replaces the snapshots, as `make
+snapshots` does. ``--keep DIR`` keeps the Verilog, for a comparison line by line. Names of models
+restrict the run to these. The text of the Verilog depends on the versions of Amaranth and of its
+Yosys, which the extra ``test`` pins. A snapshot ``MODEL.json`` holds
 
+- ``tools``: these versions;
 - ``info``: the output of ``xnorloom info --json``;
-- ``schedules``: for three schedules the output of ``xnorloom compile --json``, the manifest, and
-  SHA-256 of the Verilog without its first line, which names the version of Yosys;
+- ``schedules``: for each of three schedules the output of ``xnorloom compile --json``, the
+  manifest, and SHA-256 of the Verilog without its first line, which names the version of Yosys;
 - ``estimates``: cells, block RAMs and SPRAMs of each layer on each family of chips;
-- ``fits``: the schedule of ``xnorloom.folding.fit`` for each chip, or its refusal;
+- ``fits``: for each chip the schedule of ``xnorloom.folding.fit``, or its refusal;
 - ``simulate``, ``verify``: the outputs of these commands with ``--json``.
 """
 
 import argparse
+import contextlib
 import hashlib
+import io
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
 from importlib.metadata import version
@@ -31,6 +34,7 @@ from xnorloom.folding.fit import fit
 from xnorloom.schedule import Plan, Schedule
 from xnorloom.target.device import DEVICES
 from xnorloom.target.family import Family
+from xnorloom_cli.main import main as xnorloom
 
 HERE = Path(__file__).resolve().parent
 MODELS = HERE.parents[1] / "models"
@@ -46,13 +50,26 @@ SCHEDULES = {
 }
 
 
-def snapshot(model: str) -> dict[str, Any]:
-    """The snapshot of a committed model."""
+def snapshot(model: str, keep: Path | None = None) -> dict[str, Any]:
+    """Compile, estimate, simulate and verify a committed model.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    keep : Path or None
+        Folder for the Verilog.
+
+    Returns
+    -------
+    dict
+        Content of the snapshot.
+    """
     path = MODELS / f"{model}.bnn"
     graph = Graph.load(path)
     data = ["--data", "fashion:test" if "fashion" in model else "mnist:test"]
     with tempfile.TemporaryDirectory(prefix="xnorloom-") as folder:
-        schedules = {name: _compiled(path, Path(folder, name), options)
+        schedules = {name: _compiled(path, Path(folder, name), options, keep)
                      for name, options in SCHEDULES[model].items()}
         estimates = {
             f"{name} {family}": [[cost.name, cost.cells, cost.brams, cost.sprams]
@@ -69,13 +86,15 @@ def snapshot(model: str) -> dict[str, Any]:
     }
 
 
-def _compiled(path: Path, folder: Path, options: list[str]) -> dict[str, Any]:
+def _compiled(path: Path, folder: Path, options: list[str], keep: Path | None) -> dict[str, Any]:
     values = _xnorloom("compile", path, "-o", folder, *options)
     values["directory"] = ""
     values["files"] = [Path(file).name for file in values["files"]]
-    text = Path(folder, values["files"][0]).read_text().partition("\n")[2]
-    if KEEP:
-        shutil.copyfile(Path(folder, values["files"][0]), KEEP / f"{path.stem}-{folder.name}.v")
+    text = Path(folder, values["files"][0]).read_text()
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        (keep / f"{path.stem}-{folder.name}.v").write_text(text)
+    text = text.partition("\n")[2]
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["tools"]
     digests = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
@@ -96,15 +115,14 @@ def _fit(graph: Graph, device: Any) -> Any:
 
 
 def _xnorloom(*arguments: object) -> Any:
-    done = subprocess.run([sys.executable, "-m", "xnorloom", *map(str, arguments), "--json"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"xnorloom {' '.join(map(str, arguments))}: {done.stderr}")
-    return json.loads(done.stdout)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        if xnorloom([*map(str, arguments), "--json"]):
+            raise SystemExit(f"failed: xnorloom {' '.join(map(str, arguments))}")
+    return json.loads(out.getvalue())
 
 
 def differences(old: Any, new: Any, where: str = "") -> list[str]:
-    """Where two values of JSON differ, a line each."""
+    """List the differences of two JSON values, one line each."""
     if isinstance(old, dict) and isinstance(new, dict):
         return [line for key in {**old, **new}
                 for line in differences(old.get(key), new.get(key), f"{where}/{key}")]
@@ -114,24 +132,28 @@ def differences(old: Any, new: Any, where: str = "") -> list[str]:
     return [] if old == new else [f"{where}: {old!r} became {new!r}"]
 
 
-KEEP = None
+def saved(model: str) -> dict[str, Any]:
+    """Read the snapshot of a model."""
+    return json.loads((HERE / f"{model}.json").read_text())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare models with their snapshots.")
-    parser.add_argument("models", nargs="*", metavar="MODEL", help=", ".join(SCHEDULES))
-    parser.add_argument("--write", action="store_true", help="write the snapshots anew")
+    parser.add_argument("models", nargs="*", metavar="MODEL",
+                        help=f"{', '.join(SCHEDULES)}; all of them if none is given")
+    parser.add_argument("--write", action="store_true", help="replace the snapshots")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the Verilog in DIR")
     arguments = parser.parse_args()
-    global KEEP
-    KEEP = arguments.keep
+    if unknown := [model for model in arguments.models if model not in SCHEDULES]:
+        parser.error(f"no such model: {', '.join(unknown)}")
     status = 0
     for model in arguments.models or SCHEDULES:
-        path, new = HERE / f"{model}.json", snapshot(model)
+        new = snapshot(model, arguments.keep)
         if arguments.write:
-            path.write_text(json.dumps(new, indent=1, ensure_ascii=False) + "\n")
+            text = json.dumps(new, indent=1, ensure_ascii=False) + "\n"
+            (HERE / f"{model}.json").write_text(text)
             continue
-        for line in differences(json.loads(path.read_text()), new, model):
+        for line in differences(saved(model), new, model):
             print(line[:500])
             status = 1
     return status

@@ -14,12 +14,9 @@ __all__ = ["Popcount", "levels"]
 _LEAF = 3
 
 
-def levels(size: int, bias: int = 0) -> int:
-    """Levels of logic in the tree: the leaf counters, the adders above, and one for a bias."""
+def levels(size: int) -> int:
+    """Levels of logic in the tree: the leaf counters and the adders above."""
     count = 1
-    if bias:
-        size -= 1
-        count += 1
     while size > _LEAF:
         size = size // 2  # the larger half of size - 1 bits; one is the carry input
         count += 1
@@ -27,12 +24,11 @@ def levels(size: int, bias: int = 0) -> int:
 
 
 class Popcount(wiring.Component):
-    """Number of ones in a vector, plus a constant.
+    """Number of ones in a vector.
 
     A balanced tree in which an adder of two counts takes one more bit as its carry input,
-    ``pc(2m + 1) = pc(m) + pc(m) + bit``; a constant ``bias`` is one more leaf, at the top.
-    ``latency`` is ``levels(size, bias) // register_every`` enabled cycles (0 when
-    ``register_every`` is 0), ``interval`` 1.
+    ``pc(2m + 1) = pc(m) + pc(m) + bit``. ``latency`` is ``levels(size) // register_every``
+    enabled cycles (0 when ``register_every`` is 0), ``interval`` 1.
 
     Parameters
     ----------
@@ -40,8 +36,6 @@ class Popcount(wiring.Component):
         Bits to count, at least 1.
     register_every : int
         Levels between two registers; 0 makes the tree combinational.
-    bias : int
-        Constant to add, of either sign.
 
     Members
     -------
@@ -49,20 +43,19 @@ class Popcount(wiring.Component):
         The bits.
     en : In(1, init=1)
         Registers keep their values while it is low.
-    o : Out(range(bias, bias + size + 1))
-        Their number plus ``bias``.
+    o : Out(range(size + 1))
+        Number of ones.
     """
 
     interval = 1
 
-    def __init__(self, size: int, *, register_every: int = 0, bias: int = 0):
+    def __init__(self, size: int, *, register_every: int = 0):
         self._size = size = integer("Popcount size", size, 1)
         self._register_every = integer("Popcount register_every", register_every, 0)
-        self._bias = bias = integer("Popcount bias", bias)
         super().__init__({
             "i": In(size),
             "en": In(1, init=1),
-            "o": Out(range(bias, bias + size + 1)),
+            "o": Out(range(size + 1)),
         })
 
     @property
@@ -70,12 +63,8 @@ class Popcount(wiring.Component):
         return self._size
 
     @property
-    def bias(self) -> int:
-        return self._bias
-
-    @property
     def _levels(self) -> int:
-        return levels(self._size, self._bias)
+        return levels(self._size)
 
     @property
     def latency(self) -> int:
@@ -84,14 +73,14 @@ class Popcount(wiring.Component):
 
     def model(self, bits: np.ndarray) -> np.ndarray:
         """Counts over the last axis of an array of 0 and 1."""
-        return np.sum(bits, axis=-1, dtype=np.int64) + self._bias
+        return np.sum(bits, axis=-1, dtype=np.int64)
 
     def elaborate(self, platform):
         m = Module()
         every, top = self._register_every, self._levels
         # A carry input waits for the counts it is added to: bits of one level, one delay line.
         taken = [list[int]() for _ in range(top + 1)]
-        _assign(range(self._size), top, bool(self._bias), taken)
+        _assign(range(self._size), top, taken)
         bits: dict[int, Value] = {}
         for level, indices in enumerate(taken):
             stages = (level - 1) // every if every and level else 0
@@ -118,36 +107,27 @@ class Popcount(wiring.Component):
                 total = _add(count(low, level - 1), count(high, level - 1), bits[indices[0]])
             return settle(total[:len(indices).bit_length()], level, str(indices[0]))
 
-        everything = range(self._size)
-        if self._bias:
-            total = _add(count(everything[1:], top - 1), C(self._bias), bits[0])
-            total = settle(total, top, "biased")
-        else:
-            total = count(everything, top)
-        m.d.comb += self.o.eq(total)
+        m.d.comb += self.o.eq(count(range(self._size), top))
         return m
 
 
 def _halves(indices: range) -> tuple[range, range]:
-    """What an adder adds up beside its carry input, which is the first of ``indices``."""
+    """Operands of an adder; the first of ``indices`` is its carry input."""
     rest, half = indices[1:], len(indices) // 2
     return rest[:half], rest[half:]
 
 
-def _assign(indices: range, level: int, biased: bool, taken: list[list[int]]):
+def _assign(indices: range, level: int, taken: list[list[int]]):
     """Note in ``taken`` at which level each bit enters the tree."""
     if level == 1:
         taken[1] += indices
     elif indices:
         taken[level].append(indices[0])
-        for part in (indices[1:],) if biased else _halves(indices):
-            _assign(part, level - 1, False, taken)
+        for part in _halves(indices):
+            _assign(part, level - 1, taken)
 
 
 def _add(a: Value, b: Value, carry: Value) -> Value:
     # Yosys turns a sum of three into one macro cell and full adders (1.8 cells a bit). One bit
     # more on both operands makes the third a carry input of one plain adder (1.2 cells a bit).
-    low_a, low_b = Cat(C(1, 1), a), Cat(carry, b)
-    if b.shape().signed:
-        return (low_a + low_b.as_signed())[1:].as_signed()
-    return (low_a + low_b)[1:]
+    return (Cat(C(1, 1), a) + Cat(carry, b))[1:]

@@ -160,7 +160,7 @@ FAMILY = ("import os, subprocess, sys, time; child = subprocess.Popen([sys.execu
 
 
 def gone(pids):
-    for _ in range(100):
+    for _ in range(600):
         # A grandchild waits for whoever takes orphans in.
         if not any(alive(pid) and not zombie(pid) for pid in pids):
             return True

@@ -165,7 +165,7 @@ def device(network, **options):
 def test_classify(network, credits):
     graph, _, images = network
     model, calls = device(network, credits=credits), []
-    with Terminal(model) as terminal, host.open(terminal.name, graph) as connection:
+    with Terminal(model) as terminal, host.open(terminal.name, graph, timeout=30) as connection:
         assert connection.hello.credits == credits
         count = 1000 if credits > 1 else 50
         classes = connection.classify(images[:count], lambda *call: calls.append(call))
@@ -216,7 +216,7 @@ def test_unplugged(network):
     graph, _, images = network
     model = device(network)
     with Terminal(model, unplug=300) as terminal:
-        with host.open(terminal.name, graph, timeout=0.3) as connection:
+        with host.open(terminal.name, graph, timeout=30) as connection:
             with pytest.raises(PortError, match=rf"^port {terminal.name} went away: .+$"):
                 connection.classify(images)
     assert model.frames >= 300
@@ -230,7 +230,7 @@ def test_board_that_falls_silent(network):
         return data if model.frames < 100 else b""
 
     with Terminal(model, to_host=mute) as terminal:
-        with host.open(terminal.name, graph, timeout=1, retries=2) as connection:
+        with host.open(terminal.name, graph, timeout=1, retries=4) as connection:
             with pytest.raises(NoAnswerError, match=(
                     rf"^no answer on port {terminal.name} at 1000000 baud; is it the right port, "
                     r"its baud rate that of the bitstream, and the board programmed\?$")):

@@ -14,6 +14,8 @@ from xnorloom_boards.link import connection as host
 from xnorloom_boards.link.protocol import Decoder, Message, encode
 from xnorloom_sim.golden import evaluate
 
+pytestmark = pytest.mark.usefixtures("link_clock")
+
 FOLDS = Fold(1, 2, "spram", 1), Fold(1, 4, "lut"), Fold(2, 3, "spram")
 SCHEDULE = Schedule(8, FOLDS)
 COUNT = 400

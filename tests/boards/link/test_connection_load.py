@@ -13,6 +13,8 @@ from xnorloom_boards.link import connection as host
 from xnorloom_boards.link.protocol import Decoder, Message, encode
 from xnorloom_sim.golden import evaluate
 
+pytestmark = pytest.mark.usefixtures("link_clock")
+
 SCHEDULE = Schedule(8, (Fold(1, 2, "spram", 1), Fold(1, 4, "lut"), Fold(2, 3, "spram")))
 COUNT = 300
 

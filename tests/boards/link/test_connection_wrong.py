@@ -18,6 +18,14 @@ from xnorloom_boards.link import connection as host
 from xnorloom_boards.link.protocol import Decoder, Hello, Message, encode
 from xnorloom_boards.link.session import Faults
 
+
+@pytest.fixture(autouse=True)
+def clock(request):
+    """The time of the board, unless there is a real terminal."""
+    if "terminal" not in request.fixturenames:
+        request.getfixturevalue("link_clock")
+
+
 FRAMES = np.random.default_rng(1).integers(0, 2, (20, 19))
 
 

@@ -21,6 +21,8 @@ from xnorloom_boards.link.protocol import (
 from xnorloom_boards.link.send_frames import exchange
 from xnorloom_boards.link.session import Session
 
+pytestmark = pytest.mark.usefixtures("link_clock")
+
 SIZE = 8
 PARTS = load_payloads(np.random.default_rng(1).integers(0, 1 << 16, 600, np.uint16))
 LENGTHS = {1: 0, 2: SIZE, 3: 66}
@@ -94,12 +96,6 @@ class Board:
     def read(self, size):
         part, self.out = self.out[:size], self.out[size:]
         return part
-
-
-@pytest.fixture(autouse=True)
-def same_numbers(monkeypatch):
-    """The first sequence number comes from the clock otherwise."""
-    monkeypatch.setattr("time.time_ns", lambda: 0)
 
 
 def session(board, retries=8):

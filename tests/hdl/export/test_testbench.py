@@ -34,7 +34,7 @@ def frames(network):
 
 
 def write(network, directory, frames):
-    """Core and testbench; returns the paths of the latter."""
+    """Write core and testbench; paths of the testbench."""
     verilog.write(network, directory)
     golden = evaluate(network.graph, frames)
     return testbench.write(network, directory, frames, golden.classes,
@@ -108,7 +108,7 @@ def test_without_scores(random_graph, tmp_path):
     assert read(paths[2]) == evaluate(graph, frames).classes.tolist()
 
 
-# Names that the testbench has for things of its own.
+# Names that the testbench itself declares.
 @pytest.mark.parametrize("name", ["words", "dut"])
 def test_name(network, frames, tmp_path, verilate, name):
     golden = evaluate(network.graph, frames)

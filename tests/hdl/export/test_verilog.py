@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Verilog and manifest: deterministic, whole, and true to the ports."""
+"""Verilog and manifest: deterministic, complete, consistent with the ports."""
 
 import json
 import os

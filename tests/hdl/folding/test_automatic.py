@@ -1,4 +1,4 @@
-"""The automatic schedule: it reaches the interval, and nothing with fewer lanes does."""
+"""Automatic schedules: they reach the interval with the fewest lanes."""
 
 import numpy as np
 import pytest
@@ -119,7 +119,7 @@ def test_style_for(depth, style):
     assert WeightStyle.cheapest(depth) == style
 
 
-# What cannot be
+# Impossible requests
 
 
 @pytest.mark.parametrize("style", [None, "wired", "lut", "block"])

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Estimates against what Yosys and nextpnr make of the same networks."""
+"""Estimates against the results of Yosys and nextpnr."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom.schedule import Fold, Schedule
 
 FAMILIES = ("ice40", "ecp5")
-# As builds are synthesised.
+# The options of builds.
 SYNTHESIS = {"ice40": "synth_ice40 -dffe_min_ce_use 9 -top top",
              "ecp5": "synth_ecp5 -top top -nowidelut"}
 PACK = {"ice40": ("--hx8k", "--package", "ct256"), "ecp5": ("--25k", "--package", "CABGA381")}
@@ -86,7 +86,7 @@ def test_networks(packed, case, family):
     ("ecp5", 9, 16, 1), ("ecp5", 37, 40, 2), ("ecp5", 512, 36, 1), ("ecp5", 56, 28, 1),
 ])
 def test_rams(family, depth, width, expected):
-    """As Yosys was seen to map them."""
+    """As observed with Yosys."""
     assert rams(depth, width, family) == expected
 
 

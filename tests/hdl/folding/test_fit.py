@@ -1,4 +1,4 @@
-"""Fitted schedules: within the chip, and none faster when all of them are tried."""
+"""Fitted schedules: within the chip, and the fastest of all schedules by exhaustive search."""
 
 import itertools
 import re
@@ -134,7 +134,7 @@ def test_reserves():
     graph = model("tfc")
     cells, brams = used(graph, fit(graph, UP5K, reserve_cells=2000, register_every=2), UP5K)
     assert cells <= 3280
-    # As a function it is of any chip, that which is named instead, too.
+    # The function also takes a chip that is only suggested.
     for reserve, left in ((5, 5), (lambda chip: 5 * (chip.brams < 30), 0)):
         interval = fit(graph, UP5K, reserve=left).bind(graph).interval
         with pytest.raises(FitError, match=(

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The class of a frame is the first index of its largest score."""
+"""Argmax: the first index of the largest score."""
 
 import numpy as np
 import pytest

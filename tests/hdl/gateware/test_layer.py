@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""A layer against sums of ±1, at every fold and style, under stalls, and to the cycle."""
+"""Layers against sums of ±1: every fold and weight style, stalls, latency."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ SPANS = {  # smallest and largest offset
 
 
 def products_of(frames, weights, planes):
-    """The ±1 dot products from the definition: an element ``x`` stands for ``2x - (2**k - 1)``."""
+    """Compute the ±1 dot products by definition; an element ``x`` means ``2x - (2**k - 1)``."""
     return (2 * frames - (2 ** planes - 1)) @ (2 * weights.astype(int) - 1).T
 
 
@@ -129,7 +129,7 @@ def score_of(neurons, inputs, planes, span):
 
 
 def check_run(dut, words, expected, element, pe, stall=None):
-    """Run a layer, compare what its neurons give, and return the trace."""
+    """Run a layer, compare the outputs of its neurons, and return the trace."""
     frames, neurons = expected.shape
     folds = -(-neurons // pe)
     trace = run(dut, pack(words), frames * folds, stall=stall)
@@ -192,7 +192,7 @@ def test_score(index):
     check(graph_layer, frames, expected, case, score_shape(graph_layer, planes))
 
 
-# Block RAM holds the offsets behind more than eight neuron folds: no bits, signs, one value.
+# Block RAM holds the offsets of more than eight neuron folds: no bits, signs, one value.
 @pytest.mark.parametrize("span", SPANS.values(), ids=SPANS)
 @pytest.mark.parametrize("style, latency", [("lut", 2), ("block", 3)])
 def test_score_with_many_neuron_folds(style, latency, span):
@@ -215,7 +215,7 @@ EVERY = {  # synapses of a neuron, pe, simd, style
 
 @pytest.mark.parametrize("inputs, pe, simd, style", EVERY.values(), ids=EVERY)
 def test_a_layer_of_every_neuron(inputs, pe, simd, style):
-    """All weights with all thresholds side by side in one layer, and all inputs as its frames."""
+    """All weights with all thresholds in one layer, and all inputs as its frames."""
     vectors = np.arange(1 << inputs)[:, None] >> np.arange(inputs) & 1
     thresholds = np.arange(inputs + 2)
     dense = Dense("every", np.repeat(vectors, inputs + 2, axis=0), np.tile(thresholds, 1 << inputs))

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Whole networks against the golden model, and their timing against the formulas."""
+"""Networks against the golden model; latency and interval against the formulas."""
 
 import re
 

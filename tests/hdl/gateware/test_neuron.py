@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Accumulator, neurons and scorers against sums of ±1; small neurons exhaustively."""
+"""Accumulators, neurons and scores against sums of ±1; small neurons exhaustively."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def bits_of(values, width):
 
 
 def dot(x, w):
-    """The ±1 dot product of vectors of bits, from the definition."""
+    """Compute the ±1 dot product of bit vectors by definition."""
     return ((2 * x.astype(int) - 1) * (2 * w.astype(int) - 1)).sum(axis=-1)
 
 
@@ -143,7 +143,7 @@ def play(drive, dut, x, w, *, tree, enabled=1.0, present=1.0, **inputs):
     ends = []
     for step in range(counts * steps):
         while rng.random() >= present:
-            # Nothing there; the operands are the wrong ones.
+            # No step: the operands are wrong ones.
             rows.append((x[step] ^ 1, w[step], 0, int(rng.integers(2)), int(rng.integers(2))))
         rows.append((x[step], w[step], 1, int(step % steps == 0), int(step % folds == 0)))
         if step % steps == steps - 1:
@@ -154,7 +154,7 @@ def play(drive, dut, x, w, *, tree, enabled=1.0, present=1.0, **inputs):
     sent, moving = [], []
     for row in rows:
         while rng.random() >= enabled:
-            # Not enabled: whatever the inputs are, they are not looked at.
+            # Not enabled: the inputs are ignored.
             sent.append((*rng.integers(0, 2, 5), 0))
         moving.append(len(sent))
         sent.append((*row, 1))
@@ -164,7 +164,7 @@ def play(drive, dut, x, w, *, tree, enabled=1.0, present=1.0, **inputs):
             assert name not in dut.signature.members
             del ports[name]
     for name, values in inputs.items():
-        # Values of a count are there when the count is.
+        # Values arrive together with their count.
         ports[name] = [0] * len(sent)
         for end, value in zip(ends, values):
             ports[name][moving[end + dut.latency]] = value

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The operand buffer gives each frame again and again, in words of another width, without a gap."""
+"""Operand buffer: repetition of frames in words of another width, without gaps."""
 
 import numpy as np
 import pytest

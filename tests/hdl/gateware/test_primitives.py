@@ -1,4 +1,4 @@
-"""Steps of a cycle, counted from the definition."""
+"""Modulo counters against counting by definition."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""A reset of one cycle, whenever it comes, leaves nothing behind of the frames before."""
+"""Reset of one cycle, at any time: no trace remains of the frames before."""
 
 import numpy as np
 import pytest

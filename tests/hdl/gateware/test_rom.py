@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""A table gives the word at an address, at once or, in block RAM, one enabled cycle later."""
+"""Weight tables: combinational, or one enabled cycle late in block RAM."""
 
 import numpy as np
 import pytest

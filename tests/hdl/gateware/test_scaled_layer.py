@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Scaled scores in the gateware: elements and layers against sums of ±1, to the cycle."""
+"""Scaled scores: score units and layers against sums of ±1, and their latency."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_scorer(simd, every, tree, scales, offsets, drive):
     assert (dut.latency, dut.interval) == (tree + 1, 1)
     assert dut.signature.members["o"].shape == range(
         offsets[0], scales[-1] * simd + offsets[-1] + 1)
-    # The element stands still now and then, with other operands at it.
+    # The element pauses at random, with other operands at its inputs.
     enabled = rng.random(3 * count) < 0.6
     moves = np.flatnonzero(enabled)
     ports = {name: rng.integers(0, 2, 3 * count).tolist() for name in ("x", "w", "scale", "offset")}
@@ -116,7 +116,7 @@ CASES = {  # classes, inputs, pe, simd, style, register_every, planes: latency, 
     "block, odd folds, planes": (5, 13, 3, 6, "block", 1, 2, 6, 12),
     "block, all synapses": (7, 9, 3, 9, "block", 2, 1, 4, 3),
     "block, one lane, planes": (4, 5, 1, 1, "block", 1, 2, 5, 40),
-    # Scales and offsets are in block RAM behind more than eight neuron folds.
+    # Scales and offsets are in block RAM with more than eight neuron folds.
     "block, a class each cycle": (19, 7, 1, 7, "block", 0, 1, 3, 19),
     "block, many neuron folds": (21, 7, 2, 7, "block", 2, 1, 4, 11),
     "block, many neuron folds, synapse folds": (19, 5, 2, 3, "block", 1, 1, 5, 20),

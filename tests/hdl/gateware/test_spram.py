@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Networks with weights in SPRAM: what is loaded, that frames wait for it, and the results."""
+"""Networks with weights in SPRAM: loading, frames that arrive before its end, results."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def setup(request, random_graph):
 
 
 def words_of(layer, pe, simd):
-    """The words of a layer, bit by bit as the page of the protocol says."""
+    """Words of a layer, bit by bit as in docs/protocol.md."""
     folds = [-(-layer.inputs // simd), -(-layer.neurons // pe)]
     words = []
     for ram in range(-(-pe * simd // 16)):
@@ -75,7 +75,7 @@ def test_words(setup, width, folds):
                          ids=["free", "stalls", "loading stalls"])
 @pytest.mark.parametrize("width, folds", FOLDS.values(), ids=FOLDS)
 def test_networks(setup, width, folds, stall):
-    """The same results as ever, latency and interval as with block RAM; frames come too early."""
+    """Results, latency and interval as with block RAM; frames arrive before the weights."""
     graph, frames, golden = setup
     schedule = Schedule(width, folds)
     result = simulate(schedule.bind(graph), frames, engine="amaranth", stall=stall)
@@ -175,13 +175,13 @@ def test_reload(setup):
 
 
 class UltraPlus:
-    """All that a table asks of a platform."""
+    """The part of a platform that a table uses."""
 
     device = "iCE40UP5K"
 
 
 def test_sprams_of_the_chip(setup):
-    """With the cells of the chip and Yosys' model of them, cycle for cycle the same."""
+    """The cells of the chip, by Yosys' models, agree cycle for cycle."""
     graph, frames, _ = setup
     schedule = Schedule(*FOLDS["first and last"])
     words, load = pack_frames(schedule.bind(graph), frames), rows(load_words(schedule.bind(graph)))

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What Yosys makes of the gateware, in cells: bounds that need no particular version."""
+"""Synthesis by Yosys: bounds on cell counts that hold for its versions."""
 
 import importlib.util
 from pathlib import Path
@@ -83,7 +83,7 @@ class Wired(wiring.Component):
 
 
 class Sum(wiring.Component):
-    """The number of ones, as one would write it."""
+    """Number of ones, as a plain sum."""
 
     def __init__(self, size):
         super().__init__({"i": In(size), "o": Out(range(size + 1))})
@@ -172,7 +172,7 @@ def test_operand_buffer_in_block_ram(synthesise, family, expected):
     assert buffer.kind == "memory"
     cells = synthesise(buffer, family)
     assert rams(cells) == expected
-    # Counters, and no word beside the RAM for the case that it is read while it is written.
+    # Counters, and no bypass register for reads during writes.
     assert flip_flops(cells) < 28
 
 
@@ -183,7 +183,7 @@ def test_popcount_is_smaller_than_a_sum(synthesise):
 
 
 def test_netlist_gives_the_results(synthesise, verilate, random_graph, tmp_path):
-    """The netlist of a network with all kinds of memory in it works as its Verilog does."""
+    """The netlist of a network with every kind of memory passes the testbench."""
     graph = random_graph(np.random.default_rng(7), (256, 6, 5), bits=2)
     schedule = Schedule(32, (Fold(3, 32, "block"), Fold(2, 5, "lut")))
     network = Network(schedule.bind(graph), scores=True)

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The threshold fires where the ±1 dot product reaches it."""
+"""Threshold: fires where the ±1 dot product reaches it."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""A loaded table: columns of 16 bits, written word by word, then read like a block RAM."""
+"""Loadable weight table: columns of 16 bits, written word by word, read like a block RAM."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ CASES = {  # depth, width
 
 
 def columns(words, width):
-    """What is loaded for ``words``: bits 0 to 15 of each of them, then bits 16 to 31, and so on."""
+    """Words to load for ``words``: bits 0 to 15 of each, then bits 16 to 31, and so on."""
     return [word >> low & 0xffff for low in range(0, width, 16) for word in words]
 
 
@@ -63,7 +63,7 @@ def simulate(dut, testbench):
 
 
 async def load(ctx, dut, words, rng):
-    """Present words after pauses of chance; each goes in at once."""
+    """Present words after random pauses; each is accepted at once."""
     for word in words:
         while rng.integers(3) == 0:
             ctx.set(dut.load.payload, int(rng.integers(1 << 16)))
@@ -95,7 +95,7 @@ def test_loads_and_reads(depth, width):
     async def testbench(ctx):
         await load(ctx, dut, columns(words, width), rng)
         assert ctx.get(dut.loaded) == 1
-        # Words behind the last are not taken, and change nothing.
+        # Words after the last are not accepted, and change nothing.
         ctx.set(dut.load.valid, 1)
         assert ctx.get(dut.load.ready) == 0
         await check(ctx, dut, words, rng)
@@ -139,7 +139,7 @@ def test_chips():
                                                                     "ecp5_evn", "upduino_v3")}
     assert found == {"icebreaker": True, "hx8k_evn": False, "ecp5_evn": False, "upduino_v3": True}
     assert not has_sprams(None)
-    # The chips of which the tables of devices say so.
+    # The devices with SPRAM.
     for name in board.names():
         chosen = board.find(name)
         assert has_sprams(chosen.make()) == (chosen.device.sprams > 0)

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The XNOR array is multiplication of ±1."""
+"""XNOR array: multiplication of ±1."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,5 @@
-"""How long a large network takes to import, and how much memory."""
+"""Work and memory that the import of a large network takes."""
 
-import time
 import tracemalloc
 
 import pytest
@@ -10,11 +9,11 @@ from xnorloom.lowering.lower import lower
 
 
 @pytest.mark.parametrize("exporter", ["torchscript", "dynamo"])
-def test_lfc(sources, exporter):
+def test_lfc(sources, count_calls, exporter):
     path = sources.brevitas("lfc", exporter)
-    start = time.monotonic()
-    graph = lower(frontend.load(path), "u8/255").graph
-    seconds = time.monotonic() - start
+    # 150,000 calls; far fewer than the 2.9 million synapses.
+    graph, calls = count_calls(lambda: lower(frontend.load(path), "u8/255").graph)
+    assert calls < 1_000_000
     assert [layer.neurons for layer in graph.layers] == [1024, 1024, 1024, 10]
     # What Python and numpy hold; beside that is the file, of 12 MB, in ONNX's own memory.
     tracemalloc.start()
@@ -23,6 +22,5 @@ def test_lfc(sources, exporter):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # Half a second and 256 MiB here.
-    assert seconds < 30
+    # 256 MiB.
     assert peak < 1 << 30

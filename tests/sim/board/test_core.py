@@ -100,7 +100,7 @@ def test_faults_are_recovered(small, design, kind, direction):
     graph, frames, golden = small
     ways = ["to_design", "from_design"] if direction == "both" else [direction]
     simulated = board(design, seed=5, **dict.fromkeys(ways, RATES[kind]))
-    with simulated, host.open(simulated.path, graph, baud=100_000, timeout=1) as b:
+    with simulated, host.open(simulated.path, graph, baud=100_000, timeout=1, retries=60) as b:
         for _ in range(2):
             classes, values = b.results(frames)
             assert np.array_equal(classes, golden.classes)

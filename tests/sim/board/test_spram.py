@@ -117,7 +117,7 @@ def test_reset(tfc, digits, after, again):
     """A board that was reset is loaded again; each digit has its class."""
     calls = []
     with board(Resetting(core(tfc), after)) as simulated:
-        with host.open(simulated.path, tfc, baud=100_000, timeout=0.5,
+        with host.open(simulated.path, tfc, baud=100_000, timeout=0.5, retries=60,
                        loading=lambda *call: calls.append(call[0])) as b:
             before = len(calls)
             classes = b.classify(digits)
