@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorloom.errors import SourceError, ToolError
+from xnorloom.frontend import format_of
 from xnorloom.frontend.program import Program
 
 __all__ = ["MOST_FRAMES", "Runtime", "Tensors", "has_runtime", "numpy_runtime", "open_source",
@@ -39,12 +40,8 @@ class Runtime:
 
 
 def has_runtime(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is of a format that an independent runtime executes.
-
-    That is ONNX; no runtime is asked to run Keras files, which are HDF5 or ZIP files.
-    """
-    with open(path, "rb") as file:
-        return not file.read(8).startswith((b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"))
+    """True if the format of a file has an independent runtime: ONNX has, Keras has not."""
+    return format_of(path).runtime is not None
 
 
 def open_source(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:

@@ -19,11 +19,10 @@ import numpy.typing as npt
 
 from ...errors import SourceError, first_line
 from ...support.files import BROKEN_ARCHIVE
-from .hdf5 import LIMIT, SIGNATURE, TEXT_LIMIT, array, member, open_bytes, reading, texts
+from .. import HDF5, KERAS
+from .hdf5 import LIMIT, TEXT_LIMIT, array, member, open_bytes, reading, texts
 
 __all__ = ["KerasFile", "read"]
-
-_ZIP = b"PK\x03\x04"
 
 
 class KerasFile:
@@ -124,9 +123,9 @@ def read(path: str | os.PathLike[str]) -> KerasFile:
         raise SourceError(f"Keras file {path} cannot be read: {why}") from error
     if len(data) > LIMIT:
         raise SourceError(f"Keras file {path} must have at most {LIMIT} bytes, and has more")
-    if data.startswith(SIGNATURE):
+    if data.startswith(HDF5.magic):
         return _read_hdf5(path, data)
-    if data.startswith(_ZIP):
+    if data.startswith(KERAS.magic):
         return _read_archive(path, data)
     raise SourceError(f"{path} must be a file that Keras saved, HDF5 (.h5) or ZIP (.keras), but "
                       f"{'has other contents' if data else 'is empty'}")

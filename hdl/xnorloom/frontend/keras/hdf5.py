@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError, first_line
+from ...support.extras import install_hint
+from .. import HDF5
 from . import attributes
 
-__all__ = ["LIMIT", "SIGNATURE", "TEXT_LIMIT", "array", "member", "open_bytes", "reading",
+__all__ = ["LIMIT", "TEXT_LIMIT", "array", "member", "open_bytes", "reading",
            "texts"]
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Bytes of a file, of an array and of a text: a thousand times what is usual, and small enough to
 # be read at once.
 LIMIT = 1 << 28
@@ -39,14 +40,14 @@ def open_bytes(path: Path, data: bytes) -> Any:
         import h5py
     except ImportError:
         raise SourceError("files of Keras are read with h5py, which is not installed: "
-                          "pip install 'xnorloom[larq]'") from None
+                          f"{install_hint(HDF5.extra)}") from None
     with reading(path):
         _check(data)
         return h5py.File(io.BytesIO(data), "r")
 
 
 def _check(data: bytes) -> None:
-    if not data.startswith(SIGNATURE):
+    if not data.startswith(HDF5.magic):
         raise ValueError("file signature not found")
     # h5py reads what is not there as whatever is in memory, before it finds the file short.
     if len(data) < 96:

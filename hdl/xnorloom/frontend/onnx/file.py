@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import SourceError, first_line
+from ...support.extras import install_hint
+from .. import ONNX
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
@@ -58,7 +60,7 @@ def read(path: str | os.PathLike[str]) -> "ModelProto":
         from google.protobuf.message import DecodeError
     except ImportError:
         raise SourceError("reading ONNX files takes the package onnx: "
-                          "pip install 'xnorloom[onnx]'") from None
+                          f"{install_hint(ONNX.extra)}") from None
     data = _bytes(Path(path), f"model {path}")
     if not data:
         raise SourceError(f"model {path} is empty")

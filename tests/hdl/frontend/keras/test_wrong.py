@@ -75,7 +75,7 @@ def test_place_wrong(tmp_path):
 def test_without_h5py(monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(SourceError, match=r"^files of Keras are read with h5py, which is not "
-                                          r"installed: pip install 'xnorloom\[larq\]'$"):
+                                          r"installed: pip install '\.\[larq\]'$"):
         load(FILES / "sequential.h5")
 
 

@@ -77,7 +77,7 @@ def test_huge(tmp_path):
 def test_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     wrong(tmp_path / "net.onnx", re.escape("reading ONNX files takes the package onnx: pip install "
-                                           "'xnorloom[onnx]'"))
+                                           "'.[onnx]'"))
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8",
