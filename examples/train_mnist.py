@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from xnorloom.frontend import torch as torch_modules
+from xnorloom.frontend.torch import from_module
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign, clip
@@ -200,7 +200,7 @@ def main():
     name = options.net + ("" if bits == 1 else str(bits))
     if options.set != "mnist":
         name += f"-{options.set}"
-    lowered = lower(torch_modules.load(network, (28, 28)), name=name)
+    lowered = lower(from_module(network, (28, 28)), name=name)
     for layer in lowered.layers:
         print(f"{layer.source}: {layer.neurons} neurons, {layer.inverted} inverted, "
               f"{layer.constant} constant")

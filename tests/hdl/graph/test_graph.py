@@ -266,3 +266,9 @@ def test_copies_are_as_constant(random_graph, clone):
     for layer in other.layers:
         for array in (layer.weights, getattr(layer, "thresholds", None)):
             assert array is None or not array.flags.writeable
+
+
+def test_reprs():
+    assert repr(graph()) == "Graph('g', 3-2-3, 12 weights)"
+    assert repr(graph().layers) == "(Dense('a', 3-2), Score('s', 2-3))"
+    assert repr(Score("s", WEIGHTS, [0, 0], [1, 2])) == "Score('s', 3-2, scaled)"

@@ -1,4 +1,4 @@
-"""Model files with scales, cuts and a meaning; and files of graphs that have none."""
+"""Model files with scales, pixel thresholds and preprocessing; files of graphs without."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def pack(path, members, **changes):
 
 def same(a: Graph, b: Graph) -> bool:
     """Equal in everything, also in what decides no result."""
-    return (a == b and a.name == b.name and a.input.meaning == b.input.meaning
+    return (a == b and a.name == b.name and a.input.preprocessing == b.input.preprocessing
             and [layer.name for layer in a.layers] == [layer.name for layer in b.layers])
 
 
@@ -209,14 +209,15 @@ LIES = {
     "cuts turned": (array("cuts", np.asfortranarray),
                     "cuts must be an array of <u2 of shape (3, 3)"),
     "cuts fall": (array("cuts", lambda a: a[:, ::-1]),
-                  "Input cuts must not decrease along a row, but those of row 0 do"),
-    "cut too large": (array("cuts", lambda a: a + 1), "Input cuts must be in 0 to 256, not 257"),
+                  "Input pixel thresholds must not decrease along a row, but those of row 0 do"),
+    "cut too large": (array("cuts", lambda a: a + 1),
+                      "Input pixel thresholds must be in 0 to 256, not 257"),
     "cut": (array("cuts", lambda a: np.maximum(a, 1)), DIGEST),
     "meaning a number": (edited(lambda h: h["input"].update(meaning=255)),
-                         "Input meaning must be a string, not 255"),
+                         "Input preprocessing must be a string, not 255"),
     "meaning of two lines": (
         edited(lambda h: h["input"].update(meaning="a\nb")),
-        "Input meaning must be a printable string that is not empty, not 'a\\nb'"),
+        "Input preprocessing must be a printable string that is not empty, not 'a\\nb'"),
 }
 
 
@@ -234,4 +235,4 @@ def test_version_1_has_no_meaning(tmp_path):
     with np.load(tmp_path / "a.bnn") as stored:
         members = dict(stored)
     pack(tmp_path / "b.bnn", members, header=header({**header_of(members), "version": 1}))
-    assert Graph.load(tmp_path / "b.bnn").input.meaning is None
+    assert Graph.load(tmp_path / "b.bnn").input.preprocessing is None

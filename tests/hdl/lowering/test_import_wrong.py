@@ -140,7 +140,8 @@ def test_what_has_a_value_nevertheless(sources, pixels, name):
 
 def test_meaning_wrong(sources):
     path = sources.torch("plain", "torchscript", levels=True)
-    message = ("what the input of 'plain-torchscript' means must be told, as nothing in it does: "
+    message = ("the preprocessing of the input of 'plain-torchscript' must be given, as the model "
+               "does not declare it: "
                "--input u8/255 ")
     with pytest.raises(SourceError, match=f"^{re.escape(message)}"):
         lower(frontend.load(path))

@@ -86,7 +86,7 @@ WRONG = {
         r"^the input must make a difference, but every pixel gives the first layer the same$"),
     "input that is not finite": (
         lambda new: new((3,)).map(lambda x: 1 / x, name="m").dense(np.ones((3, 2))),
-        r"^element 0 of the input must be finite behind m:0, but is inf for pixel 0$"),
+        r"^element 0 of the input must be finite after m:0, but is inf for pixel 0$"),
 }
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xnorloom.errors import SourceError
-from xnorloom.lowering.scores import fold_scores
+from xnorloom.lowering.scores import integer_scores
 
 
 def counts_of_all(weights, planes=1, codes=None):
@@ -39,7 +39,7 @@ def classes_of(values, counts):
 def fold_and_check(values, weights, planes=1, codes=None, bits=None):
     counts = counts_of_all(weights, planes, codes)
     ranges = np.stack([counts.min(0), counts.max(0)], axis=1)
-    fold = fold_scores(values, weights, ranges, planes=planes, codes=codes, bits=bits)
+    fold = integer_scores(values, weights, ranges, planes=planes, codes=codes, bits=bits)
     assert (fold.changed, fold.total) == decisions(values, fold, counts)
     assert fold.exact == (fold.changed == 0)
     assert fold.bits == max(int(scale).bit_length() for scale in fold.scales)
@@ -196,7 +196,7 @@ def test_no_smaller_scales_and_no_needless_refusal(seed):
     else:
         with pytest.raises(SourceError, match="^no integer scales keep the order of the scores "
                                               "|, which no integer scale follows beside class "):
-            fold_scores(values, weights, [(0, 7)] * 2)
+            integer_scores(values, weights, [(0, 7)] * 2)
 
 
 def test_decisions_of_many_classes():
@@ -211,7 +211,7 @@ def test_decisions_of_many_classes():
 
 
 def test_one_class():
-    fold = fold_scores([[0.0], [2.0]], [[1]], [(0, 1)])
+    fold = integer_scores([[0.0], [2.0]], [[1]], [(0, 1)])
     assert (fold.scales.tolist(), fold.offsets.tolist(), fold.total) == ([1], [0], 0)
 
 
@@ -224,7 +224,7 @@ def test_one_class():
 def test_scores_wrong(column, message):
     values = np.array([[0, 1, 2], column], float).T
     with pytest.raises(SourceError, match=message):
-        fold_scores(values, [[1, 1], [1, 0]], [(0, 2)] * 2)
+        integer_scores(values, [[1, 1], [1, 0]], [(0, 2)] * 2)
 
 
 BENT = [0, 2, 4, 6, 6.25, 6.5, 6.75, 7, 8]
@@ -250,7 +250,7 @@ def test_no_scales(first, second, message):
     values = np.stack([first, second], axis=1)
     weights = [[1] * 8, [1, 0] * 4]
     with pytest.raises(SourceError, match=message):
-        fold_scores(values, weights, [(0, 8)] * 2)
+        integer_scores(values, weights, [(0, 8)] * 2)
     fold = fold_and_check(values, weights, bits=4)
     assert fold.changed
 
@@ -278,4 +278,4 @@ GOOD = {"values": np.zeros((3, 2)), "weights": [[1, 1], [1, 0]], "ranges": [(0, 
 ])
 def test_arguments_wrong(wrong, message):
     with pytest.raises(ValueError, match=message):
-        fold_scores(**{**GOOD, **wrong})
+        integer_scores(**{**GOOD, **wrong})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xnorloom.errors import SourceError
-from xnorloom.lowering.scores import fold_scores
+from xnorloom.lowering.scores import integer_scores
 
 
 def classes_of(values, counts):
@@ -38,7 +38,7 @@ def batch_norms(synapses, rng, classes=10, planes=1, dtype=np.float32):
 def test_whole_ratios(slopes):
     weights = random_weights(np.random.default_rng(0), 3, 40)
     values = affine(slopes, -20 * np.array(slopes), 40) / 4
-    fold = fold_scores(values, weights, [(0, 40)] * 3)
+    fold = integer_scores(values, weights, [(0, 40)] * 3)
     assert fold.exact and fold.scales.tolist() == slopes
 
 
@@ -47,7 +47,7 @@ def test_batch_normalization(synapses, bits):
     rng = np.random.default_rng(synapses)
     weights = random_weights(rng, 10, synapses)
     start = time.monotonic()
-    fold = fold_scores(batch_norms(synapses, rng), weights, [(0, synapses)] * 10)
+    fold = integer_scores(batch_norms(synapses, rng), weights, [(0, synapses)] * 10)
     # Seconds are a wide margin for a loaded machine; it takes tenths.
     assert time.monotonic() - start < 20
     assert fold.exact and fold.bits <= bits
@@ -56,7 +56,7 @@ def test_batch_normalization(synapses, bits):
 def test_random_inputs_of_a_large_network():
     rng = np.random.default_rng(3)
     weights, values = random_weights(rng, 10, 256), batch_norms(256, rng)
-    fold = fold_scores(values, weights, [(0, 256)] * 10)
+    fold = integer_scores(values, weights, [(0, 256)] * 10)
     frames = rng.integers(0, 2, (20000, 256))
     counts = np.stack([(frames == row).sum(1) for row in weights], axis=1)
     chosen = (counts * fold.scales + fold.offsets).argmax(1)
@@ -68,7 +68,7 @@ def test_many_classes_of_one_scale():
     rng = np.random.default_rng(7)
     weights = random_weights(rng, 1000, 64)
     values = affine([2] * 1000, rng.integers(-9, 9, 1000) * 2 - 64, 64)
-    fold = fold_scores(values, weights, [(0, 64)] * 1000)
+    fold = integer_scores(values, weights, [(0, 64)] * 1000)
     assert fold.exact and (fold.scales == 1).all()
     frames = rng.integers(0, 2, (500, 64))
     counts = frames @ weights.T.astype(int) + (1 - frames) @ (1 - weights.T.astype(int))
@@ -81,7 +81,7 @@ def test_too_many_classes_to_search():
     with pytest.raises(SourceError, match=r"^found no integer scales of up to \d+ bits that keep "
                        r"the order of the scores of all classes within the search's limits: 11175 "
                        r"pairs of classes of up to 65 counts are too many; --score-bits takes "):
-        fold_scores(values, weights, [(0, 64)] * 150)
+        integer_scores(values, weights, [(0, 64)] * 150)
 
 
 @pytest.mark.parametrize("classes, synapses", [(10, 12), (60, 256)])
@@ -92,7 +92,7 @@ def test_a_search_ends(classes, synapses):
     values += rng.uniform(0, 0.001 * (synapses < 20) + 1e-9, values.shape)
     start = time.process_time()
     try:
-        fold_scores(values, weights, [(0, synapses)] * classes)
+        integer_scores(values, weights, [(0, synapses)] * classes)
     except SourceError as error:
         assert "keep the order of the scores of all classes" in str(error)
     # Reckoned at 6 s.
@@ -105,8 +105,8 @@ def test_a_search_ends(classes, synapses):
 def test_fewer_bits_change_more():
     rng = np.random.default_rng(4)
     weights, values = random_weights(rng, 10, 64), batch_norms(64, rng)
-    exact = fold_scores(values, weights, [(0, 64)] * 10)
-    folds = [fold_scores(values, weights, [(0, 64)] * 10, bits=bits)
+    exact = integer_scores(values, weights, [(0, 64)] * 10)
+    folds = [integer_scores(values, weights, [(0, 64)] * 10, bits=bits)
              for bits in range(1, exact.bits + 3)]
     changed = [fold.changed for fold in folds]
     assert changed[:4] == sorted(changed[:4], reverse=True)
@@ -126,6 +126,6 @@ def test_bytes_of_pixels_straight_to_classes(dtype, found):
     ranges = [(0, 784 * 255)] * 6
     with pytest.raises(SourceError, match=f"^{found}: counts "
                                           r"\d+:\d+ .* must lose; --score-bits takes "):
-        fold_scores(values, weights, ranges, planes=8)
-    fold = fold_scores(values, weights, ranges, planes=8, bits=8)
+        integer_scores(values, weights, ranges, planes=8)
+    fold = integer_scores(values, weights, ranges, planes=8, bits=8)
     assert 0 < fold.changed < fold.total / 5000

@@ -58,7 +58,8 @@ def load(path: str | os.PathLike[str], *, name: str | None = None) -> Program:
     for number, layer in enumerate(layers):
         reader.read(layer, last=number == len(layers) - 1)
     return Program(name or Path(path).stem, reader.input_shape, reader.input_dtype,
-                   tuple(reader.steps), reader.value, reader.proof, tuple(reader.notes))
+                   tuple(reader.steps), reader.value, reader.declared_preprocessing,
+                   tuple(reader.notes))
 
 
 def _input_dtype(first: Layer) -> np.dtype:
@@ -87,7 +88,7 @@ class _Reader:
         self.dtype = self.input_dtype = dtype
         self.steps: list[Step] = []
         self.notes: list[str] = []
-        self.proof: str | None = None
+        self.declared_preprocessing: str | None = None
         self.kinds: dict[str, Callable[[Layer], None]] = {
             "Flatten": self._flatten, "Reshape": self._reshape, "Permute": self._permute,
             "Rescaling": self._rescaling, "Activation": self._activation,
@@ -129,7 +130,7 @@ class _Reader:
 
     def _check_float(self, layer: Layer) -> None:
         if self.dtype != np.float32:
-            raise SourceError(f"{layer.title} must come behind a Rescaling, as the input is "
+            raise SourceError(f"{layer.title} must come after a Rescaling, as the input is "
                               f"{self.dtype}")
 
     def _apply(self, layer: Layer, spec: Any, key: str, part: str = "") -> None:
@@ -183,7 +184,7 @@ class _Reader:
         first = all(isinstance(step, Move) for step in self.steps)
         if first and (float(scale), float(offset)) in ((float(np.float32(1 / 255)), 0),
                                                        (float(np.float32(1 / 127.5)), -1)):
-            self.proof = "u8"
+            self.declared_preprocessing = "u8"
         self.dtype = np.dtype(np.float32)
         self._elementwise(layer, lambda x: x.astype(np.float32) * scale + offset)
 

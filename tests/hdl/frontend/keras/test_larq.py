@@ -94,9 +94,9 @@ def test_graph_as_tensorflow(open_file, network, file):
         elements = encode(lowered.graph.input, frames)
     golden = evaluate(lowered.graph, elements)
     assert len(golden.activations) == len(layers) - 1
-    for bits, name, tap in zip(golden.activations, layers, lowered.taps):
+    for bits, name, probe in zip(golden.activations, layers, lowered.probes):
         # Signs of Keras 3 are -1 and +1, those of Larq are taken behind the layer.
-        np.testing.assert_array_equal(bits[:, np.argsort(tap.order)], wanted[name] >= 0,
+        np.testing.assert_array_equal(bits[:, np.argsort(probe.order)], wanted[name] >= 0,
                                       err_msg=name)
     np.testing.assert_array_equal(golden.classes, wanted[layers[-1]].argmax(axis=1))
 

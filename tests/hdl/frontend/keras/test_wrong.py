@@ -239,7 +239,7 @@ SEQUENTIAL = {
     "input": (_set("input_1", dtype="string"),
               "the input must be of the type float32, uint8, int32, int64, not 'string'"),
     "pixels": (_set("input_1", dtype="uint8"),
-               r"layer 'first' \(QuantDense\) must come behind a Rescaling, as the input is "
+               r"layer 'first' \(QuantDense\) must come after a Rescaling, as the input is "
                r"uint8"),
     "half": (_set("first", dtype={"config": {"name": "mixed_float16"}}),
              r"layer 'first' \(QuantDense\) must compute in float32, not 'mixed_float16'"),

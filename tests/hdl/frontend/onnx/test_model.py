@@ -216,7 +216,7 @@ def test_proof(read, name):
     taken, nodes, proof = PROOFS[name]
     program = read(f"({taken}) => (float[N,2] y) <{W}, float c = {{255}}, float f = "
                    f"{{0.003921568859368563}}, int8 e = {{-1}}, int8 o = {{0}}> {{ {nodes} }}")
-    assert program.proof == proof
+    assert program.declared_preprocessing == proof
 
 
 @pytest.mark.parametrize("datatype, proof", [("UINT8", "u8"), ("BIPOLAR", "bipolar"),
@@ -226,7 +226,7 @@ def test_proof_by_annotation(tmp_path, datatype, proof):
     annotation = made.graph.quantization_annotation.add(tensor_name="x")
     annotation.quant_parameter_tensor_names.add(key="finn_datatype", value=datatype)
     onnx.save(made, tmp_path / "net.onnx")
-    assert load(tmp_path / "net.onnx").proof == proof
+    assert load(tmp_path / "net.onnx").declared_preprocessing == proof
 
 
 def test_initializers_among_the_inputs(tmp_path):

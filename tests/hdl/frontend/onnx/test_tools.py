@@ -74,7 +74,7 @@ def test_kept(tmp_path, name, inputs):
               else rng.integers(0, 256, (3, *program.shape)) / 255).astype(np.float32)
     assert [step.weights.shape for step in program.steps if isinstance(step, Dense)] == [
         (784, 64), *[(64, 64)] * (2 if name.startswith("tfc") else 1), (64, 10)]
-    assert program.proof is None
+    assert program.declared_preprocessing is None
     same_tensors(path, frames)
 
 
