@@ -84,7 +84,7 @@ NODES = {
     "shapes": ("a = Add(x, w)  y = MatMul(a, w)", "node 'Add a' (Add) must do the same to every "
                "frame, and has a constant of the shape (4, 2)"),
     "shapes that do not fit": ("a = Add(x, three)  y = MatMul(a, w)", "node 'Add a' (Add) cannot "
-                               "be worked out: shape mismatch: objects cannot be broadcast to a "
+                               "be computed: shape mismatch: objects cannot be broadcast to a "
                                "single shape.  Mismatch is between arg 0 with shape (3, 4) and "
                                "arg 1 with shape (3,)"),
     "types": ("a = Add(x, one)  y = MatMul(a, w)", "node 'Add a' (Add) must have inputs of one "
@@ -94,7 +94,7 @@ NODES = {
                        "works on constants only here, and its input depends on the input of the "
                        "model"),
     "bomb": ("a = ConstantOfShape(huge)  b = Mul(w, a)  y = MatMul(x, b)", "node "
-             "'ConstantOfShape a' (ConstantOfShape) cannot be worked out: the result would have "
+             "'ConstantOfShape a' (ConstantOfShape) cannot be computed: the result would have "
              "more than 67108864 elements"),
     "training": ("y, a, b = BatchNormalization<training_mode=1>(x, four, four, four, four)",
                  "node 'BatchNormalization y' (BatchNormalization) must be in the mode of "
@@ -205,7 +205,7 @@ def test_loop(tmp_path):
         "Neg(x) }")
     made.graph.node[0].CopyFrom(helper.make_node("If", ["x"], ["y"], then_branch=branch,
                                                  else_branch=branch, name="choice"))
-    refused(tmp_path, made, "node 'choice' (If) cannot be read: what is worked out must not depend "
+    refused(tmp_path, made, "node 'choice' (If) cannot be read: what is computed must not depend "
             "on conditions and loops")
 
 
