@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn.utils import parametrize, weight_norm
 
 from xnorloom.errors import SourceError
-from xnorloom.frontend.torch import from_module
 from xnorloom.frontend.program import Dense, Elementwise, Move
+from xnorloom.frontend.torch import from_module
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign

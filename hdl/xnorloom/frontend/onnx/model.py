@@ -7,6 +7,7 @@ import numpy as np
 
 from ...errors import SourceError
 from ..program import Program
+
 # Each of these registers its operators.
 from . import constants, elementwise, linear, outputs, quantizers, reshaping  # noqa: F401
 from .file import Tensors, read, shown

@@ -267,7 +267,7 @@ SEQUENTIAL = {
                r"input_quantizer of layer 'first' \(QuantDense\) must be a word or an object, not "
                r"5"),
     "batch": (_set("first", input_quantizer="magnitude_aware_sign"),
-              r"input_quantizer of layer 'first' \(QuantDense\) must treat each element by itself, "
+              r"input_quantizer of layer 'first' \(QuantDense\) must be elementwise, "
               r"but MagnitudeAwareSign, as it is set, depends on all frames of a batch"),
     "bits": (_set("first", kernel_quantizer={"class_name": "DoReFa", "config":
                                              {"k_bit": 2, "mode": "weights"}}),

@@ -128,8 +128,8 @@ def test_bomb(fold, op):
     arrays, attributes = BOMBS[op]
     message = helper.make_node(op, [f"i{index}" for index in range(len(arrays))], ["y"],
                                **attributes)
-    with pytest.raises(SourceError, match=rf"^node '{op} y' \({op}\) cannot be computed: the result "
-                                          rf"would have more than 67108864 elements$"):
+    with pytest.raises(SourceError, match=rf"^node '{op} y' \({op}\) cannot be computed: the "
+                                          rf"result would have more than 67108864 elements$"):
         fold(message, 17, *arrays)
 
 
