@@ -94,7 +94,7 @@ def _steps(program: Program, target: Value) -> tuple[tuple[int, ...], Value]:
         last = next(number for number in steps if len(_inputs(program.steps[number])) > 1)
         names = " and ".join(_name(program, Value(number)) for number in sorted(origins))
         raise SourceError(f"{program.steps[last].name} must depend on one layer, not on {names}: "
-                          f"branches that join again cannot be brought in")
+                          f"branches that join again are not supported")
     return tuple(reversed(steps)), Value(origins.pop())
 
 

@@ -103,7 +103,7 @@ def test_joining_branches_are_refused(new_program):
     net.dense(np.ones((4, 4)), "second")
     net.add(Elementwise("join", "join:0", (left, net.value), np.add))
     with pytest.raises(SourceError, match=r"^join must depend on one layer, not on first and "
-                                          r"second: branches that join again cannot be brought"):
+                                          r"second: branches that join again are not supported"):
         lower(net.program(), "bits")
 
 

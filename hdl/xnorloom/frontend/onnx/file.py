@@ -163,7 +163,7 @@ class Tensors:
             offset, length = (int(entries.get(key, value)) for key, value in
                               (("offset", "0"), ("length", str(size))))
         except (OSError, RuntimeError, ValueError) as error:
-            raise SourceError(f"{what} has external data at an impossible place: "
+            raise SourceError(f"{what} has external data at an invalid location: "
                               f"{first_line(error)}") from None
         if Path(location).is_absolute() or not path.is_relative_to(folder):
             raise SourceError(f"{what} has external data in {shown(location)}, which is outside "

@@ -87,7 +87,7 @@ def read_graph(model: "ModelProto", supported: Collection[str],
             if name in sparse:
                 raise node.error(f"takes {shown(name)}, and sparse tensors are not supported")
             if name and name != entry.name and name not in tensors and name not in makers:
-                raise node.error(f"takes {shown(name)}, which nothing in the model gives")
+                raise node.error(f"takes {shown(name)}, which nothing in the model provides")
         nodes.append(node)
     if not nodes:
         raise SourceError(f"the output of the model, {shown(output)}, must be the result of a "
@@ -181,7 +181,7 @@ def _needed(output: str, makers: "dict[str, NodeProto]") -> "list[NodeProto]":
         if maker is None or id(maker) in done:
             continue
         if id(maker) in open_:
-            raise SourceError(f"the model has a circle: {shown(item)} needs itself")
+            raise SourceError(f"the model has a cycle: {shown(item)} needs itself")
         open_.add(id(maker))
         stack.append(maker)
         stack.extend(word(name) for name in reversed(maker.input) if name)

@@ -16,8 +16,8 @@ def _factors(node: Node, operands: list[Known]) -> tuple[Tracked, np.ndarray]:
     """Return the two factors, if only the right one is constant."""
     left, right = operands[:2]
     if isinstance(right, Tracked):
-        raise node.error("must multiply what depends on the input by constant weights on the "
-                         "right, not " + ("two values that both depend on the input"
+        raise node.error("must multiply a tensor that depends on the input by constant weights on "
+                         "the right, not " + ("two values that both depend on the input"
                                           if isinstance(left, Tracked) else "weights on the left"))
     assert isinstance(left, Tracked) and right is not None
     return left, right
@@ -43,7 +43,7 @@ def _gemm(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     else:
         tracked, weights = _factors(node, [left, right])
         if node.integer("transA", 0):
-            raise node.error("must have transA = 0: what depends on the input has frames as rows")
+            raise node.error("must have transA = 0: frames must be rows")
         if alpha == 1 and not isinstance(bias, Tracked):
             return [tracer.dense(node, tracked, weights, bias=_bias(node, weights, bias, beta))]
         result = tracer.dense(node, tracked, weights, tensor="")

@@ -129,17 +129,16 @@ def node_of(message: "NodeProto", versions: dict[str, int], local: Collection[tu
     node = Node(name, op, quant, versions.get(domain, 1), tuple(inputs), tuple(outputs),
                 attributes)
     if (domain, op) in local:
-        raise node.error("calls a function that the model defines itself; write the model without "
-                         "such functions (onnx.inliner.inline_local_functions does it)")
+        raise node.error("calls a function that the model defines; inline such functions, for "
+                         "instance with onnx.inliner.inline_local_functions")
     if op in SPATIAL:
         raise node.error("cannot be read: networks of fully connected layers only, for now")
     if op in CONTROL or any(attribute.type in (5, 10) for attribute in message.attribute):
-        raise node.error("cannot be read: what is computed must not depend on conditions and "
-                         "loops")
+        raise node.error("cannot be read: conditions and loops are not supported")
     known = quantizers if quant else supported if not domain else ()
     if op not in known:
         where = f" of the domain {shown(domain)}" if domain else ""
-        raise node.error(f"is an operation{where} that is not supported"
+        raise node.error(f"is an operator{where} that is not supported"
                          + _nearest(op, supported, quantizers))
     if any(attribute.ref_attr_name for attribute in message.attribute):
         raise node.error("must not refer to attributes of a function, outside of one")
@@ -154,7 +153,7 @@ def _nearest(op: str, supported: Collection[str], quantizers: Collection[str]) -
     if not near:
         return ""
     domain = "" if near[0] in supported else " of the domain 'qonnx.custom_op.general'"
-    return f"; the nearest that is: {near[0]}{domain or ' of ONNX itself'}"
+    return f"; the nearest supported one is {near[0]}{domain or ' of ONNX itself'}"
 
 
 def _check(node: Node, attributes: Collection[str]) -> None:
@@ -163,7 +162,7 @@ def _check(node: Node, attributes: Collection[str]) -> None:
     try:
         schema: Any = defs.get_schema(node.op, node.version, "")
     except defs.SchemaError:
-        raise node.error(f"is no operation of version {node.version} of ONNX's operation "
+        raise node.error(f"is no operator of version {node.version} of ONNX's operation "
                          "set") from None
     for counted, low, high, what in (
             (node.inputs, schema.min_input, schema.max_input, "inputs"),
@@ -174,7 +173,7 @@ def _check(node: Node, attributes: Collection[str]) -> None:
     variadic = schema.inputs and (
         schema.inputs[-1].option == defs.OpSchema.FormalParameterOption.Variadic)
     if not all(node.inputs[:None if variadic else schema.min_input]):
-        raise node.error("lacks an input that it cannot do without")
+        raise node.error("lacks a required input")
     unknown = sorted(set(attributes) - set(schema.attributes))
     if unknown:
         raise node.error(f"has an attribute {shown(unknown[0])}, which version {node.version} of "

@@ -14,7 +14,7 @@ def _classes(node: Node, operands: list[Known], axis: int) -> Tracked:
     """Return the scores that the node works on, if it does so along the classes."""
     scores = operands[0]
     if not isinstance(scores, Tracked):
-        raise node.error("must work on what depends on the input, not on constants")
+        raise node.error("must work on a tensor that depends on the input, not on constants")
     if scores.sample.ndim != 2 or axis not in (1, -1):
         raise node.error(f"must work along axis 1 of scores [batch, classes], not along axis "
                          f"{axis} of frames of the shape {frame_shape(scores)}")

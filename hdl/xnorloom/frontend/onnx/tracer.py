@@ -82,7 +82,7 @@ class Tracer:
     def _account(self, node: Node, array: np.ndarray) -> None:
         self._elements += array.size
         if self._elements > 2 * LARGEST:
-            raise node.error(f"makes it more than {2 * LARGEST} elements that are computed")
+            raise node.error(f"exceeds the limit of {2 * LARGEST} computed elements")
 
     def elementwise(self, node: Node, operands: Sequence[Tracked | np.ndarray],
                     function: Function, *, tensor: str | None = None) -> Tracked | np.ndarray:

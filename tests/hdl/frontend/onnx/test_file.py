@@ -188,7 +188,7 @@ EXTERNAL = {
                  "-1"),
     "another length": ({"location": "data", "length": 4}, "takes 32 bytes of external data, not 4 "
                        "at 0"),
-    "no number": ({"location": "data", "offset": "x"}, "has external data at an impossible place: "
+    "no number": ({"location": "data", "offset": "x"}, "has external data at an invalid location: "
                   "invalid literal for int() with base 10: 'x'"),
 }
 
