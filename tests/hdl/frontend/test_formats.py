@@ -1,4 +1,4 @@
-"""The choice of a frontend, by the file."""
+"""Formats of source models, and the choice of a frontend by the file."""
 
 import os
 from importlib import import_module

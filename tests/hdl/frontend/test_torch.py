@@ -1,4 +1,4 @@
-"""PyTorch modules in, integer graph out: equal to what PyTorch computes, or refused by name."""
+"""Lowering of PyTorch modules: the integer graph equals PyTorch, or the module is refused."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ from xnorloom_sim import golden
 
 
 def norm(neurons, rng, spread=9.0, gammas=(1.0, -1.0)):
-    """Batch normalisation with random statistics, and slopes around ``gammas`` in turn."""
+    """Make a batch norm with random statistics, and slopes around ``gammas`` in turn."""
     module = nn.BatchNorm1d(neurons)
     slopes = np.resize(gammas, neurons) * rng.uniform(0.5, 2, neurons)
     values = {"running_mean": rng.normal(0, spread / 2, neurons),
               "running_var": rng.uniform(0.1, spread**2, neurons),
               "weight": slopes, "bias": rng.normal(0, 0.3, neurons)}
-    # Integer means without an offset, so that ties are exactly reached.
+    # Integer means without offsets, so that ties occur.
     values["running_mean"][:3], values["bias"][:3] = (0, 2, -4)[:neurons], 0
     module.load_state_dict({key: torch.tensor(value) for key, value in values.items()},
                            strict=False)
@@ -44,7 +44,7 @@ def network(bits=1, *, gammas=(1.0, -1.0), seed=0, divide=True):
 
 
 def assert_equal(module, shape, meaning=None, frames=None, seed=1):
-    """The graph of ``module`` decides as PyTorch does, in every layer; returns what lower made."""
+    """Assert that the graph of ``module`` equals PyTorch in every layer; return the lowering."""
     lowered = lower(from_module(module, shape), meaning)
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (400, *shape), dtype=np.uint8) if frames is None else frames

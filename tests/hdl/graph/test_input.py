@@ -16,7 +16,7 @@ def graph_of(*arguments, **others):
     return Graph("g", frame, (Score("s", np.ones((2, frame.size), int), [0, 1]),))
 
 
-# What is kept
+# Canonical form
 
 
 def test_nothing_by_default():
@@ -33,7 +33,7 @@ def test_cuts():
 
 def test_one_row_for_all_elements():
     assert Input((2, 3), 2, STEPS[:1]).pixel_thresholds.tolist() == STEPS[:1]
-    # One element has one row in either sense.
+    # For one element, both shapes are the same.
     assert Input((1,), 2, STEPS[:1]).pixel_thresholds.tolist() == STEPS[:1]
 
 
@@ -49,7 +49,7 @@ def test_cuts_of_the_top_bits_become_none(bits):
     assert Input((2, 2), bits, [top] * 4).pixel_thresholds is None
     other = [[*top[:-1], top[-1] + 1]]
     assert Input((2, 2), bits, other).pixel_thresholds.tolist() == other
-    # One element like that and others not.
+    # One such element among others.
     assert Input((2, 2), bits, [top] * 3 + other).pixel_thresholds.tolist() == [top] * 3 + other
 
 
@@ -110,12 +110,12 @@ def test_digest():
 
 
 def test_digest_is_pinned():
-    # Model files carry it, see test_graph.py.
+    # Stored in model files, see test_graph.py.
     digest = "1f162ca5fbf91d83141061aa041e41255bfbfa5a4bd8007f4b034d1cc22fd846"
     assert graph_of((6,), 2, STEPS).digest == digest
 
 
-# What is refused
+# Refused arguments
 
 WRONG = {
     "thresholds floats": (

@@ -1,4 +1,4 @@
-"""How long a large network takes to import, and how much memory."""
+"""Time and memory of importing a large network."""
 
 import time
 import tracemalloc
@@ -16,13 +16,13 @@ def test_lfc(sources, exporter):
     graph = lower(frontend.load(path), "u8/255").graph
     seconds = time.monotonic() - start
     assert [layer.neurons for layer in graph.layers] == [1024, 1024, 1024, 10]
-    # What Python and numpy hold; beside that is the file, of 12 MB, in ONNX's own memory.
+    # Memory of Python and numpy; ONNX holds the file, 12 MB, outside of it.
     tracemalloc.start()
     try:
         assert lower(frontend.load(path), "u8/255").graph == graph
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # Half a second and 256 MiB here.
+    # Measured: half a second and 256 MiB.
     assert seconds < 30
     assert peak < 1 << 30

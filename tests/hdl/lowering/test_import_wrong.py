@@ -1,4 +1,4 @@
-"""Hand-written networks that no integer graph equals, and some that look like it."""
+"""PyTorch networks that no integer graph equals, and similar ones that it does."""
 
 import re
 
@@ -106,7 +106,7 @@ def test_import_wrong(sources, name):
         lower(frontend.load(path), "bipolar")
 
 
-# Comparisons with NaN are false and there is a sign of infinity: these say something definite.
+# Comparisons with NaN are false and infinity has a sign, so that these results are definite.
 RIGHT = {
     "nan slope": norm("weight", NAN),
     "nan mean": norm("running_mean", NAN),

@@ -1,4 +1,4 @@
-"""Lowering: the integer graph names the class and all activations that the program computes."""
+"""Lowering: the integer graph has the classes and all activations of the program."""
 
 import itertools
 
@@ -22,7 +22,7 @@ def where_sign(x):
 
 
 def detached_sign(x):
-    """What ``x + (sign(x) - x).detach()`` computes, for an x that is not 0."""
+    """Compute ``x + (sign(x) - x).detach()``, for an x other than 0."""
     return x + (np.sign(x) - x)
 
 
@@ -46,7 +46,7 @@ def every_frame(shape, levels):
 
 
 def check(program, what, pixels, **options):
-    """The graph of a program, after comparing both on ``pixels``."""
+    """Lower a program, compare both on ``pixels``, and return the result."""
     lowered = lower(program, what, **options)
     result = golden.evaluate(lowered.graph, encode(lowered.graph.input, pixels))
     values = program.run(preprocessing.numbers(what, pixels, program.dtype))
@@ -60,7 +60,7 @@ def check(program, what, pixels, **options):
 
 
 def nasty(rng, size):
-    """Batch norms with slopes of every kind, and means that make ties."""
+    """Make batch norms with slopes of every kind, and means that cause ties."""
     gamma = rng.normal(size=size) * rng.choice([1, 1, 1, 0, 1e-9, 1e-30], size)
     beta = rng.normal(size=size) * rng.choice([0, 0, 1, 1, 50], size)
     variance = rng.choice([1, 30, 1e-7, 0], size)
@@ -177,7 +177,7 @@ def test_preprocessing_is_given_or_declared(new_program):
 
 
 def test_levels_that_fill_no_power_of_two(new_program):
-    """Three levels take two bits, but no pixel reaches the fourth: the sum 10 cannot come up."""
+    """Three levels take two bits, but no pixel reaches the fourth: the sum 10 cannot occur."""
     net = new_program((4,)).map(lambda x: np.rint(x * F(2 / 255)))
     net.dense(np.ones((4, 3))).map(lambda x, c: np.sign(x - c), np.array([10, 7.5, -1], F))
     net.dense(np.ones((3, 2)))
@@ -191,7 +191,7 @@ def test_bias_in_the_course_of_a_sum_is_uncertain(new_program):
     net.add(Dense("gemm", "gemm:0", INPUT, weights, np.array([2e-5, 0.5, 1], F)))
     net.map(lambda x: where_sign(x - F(10))).dense(np.ones((3, 2)))
     report, = lower(net.program(), "bipolar").layers
-    # 0.5 and 1 are added without rounding, and so is nothing else.
+    # Only 0.5 and 1 are added without rounding.
     assert (report.near_ties, report.uncertain) == (0, 1)
 
 

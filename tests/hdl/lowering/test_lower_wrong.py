@@ -1,4 +1,4 @@
-"""What lowering refuses, and how it says so."""
+"""Programs that lowering refuses, and the messages."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Folded scores: how large the scales are, how long they take, and what fewer bits change."""
+"""Integer scores: size of the scales, search time, and the effect of fewer bits."""
 
 import math
 import time
@@ -24,7 +24,7 @@ def random_weights(rng, classes, synapses):
 
 
 def batch_norms(synapses, rng, classes=10, planes=1, dtype=np.float32):
-    """Scores after a batch normalization, its factors 30 % up or down."""
+    """Make scores after a batch normalisation, with factors 30 % up or down."""
     largest = synapses * (2**planes - 1)
     gamma = rng.uniform(0.7, 1.3, classes)
     scale = (gamma / np.sqrt(largest * rng.uniform(0.8, 1.2, classes))).astype(dtype)
@@ -48,7 +48,7 @@ def test_batch_normalization(synapses, bits):
     weights = random_weights(rng, 10, synapses)
     start = time.monotonic()
     fold = integer_scores(batch_norms(synapses, rng), weights, [(0, synapses)] * 10)
-    # Seconds are a wide margin for a loaded machine; it takes tenths.
+    # Takes tenths of a second; the margin is for a loaded machine.
     assert time.monotonic() - start < 20
     assert fold.exact and fold.bits <= bits
 
@@ -64,7 +64,7 @@ def test_random_inputs_of_a_large_network():
 
 
 def test_many_classes_of_one_scale():
-    """Half a million pairs of classes, decided alike by any frame."""
+    """Half a million pairs of classes."""
     rng = np.random.default_rng(7)
     weights = random_weights(rng, 1000, 64)
     values = affine([2] * 1000, rng.integers(-9, 9, 1000) * 2 - 64, 64)
@@ -86,7 +86,7 @@ def test_too_many_classes_to_search():
 
 @pytest.mark.parametrize("classes, synapses", [(10, 12), (60, 256)])
 def test_a_search_ends(classes, synapses):
-    """Scores that are nearly straight, so that no two classes alone rule out all scales."""
+    """Nearly straight scores, so that no two classes alone rule out all scales."""
     rng = np.random.default_rng(10)
     weights, values = random_weights(rng, classes, synapses), batch_norms(synapses, rng, classes)
     values += rng.uniform(0, 0.001 * (synapses < 20) + 1e-9, values.shape)
@@ -95,7 +95,7 @@ def test_a_search_ends(classes, synapses):
         integer_scores(values, weights, [(0, synapses)] * classes)
     except SourceError as error:
         assert "keep the order of the scores of all classes" in str(error)
-    # Reckoned at 6 s.
+    # Budget: 6 s.
     assert time.process_time() - start < 30
 
 
@@ -115,7 +115,7 @@ def test_fewer_bits_change_more():
 
 
 @pytest.mark.parametrize("dtype, found", [
-    # The rounding of float32 alone is larger than what scales must tell apart.
+    # Rounding of float32 alone exceeds the differences that scales must resolve.
     (np.float32, r"no integer scales keep the order of the scores of classes \d and \d"),
     (np.float64, r"found no integer scales of up to 19 bits that keep the order of the scores of "
                  r"all classes within the search's limits, classes \d and \d being the closest"),

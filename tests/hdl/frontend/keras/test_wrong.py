@@ -1,4 +1,4 @@
-"""Files of Keras that are damaged, hostile or of other networks: one line says what is wrong."""
+"""Keras files that are damaged, hostile or of unsupported networks, and the messages."""
 
 import json
 import re
@@ -20,13 +20,13 @@ GAMMA = "model_weights/norm/norm/gamma:0"
 
 
 def layer(config: dict, name: str) -> dict:
-    """Configuration of a layer, for changes."""
+    """Return the configuration of a layer, for changes."""
     return next(item["config"] for item in config["config"]["layers"]
                 if item["config"]["name"] == name)
 
 
 def changed(path: Path, change, source: str = "sequential.h5") -> Path:
-    """A copy of a fixture after ``change(config, file)``."""
+    """Copy a fixture and apply ``change(config, file)``."""
     path.write_bytes((FILES / source).read_bytes())
     with h5py.File(path, "r+") as file:
         config = json.loads(file.attrs["model_config"])
@@ -172,8 +172,8 @@ def test_weights_wrong(tmp_path, change, message):
     check(changed(tmp_path / "net.h5", change), message)
 
 
-# What libhdf5 itself reads for ever, reads as 4 GiB, or crashes at: changes of the bytes at a place
-# counted from the attribute's name or from the heap of texts.
+# Changes with which libhdf5 loops forever, allocates 4 GiB, or crashes: bytes at an offset from the
+# attribute's name or from the heap of texts.
 TEXTS = {
     "object of no length": (b"GCOL", 24, bytes(8), r"a text claims \d+ bytes"),
     "text of 4 GiB": (b"model_config", 48, b"\xff" * 4, "a text claims 4294967295 bytes"),

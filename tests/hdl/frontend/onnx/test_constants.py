@@ -1,4 +1,4 @@
-"""Operations on constants against ONNX Runtime, node by node."""
+"""Operators on constants against ONNX Runtime, node by node."""
 
 import numpy as np
 import onnx
@@ -21,7 +21,7 @@ NONE = None
 
 @pytest.fixture
 def fold(tmp_path):
-    """``fold(message, opset, *arrays)``: what the operator of a node makes of constants."""
+    """``fold(message, opset, *arrays)``: results of a node for constants."""
     def inner(message: onnx.NodeProto, opset: int, *arrays):
         node = node_of(message, {"": opset}, (), names(quant=False), ())
         source = SourceGraph("x", "y", np.dtype(np.float32), None, (1,), None, {}, (node,))
@@ -35,7 +35,7 @@ def ints(*values):
     return np.array(values, np.int64)
 
 
-# Operation, arrays, version, attributes, number of outputs.
+# Operator, arrays, version, attributes, number of outputs.
 CASES = {
     "Gather rows": ("Gather", [X, ints(2, 0, -1)], 17, {}, 1),
     "Gather one": ("Gather", [X, np.array(-1)], 17, {"axis": 1}, 1),

@@ -1,4 +1,4 @@
-"""What is no ONNX model, tensors that contradict themselves, and data beside the file."""
+"""Files that are not ONNX, inconsistent tensors, and external data."""
 
 import os
 import re
@@ -68,7 +68,7 @@ def test_truncated(tmp_path):
 
 def test_huge(tmp_path):
     path = tmp_path / "net.onnx"
-    # A hole in the file: it takes no room on the disk.
+    # A sparse file, which takes no space on the disk.
     with open(path, "wb") as data:
         data.truncate((256 << 20) + 1)
     wrong(path, r"model .*net\.onnx is larger than 256 MiB, which is the limit")
@@ -141,7 +141,7 @@ def test_tensor_wrong(tmp_path, name):
 
 
 def external(tmp_path, **entries):
-    """A model in a folder of its own, whose weights are said to be at a place."""
+    """Make a model in its own folder, with weights at an external location."""
     tensor = TensorProto(data_type=1, dims=[4, 2], data_location=TensorProto.EXTERNAL)
     for key, value in entries.items():
         tensor.external_data.add(key=key, value=str(value))

@@ -1,4 +1,4 @@
-"""Small models in ONNX's text form, read and run against ONNX Runtime and against definitions."""
+"""Small models in ONNX's text form, compared with ONNX Runtime and with definitions."""
 
 import numpy as np
 import onnx
@@ -29,7 +29,7 @@ def read(tmp_path):
 
 
 def oracle(path, x, batch=None):
-    """What ONNX Runtime makes of it, in batches as the file is written for."""
+    """Results of ONNX Runtime, in batches of the size in the file."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -39,7 +39,7 @@ def oracle(path, x, batch=None):
                            for i in range(0, len(x), size)])
 
 
-# Ways to the same product: name, input, nodes up to `y`, more initializers, operation set, batch.
+# Formulations of one product: name, input, nodes up to `y`, initializers, operator set, batch.
 WAYS = {
     "static batch of one": ("float[1,2,3] x", "f = Reshape(x, k)  y = MatMul(f, w)",
                             "int64[2] k = {1,-1}", 17, 1),
@@ -119,7 +119,7 @@ def test_against_onnx_runtime(read, way):
                    opset)
     x = np.random.default_rng(1).integers(-3, 4, (8, *program.shape)).astype(np.float32)
     if way == "nodes in any order":
-        # The definition asks for an order, and ONNX Runtime for what is defined.
+        # The definition requires an order, and ONNX Runtime implements the definition.
         expected = -abs(x) @ onnx.numpy_helper.to_array(model(f"() => () <{W}> {{}}")
                                                         .graph.initializer[0])
     elif way == "constants of the shape of a value":
@@ -130,7 +130,7 @@ def test_against_onnx_runtime(read, way):
     result = program.run(x)[program.output.step]
     assert result.dtype == expected.dtype
     np.testing.assert_array_equal(result, expected)
-    # A batch of any other size, too.
+    # Also a batch of another size.
     np.testing.assert_array_equal(program.run(x[:5])[program.output.step], expected[:5])
 
 

@@ -1,4 +1,4 @@
-"""Models that are refused, by the sentence that says why."""
+"""Refused models, and the messages."""
 
 import re
 
@@ -21,7 +21,7 @@ def refused(tmp_path, made: onnx.ModelProto | str, message: str, opsets: str = O
         load(tmp_path / "net.onnx")
 
 
-# Nodes from x, float[N,4], to y, and what is said of them.
+# Nodes from x, float[N,4], to y, and the message.
 NODES = {
     "unknown": ("y = MatMull(x, w)", "node 'MatMull y' (MatMull) is an operator that is not "
                 "supported; the nearest supported one is MatMul of ONNX itself"),
