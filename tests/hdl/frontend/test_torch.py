@@ -43,14 +43,14 @@ def network(bits=1, *, gammas=(1.0, -1.0), seed=0, divide=True):
     return nn.Sequential(*modules, Scores(20, 4)).eval()
 
 
-def assert_equal(module, shape, meaning=None, frames=None, seed=1):
+def assert_equal(module, shape, preprocessing=None, frames=None, seed=1):
     """Assert that the graph of ``module`` equals PyTorch in every layer; return the lowering."""
-    lowered = lower(from_module(module, shape), meaning)
+    lowered = lower(from_module(module, shape), preprocessing)
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (400, *shape), dtype=np.uint8) if frames is None else frames
     result = golden.evaluate(lowered.graph, encode(lowered.graph.input, pixels))
     x = torch.from_numpy(pixels).to(next(module.parameters()).dtype)
-    if meaning == "bipolar":
+    if preprocessing == "bipolar":
         x = 2 * (x >= 128).to(x.dtype) - 1
     values, signs = x, []
     with torch.no_grad():

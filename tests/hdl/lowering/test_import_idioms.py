@@ -45,16 +45,16 @@ def path_of(sources, idiom, exporter):
 
     It multiplies batch norms into small layers, whose sums are rounded in an unknown order.
     """
-    options, meaning = IDIOMS[idiom]
+    options, preprocessing = IDIOMS[idiom]
     ties = {"ties": False} if exporter == "dynamo" else {}
-    return sources.torch(idiom, exporter, SIZES, **options, **ties), meaning
+    return sources.torch(idiom, exporter, SIZES, **options, **ties), preprocessing
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("idiom", IDIOMS)
 def test_idiom(sources, pixels, idiom, exporter):
-    path, meaning = path_of(sources, idiom, exporter)
-    lowered, run = sources.compare(path, meaning, pixels)
+    path, preprocessing = path_of(sources, idiom, exporter)
+    lowered, run = sources.compare(path, preprocessing, pixels)
     assert [layer.neurons for layer in lowered.graph.layers] == list(SIZES[1:])
     # Most neurons take both values.
     for activations in run.activations:
@@ -129,9 +129,9 @@ REFUSED = {
 def test_idiom_wrong(sources, name, exporter):
     options, message = REFUSED[name]
     path = sources.torch(f"wrong-{name}", exporter, SMALL, **options)
-    meaning = "bits" if name == "heaviside" else "bipolar"
+    preprocessing = "bits" if name == "heaviside" else "bipolar"
     with pytest.raises(SourceError, match=rf"^{message}$"):
-        lower(frontend.load(path), meaning)
+        lower(frontend.load(path), preprocessing)
 
 
 def test_response_wrong_by_name_of_layer_neuron_and_value(sources):

@@ -100,9 +100,9 @@ LAYERS = {
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(sources, name):
-    change, meaning = LAYERS[name]
+    change, preprocessing = LAYERS[name]
     path = sources.torch(f"layers {name}", "torchscript", SIZES, change=change)
-    lowered, run = sources.compare(path, meaning, data.bundled().images)
+    lowered, run = sources.compare(path, preprocessing, data.bundled().images)
     assert [layer.neurons for layer in lowered.graph.layers] == list(SIZES[1:])
     assert lowered.graph.input.bits == (2 if name == "two bits" else 1)
     alive = run.activations[0].any(0) & ~run.activations[0].all(0)

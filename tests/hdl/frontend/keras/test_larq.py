@@ -11,9 +11,9 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
+from xnorloom import frontend
 from xnorloom.frontend.keras.model import load
 from xnorloom.frontend.keras.quantizers import elementwise, quantized
-from xnorloom.frontend.onnx import model as onnx_model
 from xnorloom.frontend.program import Dense, Elementwise, Program
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
@@ -39,12 +39,12 @@ ULP = 2.0 ** -23
 @pytest.fixture
 def open_file(tmp_path):
     """Program of a fixture file, decompressed if necessary."""
-    def inner(name: str, frontend=load) -> Program:
+    def inner(name: str, load=load) -> Program:
         path = FILES / name
         if path.suffix == ".xz":
             path = tmp_path / path.stem
             path.write_bytes(lzma.decompress((FILES / name).read_bytes()))
-        return frontend(path)
+        return load(path)
 
     return inner
 
@@ -81,11 +81,11 @@ def test_layers_as_tensorflow(open_file, network, file):
 
 @pytest.mark.parametrize("network,file", CASES)
 def test_graph_as_tensorflow(open_file, network, file):
-    _, meaning, layers = NETWORKS[network]
+    _, preprocessing, layers = NETWORKS[network]
     program, wanted = open_file(file), oracle(network)
-    lowered = lower(program, meaning)
+    lowered = lower(program, preprocessing)
     frames = wanted["input"]
-    if meaning == "bipolar":
+    if preprocessing == "bipolar":
         binary = (np.abs(frames) == 1).all(axis=tuple(range(1, frames.ndim)))
         assert binary.sum() >= 24
         wanted = {name: values[binary] for name, values in wanted.items()}
@@ -103,8 +103,8 @@ def test_graph_as_tensorflow(open_file, network, file):
 
 @pytest.mark.parametrize("network", ["sequential", "functional", "keras3"])
 def test_kinds_of_file_agree(open_file, network):
-    files, meaning, _ = NETWORKS[network]
-    assert len({lower(open_file(file), meaning).graph.digest for file in files}) == 1
+    files, preprocessing, _ = NETWORKS[network]
+    assert len({lower(open_file(file), preprocessing).graph.digest for file in files}) == 1
 
 
 @pytest.mark.parametrize("libver", ["earliest", "v110", "latest"])
@@ -127,7 +127,7 @@ def test_slopes_of_all_kinds(open_file):
 
 
 def test_onnx_of_the_same_network(open_file):
-    ours, theirs = open_file("mnist.h5.xz"), open_file("mnist.onnx.xz", onnx_model.load)
+    ours, theirs = open_file("mnist.h5.xz"), open_file("mnist.onnx.xz", frontend.load)
     assert lower(ours, "bipolar").graph == lower(theirs, "bipolar").graph
 
 

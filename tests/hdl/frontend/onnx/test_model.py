@@ -192,7 +192,7 @@ def test_softmax_and_argmax(read):
     assert len(program.notes) == 2 and len(program.steps) == 1
 
 
-PROOFS = {
+DECLARED = {
     "nothing": ("float[N,6] x", "y = MatMul(x, w)", None),
     "bytes": ("uint8[N,6] x", "a = Cast<to=1>(x)  y = MatMul(a, w)", "u8"),
     "divided": ("float[N,2,3] x", "a = Div(x, c)  b = Flatten(a)  y = MatMul(b, w)", "u8"),
@@ -211,22 +211,22 @@ PROOFS = {
 }
 
 
-@pytest.mark.parametrize("name", PROOFS)
-def test_proof(read, name):
-    taken, nodes, proof = PROOFS[name]
+@pytest.mark.parametrize("name", DECLARED)
+def test_declared_preprocessing(read, name):
+    taken, nodes, declared = DECLARED[name]
     program = read(f"({taken}) => (float[N,2] y) <{W}, float c = {{255}}, float f = "
                    f"{{0.003921568859368563}}, int8 e = {{-1}}, int8 o = {{0}}> {{ {nodes} }}")
-    assert program.declared_preprocessing == proof
+    assert program.declared_preprocessing == declared
 
 
-@pytest.mark.parametrize("datatype, proof", [("UINT8", "u8"), ("BIPOLAR", "bipolar"),
+@pytest.mark.parametrize("datatype, declared", [("UINT8", "u8"), ("BIPOLAR", "bipolar"),
                                              ("BINARY", "bits"), ("FLOAT32", None)])
-def test_proof_by_annotation(tmp_path, datatype, proof):
+def test_declared_by_annotation(tmp_path, datatype, declared):
     made = model(f"(float[N,6] x) => (float[N,2] y) <{W}> {{ y = MatMul(x, w) }}")
     annotation = made.graph.quantization_annotation.add(tensor_name="x")
     annotation.quant_parameter_tensor_names.add(key="finn_datatype", value=datatype)
     onnx.save(made, tmp_path / "net.onnx")
-    assert load(tmp_path / "net.onnx").declared_preprocessing == proof
+    assert load(tmp_path / "net.onnx").declared_preprocessing == declared
 
 
 def test_initializers_among_the_inputs(tmp_path):
