@@ -1,12 +1,11 @@
-"""Train a binarized MNIST network in Brevitas, export it as QONNX, and import that.
+"""Train a binarized MNIST network in Brevitas, export it as QONNX, and import the file.
 
     python examples/brevitas_mnist.py --net sfc -o sfc.onnx
 
-What is used of Brevitas is what hardware of XNOR gates and popcounts has: binary weights and
-activations of scale 1, the first and the last layer included, no bias, batch normalisation in
-front of each sign. The network, its QONNX file and the integer graph that is imported from it must
-name the same class for each test image. Needs ``pip install xnorloom[train,onnx]`` and, for the
-export, ``brevitas onnxoptimizer onnxscript``.
+The network uses only features that XNOR gates and popcounts implement: binary weights and
+activations of scale 1, in the first and the last layer too, no bias, and batch normalisation before
+each sign. The network and the integer graph imported from its QONNX file must agree on the class of
+each test image. Needs ``pip install '.[train]'`` in a checkout of xnorloom.
 """
 
 import argparse
@@ -23,44 +22,43 @@ from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWei
 from torch import nn
 from torch.nn import functional
 
-from xnorloom.frontend import preprocessing
-from xnorloom.frontend.onnx import model as onnx_model
+from xnorloom.frontend import load, preprocessing
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom_sim import data, golden
 
 NETS = {"tfc": (64, 64, 64), "sfc": (256, 256, 256)}  # neurons of the hidden layers
-INPUT = "u8/255"  # what the network takes for a pixel
+INPUT = "u8/255"  # preprocessing of a pixel
 BATCH = 200  # divides the 60,000 training images
 
 
 class BinaryWeight(SignedBinaryWeightPerTensorConst):
-    """Weights -1 and +1: any other scale is one that somebody has to multiply by."""
+    """Weights -1 and +1; another scale would need a multiplication."""
 
     scaling_const = 1.0
 
 
 class Center(nn.Module):
-    """From 0 ... 1 to -1 ... +1, where the sign of a pixel is its top bit."""
+    """Maps 0 ... 1 to -1 ... +1, so that the sign of a pixel is its top bit."""
 
     def forward(self, x):
         return 2 * x - 1
 
 
 class Temperature(nn.Module):
-    """One positive factor for all classes, a power of two: it leaves their order alone."""
+    """Divides all scores by one power of two, which keeps their order."""
 
     def forward(self, x):
         return x / 16
 
 
 def sign():
-    """+1 for x >= 0, else -1, with the gradient of a line clipped at both."""
+    """Make an activation: +1 for x >= 0, else -1, with the gradient of a line clipped at ±1."""
     return QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
 
 
 def build(hidden):
-    """The network, from images of 0 ... 1 to logits."""
+    """Build the network, from images of 0 ... 1 to logits."""
     sizes = [784, *hidden]
     modules = [nn.Flatten(), Center(), sign()]
     for inputs, outputs in pairwise(sizes):
@@ -75,12 +73,12 @@ def build(hidden):
 
 
 def numbers(pixels):
-    """What the network takes for pixels."""
+    """Preprocess pixels for the network."""
     return torch.from_numpy(preprocessing.numbers(INPUT, pixels))
 
 
 def train(network, training, epochs, rate):
-    """Trains by Adam with a rate that falls to 0 along a cosine. Prints a line for each epoch."""
+    """Train with Adam, with a rate that falls to 0 along a cosine; print a line per epoch."""
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     batches = len(training) // BATCH
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -119,7 +117,7 @@ def main():
                         "the graph goes beside it, as .bnn")
     options = parser.parse_args()
 
-    # One thread: sums have one order, and a seed one result.
+    # With one thread, sums have one order, and a seed has one result.
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     training = data.load("mnist:train", directory=options.data)
@@ -136,7 +134,7 @@ def main():
 
     export_qonnx(network, torch.zeros(1, 28, 28), str(options.output), opset_version=18,
                  dynamo=options.exporter == "dynamo", verbose=False)
-    lowered = lower(onnx_model.load(options.output), INPUT)
+    lowered = lower(load(options.output), INPUT)
     for layer in lowered.layers:
         print(f"{layer.source}: {layer.neurons} neurons, {layer.inverted} inverted, "
               f"{layer.constant} constant, {layer.near_ties} near ties")

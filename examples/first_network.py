@@ -1,9 +1,9 @@
-"""A network small enough to check by hand, from weights to Verilog.
+"""Network small enough to verify with pencil and paper, from weights to Verilog.
 
     python examples/first_network.py [DIRECTORY]
 
-It looks at pictures of 3 x 3 black or white pixels and tells whether there is a horizontal line,
-a vertical line, or neither. Writes the Verilog to DIRECTORY (first-network).
+The network classifies pictures of 3 x 3 black or white pixels: a horizontal line, a vertical line,
+or neither. The program writes the Verilog to DIRECTORY (first-network).
 """
 
 import sys
@@ -16,20 +16,21 @@ from xnorloom.gateware.network import Network
 from xnorloom_sim.golden import evaluate
 from xnorloom_sim.simulation import simulate
 
-# A bit 1 stands for +1, a bit 0 for -1. Each of six neurons looks for one line: its weights are
-# the picture of that line, and it fires if at least 8 of the 9 pixels agree.
+# A bit 1 stands for +1, a bit 0 for -1. Each of six neurons detects one line: its weights are the
+# picture of that line, and it fires if at least 8 of the 9 pixels agree.
 lines = np.zeros((6, 3, 3), np.uint8)
 for place in range(3):
     lines[place, place, :] = 1
     lines[3 + place, :, place] = 1
 detect = Dense("detect", lines.reshape(6, 9), np.full(6, 8))
 
-# A class scores the neurons that agree with its weights, plus an offset; the highest score wins.
-# "Neither" wants no neuron to fire: 6 - 2 beats 3 if none does, 5 - 2 loses to 4 if one does.
+# The score of a class is the number of neurons that agree with its weights, plus an offset; the
+# highest score wins. "Neither" has weights 0: 6 - 2 beats 3 if no neuron fires, and 5 - 2 loses to
+# 4 if one does.
 decide = Score("decide", [[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [0] * 6], [0, 0, -2])
 graph = Graph("lines", Input((3, 3)), (detect, decide))
 
-# A new picture every 6 cycles, with as few XNOR gates as that takes.
+# The fewest XNOR gates that accept a new picture every 6 cycles.
 schedule = folding.automatic(graph, 6)
 plan = schedule.bind(graph)
 network = Network(plan, scores=True)
@@ -37,8 +38,8 @@ for layer, fold in zip(graph.layers, schedule.folds):
     print(f"{layer.name}: {fold.pe} of {layer.neurons} neurons x {fold.simd} of {layer.inputs} "
           f"synapses a cycle, weights {fold.style}")
 
-# Simulate the gateware, cycle by cycle, on every picture there is. The golden model computes the
-# same from the definitions; the two must not differ in a single bit.
+# Simulate the gateware, cycle by cycle, on all possible pictures, and compare the results bit for
+# bit with the golden model, which is written from the definitions.
 pictures = np.unpackbits(np.arange(512, dtype="<u2").view(np.uint8).reshape(-1, 2), axis=1,
                          bitorder="little")[:, :9].reshape(-1, 3, 3)
 result = simulate(plan, pictures, engine="amaranth")

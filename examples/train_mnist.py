@@ -3,11 +3,11 @@
     python examples/train_mnist.py --net sfc --input-bits 1 --seed 1 -o models/sfc.bnn
     python examples/train_mnist.py --set fashion --net sfc --input-bits 8 -o fashion.bnn
 
-Every weight and every hidden activation is +1 or -1, the first and the last layer included. A
-float teacher, a small convolutional network, is trained first; the binarized network then learns
-the teacher's class probabilities on randomly distorted images. It becomes integers by tabulation,
-and must agree with PyTorch on the class of each of the 10,000 test images. These are used for
-nothing else: no epoch and no seed is chosen by them. Needs ``pip install xnorloom[train]``.
+All weights and hidden activations are +1 or -1, in the first and the last layer too. A float
+teacher, a small convolutional network, is trained first; the binarized network then learns the
+teacher's class probabilities on randomly distorted images. It is lowered to integers by tabulation,
+and must agree with PyTorch on the class of each of the 10,000 test images. The test images select
+neither epoch nor seed. Needs ``pip install '.[train]'`` in a checkout of xnorloom.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from xnorloom.frontend import torch as torch_modules
+from xnorloom.frontend.torch import from_module
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign, clip
@@ -33,7 +33,7 @@ BATCH = 200  # divides the 60,000 training images
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """The training that suits a network's capacity and its data."""
+    """Training parameters for a network and a data set."""
 
     epochs: int
     shift: float  # pixels, at most, of the random distortion
@@ -60,7 +60,7 @@ RECIPES = {
 
 
 def distort(images, recipe, generator):
-    """Shifts, turns and scales each grey image (uint8, [N, 1, 28, 28]) at random."""
+    """Shift, rotate and scale each grey image (uint8, [N, 1, 28, 28]) at random."""
 
     def uniform(*shape):
         return 2 * torch.rand(*shape, generator=generator) - 1
@@ -81,9 +81,9 @@ def distort(images, recipe, generator):
 
 
 def fit(name, network, recipe, epoch_data, seed):
-    """Trains by Adam with a rate that rises briefly, then falls to 0 along a cosine.
+    """Train with Adam, with a rate that rises briefly and then falls to 0 along a cosine.
 
-    ``epoch_data(epoch)`` gives images and targets.
+    ``epoch_data(epoch)`` returns images and targets.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
@@ -110,7 +110,7 @@ def fit(name, network, recipe, epoch_data, seed):
 
 
 def train_teacher(images, labels, recipe):
-    """Trains the float network whose opinions are taught."""
+    """Train the float network whose class probabilities are the targets."""
     torch.manual_seed(0)
     teacher = nn.Sequential(
         Divide(255),
@@ -125,7 +125,7 @@ def train_teacher(images, labels, recipe):
 
 
 def teach(teacher, images, labels, recipe, seed):
-    """Distorted copies of the training set with their targets: a list of (images, targets)."""
+    """Make distorted copies of the training set: a list of (images, targets)."""
     generator = torch.Generator().manual_seed(1000 + seed)
     hard = functional.one_hot(labels, 10).float()
     copies = []
@@ -139,7 +139,7 @@ def teach(teacher, images, labels, recipe, seed):
 
 
 def build(hidden, bits, seed):
-    """The binarized network, from pixels 0 ... 255 to logits."""
+    """Build the binarized network, from pixels 0 ... 255 to logits."""
     generator = torch.Generator().manual_seed(seed)
     modules = OrderedDict(pixels=Pixels(bits), flatten=nn.Flatten())
     sizes = [784, *hidden]
@@ -155,7 +155,7 @@ def build(hidden, bits, seed):
 
 
 def recalibrate(network, images):
-    """Replaces the running averages of batch normalisation by the statistics of ``images``."""
+    """Replace the running averages of batch normalisation by the statistics of ``images``."""
     network.train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d):
@@ -177,7 +177,7 @@ def main():
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .bnn file to write")
     options = parser.parse_args()
 
-    # One thread: sums have one order, and a seed one result.
+    # With one thread, sums have one order, and a seed has one result.
     torch.set_num_threads(1)
     bits, seed = options.input_bits, options.seed
     recipe, taught = RECIPES[options.set, options.net], TEACHERS[options.set]
@@ -200,7 +200,7 @@ def main():
     name = options.net + ("" if bits == 1 else str(bits))
     if options.set != "mnist":
         name += f"-{options.set}"
-    lowered = lower(torch_modules.load(network, (28, 28)), name=name)
+    lowered = lower(from_module(network, (28, 28)), name=name)
     for layer in lowered.layers:
         print(f"{layer.source}: {layer.neurons} neurons, {layer.inverted} inverted, "
               f"{layer.constant} constant")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from xnorloom import frontend
 from xnorloom.errors import XnorloomError
 from xnorloom.folding import automatic
 from xnorloom.graph import Graph
@@ -21,11 +22,8 @@ if TYPE_CHECKING:
 
     from .console import Console
 
-__all__ = ["FOREIGN", "Loaded", "bundled_models", "load", "load_model", "make_schedule",
+__all__ = ["Loaded", "bundled_models", "load", "load_model", "make_schedule",
            "check_data_dir", "pixels_of", "frames_of", "labels_of"]
-
-# Endings of files from other tools; every other file is taken for a model file.
-FOREIGN = (".onnx", ".h5", ".hdf5", ".keras", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +44,12 @@ def load(arguments: Namespace, console: "Console") -> Loaded:
         If there is no such file, it is not sound, or it cannot be brought in.
     """
     path = Path(arguments.model)
-    if path.suffix.lower() not in FOREIGN:
+    if path.suffix.lower() not in frontend.file_suffixes():
         for name, option in (("input", "input"), ("score_bits", "score-bits")):
             if getattr(arguments, name) is not None:
                 raise XnorloomError(f"argument --{option}: only allowed with a model from another "
                                     f"tool, not with {arguments.model!r}")
         return Loaded(bundled_models().get(arguments.model, path), load_model(arguments.model))
-    from xnorloom import frontend
     from xnorloom.lowering.lower import lower
 
     from .tables.imported import summary

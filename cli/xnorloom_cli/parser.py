@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from xnorloom import __version__
 from xnorloom.errors import XnorloomError
+from xnorloom.frontend import FORMATS
 from xnorloom.schedule import WeightStyle
 
 from .types import HIGHEST, integer
@@ -212,7 +213,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", type=_path, metavar="MODEL",
         help="model file (.bnn), the name of a bundled model (tfc), or a model from another tool: "
-             ".onnx (QONNX, PyTorch, FINN, tf2onnx), .h5 or .keras (Larq)")
+             + ", ".join(f"{' or '.join(row.suffixes)} ({row.tools})"
+                         for row in FORMATS if row.reader))
     group = parser.add_argument_group("models from other tools")
     group.add_argument(
         "--input", metavar="MEANING",

@@ -1,7 +1,7 @@
-"""PyTorch modules of what the hardware computes, with the gradients that train them.
+"""PyTorch modules of binarized networks, with gradients for training.
 
-In an ``nn.Sequential`` with ``nn.Flatten`` and ``nn.BatchNorm1d`` they make a network that
-:func:`xnorloom.frontend.torch.load` takes over exactly. Needs PyTorch (extra ``train``).
+:func:`xnorloom.frontend.torch.from_module` converts an ``nn.Sequential`` of these modules,
+``nn.Flatten`` and ``nn.BatchNorm1d`` exactly. Needs PyTorch (extra ``train``).
 """
 
 import torch
@@ -11,7 +11,7 @@ __all__ = ["BinaryLinear", "Divide", "Pixels", "Scores", "Sign", "clip"]
 
 
 class _Binarize(torch.autograd.Function):
-    """+1 for x >= 0, else -1. The gradient passes as it is."""
+    """+1 for x >= 0, else -1, with a straight-through gradient."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
@@ -23,10 +23,10 @@ class _Binarize(torch.autograd.Function):
 
 
 class _ApproxSign(torch.autograd.Function):
-    """+1 for x >= 0, else -1. The gradient is that of a piecewise parabola, 2 - 2|x|, at least 0.
+    """+1 for x >= 0, else -1, with the gradient max(0, 2 - 2|x|) of a piecewise parabola.
 
-    It was introduced with Bi-Real Net (Liu et al., 2018); it is nearer to the step than that of a
-    clipped line, and zero beyond the same bounds, -1 and +1.
+    Introduced by Bi-Real Net (Liu et al., 2018). It approximates the step more closely than the
+    gradient of a clipped line, and is zero outside the same bounds, -1 and +1.
     """
 
     @staticmethod
@@ -41,26 +41,26 @@ class _ApproxSign(torch.autograd.Function):
 
 
 class Sign(nn.Module):
-    """+1 where the input is at least 0, else -1: the activation of the hardware."""
+    """Activation of the hardware: +1 where the input is at least 0, else -1."""
 
     def forward(self, x: Tensor) -> Tensor:
         return _ApproxSign.apply(x)
 
 
 class BinaryLinear(nn.Module):
-    """Product with weights of -1 and +1: the signs of the trained ``weight``, where 0 gives +1.
+    """Product with weights -1 and +1, the signs of the trained ``weight``; the sign of 0 is +1.
 
     Parameters
     ----------
     inputs, outputs : int
         Sizes of the product.
     generator : torch.Generator, optional
-        Where the first weights, within ±0.1, come from.
+        Source of the initial weights, which lie within ±0.1.
 
-    Members
-    -------
+    Attributes
+    ----------
     weight : Parameter, shape (outputs, inputs)
-        What the optimizer changes; :func:`clip` keeps it within ±1.
+        Latent weights, which the optimizer changes and :func:`clip` keeps within ±1.
     """
 
     def __init__(self, inputs: int, outputs: int, *, generator: torch.Generator | None = None):
@@ -69,7 +69,7 @@ class BinaryLinear(nn.Module):
         self.weight = nn.Parameter((2 * start - 1) * 0.1)
 
     def signs(self) -> Tensor:
-        """The weights of the product, -1 and +1."""
+        """Return the weights of the product, -1 and +1."""
         return _Binarize.apply(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,9 +80,9 @@ class BinaryLinear(nn.Module):
 
 
 class Pixels(nn.Module):
-    """The input of a network: from pixels 0 ... 255, as floats, to odd integers of ``bits`` bits.
+    """Input quantizer: pixels 0 ... 255, as floats, to odd integers of ``bits`` bits.
 
-    The top ``bits`` bits x of a pixel become 2x - (2**bits - 1), which for one bit is -1 or +1.
+    The top ``bits`` bits x of a pixel become 2x - (2**bits - 1), for one bit -1 or +1.
     """
 
     def __init__(self, bits: int):
@@ -92,7 +92,7 @@ class Pixels(nn.Module):
         self.bits = bits
 
     def forward(self, pixels: Tensor) -> Tensor:
-        # A power of two divides without rounding.
+        # Division by a power of two is exact.
         return 2 * (pixels / 2 ** (8 - self.bits)).floor() - (2**self.bits - 1)
 
     def extra_repr(self) -> str:
@@ -100,7 +100,7 @@ class Pixels(nn.Module):
 
 
 class Divide(nn.Module):
-    """Division by a constant, which brings products of many-bit inputs into the range of others."""
+    """Division by a constant, which scales products of multi-bit inputs to the usual range."""
 
     def __init__(self, divisor: float):
         super().__init__()
@@ -114,17 +114,17 @@ class Divide(nn.Module):
 
 
 class Scores(nn.Module):
-    """The end of a network: products of ``inputs`` signs become logits of ``classes`` classes.
+    """Output of a network: products of ``inputs`` signs to logits of ``classes`` classes.
 
-    A class has an integer offset of its count, and all have one temperature, which is positive
-    and leaves their order alone: the hardware adds the offsets and needs no multiplier.
+    Each class has an integer offset of its count. All share one positive temperature, which keeps
+    their order, so that the hardware adds offsets and needs no multiplier.
 
-    Members
-    -------
+    Attributes
+    ----------
     offset : Parameter, shape (classes,)
-        Rounded where it is used; the gradient passes as it is.
-    log_alpha : Parameter, a scalar
-        Logarithm of the temperature's inverse.
+        Rounded in use, with a straight-through gradient.
+    log_alpha : Parameter, scalar
+        Logarithm of the inverse temperature.
     """
 
     def __init__(self, inputs: int, classes: int):
@@ -135,14 +135,14 @@ class Scores(nn.Module):
     def forward(self, dot: Tensor) -> Tensor:
         rounded = self.offset.round()
         offset = rounded if not self.training else self.offset + (rounded - self.offset).detach()
-        # A count is half of a product, and a constant.
+        # A count is half of the product, plus a constant.
         return self.log_alpha.exp() * (dot + 2 * offset)
 
 
 def clip(network: nn.Module) -> None:
-    """Bring the weights of every :class:`BinaryLinear` in ``network`` back to within ±1.
+    """Clip the latent weights of every :class:`BinaryLinear` in ``network`` to ±1.
 
-    To be called after each step of the optimizer: a weight far from 0 would never change its sign.
+    Call it after each optimizer step; a weight far from 0 would never change its sign.
     """
     with torch.no_grad():
         for module in network.modules():

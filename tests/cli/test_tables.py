@@ -43,7 +43,7 @@ CASES = {  # input, line of the text, rule in the manifest
 @pytest.mark.parametrize("frame, line, rule", CASES.values(), ids=CASES)
 def test_cuts(frame, line, rule):
     graph = graph_of(frame)
-    cuts = None if frame.cuts is None else frame.cuts.tolist()
+    cuts = None if frame.pixel_thresholds is None else frame.pixel_thresholds.tolist()
     assert model_values(graph)["input"]["cuts"] == cuts
     shown = re.findall(r"^cuts     (.*)$", model_text(graph), re.MULTILINE)
     assert shown == ([] if line is None else [line])
@@ -52,7 +52,7 @@ def test_cuts(frame, line, rule):
 
 
 def test_meaning():
-    graph = graph_of(Input((6,), meaning="(u8/255-0.13)/0.3"))
+    graph = graph_of(Input((6,), preprocessing="(u8/255-0.13)/0.3"))
     assert model_values(graph)["input"]["meaning"] == "(u8/255-0.13)/0.3"
     assert "\nmeaning  (u8/255-0.13)/0.3\n" in model_text(graph)
     values = manifest(Network(automatic(graph, 9).bind(graph)))

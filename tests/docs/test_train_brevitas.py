@@ -35,7 +35,7 @@ def test_brevitas(tmp_path, net, exporter, sizes):
         "compare every layer: xnorloom verify net.onnx --input u8/255 --data mnist:test"]
     graph = Graph.load(tmp_path / "net.bnn")
     assert [layer.neurons for layer in graph.layers] == sizes
-    assert (graph.input.bits, graph.input.cuts) == (1, None)
+    assert (graph.input.bits, graph.input.pixel_thresholds) == (1, None)
     testing = data.load("mnist:test")
     classes = golden.evaluate(graph, encode(graph.input, testing.images)).classes
     assert (classes == testing.labels).sum() == right[0]

@@ -1,4 +1,4 @@
-"""The PyTorch modules of the hardware, each against its definition."""
+"""PyTorch modules of binarized networks, each against its definition."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_scores(training):
     with torch.no_grad():
         scores.offset.copy_(torch.tensor([0.4, -1.6, 2.5]))  # rounded to 0, -2 and 2 (to even)
     y = scores(torch.tensor([[4.0, 4.0, 4.0], [-16.0, 0.0, 16.0]]))
-    # One over the root of the inputs is what the temperature starts from.
+    # The temperature starts from one over the root of the inputs.
     torch.testing.assert_close(y, torch.tensor([[1.0, 0.0, 2.0], [-4.0, -1.0, 5.0]]))
     # The same bits in both modes: the order of classes must not change between them.
     assert torch.equal(y, scores.train(not training)(torch.tensor([[4.0, 4.0, 4.0],
@@ -112,7 +112,7 @@ def test_texts():
 
 
 def _losses(seed: int) -> tuple[float, float]:
-    """Loss of a small network on two classes of patterns, before and after training."""
+    """Return the loss of a small network on two classes of patterns, before and after training."""
     generator = torch.Generator().manual_seed(seed)
     x = Sign()(torch.randn(200, 9, generator=generator))
     labels = (x[:, :5].sum(1) > 0).long()

@@ -4,9 +4,10 @@ from argparse import Namespace
 from pathlib import Path
 
 from xnorloom.errors import XnorloomError
+from xnorloom.frontend import file_suffixes
 
 from ..console import Console
-from ..inputs import FOREIGN, load
+from ..inputs import load
 from ..tables.imported import import_text, import_values
 
 __all__ = ["run"]
@@ -14,7 +15,7 @@ __all__ = ["run"]
 
 def run(arguments: Namespace, console: Console) -> int:
     """Import a model; returns the exit status."""
-    if Path(arguments.output).suffix.lower() in FOREIGN:
+    if Path(arguments.output).suffix.lower() in file_suffixes():
         raise XnorloomError(f"argument --output: must name a model file, such as "
                             f"{Path(arguments.output).stem}.bnn, not {arguments.output!r}")
     loaded = load(arguments, console)

@@ -46,7 +46,7 @@ def run(arguments: Namespace, console: Console) -> int:
                                      steps=steps, amaranth_frames=arguments.amaranth_frames,
                                      progress=_Bars(console, stack))
     values = {"name": graph.name, "digest": graph.digest,
-              "input": None if lowered is None else lowered.meaning,
+              "input": None if lowered is None else lowered.preprocessing,
               "data": name if arguments.data else None,
               "random": None if arguments.data else len(pixels),
               "seed": None if arguments.data else arguments.seed, **_values(result),

@@ -14,7 +14,8 @@ def import_values(lowered: Lowered) -> dict[str, Any]:
     """What became of each layer's neurons and of the scores."""
     fold = lowered.scores
     return {
-        "name": lowered.graph.name, "digest": lowered.graph.digest, "meaning": lowered.meaning,
+        "name": lowered.graph.name, "digest": lowered.graph.digest,
+        "meaning": lowered.preprocessing,
         "layers": [asdict(layer) for layer in lowered.layers],
         "scores": {"scale_bits": fold.bits, "changed_decisions": fold.changed,
                    "decisions": fold.total},
@@ -27,7 +28,8 @@ def import_text(lowered: Lowered) -> str:
              layer.near_ties, layer.uncertain) for layer in lowered.layers]
     header = ("layer", "in the source", "neurons", "inverted", "constant", "near a tie",
               "uncertain")
-    lines = [f"input    {lowered.meaning}, {count(lowered.graph.input.bits, 'bit')} an element",
+    lines = [f"input    {lowered.preprocessing}, "
+             f"{count(lowered.graph.input.bits, 'bit')} an element",
              f"scores   {_scores(lowered)}"]
     if rows:
         lines += ["", table(rows, header)]

@@ -29,12 +29,12 @@ def model_values(graph: Graph) -> dict[str, Any]:
             "threshold_bits":
                 layer.neurons * (graph.count_max(index) + 1).bit_length() if dense else 0,
             "scale_bits": _scale_bits(layer) if isinstance(layer, Score) else 0})
-    cuts = graph.input.cuts
+    cuts = graph.input.pixel_thresholds
     return {
         "name": graph.name, "digest": graph.digest,
         "input": {"shape": list(graph.input.shape), "bits": graph.input.bits,
                   "cuts": None if cuts is None else cuts.tolist(),
-                  "meaning": graph.input.meaning},
+                  "meaning": graph.input.preprocessing},
         "classes": graph.classes, "synapses": graph.synapses, "weight_bits": graph.synapses,
         "score_range": list(graph.score_range), "layers": layers}
 
@@ -55,10 +55,10 @@ def model_text(graph: Graph) -> str:
         f"model    {graph.name}",
         f"input    {shape} = {count(graph.input.size, 'element')} of "
         f"{count(graph.input.bits, 'bit')}"]
-    if graph.input.meaning is not None:
-        lines.append(f"meaning  {graph.input.meaning}")
-    if graph.input.cuts is not None:
-        lines.append(f"cuts     {_cuts(graph.input, graph.input.cuts)}")
+    if graph.input.preprocessing is not None:
+        lines.append(f"meaning  {graph.input.preprocessing}")
+    if graph.input.pixel_thresholds is not None:
+        lines.append(f"cuts     {_cuts(graph.input, graph.input.pixel_thresholds)}")
     lines.append(f"output   {count(graph.classes, 'class', 'es')}, "
                  f"scores from {low:,} to {high:,}")
     score = graph.layers[-1]

@@ -135,14 +135,14 @@ def _load(network: Network) -> dict[str, object]:
 
 def _encoding(frame: Input) -> dict[str, object]:
     """How elements come from 8-bit pixels, and what the source model took for these."""
-    cuts, rule = frame.cuts, None
+    cuts, rule = frame.pixel_thresholds, None
     if cuts is not None:
         rows = "the one row" if len(cuts) == 1 else "its row"
         rule = f"the number of cuts in {rows} that an 8-bit pixel is not less than"
     elif frame.bits <= PIXEL_BITS:
         rule = f"the {frame.bits} highest of the 8 bits of a pixel"
     return {"element_of_pixel": rule, "cuts": None if cuts is None else cuts.tolist(),
-            "meaning": frame.meaning}
+            "meaning": frame.preprocessing}
 
 
 def _ports(network: Network) -> list[dict[str, object]]:

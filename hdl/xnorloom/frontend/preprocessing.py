@@ -1,8 +1,8 @@
-"""What the input of a source model means: the number it takes for a pixel.
+"""Preprocessing of a source model's input: the number that it receives for an 8-bit pixel.
 
-A source model holds no word about what its input stands for. A *meaning* is a formula of the 8-bit
-pixel ``u8``, such as ``u8/255`` or ``(u8/255-0.1307)/0.3081``, or one of the words ``bits`` (0 or
-1) and ``bipolar`` (-1 or +1) for a model whose input is binary before it gets there.
+Source models rarely record their preprocessing. Here it is a formula of the pixel ``u8``, such as
+``u8/255`` or ``(u8/255-0.1307)/0.3081``, or one of the words ``bits`` (0 or 1) and ``bipolar`` (-1
+or +1) for a model with a binary input.
 """
 
 import ast
@@ -21,54 +21,54 @@ _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.m
               ast.Div: operator.truediv, ast.USub: operator.neg}
 
 
-def check(meaning: str) -> str:
-    """Return ``meaning`` if it is one; raises what :func:`levels` does."""
-    levels(meaning)
-    return meaning
+def check(preprocessing: str) -> str:
+    """Return ``preprocessing`` if it is valid; raises the errors of :func:`levels`."""
+    levels(preprocessing)
+    return preprocessing
 
 
-def levels(meaning: str, dtype: npt.DTypeLike = np.float32) -> npt.NDArray:
-    """The numbers that the source takes for the values of an element, from 0 on.
+def levels(preprocessing: str, dtype: npt.DTypeLike = np.float32) -> npt.NDArray:
+    """Evaluate ``preprocessing`` for all values of an element, in ascending order.
 
-    There are 2 of a word and 256 of a formula, which is worked out in ``dtype`` operation by
-    operation, as a program that prepares images would; for an integer type in float32.
+    A word has 2 values. A formula has 256, computed in ``dtype`` operation by operation, as a
+    program that prepares images does; for an integer ``dtype`` in float32.
 
     Raises
     ------
     TypeError
-        If ``meaning`` is no string.
+        If ``preprocessing`` is not a string.
     SourceError
-        If it is no word and no formula, or gives numbers that ``dtype`` cannot hold.
+        If it is neither a word nor a formula, or gives numbers that ``dtype`` cannot hold.
     """
-    if not isinstance(meaning, str):
-        raise TypeError(f"Meaning of the input must be a string, not {meaning!r}")
+    if not isinstance(preprocessing, str):
+        raise TypeError(f"preprocessing must be a string, not {preprocessing!r}")
     dtype = np.dtype(dtype)
     wanted = f"must be a formula of u8 such as u8/255, or one of {', '.join(WORDS)}"
-    if meaning in WORDS:
-        values = np.array(WORDS[meaning])
+    if preprocessing in WORDS:
+        values = np.array(WORDS[preprocessing])
     else:
         try:
-            if len(meaning) > _LONGEST:
+            if len(preprocessing) > _LONGEST:
                 raise SyntaxError
-            tree = ast.parse(meaning.strip(), mode="eval").body
+            tree = ast.parse(preprocessing.strip(), mode="eval").body
             pixels = np.arange(256).astype(dtype if dtype.kind == "f" else np.float32)
             with np.errstate(all="ignore"):
                 values = np.asarray(_evaluate(tree, pixels))
         except (SyntaxError, ValueError, MemoryError, RecursionError):
-            raise SourceError(f"meaning of the input {wanted}, not {meaning!r}") from None
+            raise SourceError(f"preprocessing {wanted}, not {preprocessing!r}") from None
         if values.shape != (256,):
-            raise SourceError(f"meaning of the input {wanted}, but {meaning!r} has no u8 in it")
+            raise SourceError(f"preprocessing {wanted}, but {preprocessing!r} has no u8 in it")
     if not np.isfinite(values).all():
-        raise SourceError(f"meaning of the input must give a finite number for every pixel, but "
-                          f"{meaning!r} does not")
+        raise SourceError(f"preprocessing must give a finite number for every pixel, but "
+                          f"{preprocessing!r} does not")
     converted = values.astype(dtype)
     if (converted != values).any():
-        raise SourceError(f"the source takes {dtype} numbers, and {meaning!r} gives others")
+        raise SourceError(f"the source takes {dtype} numbers, and {preprocessing!r} gives others")
     return converted
 
 
 def _evaluate(node: ast.expr, pixels: npt.NDArray[np.floating]):
-    """A formula in the type of ``pixels``; numbers alone are worked out as Python does."""
+    """Evaluate a formula in the type of ``pixels``; numbers alone in double precision."""
     match node:
         case ast.Name(id="u8"):
             return pixels
@@ -84,11 +84,11 @@ def _evaluate(node: ast.expr, pixels: npt.NDArray[np.floating]):
     raise SyntaxError
 
 
-def numbers(meaning: str, pixels: npt.NDArray[np.uint8],
+def numbers(preprocessing: str, pixels: npt.NDArray[np.uint8],
             dtype: npt.DTypeLike = np.float32) -> npt.NDArray:
-    """What the source takes for ``pixels``; a word takes a pixel's top bit.
+    """Convert ``pixels`` to the numbers that the source receives; a word uses their top bit.
 
-    Raises what :func:`levels` does.
+    Raises the errors of :func:`levels`.
     """
-    table = levels(meaning, dtype)
-    return table[pixels >> 7 if meaning in WORDS else pixels]
+    table = levels(preprocessing, dtype)
+    return table[pixels >> 7 if preprocessing in WORDS else pixels]

@@ -1,8 +1,8 @@
-"""The common description that every frontend makes of its source: a program on batches of frames.
+"""Common representation of source models: a program of steps on batches of frames.
 
-A step works on arrays whose first axis is the batch, and does to every frame the same. There are
-only three kinds, and these are all that :mod:`xnorloom.lowering.lower` needs to know about a
-source: elementwise arithmetic, moving elements, and a product with constant weights.
+A step works on arrays whose first axis is the batch, and treats all frames alike. There are three
+kinds of steps, all that :mod:`xnorloom.lowering.lower` has to know of a source: elementwise
+arithmetic, rearranging elements, and products with constant weights.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..support.text import count
+
 __all__ = ["INPUT", "Dense", "Elementwise", "Move", "Operand", "Program", "Step", "Value", "apply"]
 
 
 @dataclass(frozen=True)
 class Value:
-    """The result of step number ``step``, or the input of the program."""
+    """Result of step number ``step``, or the input of the program."""
 
     step: int
 
@@ -27,19 +29,19 @@ Operand = Value | np.ndarray | np.generic
 
 @dataclass(frozen=True, eq=False)
 class Elementwise:
-    """``function(*inputs)``: each element of the result depends on that element of the inputs.
+    """``function(*inputs)``; each element of the result depends on that element of the inputs.
 
     Parameters
     ----------
     name : str
-        What the source calls the step, for messages.
+        Name of the step in the source, for messages.
     tensor : str
-        What the source calls the result, for comparisons with a run of the source.
+        Name of the result in the source, for comparison with a run of the source.
     inputs : tuple of Value and of arrays or numpy scalars
-        At least one is a Value. Arrays are constants and broadcast against frames as numpy does;
-        none has the batch as an axis of more than one.
+        At least one Value. Arrays are constants and broadcast against frames as in numpy; their
+        batch axis, if any, has size 1.
     function : callable
-        From arrays, batch first, to an array of the broadcast shape, in the data type and with the
+        Maps arrays, batch first, to an array of the broadcast shape, with the data type and the
         rounding of the source.
     """
 
@@ -51,9 +53,9 @@ class Elementwise:
 
 @dataclass(frozen=True, eq=False)
 class Move:
-    """``function(input)``: the elements of each frame in another shape or order, none twice.
+    """``function(input)``; the elements of each frame in another shape or order, none repeated.
 
-    ``function`` takes arrays of any type, batch first. The other fields are as of
+    ``function`` takes arrays of any type, batch first. For the other fields see
     :class:`Elementwise`.
     """
 
@@ -65,20 +67,20 @@ class Move:
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """``input @ weights + bias``, for frames of the shape ``(inputs,)``.
+    """``input @ weights + bias`` for frames of shape ``(inputs,)``.
 
     Parameters
     ----------
     name, tensor : str
-        As of :class:`Elementwise`.
+        See :class:`Elementwise`.
     input : Value
-        Elements that :mod:`xnorloom.lowering.lower` must find to have two values, or, at the
-        first layer, evenly spaced ones.
+        Elements that take two values or, at the first layer, evenly spaced ones;
+        :mod:`xnorloom.lowering.lower` checks that.
     weights : float array, shape (inputs, neurons)
-        Of one magnitude and two signs in each column.
+        Each column has one magnitude and two signs.
     bias : float array, shape (neurons,), or None
-        What the source adds in the course of its sum, and so rounds with it. What it adds to the
-        whole sum is an :class:`Elementwise`.
+        Bias that the source adds within its sum, so that it is rounded with it. A bias added to
+        the finished sum is an :class:`Elementwise`.
     """
 
     name: str
@@ -93,25 +95,25 @@ Step = Elementwise | Move | Dense
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What a source computes, from an input to the scores of the classes.
+    """Computation of a source model, from its input to the scores of the classes.
 
     Parameters
     ----------
     name : str
         Name of the network.
     shape : tuple of int
-        Shape of a frame of the input, without the batch.
+        Shape of an input frame, without the batch.
     dtype : numpy dtype
-        Of the input, as the source takes it.
+        Data type of the input.
     steps : tuple of steps
-        Each uses the input and the results of steps before it.
+        Each uses the input and the results of earlier steps.
     output : Value
-        The scores; the class is the first index of the largest.
-    proof : str or None
-        What the input means, as of :mod:`xnorloom.frontend.preprocessing`, if the source
-        itself says so.
+        Scores; the class is the first index of the largest.
+    declared_preprocessing : str or None
+        Preprocessing of the input if the source declares it; see
+        :mod:`xnorloom.frontend.preprocessing`.
     notes : tuple of str
-        What a person should know about how the source was read.
+        Remarks on how the source was read, for the user.
     """
 
     name: str
@@ -119,13 +121,17 @@ class Program:
     dtype: np.dtype
     steps: tuple[Step, ...]
     output: Value
-    proof: str | None = None
+    declared_preprocessing: str | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        steps = count(len(self.steps), "step")
+        return f"Program({self.name!r}, {self.shape} {self.dtype}, {steps})"
+
     def run(self, frames: np.ndarray) -> list[np.ndarray]:
-        """The results of all steps, in float arithmetic, of frames of shape ``[B, *shape]``."""
+        """Compute the results of all steps, in float arithmetic, for frames ``[B, *shape]``."""
         results = {INPUT: frames}
-        # What overflows or divides by zero gives infinities and NaN, as in the source.
+        # Overflows and divisions by zero give infinities and NaN, as in the source.
         with np.errstate(all="ignore"):
             for number, step in enumerate(self.steps):
                 results[Value(number)] = apply(step, results)
@@ -133,7 +139,7 @@ class Program:
 
 
 def apply(step: Step, results: Mapping[Value, np.ndarray]) -> np.ndarray:
-    """What ``step`` makes of the ``results`` of those before it."""
+    """Compute the result of ``step`` from the ``results`` of earlier steps."""
     if isinstance(step, Dense):
         product = results[step.input] @ step.weights
         return product if step.bias is None else product + step.bias

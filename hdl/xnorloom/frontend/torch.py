@@ -1,6 +1,6 @@
-"""PyTorch modules, in memory: an ``nn.Sequential`` of the modules named here, as a program.
+"""Frontend for PyTorch modules in memory: an ``nn.Sequential`` of supported modules.
 
-The program calls the modules themselves, so that it rounds as PyTorch on this machine does.
+The program calls the modules themselves and so rounds as PyTorch does on this machine.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,57 +15,58 @@ from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign
 from ..support.arguments import integer
 from .program import INPUT, Dense, Elementwise, Move, Program, Step, Value
 
-__all__ = ["load"]
+__all__ = ["from_module"]
 
-_NOTHING = (nn.Identity, nn.Dropout)
+_IDENTITY = (nn.Identity, nn.Dropout)
 _SHAPES = (nn.Flatten, nn.Unflatten)
 _ELEMENTWISE = (nn.BatchNorm1d, nn.Hardtanh, nn.ReLU, Sign, Divide, Pixels, Scores)
 _LINEAR = (BinaryLinear, nn.Linear)
 _DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 
-def load(module: nn.Module, shape: tuple[int, ...], *, name: str | None = None,
-         elementwise: tuple[type[nn.Module], ...] = ()) -> Program:
-    """What ``module``, in evaluation mode, computes of a frame of ``shape``.
+def from_module(module: nn.Module, shape: tuple[int, ...], *, name: str | None = None,
+                elementwise: tuple[type[nn.Module], ...] = ()) -> Program:
+    """Make the program of ``module``, in evaluation mode, for frames of ``shape``.
 
-    A plain ``nn.Linear`` is taken with weights -a and +a, one magnitude in each row, and a bias.
+    A plain ``nn.Linear`` must have weights -a and +a, of one magnitude in each row; it may have a
+    bias.
 
     Parameters
     ----------
     module : nn.Module
-        A module named in this file, or an ``nn.Sequential`` of these and of others like it. It is
-        on the CPU, in float32 or float64, and must not change as long as the program is used.
+        Supported module, or a possibly nested ``nn.Sequential`` of them. It must be on the CPU, in
+        float32 or float64, and must not change while the program is in use.
     shape : tuple of int
-        Of a frame of the input, without the batch.
+        Shape of an input frame, without the batch.
     name : str or None
-        Of the network; that of the module's class by default.
+        Name of the network; by default the name of the module's class.
     elementwise : tuple of classes
-        Modules of the caller's own that treat every element by itself.
+        Further modules, of the caller, that compute each element from that element alone.
 
     Raises
     ------
     TypeError
-        If ``module`` is none, or ``shape`` not of integers.
+        If ``module`` is not a module, or ``shape`` not a tuple of integers.
     SourceError
-        If there is something in it that is not supported.
+        If it contains something that is not supported.
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be an nn.Module, not {module!r}")
     shape = tuple(integer("shape", size, 1, 1 << 20) for size in shape)
     reader = _Reader(shape, _dtype(module))
-    proof = None
+    declared = None
     for path, leaf in _leaves("", module):
         if isinstance(leaf, Pixels) and all(isinstance(step, Move) for step in reader.steps):
-            proof = "u8"
+            declared = "u8"
         _check(path, leaf)
         with torch.no_grad():
             reader.read(path, leaf, elementwise)
     return Program(name or type(module).__name__, shape, reader.dtype, tuple(reader.steps),
-                   reader.value, proof)
+                   reader.value, declared)
 
 
 class _Reader:
-    """Makes steps of one module after the other; ``shape`` is that of a frame so far."""
+    """Appends the steps of modules in order; ``shape`` is the current shape of a frame."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype):
         self.shape = shape
@@ -74,12 +75,12 @@ class _Reader:
 
     @property
     def value(self) -> Value:
-        """The result of the last step."""
+        """Result of the last step."""
         return Value(len(self.steps) - 1) if self.steps else INPUT
 
     def read(self, path: str, module: nn.Module, own: tuple[type[nn.Module], ...]) -> None:
         name, kind = _title(path, module), _kind(module)
-        if kind in _NOTHING:
+        if kind in _IDENTITY:
             return
         if kind in _SHAPES:
             self._move(name, path, module)
@@ -91,7 +92,7 @@ class _Reader:
             self._elementwise(name, path, module)
         else:
             known = ", ".join(sorted(known.__name__ for known in
-                                     (*_NOTHING, *_SHAPES, *_ELEMENTWISE, *_LINEAR)))
+                                     (*_IDENTITY, *_SHAPES, *_ELEMENTWISE, *_LINEAR)))
             raise SourceError(f"{name}: a network may have modules of Sequential and {known}, "
                               f"not {kind.__module__}.{kind.__qualname__}")
 
@@ -117,7 +118,7 @@ class _Reader:
         neurons, inputs = weights.shape
         if self.shape != (inputs,):
             raise SourceError(f"{name} must have frames of the shape ({inputs},), "
-                              f"not {self.shape!r}: put Flatten in front")
+                              f"not {self.shape!r}: put Flatten before it")
         matrix = np.ascontiguousarray(weights.detach().numpy().T)
         self.steps.append(Dense(name, path, self.value, matrix, bias))
         self.shape = (neurons,)
@@ -132,12 +133,12 @@ class _Reader:
 
 
 def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The modules in ``module`` in the order in which they are called, with their paths."""
+    """Yield the modules inside ``module`` in the order of their calls, with their paths."""
     if type(module).forward is not nn.Sequential.forward:
         yield path, module
         return
     _check(path, module)
-    # Not named_children(), which leaves out a module that is there for the second time.
+    # Not named_children(), which skips the second occurrence of a module.
     for key, child in module._modules.items():
         assert child is not None
         yield from _leaves(f"{path}.{key}" if path else key, child)
@@ -149,13 +150,13 @@ def _title(path: str, module: nn.Module) -> str:
 
 
 def _kind(module: nn.Module) -> type[nn.Module]:
-    """The class of a module; a parametrization makes one of its own."""
+    """Return the class of a module, without the subclass that a parametrization creates."""
     kind = type(module)
     return kind.__mro__[1] if parametrize.is_parametrized(module) else kind
 
 
 def _check(path: str, module: nn.Module) -> None:
-    """Refuses what makes a module compute something other than its class says."""
+    """Refuse settings with which a module computes something else than its class does."""
     name = _title(path, module)
     if module.training:
         raise SourceError(f"{name} must be in evaluation mode: call eval() on the network")
@@ -166,7 +167,7 @@ def _check(path: str, module: nn.Module) -> None:
 
 
 def _dtype(module: nn.Module) -> np.dtype:
-    """The one floating type of all numbers in ``module``, which are on the CPU."""
+    """Return the one floating-point type of all tensors of ``module``, which are on the CPU."""
     tensors = [*module.named_parameters(), *module.named_buffers()]
     found = {}
     for name, tensor in tensors:
@@ -188,7 +189,7 @@ def _dtype(module: nn.Module) -> np.dtype:
 def _on_arrays(function: Callable[[Tensor], Tensor],
                dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
     def run(x: np.ndarray) -> np.ndarray:
-        # Row after row, as products are: batch norm rounds otherwise in another layout.
+        # Batch norm rounds differently in another memory layout than that of products.
         with torch.no_grad():
             return function(torch.from_numpy(np.array(x, dtype, order="C"))).numpy()
     return run

@@ -1,4 +1,4 @@
-"""The integer graph: what a trained network means, and nothing about hardware."""
+"""Integer graph of a trained network, independent of hardware."""
 
 from .graph import Graph
 from .input import MAX_INPUT_BITS, PIXEL_BITS, Input

@@ -1,7 +1,7 @@
-"""The integer graph: what a trained binarized network means, and nothing about hardware.
+"""Integer graph of a trained binarized network, independent of hardware.
 
 A bit 1 stands for +1, a bit 0 for -1. An input element of ``k`` bits is an unsigned integer ``x``
-that stands for the odd number ``v = 2x - (2**k - 1)``; for ``k = 1`` that is the same bipolar bit.
+that stands for the odd number ``v = 2x - (2**k - 1)``; for ``k = 1`` that is a bipolar bit.
 The ±1 dot product of a neuron is ``sum(w * v) = 2p - N`` with ``N = n * (2**k - 1)``, where ``p``,
 its *count*, is the popcount of the agreeing synapses (for ``k > 1`` the sum of the popcounts of the
 bit planes, each weighted with ``2**b``). A dense neuron fires iff ``p >= threshold``; a class
@@ -17,30 +17,31 @@ from functools import cached_property
 import numpy as np
 
 from ..support.arguments import text
+from ..support.text import count
 from .input import Input
 from .layers import Dense, Layer, Score
 
 __all__ = ["Graph"]
 
-# Far enough from the ends of 64 bits that nothing which adds scores overflows.
+# Keeps sums of scores within 64 bits.
 _MAX_SCORE = 1 << 60
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A whole network: an input, any number of :class:`Dense` layers, one :class:`Score` layer.
+    """Network of an input, any number of :class:`Dense` layers and one :class:`Score` layer.
 
-    Two graphs are equal when their digests are.
+    Two graphs are equal if their digests are.
 
     Parameters
     ----------
     name : str
         Name of the network.
     input : Input
-        What a frame is.
+        Shape and bits of a frame.
     layers : sequence of Dense, then one Score
-        In the order of the data. Names differ; each layer has as many inputs as the one before
-        has neurons; thresholds lie in 0 to ``N + 1``.
+        Layers in the order of the data. Their names are distinct, each has as many inputs as the
+        previous one has neurons, and thresholds lie in 0 to ``N + 1``.
     """
 
     name: str
@@ -87,16 +88,16 @@ class Graph:
 
     @property
     def classes(self) -> int:
-        """Classes that the network tells apart."""
+        """Number of classes."""
         return self.layers[-1].neurons
 
     @property
     def synapses(self) -> int:
-        """Weights of all layers, one bit each."""
+        """Number of weights of all layers, one bit each."""
         return sum(layer.weights.size for layer in self.layers)
 
     def planes(self, index: int) -> int:
-        """Bit planes per element at the input of layer ``index``: 1 behind the first layer."""
+        """Bit planes per element at the input of layer ``index``: 1 after the first layer."""
         return self.input.bits if index == 0 else 1
 
     def count_max(self, index: int) -> int:
@@ -105,20 +106,20 @@ class Graph:
 
     @property
     def score_range(self) -> tuple[int, int]:
-        """Smallest and largest score that any class could reach, both inclusive."""
+        """Smallest and largest score that any class can reach, both inclusive."""
         score = self.layers[-1]
         assert isinstance(score, Score)
         return score.score_range(self.planes(len(self.layers) - 1))
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over everything that decides the results (not the names), in hexadecimal."""
+        """SHA-256, in hexadecimal, of everything that results depend on; names are left out."""
         state = hashlib.sha256(f"xnorloom graph 1 {self.input.shape} {self.input.bits}".encode())
-        # What came later is only there if it is used: graphs from before keep their digest.
-        cuts = self.input.cuts
-        if cuts is not None:
-            state.update(f" cuts {cuts.shape} ".encode())
-            state.update(cuts.astype("<u2").tobytes())
+        # Later features are hashed only where they are used, so that older digests stay valid.
+        thresholds = self.input.pixel_thresholds
+        if thresholds is not None:
+            state.update(f" cuts {thresholds.shape} ".encode())
+            state.update(thresholds.astype("<u2").tobytes())
         for layer in self.layers:
             values = layer.thresholds if isinstance(layer, Dense) else layer.offsets
             state.update(f" {type(layer).__name__} {layer.weights.shape} ".encode())
@@ -136,16 +137,28 @@ class Graph:
     def __hash__(self) -> int:
         return hash(self.digest)
 
+    def __repr__(self) -> str:
+        sizes = "-".join(str(size) for size in (self.input.size,
+                                                *(layer.neurons for layer in self.layers)))
+        return f"Graph({self.name!r}, {sizes}, {count(self.synapses, 'weight')})"
+
     def __reduce__(self):
         return Graph, (self.name, self.input, self.layers)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the graph to ``path``; see :mod:`xnorloom.graph.modelfile`."""
+        """Write the graph to the model file ``path``; see :mod:`xnorloom.graph.modelfile`."""
         from . import modelfile
         modelfile.save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Graph":
-        """Read a graph from ``path``; raises :class:`~xnorloom.errors.ModelFileError`."""
+        """Read the graph in the model file ``path``.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is missing, damaged or not a model file; see
+            :func:`xnorloom.graph.modelfile.load`.
+        """
         from . import modelfile
         return modelfile.load(path)

@@ -1,4 +1,4 @@
-"""The input of a graph: the shape of a frame, and how its elements come from 8-bit pixels."""
+"""Input of a graph: the shape of a frame, and the quantization of 8-bit pixels to its elements."""
 
 import math
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..support.arguments import frozen, integer, integers, text
+from ..support.text import count
 
 __all__ = ["Input", "MAX_INPUT_BITS", "PIXEL_BITS"]
 
@@ -15,30 +16,31 @@ PIXEL_BITS = 8
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """What one frame is: ``shape`` elements of ``bits`` bits each, unsigned.
+    """Frames of ``shape`` unsigned elements of ``bits`` bits each.
 
-    Two inputs are equal when shape, bits and cuts are.
+    Two inputs are equal if their shapes, bits and pixel thresholds are.
 
     Parameters
     ----------
     shape : tuple of int
-        Shape of a frame; the first layer sees it flattened in C order.
+        Shape of a frame; the first layer receives it flattened in C order.
     bits : int
         Bits per element, 1 to 16. One bit stands for ±1.
-    cuts : array of int, shape (1, 2**bits - 1) or (size, 2**bits - 1), or None
-        How an element comes from an 8-bit pixel: it is the number of its cuts that the pixel
-        reaches, so 0 is always reached and 256 never. A row, for all elements or for one of them,
-        does not decrease. Only for up to 8 bits. ``None``: the top ``bits`` bits of the pixel.
-        Kept in the one shape and form that means the same: equal rows become one, and the cuts of
-        the top bits ``None``.
-    meaning : str or None
-        What the source model took for a pixel, such as ``u8/255``. Decides no result.
+    pixel_thresholds : array of int, shape (1, 2**bits - 1) or (size, 2**bits - 1), or None
+        Quantization of 8-bit pixels to elements of at most 8 bits: the value of an element is the
+        number of its thresholds that are at most the pixel, so that 0 always counts and 256 never.
+        Each row is non-decreasing and holds for one element, a single row for all of them.
+        ``None`` takes the top ``bits`` bits of the pixel. Stored in canonical form: equal rows
+        become one row, and the thresholds of the top bits become ``None``.
+    preprocessing : str or None
+        Number that the source model received for a pixel, such as ``u8/255``. No result depends on
+        it.
     """
 
     shape: tuple[int, ...]
     bits: int = 1
-    cuts: np.ndarray | None = None
-    meaning: str | None = None
+    pixel_thresholds: np.ndarray | None = None
+    preprocessing: str | None = None
 
     def __post_init__(self):
         if not isinstance(self.shape, tuple):
@@ -48,10 +50,11 @@ class Input:
         shape = tuple(integer("Each dimension of an input shape", d, 1) for d in self.shape)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "bits", integer("Input bits", self.bits, 1, MAX_INPUT_BITS))
-        if self.cuts is not None:
-            object.__setattr__(self, "cuts", _cuts(self.cuts, self.size, self.bits))
-        if self.meaning is not None:
-            text("Input meaning", self.meaning)
+        if self.pixel_thresholds is not None:
+            thresholds = _canonical(self.pixel_thresholds, self.size, self.bits)
+            object.__setattr__(self, "pixel_thresholds", thresholds)
+        if self.preprocessing is not None:
+            text("Input preprocessing", self.preprocessing)
 
     @property
     def size(self) -> int:
@@ -68,31 +71,41 @@ class Input:
 
     @property
     def _key(self) -> tuple:
-        cuts = None if self.cuts is None else (self.cuts.shape, self.cuts.tobytes())
-        return self.shape, self.bits, cuts
+        thresholds = self.pixel_thresholds
+        return (self.shape, self.bits,
+                None if thresholds is None else (thresholds.shape, thresholds.tobytes()))
+
+    def __repr__(self) -> str:
+        parts = [str(self.shape), count(self.bits, "bit")]
+        if self.pixel_thresholds is not None:
+            parts.append("pixel thresholds " + " x ".join(map(str, self.pixel_thresholds.shape)))
+        if self.preprocessing is not None:
+            parts.append(repr(self.preprocessing))
+        return f"Input({', '.join(parts)})"
 
     def __reduce__(self):
-        # Copies go through the constructor too: their arrays are as constant as these.
-        return Input, (self.shape, self.bits, self.cuts, self.meaning)
+        # Copies go through the constructor, so that their arrays are read-only too.
+        return Input, (self.shape, self.bits, self.pixel_thresholds, self.preprocessing)
 
 
-def _cuts(values: object, size: int, bits: int) -> np.ndarray | None:
-    """Cuts in the form that an input keeps."""
+def _canonical(values: object, size: int, bits: int) -> np.ndarray | None:
+    """Check pixel thresholds and return them in canonical form."""
     if bits > PIXEL_BITS:
-        raise ValueError(f"Input cuts must be None for elements of more than {PIXEL_BITS} bits, "
-                         f"not of {bits}")
-    array = integers("Input cuts", values)
+        raise ValueError(f"Input pixel thresholds must be None for elements of more than "
+                         f"{PIXEL_BITS} bits, not of {bits}")
+    array = integers("Input pixel thresholds", values)
     steps = (1 << bits) - 1
     if array.shape not in ((1, steps), (size, steps)):
         other = f" or ({size}, {steps})" if size > 1 else ""
-        raise ValueError(f"Input cuts must have the shape (1, {steps}){other}, "
+        raise ValueError(f"Input pixel thresholds must have the shape (1, {steps}){other}, "
                          f"not {array.shape!r}")
     low, high, top = int(array.min()), int(array.max()), 1 << PIXEL_BITS
     if low < 0 or high > top:
-        raise ValueError(f"Input cuts must be in 0 to {top}, not {low if low < 0 else high}")
+        raise ValueError(f"Input pixel thresholds must be in 0 to {top}, "
+                         f"not {low if low < 0 else high}")
     falling = np.flatnonzero((array[:, 1:] < array[:, :-1]).any(axis=1))
     if falling.size:
-        raise ValueError(f"Input cuts must not decrease along a row, but those of row "
+        raise ValueError(f"Input pixel thresholds must not decrease along a row, but those of row "
                          f"{falling[0]} do")
     if (array == array[:1]).all():
         array = array[:1]

@@ -10,7 +10,7 @@ from ..support.arguments import frozen, integers, text
 
 __all__ = ["Dense", "Layer", "Score"]
 
-# Integers far enough from the ends of 64 bits that nothing which adds or packs them overflows.
+# Keeps sums and packed values of these integers within 64 bits.
 _MAX_VALUE = 1 << 40
 
 
@@ -40,34 +40,39 @@ def _integers(name: str, what: str, values: object, count: int) -> np.ndarray:
 
 
 class _Neurons:
-    """What both kinds of layer share: a name and a matrix of binary weights."""
+    """Common base of the layers: a name and a matrix of binary weights."""
 
     name: str
     weights: np.ndarray
 
     @property
     def inputs(self) -> int:
-        """Synapses of a neuron, ``n``."""
+        """Synapses per neuron, ``n``."""
         return self.weights.shape[1]
 
     @property
     def neurons(self) -> int:
-        """Neurons, ``m``."""
+        """Number of neurons, ``m``."""
         return self.weights.shape[0]
 
     def count_max(self, planes: int) -> int:
         """Largest count ``N`` of a neuron whose inputs have ``planes`` bits; the smallest is 0."""
         return self.inputs * ((1 << planes) - 1)
 
+    def __repr__(self) -> str:
+        """Kind, name and size."""
+        scaled = ", scaled" if self.scaled else ""
+        return f"{type(self).__name__}({self.name!r}, {self.inputs}-{self.neurons}{scaled})"
+
     @property
     def scaled(self) -> bool:
-        """Whether counts are multiplied: only in a :class:`Score` with a scale that is not 1."""
+        """True if counts are multiplied, in a :class:`Score` with a scale other than 1."""
         return False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dense(_Neurons):
-    """A fully connected binary layer: neuron ``j`` fires iff its count is ``>= thresholds[j]``.
+    """Fully connected binary layer: neuron ``j`` fires iff its count is ``>= thresholds[j]``.
 
     Parameters
     ----------
@@ -90,13 +95,13 @@ class Dense(_Neurons):
         object.__setattr__(self, "thresholds", thresholds)
 
     def __reduce__(self):
-        # Copies go through the constructor too: their arrays are as constant as these.
+        # Copies go through the constructor, so that their arrays are read-only too.
         return Dense, (self.name, self.weights, self.thresholds)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Score(_Neurons):
-    """The last layer: class ``c`` scores its count times ``scales[c]`` plus ``offsets[c]``.
+    """Last layer: class ``c`` has the score ``scales[c] * count + offsets[c]``.
 
     Parameters
     ----------
@@ -105,15 +110,15 @@ class Score(_Neurons):
     weights : array of 0 and 1, shape (classes, inputs)
         1 stands for +1, 0 for -1.
     offsets : array of int, shape (classes,)
-        Of either sign.
+        Added to the scaled counts; of either sign.
     scales : array of int, shape (classes,), or None
-        At least 0; ``None`` stands for all ones, and becomes them.
+        Factors of the counts, at least 0; ``None`` becomes all ones.
     """
 
     name: str
     weights: np.ndarray
     offsets: np.ndarray
-    # Always an array in the end, while its default is none.
+    # An array after construction; Any, since the default is None.
     scales: Any = None
 
     def __post_init__(self):
@@ -132,9 +137,9 @@ class Score(_Neurons):
         return bool((self.scales != 1).any())
 
     def score_range(self, planes: int) -> tuple[int, int]:
-        """Smallest and largest score that any class could reach, both inclusive.
+        """Smallest and largest score that any class can reach, both inclusive.
 
-        ``planes`` is as of :meth:`count_max`.
+        ``planes`` is the number of bits of an input; see :meth:`count_max`.
         """
         largest = self.count_max(planes)
         return (int(self.offsets.min()),
@@ -142,7 +147,7 @@ class Score(_Neurons):
 
     @cached_property
     def _largest_offsets(self) -> dict[int, int]:
-        """The largest offset of each scale that there is."""
+        """Largest offset for each distinct scale."""
         found: dict[int, int] = {}
         for scale, offset in zip(self.scales.tolist(), self.offsets.tolist()):
             found[scale] = max(offset, found.get(scale, offset))

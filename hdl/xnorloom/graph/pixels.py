@@ -1,4 +1,4 @@
-"""8-bit pixels to the elements of an input."""
+"""Quantization of 8-bit pixels to the elements of an input."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,28 +8,29 @@ from .input import PIXEL_BITS, Input
 
 __all__ = ["encode", "top_bits"]
 
-# Frames whose elements are looked up at once: numpy makes 64-bit indices of them.
+# Elements looked up at once; numpy makes a 64-bit index of each.
 _CHUNK_ELEMENTS = 1 << 20
 
 
 def encode(input: Input, pixels: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    """The elements that ``input`` makes of ``pixels``.
+    """Quantize ``pixels`` to the elements of ``input``.
 
     Parameters
     ----------
     input : Input
-        Of at most 8 bits.
+        Input of at most 8 bits per element.
     pixels : array of uint8, shape (frames, \\*shape) or (frames, size)
+        Images.
 
     Returns
     -------
     array of uint8, of the shape of ``pixels``
-        The top bits of each pixel, or the number of its element's cuts that it reaches.
+        Top bits of each pixel, or the number of its element's pixel thresholds that it reaches.
 
     Raises
     ------
     TypeError, ValueError
-        If the elements have more bits than pixels, or the type or shape of ``pixels`` is another.
+        If the elements have more bits than pixels, or ``pixels`` has another type or shape.
     """
     if not isinstance(input, Input):
         raise TypeError(f"input must be an Input, not {input!r}")
@@ -42,9 +43,9 @@ def encode(input: Input, pixels: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         other = f" or (frames, {size})" if input.shape != (size,) else ""
         raise ValueError(f"pixels must have the shape (frames, {wanted}){other}, "
                          f"not {array.shape!r}")
-    if input.cuts is None:
+    if input.pixel_thresholds is None:
         return top_bits(array, input.bits)
-    table = _table(input.cuts)
+    table = _table(input.pixel_thresholds)
     rows = np.arange(size) if len(table) > 1 else 0
     flat = array.reshape(len(array), size)
     elements = np.empty_like(flat)
@@ -55,12 +56,12 @@ def encode(input: Input, pixels: npt.ArrayLike) -> npt.NDArray[np.uint8]:
 
 
 def top_bits(pixels: npt.ArrayLike, bits: int) -> npt.NDArray[np.uint8]:
-    """The top ``bits`` bits of each pixel; one bit is 1 iff the pixel is at least 128.
+    """Return the top ``bits`` bits of each pixel; one bit is 1 iff the pixel is at least 128.
 
     Raises
     ------
     TypeError, ValueError
-        If ``bits`` is not in 1 to 8, or the pixels are no array of uint8.
+        If ``bits`` is not in 1 to 8, or ``pixels`` is not an array of uint8.
     """
     bits = integer("bits", bits, 1, PIXEL_BITS)
     return _pixels("images", pixels) >> np.uint8(PIXEL_BITS - bits)
@@ -73,7 +74,8 @@ def _pixels(what: str, values: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     return array
 
 
-def _table(cuts: np.ndarray) -> npt.NDArray[np.uint8]:
-    """The element of each pixel, a row for each row of cuts."""
+def _table(thresholds: np.ndarray) -> npt.NDArray[np.uint8]:
+    """Element of each pixel value, one row per row of thresholds."""
     pixels = np.arange(1 << PIXEL_BITS)
-    return np.stack([np.searchsorted(row, pixels, side="right") for row in cuts]).astype(np.uint8)
+    return np.stack([np.searchsorted(row, pixels, side="right")
+                     for row in thresholds]).astype(np.uint8)

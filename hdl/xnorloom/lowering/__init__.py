@@ -1,4 +1,7 @@
-"""The parts of :mod:`xnorloom.lowering.lower`, in the order of the data: pixels to elements
-(:mod:`~.quantize`), linear layers to counts (:mod:`~.stage`), what is behind them as tables
-(:mod:`~.tabulate`), tables to thresholds (:mod:`~.binarize`) and to scores (:mod:`~.scores`).
+"""Lowering of source programs to integer graphs.
+
+:mod:`~.lower` calls the other modules in the order of the data: pixels to input levels
+(:mod:`~.input_levels`), linear layers to counts (:mod:`~.preactivation`), the arithmetic after them
+to tables (:mod:`~.segment`), and tables to thresholds (:mod:`~.thresholds`) and scores
+(:mod:`~.scores`).
 """

@@ -1,4 +1,4 @@
-"""What the first layer of a source sees of a pixel: the element's bits and the levels they mean."""
+"""Levels of a linear layer's inputs, and the quantization of pixels that gives them."""
 
 from dataclasses import dataclass
 
@@ -6,20 +6,39 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError
-from .segment import Section
+from .segment import Segment
 
-__all__ = ["Elements", "quantize"]
+__all__ = ["InputLevels", "input_levels"]
 
-# Parts of a level's distance that count as rounding of the source.
+# Deviation that counts as rounding of the source, as a fraction of the distance of two levels.
 _ROUNDING = 1e-3
 _MOST_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Elements:
-    """What a linear layer sees: element ``i`` of value ``x`` in the integer graph is, in the
-    source, ``direction[i] * (half * (2x - (2**planes - 1)) + middle[i])``, off by at most
-    ``error``; ``x`` is in ``least[i]`` to ``largest[i]``."""
+class InputLevels:
+    """Values of a linear layer's inputs in the source, as a function of those in the graph.
+
+    Input ``i`` of value ``x`` in the integer graph is
+    ``direction[i] * (half * (2x - (2**planes - 1)) + middle[i])`` in the source.
+
+    Parameters
+    ----------
+    planes : int
+        Bits of ``x``.
+    half : float
+        Half the distance of two levels.
+    middle : float64 array, shape (inputs,)
+        Middle of the levels.
+    direction : int8 array, shape (inputs,)
+        -1 where the source's value falls as ``x`` rises, else +1.
+    least, largest : int64 array, shape (inputs,)
+        Range of ``x``.
+    error : float
+        Largest deviation of the source from the formula.
+    dtype : numpy dtype
+        Data type in the source.
+    """
 
     planes: int
     half: float
@@ -31,24 +50,35 @@ class Elements:
     dtype: np.dtype
 
 
-def quantize(front: Section, levels: np.ndarray) -> tuple[Elements, npt.NDArray[np.int64]]:
-    """Tabulate the section in front of the first layer for the ``levels`` that an element has.
+def input_levels(segment: Segment,
+                 levels: np.ndarray) -> tuple[InputLevels, npt.NDArray[np.int64]]:
+    """Tabulate the segment before the first layer.
 
-    ``levels`` are the source's numbers for the 256 pixels, or for the top bit of a pixel. Returns
-    the elements, and the cuts that make them of pixels, as of :class:`~xnorloom.graph.Input`.
+    Parameters
+    ----------
+    segment : Segment
+        Steps from the input to the first layer.
+    levels : array
+        Numbers that the source receives for the 256 pixels, or for the two values of a pixel's top
+        bit.
+
+    Returns
+    -------
+    InputLevels, int64 array
+        Levels of the inputs, and the pixel thresholds of :class:`~xnorloom.graph.Input`.
 
     Raises
     ------
     SourceError
-        If elements do not rise or fall in even steps, the same for all.
+        If elements do not rise or fall in even steps of one size.
     """
-    shape = front.program.shape
+    shape = segment.program.shape
     frames = np.broadcast_to(levels.reshape(-1, *[1] * len(shape)), (len(levels), *shape))
-    table = front.evaluate(np.ascontiguousarray(frames))
+    table = segment.evaluate(np.ascontiguousarray(frames))
     values = table.astype(np.float64)
     if not np.isfinite(values).all():
         state, element = np.argwhere(~np.isfinite(values))[0]
-        raise SourceError(f"element {element} of the input must be finite behind {front.tensor}, "
+        raise SourceError(f"element {element} of the input must be finite after {segment.tensor}, "
                           f"but is {values[state, element]} for {_level(levels, int(state))}")
     direction = np.where(values[-1] < values[0], -1, 1).astype(np.int8)
     values *= direction
@@ -75,19 +105,19 @@ def quantize(front: Section, levels: np.ndarray) -> tuple[Elements, npt.NDArray[
                           f"{element} turns at {_level(levels, int(state) + 1)}")
     planes = top.bit_length()
     most = (1 << planes) - 1
-    # The smallest state with at least each code; a word of two states stands for the top bit.
+    # The smallest state with at least each code; the two states of a word are those of the top bit.
     state = (codes[:, :, np.newaxis] < np.arange(1, most + 1)).sum(axis=0)
-    cuts = state * (256 // len(levels))
-    elements = Elements(planes, step / 2, low + step / 2 * most, direction, codes.min(axis=0),
-                        codes.max(axis=0), float(error.max() * step), table.dtype)
-    return elements, cuts
+    thresholds = state * (256 // len(levels))
+    inputs = InputLevels(planes, step / 2, low + step / 2 * most, direction, codes.min(axis=0),
+                         codes.max(axis=0), float(error.max() * step), table.dtype)
+    return inputs, thresholds
 
 
 def _step(values: npt.NDArray[np.float64]) -> float:
-    """The distance of two levels, from columns that have at least two."""
+    """Distance of two levels, from columns with at least two levels each."""
     spread = np.ptp(values, axis=0)
     differences = np.abs(np.diff(values, axis=0)) / spread
-    # There are 256 levels at most: what is much less than the 255th part is rounding.
+    # There are at most 256 levels, so that a difference far below 1/255 is rounding.
     smallest = np.where(differences > 1 / 4096, differences, 1).min(axis=0)
     return float(np.median(spread / np.rint(1 / smallest)))
 

@@ -1,62 +1,79 @@
-"""From a program to the integer graph, by tabulation.
+"""Lowering of a program to the integer graph that equals it, by tabulation.
 
-Between two linear layers a source does elementwise arithmetic on each neuron's sum, and the sum is
-a function of the neuron's count. Pushed through the source's own operations, the table of all
-counts must come out with two values and switch once: there is the threshold. This reads every way
-of writing batch normalisation, scales and signs, and finds what no threshold equals.
+Between two linear layers a source does elementwise arithmetic on the sum of each neuron, and the
+sum is a function of the neuron's count. The table over all counts, computed with the source's own
+operations, must have two values and switch once, at the threshold. Tabulation handles every
+formulation of batch normalisation, scales and signs, and detects what no threshold equals.
 """
 
 from dataclasses import dataclass
-
-import numpy as np
 
 from .. import graph
 from ..errors import SourceError
 from ..frontend.preprocessing import levels
 from ..frontend.program import INPUT, Dense, Program
-from .input_levels import Elements, quantize
-from .preactivation import Stage, make_stage
-from .scores import ScoreFold, fold_scores
-from .segment import Section, section
-from .thresholds import LayerReport, Tap, binarize
+from .input_levels import input_levels
+from .preactivation import preactivation_of
+from .scores import IntegerScores, lower_scores
+from .segment import Segment, segment_of
+from .thresholds import LayerReport, Probe, find_thresholds
 
-__all__ = ["LayerReport", "Lowered", "Tap", "lower"]
+__all__ = ["LayerReport", "Lowered", "Probe", "lower"]
 
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """An integer graph and how it came about.
+    """Integer graph of a source, and a report of how it was lowered.
 
-    ``layers`` and ``taps`` have an entry for each dense layer of the graph; ``output`` is the
-    tensor of the source that holds the scores.
+    Attributes
+    ----------
+    graph : Graph
+        The integer graph.
+    program : Program
+        The source.
+    preprocessing : str
+        Preprocessing of the input, given or declared by the source.
+    layers : tuple of LayerReport
+        Report of each dense layer of the graph.
+    scores : IntegerScores
+        Scales and offsets of the last layer.
+    probes : tuple of Probe
+        Tensor of the source with the activations of each dense layer.
+    output : str
+        Tensor of the source with the scores.
+    notes : tuple of str
+        Remarks for the user.
     """
 
     graph: graph.Graph
     program: Program
-    meaning: str
+    preprocessing: str
     layers: tuple[LayerReport, ...]
-    scores: ScoreFold
-    taps: tuple[Tap, ...]
+    scores: IntegerScores
+    probes: tuple[Probe, ...]
     output: str
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Lowered({self.graph!r}, {self.preprocessing!r})"
 
-def lower(program: Program, meaning: str | None = None, *, name: str | None = None,
+
+def lower(program: Program, preprocessing: str | None = None, *, name: str | None = None,
           score_bits: int | None = None) -> Lowered:
-    """The integer graph that equals ``program``.
+    """Lower ``program`` to the integer graph that equals it.
 
-    The sums of a source are taken to be exact. Where they are rounded, as those of 8-bit pixels
-    scaled to 0 … 1 are, the report counts the neurons that could tell.
+    The sums of the source are assumed to be exact. Where they are rounded, as for 8-bit pixels
+    scaled to 0 … 1, the report counts the neurons whose decision could depend on the rounding.
 
     Parameters
     ----------
     program : Program
-        What the source computes.
-    meaning : str or None
-        What its input means, see :mod:`xnorloom.frontend.preprocessing`; None only if the
-        source says so itself.
+        The source.
+    preprocessing : str or None
+        Preprocessing of its input, see :mod:`xnorloom.frontend.preprocessing`. None only if the
+        source declares it.
     name : str or None
-        Of the graph; that of the program by default.
+        Name of the graph; by default that of the program.
     score_bits : int or None
         Most bits of a class's scale, for smaller scores that may change decisions; by default the
         smallest scores that change none.
@@ -64,73 +81,51 @@ def lower(program: Program, meaning: str | None = None, *, name: str | None = No
     Raises
     ------
     SourceError
-        If no integer graph equals the program; the message says which layer, neuron and value.
+        If no integer graph equals the program; the message names the layer, neuron and value.
     """
-    sections = _chain(program)
-    meaning = _meaning(program, meaning)
-    denses = [program.steps[part.origin.step] for part in sections[1:]]
-    elements, cuts = quantize(sections[0], levels(meaning, program.dtype))
-    frame = graph.Input(program.shape, elements.planes, cuts, meaning)
-    layers, reports, taps = [], [], []
-    for number, (before, dense, behind) in enumerate(zip(sections, denses, sections[1:])):
+    segments = _segments(program)
+    preprocessing = _preprocessing(program, preprocessing)
+    denses = [program.steps[segment.origin.step] for segment in segments[1:]]
+    inputs, thresholds = input_levels(segments[0], levels(preprocessing, program.dtype))
+    frame = graph.Input(program.shape, inputs.planes, thresholds, preprocessing)
+    layers, reports, probes = [], [], []
+    for number, (before, dense, after) in enumerate(zip(segments, denses, segments[1:])):
         assert isinstance(dense, Dense)
-        stage = make_stage(dense, before.order, elements)
+        preactivation = preactivation_of(dense, before.order, inputs)
         if number < len(denses) - 1:
-            layer, elements, report, tap = binarize(f"dense{number}", stage, behind)
+            layer, inputs, report, probe = find_thresholds(f"dense{number}", preactivation, after)
             layers.append(layer)
             reports.append(report)
-            taps.append(tap)
-    score, fold = _score(stage, sections[-1], elements, score_bits)
+            probes.append(probe)
+    score, scores = lower_scores(preactivation, segments[-1], inputs, score_bits)
     notes = program.notes
-    if stage.slack.any():
-        notes += (f"the source rounds the sums of its last layer, {stage.name}: where classes tie "
-                  f"but for that, it may choose another",)
-    # A file's name may hold anything.
+    if preactivation.slack.any():
+        notes += (f"the source rounds the sums of its last layer, {preactivation.name}: where "
+                  f"classes tie but for that, it may choose another",)
+    # The name of a file may hold any characters.
     plain = "".join(letter if letter.isprintable() else "_" for letter in name or program.name)
     built = graph.Graph(plain or "network", frame, (*layers, score))
-    return Lowered(built, program, meaning, tuple(reports), fold, tuple(taps), sections[-1].tensor,
-                   notes)
+    return Lowered(built, program, preprocessing, tuple(reports), scores, tuple(probes),
+                   segments[-1].tensor, notes)
 
 
-def _chain(program: Program) -> list[Section]:
-    """The sections of a program, from the input to the scores."""
-    sections = [section(program, program.output)]
-    while sections[0].origin != INPUT:
-        dense = program.steps[sections[0].origin.step]
+def _segments(program: Program) -> list[Segment]:
+    """Split a program into segments, from the input to the scores."""
+    segments = [segment_of(program, program.output)]
+    while segments[0].origin != INPUT:
+        dense = program.steps[segments[0].origin.step]
         assert isinstance(dense, Dense)
-        sections.insert(0, section(program, dense.input))
-    if len(sections) == 1:
+        segments.insert(0, segment_of(program, dense.input))
+    if len(segments) == 1:
         raise SourceError(f"network {program.name!r} must have a layer with weights, and has none")
-    return sections
+    return segments
 
 
-def _meaning(program: Program, meaning: str | None) -> str:
-    meaning = meaning or program.proof
-    if meaning is None:
+def _preprocessing(program: Program, preprocessing: str | None) -> str:
+    preprocessing = preprocessing or program.declared_preprocessing
+    if preprocessing is None:
         raise SourceError(
-            f"what the input of {program.name!r} means must be told, as nothing in it does: "
-            f"--input u8/255 (pixels as 0 to 1), u8 (pixels as 0 to 255), bipolar (-1 and +1), "
-            f"bits (0 and 1) or a formula such as (u8/255-0.1307)/0.3081")
-    return meaning
-
-
-def _score(stage: Stage, behind: Section, elements: Elements,
-           bits: int | None) -> tuple[graph.Score, ScoreFold]:
-    """The last layer: classes in the order of the source's output, falling ones inverted."""
-    classes = np.argsort(behind.order)
-    counts = np.arange(stage.count_max + 1)[:, np.newaxis]
-    values = np.ascontiguousarray(behind.evaluate(stage.sums(counts))[:, classes], np.float64)
-    weights, ranges = stage.weights[classes].copy(), stage.ranges[classes].copy()
-    for number, (low, high) in enumerate(ranges):
-        reached = values[low:high + 1, number]
-        if not np.isfinite(reached).all():
-            raise SourceError(f"the score of class {number} must be finite, but is "
-                              f"{reached[~np.isfinite(reached)][0]} where layer {stage.name} has "
-                              f"the count {low + int(np.argmin(np.isfinite(reached)))}")
-        if reached[-1] < reached[0]:
-            values[:, number] = values[::-1, number]
-            weights[number] ^= 1
-            ranges[number] = stage.count_max - high, stage.count_max - low
-    codes = np.stack([elements.least, elements.largest], axis=1)
-    fold = fold_scores(values, weights, ranges, planes=elements.planes, codes=codes, bits=bits)
-    return graph.Score("score", weights, fold.offsets, fold.scales), fold
+            f"the preprocessing of the input of {program.name!r} must be given, as the model does "
+            f"not declare it: --input u8/255 (pixels as 0 to 1), u8 (pixels as 0 to 255), bipolar "
+            f"(-1 and +1), bits (0 and 1) or a formula such as (u8/255-0.1307)/0.3081")
+    return preprocessing

@@ -1,8 +1,9 @@
-"""The smallest integer scales and offsets that decide between classes as a table says.
+"""Search for the smallest integer scales and offsets that reproduce the decisions of a table.
 
-For two classes the table is a set of points of counts ``(p, q)`` where the first wins and a set
-where it loses. Only corners of the hulls matter of either, and there are few: lattice points near
-a line. What scales allow offsets is then a question of differences between the offsets.
+For two classes, the table is a set of points of counts ``(p, q)`` where the first wins, and a set
+where it loses. Only the corners of their convex hulls matter, and they are few, since the points
+are lattice points near a line. For given scales, the offsets are a system of difference
+constraints.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,36 +12,36 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Pair", "Search", "smallest"]
+__all__ = ["ClassPair", "Counts", "SearchResult", "search_scales"]
 
 Counts = npt.NDArray[np.int64]
 
-# Above any sum of products of scales and counts, and twice it is still a 64-bit integer.
+# Above any sum of products of scales and counts; twice it is still a 64-bit integer.
 _FAR = 2**60
-# Every class beside the reference class tries three scales while the rows of scales are few: the
-# matrices of so many rows, with an element for every two classes, take some megabytes.
+# Elements of the matrices of all rows of scales, some megabytes; with fewer rows, each class other
+# than the reference class tries three scales.
 _FEW = 400_000
-# Leads looked at and tried at once.
+# Leads examined and tried at once.
 _BATCH, _PART = 2**15, 128
-# Leads tried before steps are taken, for few classes; a lead of many classes is more work.
+# Leads tried before steps grow, for few classes; more classes take more work per lead.
 _PATIENCE, _FEW_CLASSES = 8192, 10
-# A search ends after about so many microseconds of work, which are reckoned, not measured, so that
-# it ends the same everywhere: an operation on small arrays takes some, an element a little.
+# Budget of a search in microseconds, and their estimated cost: per numpy call, and elements per
+# microsecond. The time is estimated, not measured, so that results are the same everywhere.
 _BUDGET, _CALL, _ELEMENTS = 6_000_000, 20, 200
 
 
-class Pair:
-    """The points where class ``first`` wins over class ``second``, and those where it loses.
+class ClassPair:
+    """Points where class ``first`` wins over class ``second``, and points where it loses.
 
-    With scales ``a`` and ``b`` of the two and a difference ``D`` of their offsets, winning is
+    With scales ``a`` and ``b`` and a difference ``D`` of the offsets, the first wins if
     ``a * p + D >= b * q``.
 
     Parameters
     ----------
     first, second : int
-        The classes.
+        Classes.
     wins, losses : pair of int arrays
-        The counts p and q of the points, p rising strictly.
+        Counts p and q of the points, p strictly rising.
     """
 
     def __init__(self, first: int, second: int, wins: tuple[Counts, Counts],
@@ -51,20 +52,20 @@ class Pair:
         self.losses = -p, -q
 
     def least(self, a: Counts, b: Counts) -> Counts:
-        """The least ``D`` that lets the first win where it must, for arrays of scales."""
+        """Compute the least ``D`` with which the first wins where it must, for arrays of scales."""
         p, q = self.wins
         return (b[:, None] * q - a[:, None] * p).max(1, initial=-_FAR)
 
     def most(self, a: Counts, b: Counts) -> Counts:
-        """The largest ``D`` that lets the first lose where it must."""
+        """Compute the largest ``D`` with which the first loses where it must."""
         p, q = self.losses
         return (b[:, None] * q - a[:, None] * p).min(1, initial=_FAR + 1) - 1
 
     def ratio(self) -> "Ratio":
-        """Between what ``b / a`` must lie, both ends excluded; empty if ``low >= high``."""
+        """Compute the open interval that ``b / a`` must lie in; empty if ``low >= high``."""
         dp = self.wins[0][:, None] - self.losses[0]
         dq = self.wins[1][:, None] - self.losses[1]
-        # A win and a loss ask for b * dq < a * dp. Where the table rises with both counts, dp is
+        # A win and a loss require b * dq < a * dp. As the table rises with both counts, dp is
         # positive wherever dq is not negative.
         low, high = np.zeros(dp.shape), np.full(dp.shape, np.inf)
         np.divide(dp, dq, out=low, where=(dq < 0) & (dp < 0))
@@ -82,7 +83,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ratio:
-    """The open interval of a ratio of two scales; the wins and losses that make its ends."""
+    """Open interval of a ratio of two scales, with the wins and losses that bound it."""
 
     low: float
     high: float
@@ -91,28 +92,27 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Search:
-    """What a search found: scales and offsets; if none, whether it is proven that there are none.
-    """
+class SearchResult:
+    """Scales and offsets that a search found; if none, ``proven`` is True if there are none."""
 
     found: tuple[Counts, Counts] | None
     proven: bool
 
 
 class _Work:
-    """What is left to a search."""
+    """Remaining budget of a search."""
 
     def __init__(self):
         self.left = _BUDGET
 
     def spend(self, calls: int, elements: int) -> bool:
-        """Account for work, and tell whether some is left."""
+        """Account for work; returns True if some budget is left."""
         self.left -= _CALL * calls + elements // _ELEMENTS
         return self.left > 0
 
 
 def _corners(x: Counts, y: Counts) -> tuple[Counts, Counts]:
-    """The points that ``b * y - a * x`` can be largest at, for some ``a, b >= 0``; x rises."""
+    """Return the points where ``b * y - a * x`` can be largest for some ``a, b >= 0``; x rises."""
     if not len(x):
         return x, y
     record = np.maximum.accumulate(y)
@@ -133,10 +133,10 @@ def _corners(x: Counts, y: Counts) -> tuple[Counts, Counts]:
     return x[chosen], y[chosen]
 
 
-def limits(pairs: Sequence[Pair], classes: int) -> npt.NDArray[np.float64]:
-    """``limits[c, e]`` is what ``scale[e] / scale[c]`` must stay below, from all chains of pairs.
+def limits(pairs: Sequence[ClassPair], classes: int) -> npt.NDArray[np.float64]:
+    """Compute the bound ``limits[c, e]`` of ``scale[e] / scale[c]`` from all chains of pairs.
 
-    There are no scales if one on the diagonal is below 1.
+    If an element of the diagonal is below 1, there are no scales.
     """
     high = np.full((classes, classes), np.inf)
     np.fill_diagonal(high, 1)
@@ -151,8 +151,9 @@ def limits(pairs: Sequence[Pair], classes: int) -> npt.NDArray[np.float64]:
     return high
 
 
-def offsets_for(pairs: Sequence[Pair], rows: Counts) -> tuple[Counts, Counts] | None:
-    """The first row of scales that offsets go with, and those of the smallest spread, least 0."""
+def offsets_for(pairs: Sequence[ClassPair], rows: Counts) -> tuple[Counts, Counts] | None:
+    """Return the first row of scales that has offsets, and its offsets of smallest spread, least 0.
+    """
     classes = rows.shape[1]
     path = np.full((len(rows), classes, classes), _FAR)
     path[:, range(classes), range(classes)] = 0
@@ -160,8 +161,8 @@ def offsets_for(pairs: Sequence[Pair], rows: Counts) -> tuple[Counts, Counts] | 
         a, b = rows[:, pair.first], rows[:, pair.second]
         path[:, pair.first, pair.second] = -pair.least(a, b)
         path[:, pair.second, pair.first] = pair.most(a, b)
-    # path[:, c, e] bounds offset[e] - offset[c]; the shortest paths are the closest bounds, and
-    # those from a source 0 away from every class have the smallest spread of all solutions.
+    # path[:, c, e] bounds offset[e] - offset[c]; the shortest paths are the tightest bounds, and
+    # those from a node at distance 0 of every class are the solution of smallest spread.
     for k in range(classes):
         path = np.minimum(path, path[:, :, k, None] + path[:, None, k])
     fitting = np.flatnonzero((path.diagonal(0, 1, 2) >= 0).all(1))
@@ -171,45 +172,49 @@ def offsets_for(pairs: Sequence[Pair], rows: Counts) -> tuple[Counts, Counts] | 
     return rows[fitting[0]], nearest - nearest.min()
 
 
-def smallest(pairs: Sequence[Pair], slopes: npt.NDArray[np.float64],
-             limit: int) -> Search:
-    """The smallest scales up to ``limit`` that have offsets, and these.
+def search_scales(pairs: Sequence[ClassPair], slopes: npt.NDArray[np.float64],
+             limit: int) -> SearchResult:
+    """Find the smallest scales up to ``limit`` that have offsets.
 
-    All ones come first. Then the class of the largest slope gets 1, 2, 3 …, and each other class
-    the integers that the ratios leave it, at most the three nearest to the slopes. After many
-    values in vain it goes on in larger and larger steps, and what it finds is not the smallest;
-    and it ends in vain after some seconds of work.
+    All ones are tried first. Then the class of the largest slope gets 1, 2, 3 …, and each other
+    class the integers that the ratios allow, at most the three nearest to the slopes. After many
+    failures the steps grow, so that the result need not be the smallest, and after some seconds of
+    work the search gives up.
 
     Parameters
     ----------
+    pairs : sequence of ClassPair
+        All pairs of classes.
     slopes : float array
-        About the scales that are looked for, in any unit, none negative.
+        Approximate scales in any unit, none negative.
+    limit : int
+        Largest scale.
     """
     found = offsets_for(pairs, np.ones((1, len(slopes)), np.int64))
     if found is not None:
-        return Search(found, True)
+        return SearchResult(found, True)
     reference = int(slopes.argmax())
     bounds = limits(pairs, len(slopes))
     if (bounds.diagonal() < 1 - 1e-9).any():
-        return Search(None, True)
-    # A hair more on both sides, as the division was rounded; the pairs themselves then decide.
+        return SearchResult(None, True)
+    # Widened on both sides for the rounding of the division; the pairs decide exactly.
     low, high = 1 / bounds[:, reference] * (1 - 1e-12), bounds[reference] * (1 + 1e-12)
     middle = np.clip(slopes / max(slopes[reference], np.finfo(float).tiny), low, high)
     low[reference] = high[reference] = middle[reference] = 1
     work = _Work()
-    # As much as the hulls of the pairs took.
+    # Work of the hulls of the pairs.
     work.spend(15 * len(pairs), 0)
     for leads in _leads(low, high, limit, work):
         rows = _candidates(pairs, leads, low, middle, high, limit, work)
         if len(rows) and work.spend(len(pairs), len(rows) * len(slopes)**3) \
                 and (found := offsets_for(pairs, rows)) is not None:
-            return Search(found, True)
-    return Search(None, False)
+            return SearchResult(found, True)
+    return SearchResult(None, False)
 
 
 def _leads(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64],
            limit: int, work: _Work) -> Iterator[Counts]:
-    """The scales of the reference class, few at a time, that leave all others an integer."""
+    """Yield scales of the reference class that leave every other class an integer, in blocks."""
     narrowest = (high - low).argsort()
     patience = _PATIENCE * _FEW_CLASSES**2 // max(_FEW_CLASSES, len(low))**2
     tried, start, batch = 0, 1, _PART
@@ -231,13 +236,13 @@ def _leads(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64],
                 yield part
 
 
-def _candidates(pairs: Sequence[Pair], leads: Counts, low: npt.NDArray[np.float64],
+def _candidates(pairs: Sequence[ClassPair], leads: Counts, low: npt.NDArray[np.float64],
                 middle: npt.NDArray[np.float64], high: npt.NDArray[np.float64],
                 limit: int, work: _Work) -> Counts:
-    """Scales about ``lead * middle`` that every pair alone allows, in the order of the leads."""
+    """Find scales near ``lead * middle`` that each pair allows, in the order of the leads."""
     rows = np.empty((len(leads), 0), np.int64)
     few = _FEW // len(middle)**2
-    by_second: list[list[Pair]] = [[] for _ in middle]
+    by_second: list[list[ClassPair]] = [[] for _ in middle]
     for pair in pairs:
         by_second[pair.second].append(pair)
     for c in range(len(middle)):

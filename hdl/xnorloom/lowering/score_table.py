@@ -1,4 +1,4 @@
-"""What a source decides between the classes of its last layer."""
+"""Table of a source's scores, and its decisions between classes."""
 
 from collections.abc import Iterator
 
@@ -7,20 +7,23 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..support.arguments import integer, integers
-from .scale_search import Counts, Pair
+from .scale_search import ClassPair, Counts
 
-__all__ = ["Decisions"]
+__all__ = ["ScoreTable"]
 
-# A pair of classes takes as long as so many of its decisions more.
+# Overhead of a pair of classes, in decisions.
 _OF_PAIR = 4000
-# More scores than this are not sorted.
+# Most scores that are sorted.
 _SORTED = 2**22
-# Counts looked at at once.
+# Counts evaluated at once.
 _BLOCK = 2**15
 
 
-class Decisions:
-    """The decisions of the source: what two classes can count at once, and which of them wins."""
+class ScoreTable:
+    """Scores of the source by count, and decisions: the winner of two classes that meet.
+
+    Parameters are those of :func:`~.scores.integer_scores`.
+    """
 
     def __init__(self, values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.ArrayLike,
                  planes: int, codes: npt.ArrayLike | None):
@@ -47,7 +50,7 @@ class Decisions:
             raise ValueError(f"codes of the elements must be {synapses} pairs of values, the "
                              f"smaller first, in 0 to {top}")
         self.spans = np.subtract(largest, least)
-        # An element counts with its value where the weight is 1, else with what is left to the top.
+        # A synapse counts its input where the weight is 1, else the complement to the top.
         self.base = np.where(self.weights == 1, least, np.subtract(top, largest)).sum(1)
         signs = 2.0 * self.weights - 1
         self.apart = ((self.spans.sum() - (signs * self.spans) @ signs.T) / 2).astype(np.int64)
@@ -57,7 +60,7 @@ class Decisions:
         self._columns = np.ascontiguousarray(self.values.T)
 
     def check(self) -> None:
-        """Refuse scores that are not finite or that fall."""
+        """Raise ``SourceError`` if a score is not finite, or falls as its count rises."""
         for c, (low, high) in enumerate(self.ranges):
             column = self.values[low:high + 1, c]
             wrong = np.flatnonzero(~np.isfinite(column))
@@ -72,20 +75,21 @@ class Decisions:
                                   f"{column[k + 1]} at {low + k + 1}")
 
     def slopes(self) -> npt.NDArray[np.float64]:
-        """How much a count adds to the score of each class, in the source's unit."""
+        """Compute half of what one count adds to the score of each class."""
         low, high = self.ranges.T
         classes = np.arange(len(low))
+        # The difference of halves cannot overflow.
         ends = self.values[np.stack([low, high]), classes].astype(np.float64) / 2
         return (ends[1] - ends[0]) / np.maximum(high - low, 1)
 
     def work_of(self, pairs: Counts) -> int:
-        """What it takes to look at all decisions of pairs of classes, in about those decisions."""
+        """Estimate the work of evaluating all decisions of ``pairs`` of classes, in decisions."""
         low, high = self.ranges.T
         return int((high - low)[pairs[:, 0]].sum()) + _OF_PAIR * len(pairs)
 
     def total(self) -> int:
-        """How many decisions there are."""
-        # Only how far apart two classes are and their ranges above their bases matter.
+        """Count the decisions."""
+        # The number depends only on the distance of two classes and their ranges above their bases.
         c, e = self.meetings.T
         rows = np.column_stack([self.apart[c, e], *(self.ranges - self.base[:, None])[c].T,
                                 *(self.ranges - self.base[:, None])[e].T])
@@ -98,9 +102,9 @@ class Decisions:
         return total
 
     def reach(self, c: int, e: int) -> tuple[Counts, Counts, Counts]:
-        """The counts p of c that meet counts q of e, with the least and the largest such q.
+        """Find the counts p of c that meet counts q of e, with the least and the largest such q.
 
-        Between these, every second count meets p.
+        Every second count between these two meets p.
         """
         p = np.arange(self.ranges[c, 0], self.ranges[c, 1] + 1)
         low, high, met = (row[0] for row in self._reach(np.array([[c]]), np.array([[e]]), p))
@@ -108,12 +112,12 @@ class Decisions:
 
     def _reach(self, c: Counts, e: Counts,
                p: Counts) -> tuple[Counts, Counts, npt.NDArray[np.bool_]]:
-        """Of pairs of classes, in columns: the least and the largest q, and whether p meets any."""
+        """For pairs of classes in columns, find the least and the largest q, and if p meets any."""
         apart = self.apart[c, e]
         alike = self.spans.sum() - apart
-        # Above their bases both counts rise by u in 0 … alike where the weights are alike; where
-        # they are not, c counts v and e counts apart - v. All u and v occur, since each element
-        # takes all values between its ends, and p + q and p - q give them.
+        # Above their bases, both counts rise by u in 0 … alike where the weights are alike; where
+        # they are not, c counts v and e counts apart - v. All u and v occur, since each input
+        # takes all values between its ends, and p + q and p - q determine them.
         floor, ceiling = self.ranges[c, 0], self.ranges[c, 1]
         own, base = p - self.base[c], self.base[e]
         low = np.maximum(abs(own - apart), self.ranges[e, 0] - base)
@@ -124,24 +128,24 @@ class Decisions:
         return low + base, high + base, (low <= high) & (p >= floor) & (p <= ceiling)
 
     def _last(self, c: int, e: int, p: Counts) -> Counts:
-        """The largest count of e that scores no more than count p of c, or one below its range."""
+        """Find the largest count of e with at most the score of p, or one below the range of e."""
         low, high = self.ranges[e]
         column = self._columns[e, low:high + 1]
         return np.searchsorted(column, self._columns[c, p], side="right") + (low - 1)
 
-    def pair(self, c: int, e: int) -> Pair:
-        """The points that scales must separate: for each p the last q that c wins, and the next."""
+    def pair(self, c: int, e: int) -> ClassPair:
+        """Find the points that scales must separate: for each p the last q beaten and the next."""
         p, low, high = self.reach(c, e)
         last = np.minimum(self._last(c, e, p), high)
         last -= (last ^ low) & 1
         wins, after = last >= low, np.maximum(last + 2, low)
         losses = after <= high
-        return Pair(c, e, (p[wins], last[wins]), (p[losses], after[losses]))
+        return ClassPair(c, e, (p[wins], last[wins]), (p[losses], after[losses]))
 
     def ordered(self, scales: Counts, offsets: Counts) -> bool:
-        """Whether all scores are in the order of the source, be they met or not.
+        """True if all scores, also of counts that never meet, are in the order of the source.
 
-        Where there are too many to sort, it is whether no decision differs.
+        If there are too many to sort: True if no decision differs.
         """
         if self.values.size > _SORTED:
             return not any(self._changed(pair, scales, offsets, part)
@@ -160,13 +164,13 @@ class Decisions:
         return bool(((rises > 0) | (rises == 0) & (np.diff(classes) <= 0)).all())
 
     def changed(self, pairs: Counts, scales: Counts, offsets: Counts) -> int:
-        """How many decisions of pairs of classes differ, from counting the wins of each p alone."""
+        """Count the decisions of ``pairs`` that differ, from the number of wins of each p."""
         rows = max(1, _BLOCK // len(self.values))
         return sum(self._changed(pairs[start:start + rows], scales, offsets, part)
                    for start in range(0, len(pairs), rows) for part in self._parts())
 
     def _parts(self) -> Iterator[Counts]:
-        """The counts, so many at once that what is reckoned of them stays in a cache."""
+        """Yield the counts in blocks whose temporary arrays fit a cache."""
         counts = np.arange(len(self.values))
         yield from np.split(counts, range(_BLOCK, len(counts), _BLOCK))
 

@@ -1,8 +1,7 @@
-"""Parts of a program between two linear layers, evaluated on tables instead of frames.
+"""Segments of a program between two linear layers, evaluated on tables instead of frames.
 
-Everything elementwise behind a linear layer is a function of one integer for each neuron, its
-count. The batch axis of a program makes the table of that function: row ``p`` of the batch is a
-frame in which every neuron has the count ``p``.
+The elementwise arithmetic after a linear layer is a function of one integer per neuron, its count.
+The table of that function is a batch of frames: in frame ``p`` every neuron has the count ``p``.
 """
 
 from dataclasses import dataclass
@@ -13,15 +12,24 @@ import numpy.typing as npt
 from ..errors import SourceError
 from ..frontend.program import INPUT, Dense, Elementwise, Move, Program, Value, apply
 
-__all__ = ["Section", "section"]
+__all__ = ["Segment", "segment_of"]
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
-    """The steps from an origin, the input or a :class:`Dense`, to a value, no Dense between.
+class Segment:
+    """Steps from an origin, the input or a :class:`Dense`, to a value, without a Dense between.
 
-    ``order[j]`` is the place, in a flattened frame of the value, of the element that depends on
-    element ``j`` of the origin. There is one for each.
+    Parameters
+    ----------
+    program : Program
+        Program of the steps.
+    origin, target : Value
+        First and last value.
+    steps : tuple of int
+        Numbers of the steps, in order.
+    order : int64 array, shape (elements,)
+        ``order[j]`` is the index, in a flattened frame of the target, of the only element that
+        depends on element ``j`` of the origin.
     """
 
     program: Program
@@ -32,13 +40,13 @@ class Section:
 
     @property
     def tensor(self) -> str:
-        """What the source calls the value."""
+        """Name of the target in the source."""
         return _name(self.program, self.target, "tensor")
 
     def evaluate(self, values: np.ndarray) -> np.ndarray:
-        """The value as ``[B, elements]``, in the order of the origin, of results of the origin.
+        """Compute the target ``[B, elements]``, in the order of the origin, from ``values`` of it.
 
-        Divisions by zero, overflows and alike give what they give in the source.
+        Division by zero and overflow give the results of the source.
         """
         results = {self.origin: values}
         with np.errstate(all="ignore"):
@@ -47,18 +55,18 @@ class Section:
         return results[self.target].reshape(len(values), -1)[:, self.order]
 
 
-def section(program: Program, target: Value) -> Section:
-    """The section of ``program`` that ends in ``target``.
+def segment_of(program: Program, target: Value) -> Segment:
+    """Find the segment of ``program`` that ends in ``target``.
 
     Raises
     ------
     SourceError
-        If it has two origins, or a step in it mixes, repeats or drops elements.
+        If it has two origins, or one of its steps mixes, repeats or drops elements.
     """
     steps, origin = _steps(program, target)
     start = program.steps[origin.step] if origin != INPUT else None
     shape = (start.weights.shape[1],) if isinstance(start, Dense) else program.shape
-    # Element numbers travel through the same steps as the elements.
+    # Element numbers pass through the same steps as the elements.
     index = {origin: np.arange(np.prod(shape, dtype=int)).reshape(shape)}
     for number in steps:
         index[Value(number)] = _index(program, number, index)
@@ -66,7 +74,7 @@ def section(program: Program, target: Value) -> Section:
     if not np.array_equal(np.sort(places), np.arange(index[origin].size)):
         raise SourceError(f"{_name(program, target)} must have each of the {index[origin].size} "
                           f"elements of {_name(program, origin)} once, in any order")
-    return Section(program, origin, target, steps, np.argsort(places))
+    return Segment(program, origin, target, steps, np.argsort(places))
 
 
 def _steps(program: Program, target: Value) -> tuple[tuple[int, ...], Value]:
@@ -86,7 +94,7 @@ def _steps(program: Program, target: Value) -> tuple[tuple[int, ...], Value]:
         last = next(number for number in steps if len(_inputs(program.steps[number])) > 1)
         names = " and ".join(_name(program, Value(number)) for number in sorted(origins))
         raise SourceError(f"{program.steps[last].name} must depend on one layer, not on {names}: "
-                          f"branches that join again cannot be brought in")
+                          f"branches that join again are not supported")
     return tuple(reversed(steps)), Value(origins.pop())
 
 
@@ -96,7 +104,7 @@ def _inputs(step: Elementwise | Move) -> list[Value]:
 
 
 def _index(program: Program, number: int, index: dict[Value, np.ndarray]) -> np.ndarray:
-    """Element numbers of a step's result, from those of its operands."""
+    """Find the element numbers of a step's result from those of its operands."""
     step = program.steps[number]
     if isinstance(step, Move):
         return step.function(index[step.input][np.newaxis])[0]

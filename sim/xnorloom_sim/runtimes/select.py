@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorloom.errors import SourceError, ToolError
+from xnorloom.frontend import format_of
 from xnorloom.frontend.program import Program
 
 from .base import MOST_FRAMES, Runtime, Tensors
@@ -21,12 +22,8 @@ __all__ = ["has_runtime", "numpy_runtime", "open_model", "run"]
 
 
 def has_runtime(path: str | os.PathLike[str]) -> bool:
-    """True if an independent runtime executes the format of a file, which is ONNX.
-
-    Keras files, which are HDF5 or ZIP files, have none.
-    """
-    with open(path, "rb") as file:
-        return not file.read(8).startswith((b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"))
+    """True if the format of a file has an independent runtime: ONNX has, Keras has not."""
+    return format_of(path).runtime is not None
 
 
 def open_model(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:

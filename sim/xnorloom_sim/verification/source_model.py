@@ -9,7 +9,7 @@ import numpy.typing as npt
 from xnorloom.frontend import preprocessing
 from xnorloom.graph import Graph
 from xnorloom.lowering.lower import Lowered
-from xnorloom.lowering.thresholds import Tap
+from xnorloom.lowering.thresholds import Probe
 
 from ..golden import Golden
 from ..runtimes.base import MOST_FRAMES, Runtime, Tensors
@@ -46,12 +46,12 @@ class SourceModel:
     def __init__(self, lowered: Lowered, pixels: npt.NDArray[np.uint8],
                  path: str | os.PathLike[str] | None = None):
         program = lowered.program
-        tensors = list(dict.fromkeys([*(tap.tensor for tap in lowered.taps), lowered.output]))
+        tensors = list(dict.fromkeys([*(probe.tensor for probe in lowered.probes), lowered.output]))
         self._runtime: Runtime = (numpy_runtime(program, tensors) if path is None
                                   else open_model(path, tensors))
         self._pixels = pixels.reshape(len(pixels), *program.shape)
-        self._meaning, self._dtype = lowered.meaning, program.dtype
-        self._taps: Sequence[Tap] = lowered.taps
+        self._preprocessing, self._dtype = lowered.preprocessing, program.dtype
+        self._probes: Sequence[Probe] = lowered.probes
         self._output = lowered.output
 
     @property
@@ -77,7 +77,7 @@ class SourceModel:
         differences, first = 0, None
         for start in range(0, self.frames, MOST_FRAMES):
             pixels = self._pixels[start:start + MOST_FRAMES]
-            numbers = preprocessing.numbers(self._meaning, pixels, self._dtype)
+            numbers = preprocessing.numbers(self._preprocessing, pixels, self._dtype)
             tensors = self._runtime.execute(numbers)
             more, difference = compare(graph, self._found(tensors), expected, start)
             differences, first = differences + more, first or difference
@@ -86,14 +86,14 @@ class SourceModel:
         return differences, first
 
     def _found(self, tensors: Tensors) -> Found:
-        values = [tensors[tap.tensor].reshape(len(tensors[tap.tensor]), -1)[:, tap.order]
-                  for tap in self._taps]
+        values = [tensors[probe.tensor].reshape(len(tensors[probe.tensor]), -1)[:, probe.order]
+                  for probe in self._probes]
         scores = tensors[self._output].reshape(len(tensors[self._output]), -1)
-        bits = tuple((array > tap.middle).astype(np.uint8)
-                     for array, tap in zip(values, self._taps))
-        # A zero between -1 and +1, such as sign(0), is neither; nor is NaN.
-        valid = tuple(np.abs(np.abs(array - tap.middle) - tap.half) <= _ROUNDING * tap.half
-                      for array, tap in zip(values, self._taps))
+        bits = tuple((array > probe.middle).astype(np.uint8)
+                     for array, probe in zip(values, self._probes))
+        # A zero between -1 and +1, as sign(0) is, is neither, and what is not a number.
+        valid = tuple(np.abs(np.abs(array - probe.middle) - probe.half) <= _ROUNDING * probe.half
+                      for array, probe in zip(values, self._probes))
 
         def explain(kind: str, frame: int, layer: int, place: int) -> str:
             if kind == "class":
@@ -101,6 +101,6 @@ class SourceModel:
                 return (f"source scores {scores[frame, top]:.9g} and {scores[frame, place]:.9g} "
                         f"in tensor {self._output!r}")
             return f"source value {values[layer][frame, place]:.9g} in tensor " \
-                   f"{self._taps[layer].tensor!r}"
+                   f"{self._probes[layer].tensor!r}"
 
         return Found(np.argmax(scores, axis=1), None, bits, valid, explain)

@@ -1,11 +1,33 @@
-"""The choice of a frontend, by the file."""
+"""Formats of source models, and the choice of a frontend by the file."""
 
 import os
+from importlib import import_module
+from importlib.metadata import metadata
 
 import pytest
 
+from xnorloom import frontend
 from xnorloom.errors import SourceError
-from xnorloom.frontend import load
+from xnorloom.frontend import CHECKPOINT, FORMATS, HDF5, KERAS, ONNX, format_of, load
+
+
+def test_rows_are_consistent():
+    suffixes = frontend.file_suffixes()
+    assert len(set(suffixes)) == len(suffixes) and ".bnn" not in suffixes
+    extras = metadata("xnorloom").get_all("Provides-Extra")
+    for row in FORMATS:
+        assert row.extra in extras if row.reader else not row.extra
+        if row.reader:
+            assert callable(import_module(row.reader, frontend.__name__).load)
+
+
+@pytest.mark.parametrize("name, start, expected", [
+    ("net.onnx", b"", ONNX), ("net", b"\x08", ONNX), ("net.h5", HDF5.magic + b"0", HDF5),
+    ("net.onnx", HDF5.magic, HDF5), ("net.hdf5", b"\x08", ONNX), ("net.h5", KERAS.magic, KERAS),
+    ("net.PTH", KERAS.magic, CHECKPOINT), ("pytorch_model.bin", b"", CHECKPOINT)])
+def test_format_of(tmp_path, name, start, expected):
+    (tmp_path / name).write_bytes(start)
+    assert format_of(tmp_path / name) is expected
 
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.h5"])

@@ -1,4 +1,4 @@
-"""Meanings of a source's input: formulas of the pixel, and words."""
+"""Preprocessing of a source's input: formulas of the pixel, and words."""
 
 import re
 
@@ -53,18 +53,18 @@ def test_words_take_the_top_bit():
     "", "x", "u8**2", "(((", "u8,", "u8 if u8 else 1", "__import__('os')", "abs(u8)", "True*u8",
     "u8/'a'", "u8" + "+1" * 100, "1j*u8", "u8\0", "u8//2", "u8 > 3", "-" * 90 + "u8/",
 ])
-def test_no_meaning(text):
-    with pytest.raises(SourceError, match=rf"^meaning of the input must be a formula of u8 such as "
+def test_no_preprocessing(text):
+    with pytest.raises(SourceError, match=rf"^preprocessing must be a formula of u8 such as "
                                           rf"u8/255, or one of bits, bipolar, not "
                                           rf"{re.escape(repr(text))}$"):
         preprocessing.check(text)
 
 
 @pytest.mark.parametrize("text, message", [
-    ("2", r"^meaning .* or one of bits, bipolar, but '2' has no u8 in it$"),
-    ("u8/0", r"^meaning of the input must give a finite number for every pixel, but 'u8/0' "),
-    ("u8+1/0", r"^meaning of the input must give a finite number for every pixel, but 'u8\+1/0' "),
-    ("u8*1e999", r"^meaning of the input must give a finite number for every pixel, but "),
+    ("2", r"^preprocessing .* or one of bits, bipolar, but '2' has no u8 in it$"),
+    ("u8/0", r"^preprocessing must give a finite number for every pixel, but 'u8/0' "),
+    ("u8+1/0", r"^preprocessing must give a finite number for every pixel, but 'u8\+1/0' "),
+    ("u8*1e999", r"^preprocessing must give a finite number for every pixel, but "),
 ])
 def test_wrong_formula(text, message):
     with pytest.raises(SourceError, match=message):
@@ -80,5 +80,5 @@ def test_numbers_that_the_type_cannot_hold():
 
 
 def test_wrong_type():
-    with pytest.raises(TypeError, match=r"^Meaning of the input must be a string, not 3$"):
+    with pytest.raises(TypeError, match=r"^preprocessing must be a string, not 3$"):
         preprocessing.check(3)

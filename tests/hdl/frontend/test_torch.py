@@ -1,4 +1,4 @@
-"""PyTorch modules in, integer graph out: equal to what PyTorch computes, or refused by name."""
+"""Lowering of PyTorch modules: the integer graph equals PyTorch, or the module is refused."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn.utils import parametrize, weight_norm
 
 from xnorloom.errors import SourceError
-from xnorloom.frontend import torch as torch_modules
 from xnorloom.frontend.program import Dense, Elementwise, Move
+from xnorloom.frontend.torch import from_module
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign
@@ -16,13 +16,13 @@ from xnorloom_sim import golden
 
 
 def norm(neurons, rng, spread=9.0, gammas=(1.0, -1.0)):
-    """Batch normalisation with random statistics, and slopes around ``gammas`` in turn."""
+    """Make a batch norm with random statistics, and slopes around ``gammas`` in turn."""
     module = nn.BatchNorm1d(neurons)
     slopes = np.resize(gammas, neurons) * rng.uniform(0.5, 2, neurons)
     values = {"running_mean": rng.normal(0, spread / 2, neurons),
               "running_var": rng.uniform(0.1, spread**2, neurons),
               "weight": slopes, "bias": rng.normal(0, 0.3, neurons)}
-    # Integer means without an offset, so that ties are exactly reached.
+    # Integer means without offsets, so that ties occur.
     values["running_mean"][:3], values["bias"][:3] = (0, 2, -4)[:neurons], 0
     module.load_state_dict({key: torch.tensor(value) for key, value in values.items()},
                            strict=False)
@@ -43,14 +43,14 @@ def network(bits=1, *, gammas=(1.0, -1.0), seed=0, divide=True):
     return nn.Sequential(*modules, Scores(20, 4)).eval()
 
 
-def assert_equal(module, shape, meaning=None, frames=None, seed=1):
-    """The graph of ``module`` decides as PyTorch does, in every layer; returns what lower made."""
-    lowered = lower(torch_modules.load(module, shape), meaning)
+def assert_equal(module, shape, preprocessing=None, frames=None, seed=1):
+    """Assert that the graph of ``module`` equals PyTorch in every layer; return the lowering."""
+    lowered = lower(from_module(module, shape), preprocessing)
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (400, *shape), dtype=np.uint8) if frames is None else frames
     result = golden.evaluate(lowered.graph, encode(lowered.graph.input, pixels))
     x = torch.from_numpy(pixels).to(next(module.parameters()).dtype)
-    if meaning == "bipolar":
+    if preprocessing == "bipolar":
         x = 2 * (x >= 128).to(x.dtype) - 1
     values, signs = x, []
     with torch.no_grad():
@@ -82,7 +82,7 @@ GAMMAS = {
 @pytest.mark.parametrize("gammas", GAMMAS.values(), ids=GAMMAS)
 def test_slopes(gammas, dtype):
     lowered = assert_equal(network(gammas=gammas).to(dtype), (5, 6))
-    assert lowered.meaning == "u8"
+    assert lowered.preprocessing == "u8"
     if "-1.0" in str(gammas):
         assert lowered.layers[0].inverted > 3
 
@@ -90,7 +90,7 @@ def test_slopes(gammas, dtype):
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_bits(bits):
     graph = assert_equal(network(bits, seed=bits), (5, 6)).graph
-    assert (graph.input.bits, graph.input.cuts) == (bits, None)
+    assert (graph.input.bits, graph.input.pixel_thresholds) == (bits, None)
 
 
 def test_running_variance_of_zero():
@@ -133,7 +133,7 @@ def test_parametrized_weights_are_those_that_are_used():
     for linear in linears:
         parametrize.register_parametrization(linear, "weight", Binary())
     module = nn.Sequential(linears[0], Sign(), linears[1]).eval()
-    program = torch_modules.load(module, (30,))
+    program = from_module(module, (30,))
     signs = np.where(linears[0].parametrizations.weight.original.detach().numpy() >= 0, 1, -1)
     np.testing.assert_array_equal(program.steps[0].weights, signs.T)
 
@@ -143,20 +143,20 @@ def test_steps_names_and_the_same_module_twice():
     hidden = nn.Sequential(BinaryLinear(6, 6), sign, nn.Identity())
     module = nn.Sequential(nn.Unflatten(1, (2, 3)), nn.Flatten(), hidden, hidden, sign,
                            BinaryLinear(6, 2)).eval()
-    program = torch_modules.load(module, (6,), name="twice")
+    program = from_module(module, (6,), name="twice")
     assert [(type(step), step.name, step.tensor) for step in program.steps] == [
         (Move, "0 (Unflatten)", "0"), (Move, "1 (Flatten)", "1"),
         (Dense, "2.0 (BinaryLinear)", "2.0"), (Elementwise, "2.1 (Sign)", "2.1"),
         (Dense, "3.0 (BinaryLinear)", "3.0"), (Elementwise, "3.1 (Sign)", "3.1"),
         (Elementwise, "4 (Sign)", "4"), (Dense, "5 (BinaryLinear)", "5")]
-    assert (program.name, program.shape, program.proof) == ("twice", (6,), None)
+    assert (program.name, program.shape, program.declared_preprocessing) == ("twice", (6,), None)
     x = 2 * np.random.default_rng(0).integers(0, 2, (50, 6)).astype(np.float32) - 1
     with torch.no_grad():
         np.testing.assert_array_equal(program.run(x)[-1], module(torch.from_numpy(x)))
 
 
 def test_bare_module():
-    program = torch_modules.load(BinaryLinear(3, 2).eval(), (3,))
+    program = from_module(BinaryLinear(3, 2).eval(), (3,))
     assert [(step.name, step.tensor) for step in program.steps] == [("BinaryLinear", "")]
     assert program.name == "BinaryLinear"
 
@@ -169,8 +169,8 @@ def test_elementwise_modules_of_the_caller():
     module = nn.Sequential(BinaryLinear(30, 8), Half(), Sign(), BinaryLinear(8, 3)).eval()
     with pytest.raises(SourceError, match=r"^1 \(Half\): a network may have modules of Sequential "
                                           r"and .*BinaryLinear.*, not \S+\.Half$"):
-        torch_modules.load(module, (30,))
-    lowered = lower(torch_modules.load(module, (30,), elementwise=(Half,)), "bipolar")
+        from_module(module, (30,))
+    lowered = lower(from_module(module, (30,), elementwise=(Half,)), "bipolar")
     assert lowered.graph.layers[0].thresholds.tolist() == [15] * 8
 
 
@@ -234,7 +234,7 @@ WRONG = {
                            r"not \(3,\)"),
     "linear of other size": (lambda: evaluated(nn.Flatten(), BinaryLinear(4, 3)),
                              r"1 \(BinaryLinear\) must have frames of the shape \(4,\), "
-                             r"not \(3,\): put Flatten in front"),
+                             r"not \(3,\): put Flatten before it"),
     "batch flattened": (lambda: evaluated(nn.Unflatten(1, (1, 3)), nn.Flatten(0, 2)),
                         r"1 \(Flatten\) must leave the batch, the first axis, alone"),
     "unflatten": (lambda: evaluated(nn.Unflatten(1, (2, 2))),
@@ -252,13 +252,13 @@ WRONG = {
 @pytest.mark.parametrize(("make", "message"), WRONG.values(), ids=WRONG)
 def test_wrong(make, message):
     with pytest.raises(SourceError, match=rf"^{message}$"):
-        torch_modules.load(make(), (3,))
+        from_module(make(), (3,))
 
 
 def test_wrong_arguments():
     with pytest.raises(TypeError, match=r"^module must be an nn\.Module, not 'net\.pt'$"):
-        torch_modules.load("net.pt", (3,))
+        from_module("net.pt", (3,))
     with pytest.raises(TypeError, match=r"^shape must be an integer, not 2\.5$"):
-        torch_modules.load(Sign().eval(), (2.5,))
+        from_module(Sign().eval(), (2.5,))
     with pytest.raises(ValueError, match=r"^shape must be in 1 to 1048576, not 0$"):
-        torch_modules.load(Sign().eval(), (0,))
+        from_module(Sign().eval(), (0,))

@@ -1,4 +1,4 @@
-"""Graphs: what they say of themselves, and what their constructors refuse."""
+"""Graphs: properties, equality, digests, and refused arguments."""
 
 import copy
 import dataclasses
@@ -26,7 +26,7 @@ def graph(name="g", shape=(3,), bits=1, layers=None):
     return Graph(name, Input(shape, bits), layers)
 
 
-# What they say of themselves
+# Properties
 
 
 def test_exported():
@@ -132,11 +132,11 @@ def test_different(other):
 
 
 def test_digest_is_pinned():
-    # Model files carry it: another value here makes every model file unreadable.
+    # Model files store the digest: another value here makes all of them unreadable.
     assert graph().digest == "8b482eef3c6a46dcbd5537d3e5836e74cdbea317dccbcec95aa299aab5fa663e"
 
 
-# What constructors refuse
+# Refused arguments
 
 WRONG = {
     "shape a list": (
@@ -266,3 +266,9 @@ def test_copies_are_as_constant(random_graph, clone):
     for layer in other.layers:
         for array in (layer.weights, getattr(layer, "thresholds", None)):
             assert array is None or not array.flags.writeable
+
+
+def test_reprs():
+    assert repr(graph()) == "Graph('g', 3-2-3, 12 weights)"
+    assert repr(graph().layers) == "(Dense('a', 3-2), Score('s', 2-3))"
+    assert repr(Score("s", WEIGHTS, [0, 0], [1, 2])) == "Score('s', 3-2, scaled)"

@@ -1,4 +1,4 @@
-"""Inputs: cuts and meaning, what is kept of them, and what is refused."""
+"""Inputs: pixel thresholds and preprocessing, their canonical form, and what is refused."""
 
 import copy
 import dataclasses
@@ -16,59 +16,59 @@ def graph_of(*arguments, **others):
     return Graph("g", frame, (Score("s", np.ones((2, frame.size), int), [0, 1]),))
 
 
-# What is kept
+# Canonical form
 
 
 def test_nothing_by_default():
-    assert Input((3,)).cuts is None
-    assert Input((3,)).meaning is None
+    assert Input((3,)).pixel_thresholds is None
+    assert Input((3,)).preprocessing is None
 
 
 def test_cuts():
     frame = Input((2, 3), 2, STEPS, "u8/255")
-    assert frame.cuts.tolist() == STEPS
-    assert frame.cuts.dtype == np.uint16
-    assert frame.meaning == "u8/255"
+    assert frame.pixel_thresholds.tolist() == STEPS
+    assert frame.pixel_thresholds.dtype == np.uint16
+    assert frame.preprocessing == "u8/255"
 
 
 def test_one_row_for_all_elements():
-    assert Input((2, 3), 2, STEPS[:1]).cuts.tolist() == STEPS[:1]
-    # One element has one row in either sense.
-    assert Input((1,), 2, STEPS[:1]).cuts.tolist() == STEPS[:1]
+    assert Input((2, 3), 2, STEPS[:1]).pixel_thresholds.tolist() == STEPS[:1]
+    # For one element, both shapes are the same.
+    assert Input((1,), 2, STEPS[:1]).pixel_thresholds.tolist() == STEPS[:1]
 
 
 def test_equal_rows_become_one():
-    assert Input((2, 3), 2, STEPS[:1] * 6).cuts.tolist() == STEPS[:1]
-    assert Input((2, 3), 2, STEPS[:1] * 5 + STEPS[1:2]).cuts.shape == (6, 3)
+    assert Input((2, 3), 2, STEPS[:1] * 6).pixel_thresholds.tolist() == STEPS[:1]
+    assert Input((2, 3), 2, STEPS[:1] * 5 + STEPS[1:2]).pixel_thresholds.shape == (6, 3)
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_cuts_of_the_top_bits_become_none(bits):
     top = [code * 256 // 2**bits for code in range(1, 2**bits)]
-    assert Input((2, 2), bits, [top]).cuts is None
-    assert Input((2, 2), bits, [top] * 4).cuts is None
+    assert Input((2, 2), bits, [top]).pixel_thresholds is None
+    assert Input((2, 2), bits, [top] * 4).pixel_thresholds is None
     other = [[*top[:-1], top[-1] + 1]]
-    assert Input((2, 2), bits, other).cuts.tolist() == other
-    # One element like that and others not.
-    assert Input((2, 2), bits, [top] * 3 + other).cuts.tolist() == [top] * 3 + other
+    assert Input((2, 2), bits, other).pixel_thresholds.tolist() == other
+    # One such element among others.
+    assert Input((2, 2), bits, [top] * 3 + other).pixel_thresholds.tolist() == [top] * 3 + other
 
 
 def test_cuts_are_copies_that_cannot_be_written():
-    cuts = np.array(STEPS)
-    frame = Input((6,), 2, cuts)
-    cuts[:] = 0
-    assert frame.cuts.tolist() == STEPS
+    thresholds = np.array(STEPS)
+    frame = Input((6,), 2, thresholds)
+    thresholds[:] = 0
+    assert frame.pixel_thresholds.tolist() == STEPS
     for constant in (frame, copy.copy(frame), copy.deepcopy(frame), copy.deepcopy(graph_of(
-            (6,), 2, STEPS)).input, dataclasses.replace(frame, meaning="u8")):
+            (6,), 2, STEPS)).input, dataclasses.replace(frame, preprocessing="u8")):
         assert constant == frame
         with pytest.raises(ValueError, match=r"^assignment destination is read-only$"):
-            constant.cuts[0] = 0
+            constant.pixel_thresholds[0] = 0
 
 
 def test_copies_keep_the_meaning():
     frame = Input((6,), 2, STEPS, "bits")
-    assert copy.deepcopy(frame).meaning == copy.copy(graph_of(
-        (6,), 2, STEPS, "bits")).input.meaning == "bits"
+    assert copy.deepcopy(frame).preprocessing == copy.copy(graph_of(
+        (6,), 2, STEPS, "bits")).input.preprocessing == "bits"
 
 
 # Equality and digest
@@ -77,7 +77,7 @@ def test_copies_keep_the_meaning():
 def test_equal():
     assert Input((6,), 2, STEPS) == Input((6,), 2, np.array(STEPS, np.uint16))
     assert hash(Input((6,), 2, STEPS)) == hash(Input((6,), 2, STEPS))
-    # The meaning decides no result.
+    # No result depends on the preprocessing.
     assert Input((6,), 2, STEPS, "u8") == Input((6,), 2, STEPS, "u8/255")
     assert hash(Input((6,), 2, STEPS, "u8")) == hash(Input((6,), 2, STEPS))
     assert Input((3,)) != "input"
@@ -89,7 +89,7 @@ DIFFERENT = {
     "bits": Input((6,), 3),
     "one row": Input((6,), 2, STEPS[:1]),
     "another row": Input((6,), 2, STEPS[1:2]),
-    "one cut": Input((6,), 2, [*STEPS[:5], [255, 256, 256]]),
+    "one threshold": Input((6,), 2, [*STEPS[:5], [255, 256, 256]]),
     "order": Input((6,), 2, STEPS[::-1]),
 }
 
@@ -104,67 +104,70 @@ def test_digest():
     plain = graph_of((6,), 2)
     assert graph_of((6,), 2, None, "u8/255").digest == plain.digest
     assert graph_of((6,), 2, [[64, 128, 192]] * 6).digest == plain.digest
-    graphs = [plain, *(graph_of((6,), 2, cuts) for cuts in (STEPS, STEPS[::-1], STEPS[:1]))]
+    graphs = [plain, *(graph_of((6,), 2, thresholds)
+                       for thresholds in (STEPS, STEPS[::-1], STEPS[:1]))]
     assert len({graph.digest for graph in graphs}) == 4
 
 
 def test_digest_is_pinned():
-    # Model files carry it, see test_graph.py.
+    # Stored in model files, see test_graph.py.
     digest = "1f162ca5fbf91d83141061aa041e41255bfbfa5a4bd8007f4b034d1cc22fd846"
     assert graph_of((6,), 2, STEPS).digest == digest
 
 
-# What is refused
+# Refused arguments
 
 WRONG = {
-    "cuts floats": (
-        dict(cuts=[[0.5, 1.0, 2.0]]), TypeError,
-        r"^Input cuts must be integers, not an array of float64$"),
-    "cuts bools": (
-        dict(bits=1, cuts=[[True]]), TypeError,
-        r"^Input cuts must be integers, not an array of bool$"),
-    "cuts ragged": (
-        dict(cuts=[[1, 2, 3], [1]]), ValueError,
-        r"^Input cuts must be integers, in rows of one length$"),
-    "cuts flat": (
-        dict(cuts=[1, 2, 3]), ValueError,
-        r"^Input cuts must have the shape \(1, 3\) or \(6, 3\), not \(3,\)$"),
-    "cuts of other bits": (
-        dict(cuts=[[1]]), ValueError,
-        r"^Input cuts must have the shape \(1, 3\) or \(6, 3\), not \(1, 1\)$"),
-    "cuts of some elements": (
-        dict(cuts=STEPS[:2]), ValueError,
-        r"^Input cuts must have the shape \(1, 3\) or \(6, 3\), not \(2, 3\)$"),
-    "cuts of more than the element": (
-        dict(shape=(1,), cuts=STEPS[:2]), ValueError,
-        r"^Input cuts must have the shape \(1, 3\), not \(2, 3\)$"),
-    "cuts none": (
-        dict(cuts=np.zeros((0, 3))), ValueError,
-        r"^Input cuts must have the shape \(1, 3\) or \(6, 3\), not \(0, 3\)$"),
-    "cut negative": (
-        dict(cuts=[[-1, 2, 3]]), ValueError, r"^Input cuts must be in 0 to 256, not -1$"),
-    "cut too large": (
-        dict(cuts=[[0, 256, 257]]), ValueError, r"^Input cuts must be in 0 to 256, not 257$"),
-    "cut huge": (
-        dict(cuts=np.array([[0, 1, 2**64 - 1]], np.uint64)), ValueError,
-        r"^Input cuts must be in 0 to 256, not 18446744073709551615$"),
-    "cuts fall": (
-        dict(cuts=[*STEPS[:4], [1, 2, 1], [3, 2, 1]]), ValueError,
-        r"^Input cuts must not decrease along a row, but those of row 4 do$"),
+    "thresholds floats": (
+        dict(pixel_thresholds=[[0.5, 1.0, 2.0]]), TypeError,
+        r"^Input pixel thresholds must be integers, not an array of float64$"),
+    "thresholds bools": (
+        dict(bits=1, pixel_thresholds=[[True]]), TypeError,
+        r"^Input pixel thresholds must be integers, not an array of bool$"),
+    "thresholds ragged": (
+        dict(pixel_thresholds=[[1, 2, 3], [1]]), ValueError,
+        r"^Input pixel thresholds must be integers, in rows of one length$"),
+    "thresholds flat": (
+        dict(pixel_thresholds=[1, 2, 3]), ValueError,
+        r"^Input pixel thresholds must have the shape \(1, 3\) or \(6, 3\), not \(3,\)$"),
+    "thresholds of other bits": (
+        dict(pixel_thresholds=[[1]]), ValueError,
+        r"^Input pixel thresholds must have the shape \(1, 3\) or \(6, 3\), not \(1, 1\)$"),
+    "thresholds of some elements": (
+        dict(pixel_thresholds=STEPS[:2]), ValueError,
+        r"^Input pixel thresholds must have the shape \(1, 3\) or \(6, 3\), not \(2, 3\)$"),
+    "thresholds of more than the element": (
+        dict(shape=(1,), pixel_thresholds=STEPS[:2]), ValueError,
+        r"^Input pixel thresholds must have the shape \(1, 3\), not \(2, 3\)$"),
+    "thresholds none": (
+        dict(pixel_thresholds=np.zeros((0, 3))), ValueError,
+        r"^Input pixel thresholds must have the shape \(1, 3\) or \(6, 3\), not \(0, 3\)$"),
+    "threshold negative": (
+        dict(pixel_thresholds=[[-1, 2, 3]]), ValueError,
+        r"^Input pixel thresholds must be in 0 to 256, not -1$"),
+    "threshold too large": (
+        dict(pixel_thresholds=[[0, 256, 257]]), ValueError,
+        r"^Input pixel thresholds must be in 0 to 256, not 257$"),
+    "threshold huge": (
+        dict(pixel_thresholds=np.array([[0, 1, 2**64 - 1]], np.uint64)), ValueError,
+        r"^Input pixel thresholds must be in 0 to 256, not 18446744073709551615$"),
+    "thresholds fall": (
+        dict(pixel_thresholds=[*STEPS[:4], [1, 2, 1], [3, 2, 1]]), ValueError,
+        r"^Input pixel thresholds must not decrease along a row, but those of row 4 do$"),
     "unsigned cuts fall": (
-        dict(cuts=np.array([[2, 1, 3]], np.uint8)), ValueError,
-        r"^Input cuts must not decrease along a row, but those of row 0 do$"),
+        dict(pixel_thresholds=np.array([[2, 1, 3]], np.uint8)), ValueError,
+        r"^Input pixel thresholds must not decrease along a row, but those of row 0 do$"),
     "bits 9": (
-        dict(bits=9, cuts=[[0] * 511]), ValueError,
-        r"^Input cuts must be None for elements of more than 8 bits, not of 9$"),
-    "meaning a number": (
-        dict(meaning=255), TypeError, r"^Input meaning must be a string, not 255$"),
-    "meaning empty": (
-        dict(meaning=""), ValueError,
-        r"^Input meaning must be a printable string that is not empty, not ''$"),
-    "meaning of two lines": (
-        dict(meaning="u8\n"), ValueError,
-        r"^Input meaning must be a printable string that is not empty, not 'u8\\n'$"),
+        dict(bits=9, pixel_thresholds=[[0] * 511]), ValueError,
+        r"^Input pixel thresholds must be None for elements of more than 8 bits, not of 9$"),
+    "preprocessing a number": (
+        dict(preprocessing=255), TypeError, r"^Input preprocessing must be a string, not 255$"),
+    "preprocessing empty": (
+        dict(preprocessing=""), ValueError,
+        r"^Input preprocessing must be a printable string that is not empty, not ''$"),
+    "preprocessing of two lines": (
+        dict(preprocessing="u8\n"), ValueError,
+        r"^Input preprocessing must be a printable string that is not empty, not 'u8\\n'$"),
 }
 
 
@@ -172,3 +175,11 @@ WRONG = {
 def test_wrong(changes, error, message):
     with pytest.raises(error, match=message):
         Input(**{"shape": (2, 3), "bits": 2, **changes})
+
+
+@pytest.mark.parametrize("frame, text", [
+    (Input((28, 28)), "Input((28, 28), 1 bit)"),
+    (Input((784,), 8, preprocessing="u8/255"), "Input((784,), 8 bits, 'u8/255')"),
+    (Input((6,), 2, STEPS), "Input((6,), 2 bits, pixel thresholds 6 x 3)")])
+def test_repr(frame, text):
+    assert repr(frame) == text

@@ -1,4 +1,4 @@
-"""Model files: what was saved is loaded, and nothing else is."""
+"""Model files: saved graphs load, and everything else is refused."""
 
 import io
 import json
@@ -23,14 +23,14 @@ GRAPH = Graph("tiny", Input((3, 3), 2), (
 
 @pytest.fixture
 def content(tmp_path) -> bytes:
-    """The bytes of a sound model file."""
+    """Bytes of a valid model file."""
     GRAPH.save(tmp_path / "sound.bnn")
     return (tmp_path / "sound.bnn").read_bytes()
 
 
 @pytest.fixture
 def members(content) -> dict[str, np.ndarray]:
-    """The arrays of a sound model file, as numpy reads them."""
+    """Arrays of a valid model file, as numpy reads them."""
     with np.load(io.BytesIO(content)) as arrays:
         return dict(arrays)
 
@@ -61,12 +61,12 @@ def zipped(path, contents, method=zipfile.ZIP_STORED):
 
 
 def same(a: Graph, b: Graph) -> bool:
-    """Equal in everything, the names too."""
+    """True if everything is equal, names included."""
     return (a == b and a.name == b.name
             and [layer.name for layer in a.layers] == [layer.name for layer in b.layers])
 
 
-# What was saved is loaded
+# Saved graphs load
 
 NAMES = st.text(min_size=1, max_size=9).filter(str.isprintable)
 
@@ -101,7 +101,7 @@ def test_path_may_be_a_string(tmp_path):
     assert same(Graph.load(str(tmp_path / "a.bnn")), GRAPH)
 
 
-# Files appear whole or not at all
+# Files are written atomically
 
 
 def test_save_replaces(tmp_path):
@@ -136,7 +136,7 @@ def test_save_into_no_directory(tmp_path):
 
 
 def refused(path) -> str:
-    """The message of the refusal to load ``path``: one line that names it."""
+    """Message of the refusal to load ``path``: one line that names it."""
     with pytest.raises(ModelFileError) as caught:
         modelfile.load(path)
     message = str(caught.value)
@@ -154,7 +154,7 @@ def test_truncated(content, tmp_path):
 
 
 def test_longer(content, tmp_path):
-    # A ZIP file is read from its end, where a comment may stand.
+    # A ZIP file is read from its end, which may hold a comment.
     path = tmp_path / "longer.bnn"
     path.write_bytes(content + b"x")
     assert same(modelfile.load(path), GRAPH)
@@ -163,11 +163,11 @@ def test_longer(content, tmp_path):
 
 
 def test_every_byte_altered(content, tmp_path):
-    # Some bytes of a ZIP file say nothing, such as the hour; the graph is the same or refused.
+    # Some bytes of a ZIP file have no effect, such as the time; the graph is the same or refused.
     path = tmp_path / "altered.bnn"
     refusals = 0
     for place in range(len(content)):
-        # One bit, another from place to place, and all bits: a hundredth of all alterations.
+        # One bit, varied with the position, and all bits: a hundredth of all alterations.
         for mask in (1 << place % 8, 0xff):
             altered = bytearray(content)
             altered[place] ^= mask
@@ -243,7 +243,7 @@ def test_version(tmp_path, members, version, shown):
 
 
 class Trap:
-    """Leaves a file behind when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path):
         self._path = path
@@ -263,11 +263,11 @@ def test_pickle(tmp_path, members, member):
     assert sprung.is_dir(), "or the trap proves nothing"
 
 
-# A sound file that says what is not so
+# Valid archives with wrong contents
 
 
 def edited(change):
-    """A change of the header: ``change`` edits it in place."""
+    """Make a change of the header; ``change`` edits it in place."""
     def edit(members):
         contents = header_of(members)
         change(contents)
@@ -276,7 +276,7 @@ def edited(change):
 
 
 def array(name, change):
-    """A change of one array."""
+    """Make a change of one array."""
     return lambda members: {name: change(members[name])}
 
 
@@ -392,7 +392,7 @@ def test_array_shorter_than_it_says(tmp_path, members):
     assert refused(path).startswith(f"model file {path} is damaged: ")
 
 
-# Files that unpack to too much
+# Files that unpack to too many bytes
 
 
 def test_bomb(tmp_path, members):

@@ -1,4 +1,4 @@
-"""Model files with scales, cuts and a meaning; and files of graphs that have none."""
+"""Model files with scales, pixel thresholds and preprocessing; files of graphs without."""
 
 import io
 import json
@@ -41,26 +41,26 @@ def pack(path, members, **changes):
 
 
 def same(a: Graph, b: Graph) -> bool:
-    """Equal in everything, also in what decides no result."""
-    return (a == b and a.name == b.name and a.input.meaning == b.input.meaning
+    """True if everything is equal, also what no result depends on."""
+    return (a == b and a.name == b.name and a.input.preprocessing == b.input.preprocessing
             and [layer.name for layer in a.layers] == [layer.name for layer in b.layers])
 
 
 @pytest.fixture
 def content(tmp_path) -> bytes:
-    """The bytes of a sound model file."""
+    """Bytes of a valid model file."""
     GRAPH.save(tmp_path / "sound.bnn")
     return (tmp_path / "sound.bnn").read_bytes()
 
 
 @pytest.fixture
 def members(content) -> dict[str, np.ndarray]:
-    """The arrays of a sound model file, as numpy reads them."""
+    """Arrays of a valid model file, as numpy reads them."""
     with np.load(io.BytesIO(content)) as arrays:
         return dict(arrays)
 
 
-# What was saved is loaded
+# Saved graphs load
 
 
 @pytest.mark.parametrize("graph, arrays, said", PARTS.values(), ids=PARTS)
@@ -123,11 +123,11 @@ def test_loads_what_was_saved(tmp_path_factory, bits, size, shared, meaning, sca
     assert loaded.input == graph.input
 
 
-# Damage and lies
+# Damage and wrong contents
 
 
 def refused(path) -> str:
-    """The message of the refusal to load ``path``: one line that names it."""
+    """Message of the refusal to load ``path``: one line that names it."""
     with pytest.raises(ModelFileError) as caught:
         modelfile.load(path)
     message = str(caught.value)
@@ -137,7 +137,7 @@ def refused(path) -> str:
 
 
 def test_every_byte_altered(content, tmp_path):
-    # As of files of version 1; the checksum of the header covers the meaning, too.
+    # As for files of version 1; the checksum of the header covers the preprocessing.
     path = tmp_path / "altered.bnn"
     refusals = 0
     for place in range(len(content)):
@@ -155,7 +155,7 @@ def test_every_byte_altered(content, tmp_path):
 
 
 def edited(change):
-    """A change of the header: ``change`` edits it in place."""
+    """Make a change of the header; ``change`` edits it in place."""
     def edit(members):
         contents = header_of(members)
         change(contents)
@@ -164,7 +164,7 @@ def edited(change):
 
 
 def array(name, change):
-    """A change of one array."""
+    """Make a change of one array."""
     return lambda members: {name: change(members[name])}
 
 
@@ -209,14 +209,15 @@ LIES = {
     "cuts turned": (array("cuts", np.asfortranarray),
                     "cuts must be an array of <u2 of shape (3, 3)"),
     "cuts fall": (array("cuts", lambda a: a[:, ::-1]),
-                  "Input cuts must not decrease along a row, but those of row 0 do"),
-    "cut too large": (array("cuts", lambda a: a + 1), "Input cuts must be in 0 to 256, not 257"),
+                  "Input pixel thresholds must not decrease along a row, but those of row 0 do"),
+    "cut too large": (array("cuts", lambda a: a + 1),
+                      "Input pixel thresholds must be in 0 to 256, not 257"),
     "cut": (array("cuts", lambda a: np.maximum(a, 1)), DIGEST),
     "meaning a number": (edited(lambda h: h["input"].update(meaning=255)),
-                         "Input meaning must be a string, not 255"),
+                         "Input preprocessing must be a string, not 255"),
     "meaning of two lines": (
         edited(lambda h: h["input"].update(meaning="a\nb")),
-        "Input meaning must be a printable string that is not empty, not 'a\\nb'"),
+        "Input preprocessing must be a printable string that is not empty, not 'a\\nb'"),
 }
 
 
@@ -228,10 +229,10 @@ def test_lies(tmp_path, members, change, message):
 
 
 def test_version_1_has_no_meaning(tmp_path):
-    # Nothing of a later version is read from a file of an earlier one.
+    # Features of a later version are ignored in a file of an earlier one.
     graph = Graph("g", Input((3,), 2, None, "u8"), PLAIN)
     graph.save(tmp_path / "a.bnn")
     with np.load(tmp_path / "a.bnn") as stored:
         members = dict(stored)
     pack(tmp_path / "b.bnn", members, header=header({**header_of(members), "version": 1}))
-    assert Graph.load(tmp_path / "b.bnn").input.meaning is None
+    assert Graph.load(tmp_path / "b.bnn").input.preprocessing is None

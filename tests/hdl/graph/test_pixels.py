@@ -1,4 +1,4 @@
-"""Encoding pixels, against cuts counted one by one."""
+"""Quantization of pixels, against pixel thresholds counted one by one."""
 
 import tracemalloc
 
@@ -14,10 +14,10 @@ from xnorloom.graph.pixels import encode, top_bits
 PIXELS = np.arange(256, dtype=np.uint8)
 
 
-def counted(cuts, pixels):
-    """Elements by the definition: how many cuts each pixel reaches."""
-    rows = [cuts[0]] * pixels.shape[1] if len(cuts) == 1 else cuts
-    return [[sum(1 for cut in row if cut <= pixel) for row, pixel in zip(rows, frame)]
+def counted(thresholds, pixels):
+    """Elements by the definition: the number of thresholds that each pixel reaches."""
+    rows = [thresholds[0]] * pixels.shape[1] if len(thresholds) == 1 else thresholds
+    return [[sum(1 for threshold in row if threshold <= pixel) for row, pixel in zip(rows, frame)]
             for frame in pixels.tolist()]
 
 
@@ -46,7 +46,7 @@ CUTS = {
 def test_every_pixel(bits, row):
     expected = counted([row], PIXELS[None])
     assert encode(Input((256,), bits, [row]), PIXELS[None]).tolist() == expected
-    # Also where other elements have other cuts.
+    # Also where other elements have other thresholds.
     rows = [row] * 255 + [[0] * len(row)]
     elements = encode(Input((256,), bits, rows), PIXELS[None])
     assert elements[0].tolist() == [*expected[0][:-1], len(row)]
@@ -56,14 +56,14 @@ def test_every_pixel(bits, row):
        count=st.integers(0, 7), chunk=st.integers(1, 40), seed=st.integers(0, 2**32))
 def test_random(bits, size, shared, count, chunk, seed):
     rng = np.random.default_rng(seed)
-    cuts = np.sort(rng.integers(0, 257, (1 if shared else size, 2**bits - 1)), axis=1)
+    thresholds = np.sort(rng.integers(0, 257, (1 if shared else size, 2**bits - 1)), axis=1)
     pixels = rng.integers(0, 256, (count, size), dtype=np.uint8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoding, "_CHUNK_ELEMENTS", chunk)
-        elements = encode(Input((size,), bits, cuts), pixels)
+        elements = encode(Input((size,), bits, thresholds), pixels)
     assert elements.dtype == np.uint8
     assert elements.shape == (count, size)
-    assert elements.tolist() == counted(cuts.tolist(), pixels)
+    assert elements.tolist() == counted(thresholds.tolist(), pixels)
 
 
 def test_shapes():
@@ -74,7 +74,7 @@ def test_shapes():
     shaped = encode(frame, pixels.reshape(5, 2, 3, 4))
     assert shaped.shape == (5, 2, 3, 4)
     assert np.array_equal(shaped.reshape(5, 24), flat)
-    # Any order in memory.
+    # Any memory layout.
     assert np.array_equal(encode(frame, np.asfortranarray(pixels)), flat)
     assert encode(frame, pixels[:0]).shape == (0, 24)
 

@@ -1,4 +1,4 @@
-"""Scales of the score layer: what graphs keep and refuse, and what scores they give."""
+"""Scales of the score layer: canonical form, refused values, and scores."""
 
 import copy
 import itertools
@@ -22,7 +22,7 @@ def graph(scales=None, offsets=(0, -2, 5), bits=1):
     return Graph("g", Input((3,), bits), (score(scales, offsets),))
 
 
-# What is kept
+# Canonical form
 
 
 @pytest.mark.parametrize("scales", [None, [1, 1, 1], np.ones(3, np.uint8)])
@@ -58,7 +58,7 @@ def test_different():
 
 
 def test_digest_is_pinned():
-    # Model files carry it, see test_graph.py.
+    # Stored in model files, see test_graph.py.
     digest = "4ede10232a6deb9ca96c110031db367578f868f596d7a4532d28f5300e4eff44"
     assert graph([7, 0, 3]).digest == digest
 
@@ -77,7 +77,7 @@ def test_score_range(scales, offsets, bits, smallest, largest):
     assert made.score_range == made.layers[0].score_range(bits) == (smallest, largest)
 
 
-# What is refused
+# Refused values
 
 WRONG = {
     "floats": (
@@ -110,7 +110,7 @@ def test_wrong(make, error, message):
         make()
 
 
-# What they mean
+# Scores
 
 
 @pytest.mark.parametrize("path", [evaluate, evaluate_packed])
@@ -137,7 +137,7 @@ def test_scores_do_not_overflow(path):
     assert result.classes.tolist() == [1]
 
 
-# How they leave
+# Result streams
 
 
 @pytest.mark.parametrize("scales, offsets, shape", [

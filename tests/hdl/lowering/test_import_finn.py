@@ -1,4 +1,4 @@
-"""FINN's own streamlining as a second opinion, and files of its and Brevitas' earlier days."""
+"""FINN's streamlining as an independent reference, and files of older FINN and Brevitas."""
 
 import numpy as np
 import onnx
@@ -18,7 +18,7 @@ def graph_of(path):
 
 
 def of_finn(path):
-    """Weights as bits (neurons, inputs), and thresholds, of the layers behind the first."""
+    """Weights as bits (neurons, inputs), and thresholds, of the layers after the first."""
     model = onnx.load(path)
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     weights = [arrays[node.input[1]].T > 0 for node in model.graph.node if "MatMul" in node.op_type]
@@ -29,8 +29,8 @@ def of_finn(path):
 
 @pytest.mark.parametrize("name", KEPT)
 def test_thresholds_are_those_of_finn(sources, name):
-    """A MultiThreshold fires iff its input is at least T: the ±1 product 2p - n, or the count p
-    itself of an XnorPopcountMatMul."""
+    """A MultiThreshold fires iff its input is at least T: the ±1 product 2p - n, or the count p of
+    an XnorPopcountMatMul."""
     weights, thresholds = of_finn(sources.kept(name))
     ours = graph_of(sources.kept(BREVITAS))
     agreeing = 0

@@ -1,4 +1,4 @@
-"""All the ways in which people write a sign in PyTorch, through both exporters."""
+"""Formulations of a sign in PyTorch, through both exporters."""
 
 import re
 
@@ -18,12 +18,12 @@ SMALL = (64, 48, 32, 10)
 
 @pytest.fixture(scope="module")
 def pixels():
-    """Digits and random pixels."""
+    """Return digits and random pixels."""
     noise = np.random.default_rng(1).integers(0, 256, (1500, 28, 28), dtype=np.uint8)
     return np.concatenate([data.bundled().images, noise])
 
 
-# Name: options of the network, meaning of the input.
+# Name: options of the network, preprocessing.
 IDIOMS = {
     "autograd": (dict(sign="autograd"), "bipolar"),
     "where": (dict(sign="where"), "bipolar"),
@@ -41,20 +41,22 @@ IDIOMS = {
 
 
 def path_of(sources, idiom, exporter):
-    """The newer exporter multiplies batch norms into small layers, whose sums are then rounded in
-    an order that nobody else knows; so there are no ties in those files."""
-    options, meaning = IDIOMS[idiom]
+    """Make the file of an idiom, without ties for the newer exporter.
+
+    It multiplies batch norms into small layers, whose sums are rounded in an unknown order.
+    """
+    options, preprocessing = IDIOMS[idiom]
     ties = {"ties": False} if exporter == "dynamo" else {}
-    return sources.torch(idiom, exporter, SIZES, **options, **ties), meaning
+    return sources.torch(idiom, exporter, SIZES, **options, **ties), preprocessing
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("idiom", IDIOMS)
 def test_idiom(sources, pixels, idiom, exporter):
-    path, meaning = path_of(sources, idiom, exporter)
-    lowered, run = sources.compare(path, meaning, pixels)
+    path, preprocessing = path_of(sources, idiom, exporter)
+    lowered, run = sources.compare(path, preprocessing, pixels)
     assert [layer.neurons for layer in lowered.graph.layers] == list(SIZES[1:])
-    # The comparison says something: most neurons do fire and do not.
+    # Most neurons take both values.
     for activations in run.activations:
         alive = activations.any(0) & ~activations.all(0)
         assert alive.sum() >= activations.shape[1] // 2
@@ -96,7 +98,7 @@ def test_data_beside_the_file(sources, tmp_path):
 
 
 def test_ties_in_layers_that_the_exporter_rounds_are_reported(sources):
-    """Nobody else adds up in the order of the runtime: what it may decide otherwise is counted."""
+    """Decisions that depend on the order of the additions in the runtime are counted."""
     path = sources.torch("rounded", "dynamo", SMALL, sign="autograd")
     lowered = lower(frontend.load(path), "bipolar")
     bits = np.random.default_rng(2).integers(0, 2, (4000, SMALL[0]), dtype=np.uint8)
@@ -127,9 +129,9 @@ REFUSED = {
 def test_idiom_wrong(sources, name, exporter):
     options, message = REFUSED[name]
     path = sources.torch(f"wrong-{name}", exporter, SMALL, **options)
-    meaning = "bits" if name == "heaviside" else "bipolar"
+    preprocessing = "bits" if name == "heaviside" else "bipolar"
     with pytest.raises(SourceError, match=rf"^{message}$"):
-        lower(frontend.load(path), meaning)
+        lower(frontend.load(path), preprocessing)
 
 
 def test_response_wrong_by_name_of_layer_neuron_and_value(sources):

@@ -1,4 +1,4 @@
-"""What people put before, between and behind the layers of hand-written PyTorch networks."""
+"""Modules before, between and after the layers of PyTorch networks."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ class Function(nn.Module):
 
 
 class Shifted(nn.Module):
-    """The RPReLU and RSign of ReActNet."""
+    """RPReLU and RSign of ReActNet."""
 
     def __init__(self, neurons):
         super().__init__()
@@ -52,7 +52,7 @@ def before(*functions):
     return change
 
 
-def behind(module):
+def after(module):
     def change(network):
         network.m.append(module)
     return change
@@ -66,7 +66,7 @@ def norm_of_input(network):
     network.m[0] = nn.Sequential(network.m[0], norm, Function(signs))
 
 
-# Name: change of the network, meaning of the input.
+# Name: change of the network, preprocessing.
 LAYERS = {
     "hardtanh": (between(nn.Hardtanh(), signs), "bipolar"),
     "tanh": (between(nn.Tanh(), signs), "bipolar"),
@@ -91,18 +91,18 @@ LAYERS = {
     "whole pixels": (before(lambda x: x / 255 - 0.5, signs), "u8"),
     "two bits": (before(lambda x: torch.round(x * 3) * 2 - 3), "u8/255"),
     "norm of the input": (norm_of_input, "u8/255"),
-    "softmax": (behind(nn.Softmax(1)), "bipolar"),
-    "log-softmax": (behind(nn.LogSoftmax(1)), "bipolar"),
-    "argmax": (behind(Function(lambda x: torch.argmax(x, 1))), "bipolar"),
-    "negative scale": (behind(Function(lambda x: x * -0.37 + 1)), "bipolar"),
+    "softmax": (after(nn.Softmax(1)), "bipolar"),
+    "log-softmax": (after(nn.LogSoftmax(1)), "bipolar"),
+    "argmax": (after(Function(lambda x: torch.argmax(x, 1))), "bipolar"),
+    "negative scale": (after(Function(lambda x: x * -0.37 + 1)), "bipolar"),
 }
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(sources, name):
-    change, meaning = LAYERS[name]
+    change, preprocessing = LAYERS[name]
     path = sources.torch(f"layers {name}", "torchscript", SIZES, change=change)
-    lowered, run = sources.compare(path, meaning, data.bundled().images)
+    lowered, run = sources.compare(path, preprocessing, data.bundled().images)
     assert [layer.neurons for layer in lowered.graph.layers] == list(SIZES[1:])
     assert lowered.graph.input.bits == (2 if name == "two bits" else 1)
     alive = run.activations[0].any(0) & ~run.activations[0].all(0)

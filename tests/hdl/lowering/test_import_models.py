@@ -1,4 +1,4 @@
-"""Whole networks, from the files of the tools that people train with to the integer graph.
+"""Whole networks, from files of training tools to the integer graph.
 
 Every neuron of every layer and the class, on all 10,000 test images of MNIST and on random pixels.
 Needs MNIST, as ``test_models.py`` does.
@@ -19,7 +19,7 @@ def mnist_test():
 
 @pytest.fixture(scope="module")
 def pixels(mnist_test):
-    """The test images, then as many of random pixels, most of them far from black and white."""
+    """Return the test images, then as many with random pixels, mostly far from black and white."""
     noise = np.random.default_rng(0).integers(0, 256, (1000, 28, 28), dtype=np.uint8)
     return np.concatenate([mnist_test.images, noise])
 
@@ -30,7 +30,7 @@ def test_brevitas(sources, pixels, name, neurons, exporter):
     lowered, _ = sources.compare(sources.brevitas(name, exporter), "u8/255", pixels)
     assert [layer.neurons for layer in lowered.graph.layers] == [*[neurons] * 3, 10]
     assert lowered.graph.input.bits == 1
-    # What `nasty` promises: three constants of zero slope and two dead ones in sixteen, slopes of
+    # Parameters of `nasty`: three constants of zero slope and two dead ones in sixteen, slopes of
     # either sign, and ties.
     for report in lowered.layers:
         assert report.constant >= neurons * 5 // 16
@@ -72,7 +72,7 @@ def test_trained_network_of_brevitas_and_what_finn_made_of_it(sources, mnist_tes
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_input_of_eight_bits(sources, pixels, exporter):
-    """Sums of whole pixels are exact in float32, whatever the order of the additions."""
+    """Sums of whole pixels are exact in float32, in any order of the additions."""
     path = sources.torch("raw", exporter, (784, 64, 32, 10), sign="where", raw=True, ties=False)
     lowered, run = sources.compare(path, "u8", pixels)
     assert lowered.graph.input.bits == 8

@@ -1,4 +1,4 @@
-"""The other side of the comparisons: two ways to run a source that agree with each other."""
+"""References of the comparisons: two independent ways to run a source agree."""
 
 import numpy as np
 import onnx

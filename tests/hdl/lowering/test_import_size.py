@@ -15,12 +15,12 @@ def test_lfc(sources, count_calls, exporter):
     graph, calls = count_calls(lambda: lower(frontend.load(path), "u8/255").graph)
     assert calls < 1_000_000
     assert [layer.neurons for layer in graph.layers] == [1024, 1024, 1024, 10]
-    # What Python and numpy hold; beside that is the file, of 12 MB, in ONNX's own memory.
+    # Memory of Python and numpy; ONNX holds the file, 12 MB, outside of it.
     tracemalloc.start()
     try:
         assert lower(frontend.load(path), "u8/255").graph == graph
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # 256 MiB.
+    # Measured: 256 MiB.
     assert peak < 1 << 30

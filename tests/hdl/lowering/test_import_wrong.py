@@ -1,4 +1,4 @@
-"""Hand-written networks that no integer graph equals, and some that look like it."""
+"""PyTorch networks that no integer graph equals, and similar ones that it does."""
 
 import re
 
@@ -106,7 +106,7 @@ def test_import_wrong(sources, name):
         lower(frontend.load(path), "bipolar")
 
 
-# Comparisons with NaN are false and there is a sign of infinity: these say something definite.
+# Comparisons with NaN are false and infinity has a sign, so that these results are definite.
 RIGHT = {
     "nan slope": norm("weight", NAN),
     "nan mean": norm("running_mean", NAN),
@@ -140,7 +140,8 @@ def test_what_has_a_value_nevertheless(sources, pixels, name):
 
 def test_meaning_wrong(sources):
     path = sources.torch("plain", "torchscript", levels=True)
-    message = ("what the input of 'plain-torchscript' means must be told, as nothing in it does: "
+    message = ("the preprocessing of the input of 'plain-torchscript' must be given, as the model "
+               "does not declare it: "
                "--input u8/255 ")
     with pytest.raises(SourceError, match=f"^{re.escape(message)}"):
         lower(frontend.load(path))

@@ -1,4 +1,4 @@
-"""Lowering: the integer graph names the class and all activations that the program computes."""
+"""Lowering: the integer graph has the classes and all activations of the program."""
 
 import itertools
 
@@ -22,7 +22,7 @@ def where_sign(x):
 
 
 def detached_sign(x):
-    """What ``x + (sign(x) - x).detach()`` computes, for an x that is not 0."""
+    """Compute ``x + (sign(x) - x).detach()``, for an x other than 0."""
     return x + (np.sign(x) - x)
 
 
@@ -46,21 +46,21 @@ def every_frame(shape, levels):
 
 
 def check(program, what, pixels, **options):
-    """The graph of a program, after comparing both on ``pixels``."""
+    """Lower a program, compare both on ``pixels``, and return the result."""
     lowered = lower(program, what, **options)
     result = golden.evaluate(lowered.graph, encode(lowered.graph.input, pixels))
     values = program.run(preprocessing.numbers(what, pixels, program.dtype))
     names = {step.tensor: value for step, value in zip(program.steps, values)}
-    for tap, activations in zip(lowered.taps, result.activations, strict=True):
-        shown = names[tap.tensor].reshape(len(pixels), -1)[:, tap.order]
-        np.testing.assert_allclose(shown, tap.middle + tap.half * (2.0 * activations - 1), 1e-6)
+    for probe, activations in zip(lowered.probes, result.activations, strict=True):
+        shown = names[probe.tensor].reshape(len(pixels), -1)[:, probe.order]
+        np.testing.assert_allclose(shown, probe.middle + probe.half * (2.0 * activations - 1), 1e-6)
     scores = names[lowered.output].reshape(len(pixels), -1)
     np.testing.assert_array_equal(result.classes, scores.argmax(axis=1))
     return lowered
 
 
 def nasty(rng, size):
-    """Batch norms with slopes of every kind, and means that make ties."""
+    """Make batch norms with slopes of every kind, and means that cause ties."""
     gamma = rng.normal(size=size) * rng.choice([1, 1, 1, 0, 1e-9, 1e-30], size)
     beta = rng.normal(size=size) * rng.choice([0, 0, 1, 1, 50], size)
     variance = rng.choice([1, 30, 1e-7, 0], size)
@@ -101,7 +101,7 @@ def test_pixels_of_eight_bits_on_the_first_layer(new_program):
     net = new_program((9,)).dense(signs(rng, 9, 12)).norm(*nasty(rng, 12)).map(where_sign)
     net.dense(signs(rng, 12, 3))
     lowered = check(net.program(), "u8", pixels)
-    assert lowered.graph.input.bits == 8 and lowered.graph.input.cuts is None
+    assert lowered.graph.input.bits == 8 and lowered.graph.input.pixel_thresholds is None
     assert [layer.uncertain for layer in lowered.layers] == [0]
 
 
@@ -131,7 +131,7 @@ def test_each_element_has_its_own_threshold_and_direction(new_program):
     net.move(lambda a: a.transpose(0, 2, 1)).move(lambda a: a.reshape(len(a), 6))
     net.dense(signs(rng, 6, 9)).map(where_sign).dense(signs(rng, 9, 4))
     lowered = check(net.program(), "u8", pixels)
-    assert lowered.graph.input.cuts.ravel().tolist() == [10, 101, 256, 200, 256, 129]
+    assert lowered.graph.input.pixel_thresholds.ravel().tolist() == [10, 101, 256, 200, 256, 129]
 
 
 def test_moved_activations(new_program):
@@ -164,19 +164,20 @@ def binary(new_program):
     return new_program((4,)).dense(signs(np.random.default_rng(0), 4, 4), "first")
 
 
-def test_meaning_is_asked_for_or_proven(new_program):
+def test_preprocessing_is_given_or_declared(new_program):
     program = binary(new_program).program()
-    with pytest.raises(SourceError, match=r"^what the input of 'net' means must be told, as "
-                                          r"nothing in it does: --input u8/255 \(pixels as 0 to"):
+    with pytest.raises(SourceError, match=r"^the preprocessing of the input of 'net' must be "
+                                          r"given, as the model does not declare it: --input "
+                                          r"u8/255 \(pixels as 0 to"):
         lower(program)
     proven = Program(program.name, program.shape, program.dtype, program.steps, program.output,
-                     proof="bits")
-    assert lower(proven).meaning == "bits" == lower(proven).graph.input.meaning
-    assert lower(proven, "bipolar").meaning == "bipolar"
+                     declared_preprocessing="bits")
+    assert lower(proven).preprocessing == "bits" == lower(proven).graph.input.preprocessing
+    assert lower(proven, "bipolar").preprocessing == "bipolar"
 
 
 def test_levels_that_fill_no_power_of_two(new_program):
-    """Three levels take two bits, but no pixel reaches the fourth: the sum 10 cannot come up."""
+    """Three levels take two bits, but no pixel reaches the fourth: the sum 10 cannot occur."""
     net = new_program((4,)).map(lambda x: np.rint(x * F(2 / 255)))
     net.dense(np.ones((4, 3))).map(lambda x, c: np.sign(x - c), np.array([10, 7.5, -1], F))
     net.dense(np.ones((3, 2)))
@@ -190,7 +191,7 @@ def test_bias_in_the_course_of_a_sum_is_uncertain(new_program):
     net.add(Dense("gemm", "gemm:0", INPUT, weights, np.array([2e-5, 0.5, 1], F)))
     net.map(lambda x: where_sign(x - F(10))).dense(np.ones((3, 2)))
     report, = lower(net.program(), "bipolar").layers
-    # 0.5 and 1 are added without rounding, and so is nothing else.
+    # Only 0.5 and 1 are added without rounding.
     assert (report.near_ties, report.uncertain) == (0, 1)
 
 
@@ -208,3 +209,10 @@ def test_file_names_of_any_letters(new_program):
     program = binary(new_program).program()
     named = Program("a\nb\udcff", program.shape, program.dtype, program.steps, program.output)
     assert lower(named, "bits").graph.name == "a_b_"
+
+
+def test_reprs(new_program):
+    program = binary(new_program).map(where_sign).dense(np.ones((4, 2))).program()
+    assert repr(program) == "Program('net', (4,) float32, 3 steps)"
+    assert repr(lower(program, "bipolar")) \
+        == "Lowered(Graph('net', 4-4-2, 24 weights), 'bipolar')"

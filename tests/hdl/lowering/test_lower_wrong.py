@@ -1,4 +1,4 @@
-"""What lowering refuses, and how it says so."""
+"""Programs that lowering refuses, and the messages."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ WRONG = {
         r"^the input must make a difference, but every pixel gives the first layer the same$"),
     "input that is not finite": (
         lambda new: new((3,)).map(lambda x: 1 / x, name="m").dense(np.ones((3, 2))),
-        r"^element 0 of the input must be finite behind m:0, but is inf for pixel 0$"),
+        r"^element 0 of the input must be finite after m:0, but is inf for pixel 0$"),
 }
 
 
@@ -103,7 +103,7 @@ def test_joining_branches_are_refused(new_program):
     net.dense(np.ones((4, 4)), "second")
     net.add(Elementwise("join", "join:0", (left, net.value), np.add))
     with pytest.raises(SourceError, match=r"^join must depend on one layer, not on first and "
-                                          r"second: branches that join again cannot be brought"):
+                                          r"second: branches that join again are not supported"):
         lower(net.program(), "bits")
 
 

@@ -1,4 +1,4 @@
-"""Folded scores: the same class for every input, decision by decision, tried on all inputs."""
+"""Integer scores: the same class for every input, decision by decision, tested on all inputs."""
 
 import itertools
 
@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xnorloom.errors import SourceError
-from xnorloom.lowering.scores import fold_scores
+from xnorloom.lowering.scores import integer_scores
 
 
 def counts_of_all(weights, planes=1, codes=None):
-    """The counts of every class for every input, from the definition: agreeing bits, weighted."""
+    """Count every class for every input, from the definition: agreeing bits, weighted."""
     weights = np.asarray(weights)
     ends = [[0, 2**planes - 1]] * weights.shape[1] if codes is None else np.asarray(codes).tolist()
     frames = np.array(list(itertools.product(*[range(low, high + 1) for low, high in ends])))
@@ -21,7 +21,7 @@ def counts_of_all(weights, planes=1, codes=None):
 
 
 def decisions(values, fold, counts):
-    """The changed and the total decisions between two classes, as sets of what inputs reach."""
+    """Count the changed and all decisions between two classes, for counts that inputs reach."""
     total, changed = set(), set()
     for c, e in itertools.combinations(range(values.shape[1]), 2):
         for p, q in {(int(p), int(q)) for p, q in counts[:, [c, e]]}:
@@ -39,7 +39,7 @@ def classes_of(values, counts):
 def fold_and_check(values, weights, planes=1, codes=None, bits=None):
     counts = counts_of_all(weights, planes, codes)
     ranges = np.stack([counts.min(0), counts.max(0)], axis=1)
-    fold = fold_scores(values, weights, ranges, planes=planes, codes=codes, bits=bits)
+    fold = integer_scores(values, weights, ranges, planes=planes, codes=codes, bits=bits)
     assert (fold.changed, fold.total) == decisions(values, fold, counts)
     assert fold.exact == (fold.changed == 0)
     assert fold.bits == max(int(scale).bit_length() for scale in fold.scales)
@@ -87,7 +87,7 @@ def test_any_small_network(data, planes, classes):
     code = st.integers(0, 2**planes - 1)
     codes = np.sort(data.draw(st.lists(st.tuples(code, code), min_size=synapses,
                                        max_size=synapses)), axis=1)
-    # Whole and half slopes and intercepts make ties of every kind.
+    # Whole and half slopes and intercepts cause ties of every kind.
     slopes = data.draw(st.lists(st.integers(0, 6), min_size=classes, max_size=classes))
     intercepts = data.draw(st.lists(st.integers(-12, 12), min_size=classes, max_size=classes))
     values = affine(np.array(slopes) / 2, np.array(intercepts) / 2, synapses * (2**planes - 1))
@@ -103,14 +103,14 @@ def test_any_small_network(data, planes, classes):
 ])
 @pytest.mark.parametrize("seed", range(3))
 def test_codes_that_leave_values_out(codes, seed):
-    """Three levels in two planes, constants and alike: the decisions that count are checked."""
+    """Three levels in two planes, and constants: only reachable decisions are checked."""
     rng = np.random.default_rng([len(codes), seed])
     values = affine(rng.uniform(0.5, 1.5, 3), rng.normal(0, 2, 3), 3 * len(codes))
     fold_and_check(values, random_weights(rng, 3, len(codes)), 2, codes)
 
 
 def test_codes_of_small_types():
-    """What an element of 8 bits contributes has no room in 8 bits with a sign."""
+    """The contribution of an 8-bit element does not fit 8 bits with a sign."""
     codes = np.array([(127, 127), (0, 1), (3, 3)], np.int8)
     values = affine([1, 0.7, 1.2], [0, 3, -40], 3 * 255)
     fold_and_check(values, [[0, 1, 1], [1, 0, 0], [0, 0, 1]], 8, codes)
@@ -170,7 +170,7 @@ def test_unreachable_scores_may_be_anything():
 
 
 def fitting(values, counts, largest):
-    """All scales of two classes, up to ``largest``, that some difference of offsets goes with."""
+    """Find all scales of two classes, up to ``largest``, that have a difference of offsets."""
     p, q = np.unique(counts, axis=0).T
     wins = values[p, 0] >= values[q, 1]
     far = largest * len(values)
@@ -181,7 +181,7 @@ def fitting(values, counts, largest):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_smaller_scales_and_no_needless_refusal(seed):
-    """Against every pair of small scales and every difference of offsets."""
+    """Compare with every pair of small scales and every difference of offsets."""
     rng = np.random.default_rng(seed)
     weights = random_weights(rng, 2, 7)
     values = affine(rng.uniform(0.5, 1, 2), [0, 0.9], 7)
@@ -191,27 +191,27 @@ def test_no_smaller_scales_and_no_needless_refusal(seed):
     possible = fitting(values, counts, 10)
     if possible:
         fold = fold_and_check(values, weights)
-        # Ones need no multiplier, so they go before a zero and a one.
+        # Ones need no multiplier, and precede a zero and a one.
         assert max(fold.scales.max(), 1) == max(1, min(map(max, possible)))
     else:
         with pytest.raises(SourceError, match="^no integer scales keep the order of the scores "
                                               "|, which no integer scale follows beside class "):
-            fold_scores(values, weights, [(0, 7)] * 2)
+            integer_scores(values, weights, [(0, 7)] * 2)
 
 
 def test_decisions_of_many_classes():
-    """Counted by kinds of pairs, and in blocks: as each pair by itself."""
+    """Counts by kinds of pairs, and in blocks, equal those of single pairs."""
     rng = np.random.default_rng(8)
     weights, values = random_weights(rng, 150, 6), np.cumsum(rng.uniform(0, 3, (7, 150)), axis=0)
     codes = [(0, 1), (0, 1), (1, 1), (0, 1), (0, 0), (0, 1)]
     fold_and_check(values, weights, codes=codes, bits=3)
 
 
-# What cannot be
+# Impossible scores
 
 
 def test_one_class():
-    fold = fold_scores([[0.0], [2.0]], [[1]], [(0, 1)])
+    fold = integer_scores([[0.0], [2.0]], [[1]], [(0, 1)])
     assert (fold.scales.tolist(), fold.offsets.tolist(), fold.total) == ([1], [0], 0)
 
 
@@ -224,7 +224,7 @@ def test_one_class():
 def test_scores_wrong(column, message):
     values = np.array([[0, 1, 2], column], float).T
     with pytest.raises(SourceError, match=message):
-        fold_scores(values, [[1, 1], [1, 0]], [(0, 2)] * 2)
+        integer_scores(values, [[1, 1], [1, 0]], [(0, 2)] * 2)
 
 
 BENT = [0, 2, 4, 6, 6.25, 6.5, 6.75, 7, 8]
@@ -246,11 +246,11 @@ CONFLICTS = {
 
 @pytest.mark.parametrize("first, second, message", CONFLICTS.values(), ids=CONFLICTS)
 def test_no_scales(first, second, message):
-    """A score that bends cannot be told from a straight one by any line."""
+    """No straight line reproduces a score that bends."""
     values = np.stack([first, second], axis=1)
     weights = [[1] * 8, [1, 0] * 4]
     with pytest.raises(SourceError, match=message):
-        fold_scores(values, weights, [(0, 8)] * 2)
+        integer_scores(values, weights, [(0, 8)] * 2)
     fold = fold_and_check(values, weights, bits=4)
     assert fold.changed
 
@@ -278,4 +278,4 @@ GOOD = {"values": np.zeros((3, 2)), "weights": [[1, 1], [1, 0]], "ranges": [(0, 
 ])
 def test_arguments_wrong(wrong, message):
     with pytest.raises(ValueError, match=message):
-        fold_scores(**{**GOOD, **wrong})
+        integer_scores(**{**GOOD, **wrong})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xnorloom.errors import SourceError
-from xnorloom.lowering.scores import fold_scores
+from xnorloom.lowering.scores import integer_scores
 
 
 def classes_of(values, counts):
@@ -23,7 +23,7 @@ def random_weights(rng, classes, synapses):
 
 
 def batch_norms(synapses, rng, classes=10, planes=1, dtype=np.float32):
-    """Scores after a batch normalization, its factors 30 % up or down."""
+    """Make scores after a batch normalisation, with factors 30 % up or down."""
     largest = synapses * (2**planes - 1)
     gamma = rng.uniform(0.7, 1.3, classes)
     scale = (gamma / np.sqrt(largest * rng.uniform(0.8, 1.2, classes))).astype(dtype)
@@ -37,7 +37,7 @@ def batch_norms(synapses, rng, classes=10, planes=1, dtype=np.float32):
 def test_whole_ratios(slopes):
     weights = random_weights(np.random.default_rng(0), 3, 40)
     values = affine(slopes, -20 * np.array(slopes), 40) / 4
-    fold = fold_scores(values, weights, [(0, 40)] * 3)
+    fold = integer_scores(values, weights, [(0, 40)] * 3)
     assert fold.exact and fold.scales.tolist() == slopes
 
 
@@ -46,7 +46,7 @@ def test_batch_normalization(count_calls, synapses, bits):
     rng = np.random.default_rng(synapses)
     weights = random_weights(rng, 10, synapses)
     values = batch_norms(synapses, rng)
-    fold, calls = count_calls(lambda: fold_scores(values, weights, [(0, synapses)] * 10))
+    fold, calls = count_calls(lambda: integer_scores(values, weights, [(0, synapses)] * 10))
     # 120,000 of 1024 synapses, in half a second.
     assert calls < 1_000_000
     assert fold.exact and fold.bits <= bits
@@ -55,7 +55,7 @@ def test_batch_normalization(count_calls, synapses, bits):
 def test_random_inputs_of_a_large_network():
     rng = np.random.default_rng(3)
     weights, values = random_weights(rng, 10, 256), batch_norms(256, rng)
-    fold = fold_scores(values, weights, [(0, 256)] * 10)
+    fold = integer_scores(values, weights, [(0, 256)] * 10)
     frames = rng.integers(0, 2, (20000, 256))
     counts = np.stack([(frames == row).sum(1) for row in weights], axis=1)
     chosen = (counts * fold.scales + fold.offsets).argmax(1)
@@ -63,11 +63,11 @@ def test_random_inputs_of_a_large_network():
 
 
 def test_many_classes_of_one_scale():
-    """Half a million pairs of classes, decided alike by any frame."""
+    """Half a million pairs of classes."""
     rng = np.random.default_rng(7)
     weights = random_weights(rng, 1000, 64)
     values = affine([2] * 1000, rng.integers(-9, 9, 1000) * 2 - 64, 64)
-    fold = fold_scores(values, weights, [(0, 64)] * 1000)
+    fold = integer_scores(values, weights, [(0, 64)] * 1000)
     assert fold.exact and (fold.scales == 1).all()
     frames = rng.integers(0, 2, (500, 64))
     counts = frames @ weights.T.astype(int) + (1 - frames) @ (1 - weights.T.astype(int))
@@ -80,7 +80,7 @@ def test_too_many_classes_to_search():
     with pytest.raises(SourceError, match=r"^found no integer scales of up to \d+ bits that keep "
                        r"the order of the scores of all classes within the search's limits: 11175 "
                        r"pairs of classes of up to 65 counts are too many; --score-bits takes "):
-        fold_scores(values, weights, [(0, 64)] * 150)
+        integer_scores(values, weights, [(0, 64)] * 150)
 
 
 @pytest.mark.parametrize("classes, synapses", [(10, 12), (60, 256)])
@@ -92,7 +92,7 @@ def test_a_search_ends(count_calls, classes, synapses):
 
     def search():
         try:
-            fold_scores(values, weights, [(0, synapses)] * classes)
+            integer_scores(values, weights, [(0, synapses)] * classes)
         except SourceError as error:
             assert "keep the order of the scores of all classes" in str(error)
     # The budget of 6 s, at 20 us a call or more; 350,000 calls of 60 classes.
@@ -105,8 +105,8 @@ def test_a_search_ends(count_calls, classes, synapses):
 def test_fewer_bits_change_more():
     rng = np.random.default_rng(4)
     weights, values = random_weights(rng, 10, 64), batch_norms(64, rng)
-    exact = fold_scores(values, weights, [(0, 64)] * 10)
-    folds = [fold_scores(values, weights, [(0, 64)] * 10, bits=bits)
+    exact = integer_scores(values, weights, [(0, 64)] * 10)
+    folds = [integer_scores(values, weights, [(0, 64)] * 10, bits=bits)
              for bits in range(1, exact.bits + 3)]
     changed = [fold.changed for fold in folds]
     assert changed[:4] == sorted(changed[:4], reverse=True)
@@ -115,7 +115,7 @@ def test_fewer_bits_change_more():
 
 
 @pytest.mark.parametrize("dtype, found", [
-    # The rounding of float32 alone is larger than what scales must tell apart.
+    # Rounding of float32 alone exceeds the differences that scales must resolve.
     (np.float32, r"no integer scales keep the order of the scores of classes \d and \d"),
     (np.float64, r"found no integer scales of up to 19 bits that keep the order of the scores of "
                  r"all classes within the search's limits, classes \d and \d being the closest"),
@@ -126,6 +126,6 @@ def test_bytes_of_pixels_straight_to_classes(dtype, found):
     ranges = [(0, 784 * 255)] * 6
     with pytest.raises(SourceError, match=f"^{found}: counts "
                                           r"\d+:\d+ .* must lose; --score-bits takes "):
-        fold_scores(values, weights, ranges, planes=8)
-    fold = fold_scores(values, weights, ranges, planes=8, bits=8)
+        integer_scores(values, weights, ranges, planes=8)
+    fold = integer_scores(values, weights, ranges, planes=8, bits=8)
     assert 0 < fold.changed < fold.total / 5000

@@ -180,12 +180,12 @@ def test_source_with_another_class(lowered, path, pixels):
 
 
 def test_source_with_a_third_value(lowered, pixels):
-    tap = dataclasses.replace(lowered.taps[0], tensor="shifted0")
+    tap = dataclasses.replace(lowered.probes[0], tensor="shifted0")
     steps = list(lowered.program.steps)
     steps[1] = dataclasses.replace(steps[1], function=lambda sums, shift: np.where(
         np.arange(8) == 5, np.float32(0), np.copysign(np.float32(1), sums + shift)))
     program = dataclasses.replace(lowered.program, steps=tuple(steps))
-    odd = dataclasses.replace(lowered, program=program, taps=(tap, *lowered.taps[1:]))
+    odd = dataclasses.replace(lowered, program=program, probes=(tap, *lowered.probes[1:]))
     graph = lowered.graph
     row = verify(graph, encode(graph.input, pixels), source=SourceModel(odd, pixels),
                  steps=["source"]).rows[0]

@@ -1,1 +1,1 @@
-"""Keras and Larq models."""
+"""Frontend for Keras and Larq models."""

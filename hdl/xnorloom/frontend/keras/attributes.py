@@ -1,8 +1,8 @@
-"""Text attributes of the objects of an HDF5 file, read from the bytes themselves.
+"""Text attributes of HDF5 objects, parsed from the bytes of the file.
 
-libhdf5 2.0 does not survive damage where it keeps texts: it runs for ever through a heap with an
-object of no length, takes 4 GiB for a text that says it is so long, and crashes if the type is
-changed. The format is that of the HDF5 File Format Specification, as far as h5py writes it.
+libhdf5 2.0 fails on damaged text attributes: it loops forever on a heap object of length zero,
+allocates 4 GiB for a text that claims that length, and crashes on a changed type. The parser covers
+the part of the HDF5 File Format Specification that h5py writes.
 """
 
 import math
@@ -18,14 +18,14 @@ _FIXED, _VARIABLE = 3, 9
 
 
 def texts(data: bytes, address: int, name: str) -> list[str] | None:
-    """The texts of attribute ``name`` of the object whose header is at ``address`` of the file.
+    """Read the texts of attribute ``name`` of the object with its header at ``address``.
 
-    None if there is no such attribute; a list of none for an array of none, whatever its type.
+    Returns None if there is no such attribute, and an empty list for an empty array of any type.
 
     Raises
     ------
     ValueError
-        If the file is damaged there, or the attribute is no text.
+        If the file is damaged there, or the attribute is not text.
     """
     for body in _messages(data, address):
         found, kind, element, count, values = _attribute(body)
@@ -49,10 +49,10 @@ def _number(data: bytes, place: int, width: int) -> int:
 
 
 def _messages(data: bytes, address: int) -> Iterator[bytes]:
-    """The attribute messages of an object header of version 1 or 2."""
+    """Yield the attribute messages of an object header of version 1 or 2."""
     if data[address:address + 4] == b"OHDR":
         flags = _number(data, address + 5, 1)
-        # Four times, and limits of the compact form, are there by flags.
+        # Flags tell if four time stamps and the limits of the compact form are present.
         place = address + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
         width = 1 << (flags & 3)
         blocks = [(place + width, _number(data, place, width))]
@@ -71,7 +71,7 @@ def _messages(data: bytes, address: int) -> Iterator[bytes]:
             if place + header + size > end or messages > _ENTRIES:
                 raise ValueError(f"object header at {address} is broken")
             if kind == _CONTINUATION:
-                # The second kind has a signature in front and a checksum behind.
+                # In version 2, a signature precedes the block and a checksum follows it.
                 more, length = _number(body, 0, 8), _number(body, 8, 8)
                 blocks.append((more + 4, length - 8) if second else (more, length))
             elif kind == _ATTRIBUTE:
@@ -80,7 +80,7 @@ def _messages(data: bytes, address: int) -> Iterator[bytes]:
 
 
 def _attribute(body: bytes) -> tuple[bytes, int, int, int, bytes]:
-    """Name, class of the type, bytes of an element, elements, and their bytes."""
+    """Return name, class of the type, bytes per element, number of elements, and their bytes."""
     version = _number(body, 0, 1)
     if version > 1 and body[1] & 3:
         raise ValueError("an attribute must have a type of its own")
@@ -101,7 +101,7 @@ def _attribute(body: bytes) -> tuple[bytes, int, int, int, bytes]:
 
 
 def _from_heap(data: bytes, references: list[bytes]) -> list[bytes]:
-    """What references of 16 bytes, each length, heap and object, stand for."""
+    """Resolve references of 16 bytes: length, heap and object."""
     heaps: dict[int, dict[int, bytes]] = {}
     found = []
     for reference in references:
@@ -119,7 +119,7 @@ def _from_heap(data: bytes, references: list[bytes]) -> list[bytes]:
 
 
 def _heap(data: bytes, start: int) -> dict[int, bytes]:
-    """The objects of a collection by number."""
+    """Return the objects of a heap collection by number."""
     if data[start:start + 4] != b"GCOL":
         return {}
     end = min(start + _number(data, start + 8, 8), len(data))

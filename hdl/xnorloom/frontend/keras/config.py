@@ -1,4 +1,4 @@
-"""The configuration that Keras saves with a network, as the chain of its layers."""
+"""Keras configuration of a network, as the chain of its layers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["Layer", "chain", "entry", "frame_shape", "shown"]
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A layer of the class ``kind``, and what Keras needs to make it again."""
+    """Layer of the class ``kind``, with its configuration."""
 
     name: str
     kind: str
@@ -18,29 +18,29 @@ class Layer:
 
     @property
     def title(self) -> str:
-        """How messages call it."""
+        """Name and class for messages."""
         return f"layer {self.name!r} ({self.kind})"
 
     def get(self, key: str, kinds: type | tuple[type, ...], default: Any = None) -> Any:
-        """The entry ``key`` of one of these types; where it is missing the default if not None."""
+        """Return the entry ``key`` of one of these types, or the default if it is missing."""
         if default is not None and key not in self.config:
             return default
         return entry(self.config, key, kinds, self.title)
 
 
 def shown(value: Any) -> str:
-    """A value of a configuration for a message, not too long."""
+    """Format a value of a configuration for a message, clipped."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def entry(config: Any, key: str, kinds: type | tuple[type, ...], what: str) -> Any:
-    """``config[key]``, if it is of one of these types; a bool is no number.
+    """Return ``config[key]`` if it has one of these types; a bool is not a number.
 
     Raises
     ------
     SourceError
-        If it is missing or of another type; ``what`` says of which thing.
+        If it is missing or of another type; ``what`` names the owner of the entry.
     """
     if not isinstance(config, dict) or key not in config:
         raise SourceError(f"{what} must have an entry {key!r} in its configuration")
@@ -53,18 +53,18 @@ def entry(config: Any, key: str, kinds: type | tuple[type, ...], what: str) -> A
 
 
 def chain(config: dict[str, Any]) -> list[Layer]:
-    """The layers of a network, each of which takes what the one before it gives.
+    """Return the layers of a network that is a chain, in order.
 
     Raises
     ------
     SourceError
-        If the network is of another form, or the configuration is not one of Keras.
+        If the network is not a chain, or the configuration is not one of Keras.
     """
     kind = entry(config, "class_name", str, "the network")
     if kind not in ("Sequential", "Functional", "Model"):
         raise SourceError(f"the network must be Sequential or Functional, not of the class {kind}")
     inner = entry(config, "config", (dict, list), "the network")
-    # The oldest files have the list of layers alone.
+    # The oldest files have only the list of layers.
     items = inner if isinstance(inner, list) else entry(inner, "layers", list, "the network")
     layers: dict[str, Layer] = {}
     for number, item in enumerate(items):
@@ -93,7 +93,7 @@ def _layer(item: Any, number: int) -> Layer:
 
 
 def _node(layer: Layer, item: Any) -> list[str]:
-    """The layers whose results a layer takes."""
+    """Return the names of a layer's input layers."""
     nodes = entry(item, "inbound_nodes", list, layer.title)
     if len(nodes) > 1:
         raise SourceError(f"{layer.title} must be used once, not {len(nodes)} times")
@@ -101,9 +101,9 @@ def _node(layer: Layer, item: Any) -> list[str]:
 
 
 def _sources(value: Any, what: str, depth: int = 0) -> list[str]:
-    """Names of the layers whose results are somewhere in the arguments of a call.
+    """Find the names of the layers whose results occur in the arguments of a call.
 
-    Keras 2 writes such a result as ``[name, 0, 0]``, Keras 3 as an object of its own.
+    Keras 2 writes such a result as ``[name, 0, 0]``, Keras 3 as an object.
     """
     if depth > 20:
         raise SourceError(f"{what} must have a simple list of inputs")
@@ -132,7 +132,7 @@ def _one(config: Any, key: str) -> str:
 
 def _walk(layers: dict[str, Layer], nodes: dict[str, list[str]], first: str,
           last: str) -> list[Layer]:
-    """From the last layer back to the first; all layers must be on the way."""
+    """Follow the chain from the last layer back to the first; it must contain all layers."""
     way, name = [], last
     while True:
         if name not in layers:
@@ -155,7 +155,7 @@ def _walk(layers: dict[str, Layer], nodes: dict[str, list[str]], first: str,
 
 
 def frame_shape(config: dict[str, Any], first: Layer) -> tuple[int, ...]:
-    """The shape of a frame of the input, without the batch.
+    """Return the shape of an input frame, without the batch.
 
     Raises
     ------

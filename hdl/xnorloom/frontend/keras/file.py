@@ -1,9 +1,9 @@
-"""Files of Keras: what the network is, and its weights, from damaged or hostile files too.
+"""Keras files: configuration and weights of a network, read safely from untrusted files.
 
-There are two kinds. ``.h5`` is one HDF5 file, with the configuration as an attribute and the
-weights by name. ``.keras`` is a ZIP of the configuration as JSON and of an HDF5 file that has the
-weights by number. Everything is read into memory under a limit, so nothing in a file makes the
-HDF5 library open another.
+There are two formats. ``.h5`` is an HDF5 file with the configuration as an attribute and the
+weights by name. ``.keras`` is a ZIP of the configuration as JSON and of an HDF5 file with the
+weights by number. Files are read into memory, up to a limit, so that nothing in them makes the HDF5
+library open another file.
 """
 
 import io
@@ -19,15 +19,20 @@ import numpy.typing as npt
 
 from ...errors import SourceError, first_line
 from ...support.files import BROKEN_ARCHIVE
-from .hdf5 import LIMIT, SIGNATURE, TEXT_LIMIT, array, member, open_bytes, reading, texts
+from .. import HDF5, KERAS
+from .hdf5 import LIMIT, TEXT_LIMIT, array, member, open_bytes, reading, texts
 
 __all__ = ["KerasFile", "read"]
 
-_ZIP = b"PK\x03\x04"
-
 
 class KerasFile:
-    """A file in memory: ``config`` is the configuration of the network, as JSON has it."""
+    """File in memory.
+
+    Attributes
+    ----------
+    config : dict
+        Configuration of the network, from JSON.
+    """
 
     config: dict[str, Any]
 
@@ -40,20 +45,20 @@ class KerasFile:
 
     def weights(self, layer: str, kind: str,
                 shapes: dict[str, tuple[int, ...]]) -> dict[str, npt.NDArray[np.float32]]:
-        """The weights of a layer, which must have these ``shapes`` and none else.
+        """Read the weights of a layer, by name.
 
         Parameters
         ----------
         layer, kind : str
-            Name and class of the layer. Each layer of the network must be asked for once, those
-            of one class in the order of the network, as one kind of file numbers them so.
+            Name and class of the layer. Each layer must be read exactly once, those of one class in
+            the order of the network, since ``.keras`` files number them so.
         shapes : dict
-            In the order in which Keras makes the weights.
+            Shapes of all weights, in the order in which Keras creates them.
 
         Raises
         ------
         SourceError
-            If one is missing, of another shape or type, not finite, or kept in another file.
+            If one is missing, has another shape or type, is not finite, or is in another file.
         """
         with reading(self._path):
             if self._by_number:
@@ -79,7 +84,7 @@ class KerasFile:
             return {}
         found: dict[str, Any] = {}
         for path in texts(self._data, group, "weight_names") or []:
-            # "layer/kernel:0", with the name of the network in front in Keras 3.
+            # "layer/kernel:0", in Keras 3 preceded by the name of the network.
             name = path.rsplit("/", 1)[-1].split(":")[0]
             if name in found:
                 raise SourceError(f"layer {layer!r} in {self._path} has {name} twice")
@@ -87,12 +92,12 @@ class KerasFile:
         return found
 
     def _numbered(self, kind: str, names: list[str]) -> dict[str, Any]:
-        # A layer is called by its class in snake case, and counted, whatever its own name is.
+        # Layers are named by their class in snake case and a number, not by their own name.
         stem = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", kind))
         count = self._counts.get(kind, 0)
         self._counts[kind] = count + 1
         place = f"{stem.lower()}_{count}" if count else stem.lower()
-        # The first versions of this kind of file had another name for the layers.
+        # The first versions of this format have another name for the layers.
         for parent in ("layers", "_layer_checkpoint_dependencies"):
             group = member(self._root, f"{parent}/{place}/vars")
             if group is not None:
@@ -104,13 +109,13 @@ class KerasFile:
 
 
 def read(path: str | os.PathLike[str]) -> KerasFile:
-    """Read ``path`` and the configuration in it.
+    """Read the file ``path`` and its configuration.
 
     Raises
     ------
     SourceError
-        If the file is missing, unreadable, too large, of another kind or damaged, if it holds no
-        configuration, or h5py is not installed.
+        If the file is missing, unreadable, too large, damaged, of another format or without a
+        configuration, or if h5py is not installed.
     """
     path = Path(path)
     try:
@@ -124,9 +129,9 @@ def read(path: str | os.PathLike[str]) -> KerasFile:
         raise SourceError(f"Keras file {path} cannot be read: {why}") from error
     if len(data) > LIMIT:
         raise SourceError(f"Keras file {path} must have at most {LIMIT} bytes, and has more")
-    if data.startswith(SIGNATURE):
+    if data.startswith(HDF5.magic):
         return _read_hdf5(path, data)
-    if data.startswith(_ZIP):
+    if data.startswith(KERAS.magic):
         return _read_archive(path, data)
     raise SourceError(f"{path} must be a file that Keras saved, HDF5 (.h5) or ZIP (.keras), but "
                       f"{'has other contents' if data else 'is empty'}")

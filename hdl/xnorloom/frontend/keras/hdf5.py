@@ -1,4 +1,4 @@
-"""HDF5 in memory, read with h5py: what Keras keeps there, and nothing that is kept elsewhere."""
+"""HDF5 files in memory, read with h5py; links and data outside the file are refused."""
 
 import io
 import math
@@ -12,54 +12,55 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError, first_line
+from ...support.extras import install_hint
+from .. import HDF5
 from . import attributes
 
-__all__ = ["LIMIT", "SIGNATURE", "TEXT_LIMIT", "array", "member", "open_bytes", "reading",
+__all__ = ["LIMIT", "TEXT_LIMIT", "array", "member", "open_bytes", "reading",
            "texts"]
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# Bytes of a file, of an array and of a text: a thousand times what is usual, and small enough to
-# be read at once.
+# Bytes of a file or array, and of a text: a thousand times the usual size, and small enough to be
+# read at once.
 LIMIT = 1 << 28
 TEXT_LIMIT = 1 << 24
-# What h5py raises for files that are damaged, depending on where.
+# Exceptions of h5py for damaged files.
 _BROKEN = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError,
            OverflowError, MemoryError, NotImplementedError)
 
 
 def open_bytes(path: Path, data: bytes) -> Any:
-    """The root group of an HDF5 file with these contents.
+    """Open an HDF5 file with these contents, and return its root group.
 
     Raises
     ------
     SourceError
-        If it is damaged, or h5py is not installed; ``path`` is for messages.
+        If the contents are damaged, or h5py is not installed; ``path`` is for messages.
     """
     try:
         import h5py
     except ImportError:
         raise SourceError("files of Keras are read with h5py, which is not installed: "
-                          "pip install 'xnorloom[larq]'") from None
+                          f"{install_hint(HDF5.extra)}") from None
     with reading(path):
         _check(data)
         return h5py.File(io.BytesIO(data), "r")
 
 
 def _check(data: bytes) -> None:
-    if not data.startswith(SIGNATURE):
+    if not data.startswith(HDF5.magic):
         raise ValueError("file signature not found")
-    # h5py reads what is not there as whatever is in memory, before it finds the file short.
+    # h5py reads past the end of a short file, into other memory, before it finds it short.
     if len(data) < 96:
         raise ValueError("truncated file")
-    # A superblock of version 0 or 1 has the widths of addresses and of lengths at 13, a later one
-    # at 9; h5py writes no others than 8.
+    # Widths of addresses and lengths, at 13 in a superblock of version 0 or 1, later at 9; h5py
+    # always writes 8.
     if (data[13:15] if data[8] < 2 else data[9:11]) != b"\x08\x08":
         raise ValueError("addresses must have 8 bytes")
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what h5py raises for damaged files into a SourceError."""
+    """Context manager that converts exceptions of h5py for damaged files to SourceError."""
     try:
         yield
     except _BROKEN as error:
@@ -67,7 +68,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def member(group: Any, path: str) -> Any:
-    """What is at ``path``, or None; links to elsewhere are refused before anything follows them."""
+    """Return the object at ``path``, or None; links out of the file are refused, not followed."""
     import h5py
 
     for part in filter(None, path.split("/")):
@@ -84,7 +85,7 @@ def member(group: Any, path: str) -> Any:
 
 
 def array(dataset: Any, shape: tuple[int, ...], what: str) -> npt.NDArray[np.float32]:
-    """The numbers of a dataset of this shape, which must be float32; ``what`` names it."""
+    """Read a float32 dataset of this shape; messages call it ``what``."""
     import h5py
 
     if not isinstance(dataset, h5py.Dataset):
@@ -95,7 +96,7 @@ def array(dataset: Any, shape: tuple[int, ...], what: str) -> npt.NDArray[np.flo
         raise SourceError(f"{what} must have the shape {shape}, not {dataset.shape}")
     if dataset.dtype.kind != "f" or dataset.dtype.itemsize != 4:
         raise SourceError(f"{what} must be float32, not {dataset.dtype}")
-    # A chunk is read whole, however little of it the shape needs.
+    # A chunk is read whole, even if the shape needs little of it.
     largest = max(math.prod(shape), math.prod(dataset.chunks or ()))
     if largest * 4 > LIMIT:
         raise SourceError(f"{what} must have at most {LIMIT} bytes, but claims {largest * 4}")
@@ -103,6 +104,6 @@ def array(dataset: Any, shape: tuple[int, ...], what: str) -> npt.NDArray[np.flo
 
 
 def texts(data: bytes, group: Any, name: str) -> list[str] | None:
-    """The attribute ``name``, of many texts, none or one; None if it is missing."""
+    """Read the texts of the attribute ``name``; None if it is missing."""
     address = import_module("h5py.h5o").get_info(group.id).addr
     return attributes.texts(data, address, name)

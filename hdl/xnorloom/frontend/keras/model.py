@@ -1,10 +1,10 @@
-"""Networks of Larq and Keras in their own files, ``.h5`` and ``.keras``, read without TensorFlow.
+"""Reader of Larq and Keras networks, files ``.h5`` and ``.keras``, without TensorFlow.
 
-Arithmetic is that of TensorFlow on a CPU, in float32 and operation by operation: batch
+The arithmetic is that of TensorFlow on a CPU, in float32 and operation by operation. Batch
 normalisation of flat frames is ``x * s + (beta - mean * s)`` with ``s = rsqrt(variance + epsilon)
-* gamma``. TensorFlow's ``rsqrt`` comes out differently by up to three units in the last place from
-one processor, and from one place of a vector, to the other; here it is ``1 / sqrt(v)``, as in its
-own code for single numbers. A bias is added behind the exact sum.
+* gamma``. TensorFlow's ``rsqrt`` varies by up to three units in the last place between processors
+and between positions of a vector; here it is ``1 / sqrt(v)``, as in its code for single numbers. A
+bias is added after the exact sum.
 """
 
 import difflib
@@ -25,7 +25,7 @@ from .quantizers import QUANTIZERS, elementwise, function_name, quantized
 
 __all__ = ["load"]
 
-_NOTHING = ("InputLayer", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout",
+_IDENTITY = ("InputLayer", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout",
             "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "ActivityRegularization",
             "Identity")
 _DTYPES = ("float32", "uint8", "int32", "int64")
@@ -34,23 +34,23 @@ _ROUNDING = ("TensorFlow rounds the slopes of batch normalisation differently fr
 
 
 def load(path: str | os.PathLike[str], *, name: str | None = None) -> Program:
-    """What the network in a file of Keras computes at inference.
+    """Read the inference of the network in a Keras file.
 
-    Step and tensor of a layer have its name; a quantizer of its input adds ``/input_quantizer``,
-    and sums before bias and activation add ``/MatMul`` and ``/BiasAdd``. A softmax at the end is
-    left out, as it keeps the order of the classes.
+    The step and the tensor of a layer have its name. The name of an input quantizer ends in
+    ``/input_quantizer``, those of sums before bias and activation in ``/MatMul`` and ``/BiasAdd``.
+    A softmax at the end is left out, since it keeps the order of the classes.
 
     Parameters
     ----------
     path : path-like
-        As ``model.save`` of Keras 2 or 3 writes it; kernels may be latent or quantized.
+        File of ``model.save`` of Keras 2 or 3; kernels may be latent or quantized.
     name : str or None
-        Of the network; that of the file by default.
+        Name of the network; by default that of the file.
 
     Raises
     ------
     SourceError
-        If the file cannot be read, or there is something in it that is not supported.
+        If the file cannot be read, or contains something that is not supported.
     """
     file = read(path)
     layers = chain(file.config)
@@ -58,7 +58,8 @@ def load(path: str | os.PathLike[str], *, name: str | None = None) -> Program:
     for number, layer in enumerate(layers):
         reader.read(layer, last=number == len(layers) - 1)
     return Program(name or Path(path).stem, reader.input_shape, reader.input_dtype,
-                   tuple(reader.steps), reader.value, reader.proof, tuple(reader.notes))
+                   tuple(reader.steps), reader.value, reader.declared_preprocessing,
+                   tuple(reader.notes))
 
 
 def _input_dtype(first: Layer) -> np.dtype:
@@ -71,7 +72,7 @@ def _input_dtype(first: Layer) -> np.dtype:
 
 
 def _dtype(layer: Layer) -> Any:
-    """A word, that Keras 3 and mixed precision wrap."""
+    """Return the name of a layer's type, which Keras 3 and mixed precision wrap."""
     found = layer.config.get("dtype", "float32")
     if isinstance(found, dict) and isinstance(found.get("config"), dict):
         found = found["config"].get("name")
@@ -79,7 +80,7 @@ def _dtype(layer: Layer) -> Any:
 
 
 class _Reader:
-    """Makes steps of one layer after the other; ``shape`` is that of a frame so far."""
+    """Appends the steps of layers in order; ``shape`` is the current shape of a frame."""
 
     def __init__(self, file: KerasFile, shape: tuple[int, ...], dtype: np.dtype):
         self.file = file
@@ -87,17 +88,18 @@ class _Reader:
         self.dtype = self.input_dtype = dtype
         self.steps: list[Step] = []
         self.notes: list[str] = []
-        self.proof: str | None = None
+        self.declared_preprocessing: str | None = None
         self.kinds: dict[str, Callable[[Layer], None]] = {
             "Flatten": self._flatten, "Reshape": self._reshape, "Permute": self._permute,
             "Rescaling": self._rescaling, "Activation": self._activation,
             "BatchNormalization": self._norm, "Dense": self._dense, "QuantDense": self._dense,
-            **dict.fromkeys(QUANTIZERS, self._quantizer), **dict.fromkeys(_NOTHING, self._nothing),
+            **dict.fromkeys(QUANTIZERS, self._quantizer),
+            **dict.fromkeys(_IDENTITY, self._identity),
         }
 
     @property
     def value(self) -> Value:
-        """The result of the last step."""
+        """Result of the last step."""
         return Value(len(self.steps) - 1) if self.steps else INPUT
 
     def read(self, layer: Layer, last: bool) -> None:
@@ -118,8 +120,8 @@ class _Reader:
                 return
         self.kinds[layer.kind](layer)
 
-    def _nothing(self, layer: Layer) -> None:
-        """What is the identity outside training."""
+    def _identity(self, layer: Layer) -> None:
+        """Skip a layer that is the identity at inference."""
 
     def _elementwise(self, layer: Layer, function: Callable[..., npt.NDArray],
                      *constants: Operand, part: str = "") -> None:
@@ -129,7 +131,7 @@ class _Reader:
 
     def _check_float(self, layer: Layer) -> None:
         if self.dtype != np.float32:
-            raise SourceError(f"{layer.title} must come behind a Rescaling, as the input is "
+            raise SourceError(f"{layer.title} must come after a Rescaling, as the input is "
                               f"{self.dtype}")
 
     def _apply(self, layer: Layer, spec: Any, key: str, part: str = "") -> None:
@@ -149,7 +151,7 @@ class _Reader:
             case "channels_last":
                 self._move(layer, size)
             case "channels_first":
-                # Keras puts the channels last before it flattens.
+                # Keras moves the channels to the end before it flattens.
                 self._move(layer, size, lambda x: np.moveaxis(x, 1, -1))
             case other:
                 raise SourceError(f"data_format of {layer.title} must be channels_last or "
@@ -183,7 +185,7 @@ class _Reader:
         first = all(isinstance(step, Move) for step in self.steps)
         if first and (float(scale), float(offset)) in ((float(np.float32(1 / 255)), 0),
                                                        (float(np.float32(1 / 127.5)), -1)):
-            self.proof = "u8"
+            self.declared_preprocessing = "u8"
         self.dtype = np.dtype(np.float32)
         self._elementwise(layer, lambda x: x.astype(np.float32) * scale + offset)
 
@@ -257,7 +259,7 @@ def _softmax(layer: Layer) -> bool:
 
 def _finite(layer: Layer, key: str, default: float | None = None) -> np.float32:
     value = layer.get(key, (int, float), default)
-    # An integer of JSON may be too large for a float.
+    # An integer in JSON may be too large for a float.
     if not abs(value) < 1e30:
         raise SourceError(f"{key} of {layer.title} must be a finite number, not {shown(value)}")
     return np.float32(value)

@@ -1,7 +1,7 @@
-"""Larq's quantizers and the activations of Keras, as functions of float32 arrays.
+"""Quantizers of Larq and activations of Keras, as functions of float32 arrays.
 
-They do what the functions of Larq 0.14 do, operation by operation. Its sign is
-``sign(sign(x) + 0.1)``, so that of 0 is +1.
+They follow Larq 0.14 operation by operation. Its sign is ``sign(sign(x) + 0.1)``, so that the sign
+of 0 is +1.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ __all__ = ["QUANTIZERS", "elementwise", "function_name", "quantized"]
 
 _Function = Callable[[npt.NDArray], npt.NDArray]
 
-# The words that stand for the classes, and older names.
+# Names of functions, and older names, by which the classes are known.
 _ALIASES = {"ste_sign": "SteSign", "approx_sign": "ApproxSign", "swish_sign": "SwishSign",
             "ste_heaviside": "SteHeaviside", "ste_tern": "SteTern", "dorefa_quantizer": "DoReFa",
             "magnitude_aware_sign": "MagnitudeAwareSign", "DoReFaQuantizer": "DoReFa",
@@ -38,7 +38,7 @@ def _ternary(threshold: np.float32) -> _Function:
 
 
 def _rounded(steps: int) -> _Function:
-    """``k`` bits of a number from 0 to 1; halves go to the even side."""
+    """Make the quantizer of numbers from 0 to 1 to ``steps`` steps; halves round to even."""
     n = np.float32(steps)
     return lambda x: np.rint(np.clip(x, np.float32(0), np.float32(1)) * n) / n
 
@@ -52,12 +52,12 @@ _FUNCTIONS: dict[str, _Function | None] = {
 
 
 def elementwise(spec: Any, what: str) -> _Function | None:
-    """The function that the entry ``spec`` of a configuration stands for; None for the identity.
+    """Return the function of the configuration entry ``spec``; None for the identity.
 
     Raises
     ------
     SourceError
-        If it is not known, or no function of each element by itself; ``what`` names the entry.
+        If it is unknown or not elementwise; ``what`` names the entry.
     """
     name, config = _parsed(spec, what)
     if name in _FUNCTIONS:
@@ -67,31 +67,31 @@ def elementwise(spec: Any, what: str) -> _Function | None:
     if name == "DoReFa" and config.get("mode", "activations") == "activations":
         return _rounded((1 << _bits(config, what)) - 1)
     if name in ("SteTern", "DoReFa", "MagnitudeAwareSign"):
-        raise SourceError(f"{what} must treat each element by itself, but {name}, as it is set, "
+        raise SourceError(f"{what} must be elementwise, but {name}, as it is set, "
                           f"depends on all frames of a batch")
     raise _unknown(name, what)
 
 
 def function_name(spec: Any, what: str) -> str:
-    """The name in such an entry, that of the class for a quantizer.
+    """Return the name in a configuration entry; for a quantizer its class.
 
     Raises
     ------
     SourceError
-        If it has none.
+        If it has no name.
     """
     return _parsed(spec, what)[0]
 
 
 def quantized(kernel: npt.NDArray[np.float32], spec: Any, what: str) -> npt.NDArray[np.float32]:
-    """The kernel, shape (inputs, neurons), through the quantizer that ``spec`` stands for.
+    """Quantize a kernel, shape (inputs, neurons), by the configuration entry ``spec``.
 
-    Quantizers keep a kernel that was saved quantized as it is.
+    A kernel that was saved quantized stays as it is.
 
     Raises
     ------
     SourceError
-        As :func:`elementwise`, or if its weights have more than one bit.
+        For the reasons given at :func:`elementwise`, or if the weights have more than one bit.
     """
     name, config = _parsed(spec, what)
     if name == "MagnitudeAwareSign":
@@ -111,7 +111,7 @@ def quantized(kernel: npt.NDArray[np.float32], spec: Any, what: str) -> npt.NDAr
 
 
 def _parsed(spec: Any, what: str) -> tuple[str, dict[str, Any]]:
-    """Name and configuration of what may be None, a word, a function or an object."""
+    """Return name and configuration of an entry: None, a name, a function or an object."""
     config: Any = {}
     if isinstance(spec, dict):
         name = entry(spec, "class_name", str, what)

@@ -1,1 +1,1 @@
-"""ONNX and QONNX models."""
+"""Frontend for ONNX and QONNX models."""

@@ -1,40 +1,58 @@
-"""ONNX operations on constants, worked out while a model is read.
-
-A function here takes a node and arrays, ``None`` for an input that is left out, and gives a list of
-arrays, one for each output. It raises ``ValueError`` or another of :data:`WRONG` for arrays that do
-not go together, and before it makes an array of more than ``LARGEST`` elements.
-"""
+"""ONNX operators on constants, computed while a model is read."""
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
-from .file import LARGEST
+from .arrays import check_size, compute
+from .file import shown
 from .node import Node
+from .operators import Handler, Kind, operator
+from .tracer import Tracer
+from .tracked import Known, Tracked, array_of
 
-__all__ = ["FOLDS", "WRONG", "broadcast", "room"]
+__all__ = ["product"]
 
-# What numpy and Python raise for operands that do not go together.
-WRONG = (ValueError, TypeError, IndexError, OverflowError, MemoryError, ZeroDivisionError)
 Array = np.ndarray
+Compute = Callable[..., Sequence[Array]]
 # Multiplications and additions of a product of constants: some seconds.
 _MOST_WORK = 1 << 36
 
 
-def room(*shape: int) -> None:
-    """Raise ``ValueError`` if an array of ``shape`` would be larger than ``LARGEST``."""
-    if math.prod(int(size) for size in shape) > LARGEST:
-        raise ValueError(f"the result would have more than {LARGEST} elements")
+def _on_constants(function: Compute) -> Handler:
+    """Make a handler that applies ``function(node, *arrays)`` to constant operands.
+
+    The function takes ``None`` for an input that is left out, and returns one array per output. It
+    raises one of :data:`~.arrays.INCOMPATIBLE` for incompatible arrays, and before it makes an
+    array of more than ``LARGEST`` elements.
+    """
+    def handle(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+        if any(isinstance(operand, Tracked) for operand in operands):
+            raise node.error("works on constants only here, and its input depends on the input of "
+                             "the model")
+        arrays = [operand for operand in operands if not isinstance(operand, Tracked)]
+        results = compute(node, partial(function, node), *arrays)
+        return [tracer.constant(node, result) for result in results]
+    return handle
 
 
-def broadcast(*arrays: Array) -> None:
-    """:func:`room` for the result of an elementwise function."""
-    room(*np.broadcast_shapes(*(array.shape for array in arrays)))
+def _on_shapes(function: Compute) -> Handler:
+    """Make a handler likewise, for a function that needs only the shapes of its operands."""
+    on_constants = _on_constants(function)
+
+    def handle(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+        [x] = operands
+        if isinstance(x, Tracked):
+            tracer.reads_batch = True
+            x = x.sample
+        return on_constants(tracer, node, [x])
+    return handle
 
 
 def _numbers(node: Node, name: str, array: Array | None) -> list[int] | None:
-    """Integers that are an attribute in old versions and an input in new ones."""
+    """Return integers that are an input, in old versions an attribute."""
     if array is None:
         return node.integers(name)
     if array.dtype.kind not in "iu":
@@ -42,7 +60,16 @@ def _numbers(node: Node, name: str, array: Array | None) -> list[int] | None:
     return [int(value) for value in array.ravel()]
 
 
-def _constant(node: Node) -> list[Array]:
+@operator(Kind.CONSTANT, "Constant")
+def _constant(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+    value = node.tensor("value")
+    if value is None:
+        return _on_constants(_constant_of_numbers)(tracer, node, operands)
+    array = tracer.tensors.array(value, f"the value of node {shown(node.name)}")
+    return [tracer.constant(node, array)]
+
+
+def _constant_of_numbers(node: Node) -> list[Array]:
     for name, dtype in (("value_float", np.float32), ("value_int", np.int64)):
         if node.has(name):
             value = node.real(name, 0) if dtype is np.float32 else node.integer(name, 0)
@@ -54,32 +81,46 @@ def _constant(node: Node) -> list[Array]:
     raise ValueError("it must have a tensor or numbers as its value")
 
 
-def _constant_of_shape(node: Node, shape: Array, value: Array) -> list[Array]:
-    if value.size != 1:
-        raise ValueError(f"the value must be one element, not {value.size}")
-    sizes = [int(size) for size in shape.ravel()]
-    room(*sizes)
-    return [np.full(sizes, value.ravel()[0], value.dtype)]
+@operator(Kind.CONSTANT, "ConstantOfShape")
+def _constant_of_shape(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+    def full(node: Node, shape: Array) -> list[Array]:
+        tensor = node.tensor("value")
+        value = (np.zeros(1, np.float32) if tensor is None
+                 else tracer.tensors.array(tensor, f"the value of node {shown(node.name)}"))
+        if value.size != 1:
+            raise ValueError(f"the value must be one element, not {value.size}")
+        sizes = [int(size) for size in shape.ravel()]
+        check_size(*sizes)
+        return [np.full(sizes, value.ravel()[0], value.dtype)]
+    return _on_constants(full)(tracer, node, operands)
 
 
+@operator(Kind.CONSTANT, "Shape")
+@_on_shapes
 def _shape(node: Node, x: Array) -> list[Array]:
     start = node.integer("start", 0)
     end = node.integer("end", x.ndim)
     return [np.array(x.shape[start:end], np.int64)]
 
 
+@operator(Kind.CONSTANT, "Size")
+@_on_shapes
 def _size(node: Node, x: Array) -> list[Array]:
     return [np.array(x.size, np.int64)]
 
 
+@operator(Kind.CONSTANT, "Gather")
+@_on_constants
 def _gather(node: Node, x: Array, indices: Array) -> list[Array]:
     axis = node.integer("axis", 0)
     if x.shape[axis] == 0:
         raise IndexError("nothing can be taken of an axis without elements")
-    room(x.size // x.shape[axis], indices.size)
+    check_size(x.size // x.shape[axis], indices.size)
     return [np.take(x, indices, axis)]
 
 
+@operator(Kind.CONSTANT, "Slice")
+@_on_constants
 def _slice(node: Node, x: Array, *operands: Array | None) -> list[Array]:
     given = [*operands, *[None] * (4 - len(operands))]
     starts, ends, axes, steps = (_numbers(node, name, array) for name, array in
@@ -90,20 +131,24 @@ def _slice(node: Node, x: Array, *operands: Array | None) -> list[Array]:
     steps = [1] * len(starts) if steps is None else steps
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise ValueError("starts, ends, axes and steps must be of one length")
-    cuts = [slice(None)] * x.ndim
+    slices = [slice(None)] * x.ndim
     for axis, start, end, step in zip(axes, starts, ends, steps):
-        cuts[axis] = slice(start, end, step)
-    return [x[tuple(cuts)]]
+        slices[axis] = slice(start, end, step)
+    return [x[tuple(slices)]]
 
 
+@operator(Kind.CONSTANT, "Concat")
+@_on_constants
 def _concat(node: Node, *arrays: Array) -> list[Array]:
     axis = node.integer("axis", 0)
-    room(sum(array.size for array in arrays))
+    check_size(sum(array.size for array in arrays))
     if len({array.dtype for array in arrays}) != 1:
         raise TypeError("its inputs must be of one type")
     return [np.concatenate(arrays, axis)]
 
 
+@operator(Kind.CONSTANT, "Split")
+@_on_constants
 def _split(node: Node, x: Array, sizes: Array | None = None) -> list[Array]:
     axis = node.integer("axis", 0)
     lengths = _numbers(node, "split", sizes)
@@ -116,27 +161,60 @@ def _split(node: Node, x: Array, sizes: Array | None = None) -> list[Array]:
     return list(np.split(x, np.cumsum(lengths)[:-1], axis))
 
 
+@operator(Kind.CONSTANT, "Expand")
+@_on_constants
 def _expand(node: Node, x: Array, shape: Array) -> list[Array]:
     sizes = np.broadcast_shapes(x.shape, tuple(int(size) for size in shape.ravel()))
-    room(*sizes)
+    check_size(*sizes)
     return [np.broadcast_to(x, sizes)]
 
 
+@operator(Kind.CONSTANT, "Tile")
+@_on_constants
 def _tile(node: Node, x: Array, repeats: Array) -> list[Array]:
     times = [int(count) for count in repeats.ravel()]
     if len(times) != x.ndim or min(times, default=0) < 0:
         raise ValueError("repeats must be a number for each axis, not negative")
-    room(x.size, *times)
+    check_size(x.size, *times)
     return [np.tile(x, times)]
 
 
+@operator(Kind.CONSTANT, "Range")
+@_on_constants
 def _range(node: Node, start: Array, limit: Array, delta: Array) -> list[Array]:
     first, last, step = (array.item() for array in (start, limit, delta))
-    room(max(0, math.ceil((last - first) / step)))
+    check_size(max(0, math.ceil((last - first) / step)))
     return [np.arange(first, last, step).astype(start.dtype)]
 
 
-def _reduce(function: Callable[..., Array]) -> Callable[..., list[Array]]:
+@operator(Kind.CONSTANT, "CastLike")
+def _cast_like(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+    x, like = operands
+    if isinstance(x, Tracked):
+        assert like is not None
+        dtype = array_of(like).dtype
+        return [tracer.elementwise(node, [x], lambda x: x.astype(dtype))]
+
+    def cast(node: Node, x: Array, like: Array) -> list[Array]:
+        return [x.astype(like.dtype)]
+    return _on_constants(cast)(tracer, node, operands)
+
+
+def _nearest(function: Callable[[Array], Array]) -> Compute:
+    """Compute to the nearest number what libraries round differently.
+
+    Constants affect the tables less than values that depend on the input.
+    """
+    def nearest(node: Node, x: Array) -> list[Array]:
+        return [function(x.astype(np.float64)).astype(x.dtype)]
+    return nearest
+
+
+for _name, _function in {"Exp": np.exp, "Log": np.log}.items():
+    operator(Kind.CONSTANT, _name)(_on_constants(_nearest(_function)))
+
+
+def _reduce(function: Callable[..., Array]) -> Compute:
     def reduce(node: Node, x: Array, axes: Array | None = None) -> list[Array]:
         if not x.size:
             raise ValueError("there is nothing to reduce")
@@ -150,34 +228,19 @@ def _reduce(function: Callable[..., Array]) -> Callable[..., list[Array]]:
     return reduce
 
 
-def _nearest(function: Callable[..., Array]) -> Callable[..., list[Array]]:
-    """What libraries round differently, to the nearest number: no table depends on a constant so
-    much as on what is worked out from the input."""
-    def work_out(node: Node, x: Array) -> list[Array]:
-        return [function(x.astype(np.float64)).astype(x.dtype)]
-    return work_out
+for _name, _function in {
+        "ReduceMean": np.mean, "ReduceSum": np.sum, "ReduceMax": np.max, "ReduceMin": np.min,
+        "ReduceProd": np.prod,
+        "ReduceL1": lambda x, **keywords: np.sum(np.abs(x), **keywords),
+        "ReduceL2": lambda x, **keywords: np.sqrt(np.sum(x * x, **keywords))}.items():
+    operator(Kind.CONSTANT, _name)(_on_constants(_reduce(_function)))
 
 
-def _cast_like(node: Node, x: Array, like: Array) -> list[Array]:
-    return [x.astype(like.dtype)]
-
-
-def _matmul(node: Node, x: Array, y: Array) -> list[Array]:
+def product(x: Array, y: Array) -> Array:
+    """Multiply two constant matrices; raises for incompatible ones, and for too much work."""
     if x.ndim != 2 or y.ndim != 2 or x.dtype != y.dtype or x.dtype.kind == "b":
         raise TypeError("its inputs must be matrices of numbers of one type")
-    room(len(x), y.shape[1])
+    check_size(len(x), y.shape[1])
     if x.size * y.shape[1] > _MOST_WORK:
         raise ValueError("the product would take too long")
-    return [x @ y]
-
-
-FOLDS: dict[str, Callable[..., Sequence[Array]]] = {
-    "Constant": _constant, "ConstantOfShape": _constant_of_shape, "Shape": _shape, "Size": _size,
-    "Gather": _gather, "Slice": _slice, "Concat": _concat, "Split": _split, "Expand": _expand,
-    "Tile": _tile, "Range": _range, "CastLike": _cast_like,
-    "Exp": _nearest(np.exp), "Log": _nearest(np.log),
-    "MatMul": _matmul,
-    "ReduceMean": _reduce(np.mean), "ReduceSum": _reduce(np.sum), "ReduceMax": _reduce(np.max),
-    "ReduceMin": _reduce(np.min), "ReduceProd": _reduce(np.prod),
-    "ReduceL1": _reduce(lambda x, **keywords: np.sum(np.abs(x), **keywords)),
-    "ReduceL2": _reduce(lambda x, **keywords: np.sqrt(np.sum(x * x, **keywords)))}
+    return x @ y

@@ -1,59 +1,71 @@
-"""ONNX's elementwise operations in numpy, in the types and with the rounding of ONNX Runtime.
+"""ONNX's elementwise operators in numpy, with the types and the rounding of ONNX Runtime.
 
-Measured against ONNX Runtime without optimisation, the results are equal bit for bit (a zero may
-have the other sign after Relu and Where), with one exception: Pow with another exponent than 2 and
-3 is one unit in the last place off now and then, as two C libraries are. Functions whose values
-differ between libraries as a rule (Exp, Sigmoid, ...) are left out; Tanh is here for those who only
-ask for its sign.
+Results equal those of ONNX Runtime without optimisation bit for bit, with two exceptions: a zero
+may have the other sign after Relu and Where, and Pow with exponents other than 2 and 3 may differ
+by one unit in the last place, as C libraries do. Functions whose values differ between libraries
+(Exp, Sigmoid, ...) are left out; of Tanh only the sign may be used.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from .file import TYPES
 from .node import Node
+from .operators import Handler, Kind, operator
+from .tracer import Function, Tracer
+from .tracked import Known, Tracked, array_of
 
-__all__ = ["ELEMENTWISE", "Function", "Operation", "element_type"]
+__all__: list[str] = []
 
-Function = Callable[..., np.ndarray]
+Builder = Callable[[Node], Function]
 
 
-@dataclass(frozen=True)
-class Operation:
-    """An elementwise operation.
+def _handler(build: Builder, kinds: str = "fiu",
+             alike: tuple[int | None, int | None] = (None, None)) -> Handler:
+    """Make a handler of the function that ``build`` returns for a node.
 
     Parameters
     ----------
     build : callable
-        From a node to the function of the inputs that are there.
+        Maps a node to the function of its inputs, those left out excepted.
     kinds : str
-        The kinds, as of numpy's ``dtype.kind``, that the inputs may be of.
+        Kinds of types, numpy's ``dtype.kind``, that the inputs may have.
     alike : pair of int or None
-        First and last, as of a slice, of the inputs that must be of one type.
+        Slice of the inputs, first and last, that must be of one type.
     """
+    def handle(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+        present = [operand for operand in operands if operand is not None]
+        types = [array_of(operand).dtype for operand in present]
+        same = types[slice(*alike)]
+        if len(set(same)) > 1:
+            raise node.error("must have inputs of one type, not "
+                             + " and ".join(sorted({str(one) for one in same})))
+        wrong = [one for one in same if one.kind not in kinds]
+        if wrong or (node.op == "Where" and types[0].kind != "b"):
+            raise node.error(f"cannot work on {(wrong or types)[0]}")
+        return [tracer.elementwise(node, present, build(node))]
+    return handle
 
-    build: Callable[[Node], Function]
-    kinds: str = "fiu"
-    alike: tuple[int | None, int | None] = (None, None)
 
-
-def element_type(node: Node, number: int) -> np.dtype:
-    """The numpy type with this number in ONNX, which ``node`` has as an attribute."""
-    if number not in TYPES:
-        raise node.error(f"must give a type of numbers, not ONNX type {number}")
-    return TYPES[number]
-
-
-def _plain(function: Function) -> Callable[[Node], Function]:
+def _plain(function: Function) -> Builder:
     return lambda node: function
+
+
+def _among(function: Function) -> Builder:
+    """Extend a function of two inputs to any number of inputs."""
+    def among(x: np.ndarray, *others: np.ndarray) -> np.ndarray:
+        for other in others:
+            x = function(x, other)
+        return x
+    return _plain(among)
 
 
 def _div(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "f":
         return x / y
-    # Integers are divided towards zero.
+    # Integer division rounds towards zero.
     quotient = x // y
     return quotient + ((quotient < 0) & (quotient * y != x)).astype(x.dtype)
 
@@ -73,13 +85,13 @@ def _relu(x: np.ndarray) -> np.ndarray:
 
 
 def _clip(node: Node) -> Function:
-    # The places of the bounds among the operands; attributes in old versions.
+    # The bounds are operands, in old versions attributes.
     given = [bool(name) for name in (*node.inputs[1:3], "", "")[:2]]
     fixed = [node.real(name, 0) if node.version < 11 and node.has(name) else None
              for name in ("min", "max")]
 
     def clip(x: np.ndarray, *operands: np.ndarray) -> np.ndarray:
-        # A bound that is left out is the largest finite number, so that infinities go.
+        # A bound that is left out is the largest finite number, so that infinities are clipped.
         limits = np.finfo(x.dtype) if x.dtype.kind == "f" else np.iinfo(x.dtype)
         rest = iter(operands)
         low, high = (next(rest) if there else np.asarray(limit if bound is None else bound, x.dtype)
@@ -103,44 +115,42 @@ def _hard_sigmoid(node: Node) -> Function:
 
 
 def _cast(node: Node) -> Function:
-    dtype = element_type(node, node.integer("to", 0))
-    return lambda x: x.astype(dtype)
+    number = node.integer("to", 0)
+    if number not in TYPES:
+        raise node.error(f"must give a type of numbers, not ONNX type {number}")
+    return lambda x: x.astype(TYPES[number])
 
 
-def _among(function: Function) -> Callable[[Node], Function]:
-    """An operation of any number of inputs, from one of two."""
-    def build(node: Node) -> Function:
-        def among(x: np.ndarray, *others: np.ndarray) -> np.ndarray:
-            for other in others:
-                x = function(x, other)
-            return x
-        return among
-    return build
-
-
-ELEMENTWISE: dict[str, Operation] = {
-    **{name: Operation(_plain(function)) for name, function in {
+for _name, _function in {
         "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _div,
         "Greater": np.greater, "GreaterOrEqual": np.greater_equal,
-        "Less": np.less, "LessOrEqual": np.less_equal,
-        "Abs": np.abs, "Sign": np.sign}.items()},
-    **{name: Operation(_plain(function), "f") for name, function in {
+        "Less": np.less, "LessOrEqual": np.less_equal, "Abs": np.abs, "Sign": np.sign}.items():
+    operator(Kind.ELEMENTWISE, _name)(_handler(_plain(_function)))
+for _name, _function in {
         "Sqrt": np.sqrt, "Reciprocal": lambda x: np.ones((), x.dtype) / x,
-        "Floor": np.floor, "Ceil": np.ceil, "Round": np.rint, "Tanh": np.tanh,
-        "PRelu": lambda x, slope: np.where(x < 0, slope * x, x)}.items()},
-    **{name: Operation(_plain(function), "b") for name, function in {
-        "And": np.logical_and, "Or": np.logical_or, "Xor": np.logical_xor,
-        "Not": np.logical_not}.items()},
-    "Neg": Operation(_plain(np.negative), "fi"),
-    "Relu": Operation(_plain(_relu), "fi"),
-    "Equal": Operation(_plain(np.equal), "fiub"),
-    "Pow": Operation(_plain(_pow), "fi", (0, 1)),
-    "Where": Operation(_plain(_where), "fiub", (1, None)),
-    "Max": Operation(_among(np.maximum)),
-    "Min": Operation(_among(np.minimum)),
-    "Sum": Operation(_among(np.add), "f"),
-    "Clip": Operation(_clip),
-    "LeakyRelu": Operation(_leaky, "f"),
-    "HardSigmoid": Operation(_hard_sigmoid, "f"),
-    "Cast": Operation(_cast, "fiub"),
-}
+        "Floor": np.floor, "Ceil": np.ceil, "Round": np.rint,
+        "PRelu": lambda x, slope: np.where(x < 0, slope * x, x)}.items():
+    operator(Kind.ELEMENTWISE, _name)(_handler(_plain(_function), "f"))
+for _name, _function in {"And": np.logical_and, "Or": np.logical_or, "Xor": np.logical_xor,
+                         "Not": np.logical_not}.items():
+    operator(Kind.ELEMENTWISE, _name)(_handler(_plain(_function), "b"))
+for _name, _handle in {
+        "Neg": _handler(_plain(np.negative), "fi"),
+        "Relu": _handler(_plain(_relu), "fi"),
+        "Equal": _handler(_plain(np.equal), "fiub"),
+        "Pow": _handler(_plain(_pow), "fi", (0, 1)),
+        "Where": _handler(_plain(_where), "fiub", (1, None)),
+        "Max": _handler(_among(np.maximum)),
+        "Min": _handler(_among(np.minimum)),
+        "Sum": _handler(_among(np.add), "f"),
+        "Clip": _handler(_clip),
+        "LeakyRelu": _handler(_leaky, "f"),
+        "HardSigmoid": _handler(_hard_sigmoid, "f"),
+        "Cast": _handler(_cast, "fiub")}.items():
+    operator(Kind.ELEMENTWISE, _name)(_handle)
+
+
+@operator(Kind.ELEMENTWISE, "Tanh")
+def _tanh(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+    [result] = _handler(_plain(np.tanh), "f")(tracer, node, operands)
+    return [replace(result, rough=True) if isinstance(result, Tracked) else result]

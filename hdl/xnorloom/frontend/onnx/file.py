@@ -1,4 +1,4 @@
-"""ONNX files, read with suspicion: sizes, places and kinds are checked before anything is used."""
+"""ONNX files and their tensors, read with checks of sizes, locations and types before use."""
 
 import math
 import os
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import SourceError, first_line
+from ...support.extras import install_hint
+from .. import ONNX
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
@@ -17,48 +19,48 @@ __all__ = ["AXES", "LARGEST", "TYPES", "Tensors", "read", "shown", "word"]
 
 # A float LFC (784-1024-1024-1024-10) has 12 MB; decoding takes a multiple of the file in memory.
 _LIMIT = 256 << 20
-# Elements of an array, whether from the file or worked out.
+# Elements of an array, read or computed.
 LARGEST = 1 << 26
-# Of an array; numpy has a limit of its own.
+# Axes of an array; numpy has a limit too.
 AXES = 16
 _LONGEST = 60
-# By the numbers of TensorProto.DataType; strings, complex numbers and floats of 8 bits have none.
+# Types by their numbers in TensorProto.DataType, without strings, complex numbers and 8-bit floats.
 TYPES = {1: np.dtype(np.float32), 2: np.dtype(np.uint8), 3: np.dtype(np.int8),
          4: np.dtype(np.uint16), 5: np.dtype(np.int16), 6: np.dtype(np.int32),
          7: np.dtype(np.int64), 9: np.dtype(np.bool_), 10: np.dtype(np.float16),
          11: np.dtype(np.float64), 12: np.dtype(np.uint32), 13: np.dtype(np.uint64)}
-# Where a tensor that has no raw bytes keeps its elements.
+# Fields with the elements of tensors without raw bytes.
 _FIELDS = {1: "float_data", 7: "int64_data", 11: "double_data", 12: "uint64_data",
            13: "uint64_data"}
 
 
 def word(name: object) -> str:
-    """A name of the file as text; protobuf hands over bytes where it is none."""
+    """Check that a name is text; protobuf returns bytes for invalid UTF-8."""
     if not isinstance(name, str):
         raise SourceError(f"a name in the model must be text in UTF-8, not {name!r:.{_LONGEST}}")
     return name
 
 
 def shown(name: str) -> str:
-    """A name for a message: on one line, quoted, and no longer than a person wants to read."""
+    """Quote a name for a message, on one line and clipped."""
     return repr(name if len(name) <= _LONGEST else name[:_LONGEST - 1] + "…")
 
 
 def read(path: str | os.PathLike[str]) -> "ModelProto":
-    """The message in the file ``path``.
+    """Read the ONNX file ``path``.
 
     Raises
     ------
     SourceError
-        If the package ``onnx`` is missing, or the file is missing, unreadable, larger than
-        256 MiB, or not what ONNX writes.
+        If the package ``onnx`` is missing, or if the file is missing, unreadable, larger than
+        256 MiB or not ONNX.
     """
     try:
         import onnx
         from google.protobuf.message import DecodeError
     except ImportError:
         raise SourceError("reading ONNX files takes the package onnx: "
-                          "pip install 'xnorloom[onnx]'") from None
+                          f"{install_hint(ONNX.extra)}") from None
     data = _bytes(Path(path), f"model {path}")
     if not data:
         raise SourceError(f"model {path} is empty")
@@ -67,18 +69,18 @@ def read(path: str | os.PathLike[str]) -> "ModelProto":
     except (DecodeError, ValueError, RuntimeError, RecursionError) as error:
         raise SourceError(f"{path} is no ONNX model, or only a part of one: "
                           f"{first_line(error)}") from None
-    # Many other files happen to be messages too, with nothing in them that is known.
+    # Many other files parse as messages without known fields.
     if not model.HasField("graph") or not model.graph.node:
         raise SourceError(f"{path} is no ONNX model: there is no graph of nodes in it")
     return model
 
 
 def _bytes(path: Path, what: str, start: int = 0, count: int | None = None) -> bytes:
-    """``count`` bytes of a regular file, or all that there are."""
+    """Read ``count`` bytes of a regular file, or all of it."""
     try:
         with open(path, "rb", opener=_open_regular) as file:
             file.seek(start)
-            # As much as there is, since all that is asked for is set aside at once.
+            # No more than there is, since read() allocates all that is requested.
             most = max(0, os.fstat(file.fileno()).st_size - start)
             data = file.read(min(most, _LIMIT + 1 if count is None else count))
     except (OSError, ValueError) as error:
@@ -90,17 +92,17 @@ def _bytes(path: Path, what: str, start: int = 0, count: int | None = None) -> b
 
 
 def _open_regular(path: str, flags: int) -> int:
-    # Opening a pipe would wait for somebody to write into it.
+    # Opening a pipe would block until a writer opens it.
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(0, "it is no regular file")
     return os.open(path, flags)
 
 
 class Tensors:
-    """Makes arrays of the tensors of one model, whose external data lies in ``folder``.
+    """Reader of the tensors of one model, whose external data lies in ``folder``.
 
-    All tensors together may hold as many bytes as a model file, so that a small file that names
-    the same data many times cannot take all memory.
+    All tensors together may have as many bytes as a model file, so that a small file that names the
+    same data many times cannot exhaust the memory.
     """
 
     def __init__(self, folder: Path):
@@ -108,13 +110,13 @@ class Tensors:
         self._left = _LIMIT
 
     def array(self, tensor: "TensorProto", what: str) -> np.ndarray:
-        """The elements of ``tensor``, which messages call ``what``; read-only.
+        """Read the elements of ``tensor`` into a read-only array; messages call it ``what``.
 
         Raises
         ------
         SourceError
-            If its type is none of numbers, its sizes contradict each other, or its data lies
-            outside the folder of the model, is missing or too short.
+            If its type is not numeric, its sizes are inconsistent, or its data is outside the
+            folder of the model, missing or too short.
         """
         kind = tensor.data_type
         if kind not in TYPES:
@@ -139,7 +141,7 @@ class Tensors:
                 raise SourceError(f"{what} has the shape {shape}, which takes {count} elements, "
                                   f"and holds {len(field)}")
             values = np.array(field)
-            # Floats of 16 bits are kept as integers, by their bits.
+            # 16-bit floats are stored as integers of the same bits.
             values = values.astype(np.uint16).view(dtype) if kind == 10 else values.astype(dtype)
             return _frozen(values.reshape(shape))
         if len(raw) != count * dtype.itemsize:
@@ -161,7 +163,7 @@ class Tensors:
             offset, length = (int(entries.get(key, value)) for key, value in
                               (("offset", "0"), ("length", str(size))))
         except (OSError, RuntimeError, ValueError) as error:
-            raise SourceError(f"{what} has external data at an impossible place: "
+            raise SourceError(f"{what} has external data at an invalid location: "
                               f"{first_line(error)}") from None
         if Path(location).is_absolute() or not path.is_relative_to(folder):
             raise SourceError(f"{what} has external data in {shown(location)}, which is outside "

@@ -1,4 +1,4 @@
-"""The graph of an ONNX model: its one input, its one output, and the nodes between, in order."""
+"""Graph of an ONNX model: one input, one output, and the nodes between them in order."""
 
 import math
 from collections.abc import Collection
@@ -14,33 +14,33 @@ from .node import QUANT, Node, node_of
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-__all__ = ["Source", "source"]
+__all__ = ["SourceGraph", "read_graph"]
 
-# The oldest operation set with today's rules of broadcasting.
+# The oldest operator set with today's broadcasting.
 _OLDEST = 7
 _MOST_INPUTS = 1 << 22
 
 
 @dataclass(frozen=True)
-class Source:
-    """What is needed of a model.
+class SourceGraph:
+    """Graph of a model, without nodes that its output does not need.
 
     Parameters
     ----------
     input, output : str
-        Names of tensors.
+        Names of their tensors.
     dtype : numpy dtype
-        Of the input.
+        Data type of the input.
     batch : int or None
-        Frames in a batch; None if any number may come.
+        Frames in a batch; None for any number.
     shape : tuple of int
-        Of a frame of the input.
+        Shape of an input frame.
     datatype : str or None
-        What an annotation of the input says about its values, in FINN's words.
+        FINN's name for the values of the input, from an annotation.
     tensors : dict of str to TensorProto
         Constants by name.
     nodes : tuple of Node
-        Those that the output needs, each after those that it needs.
+        Nodes in topological order.
     """
 
     input: str
@@ -53,17 +53,17 @@ class Source:
     nodes: tuple[Node, ...]
 
 
-def source(model: "ModelProto", supported: Collection[str],
-           quantizers: Collection[str]) -> Source:
-    """Take ``model`` apart.
+def read_graph(model: "ModelProto", supported: Collection[str],
+               quantizers: Collection[str]) -> SourceGraph:
+    """Extract the graph of ``model``.
 
-    ``supported`` and ``quantizers`` are the operations of ONNX and of the quantizers' domain.
+    ``supported`` and ``quantizers`` are the operators of ONNX and of the quantizers' domain.
 
     Raises
     ------
     SourceError
-        If it has not exactly one input and one output, if names collide, if nodes need each other
-        in a circle or a tensor that nothing gives, or if a node is of no supported operation.
+        If the model has not exactly one input and one output, or two tensors of one name; if its
+        nodes form a circle or need a tensor that is missing; or if an operator is not supported.
     """
     graph = model.graph
     tensors: dict[str, TensorProto] = {}
@@ -87,13 +87,13 @@ def source(model: "ModelProto", supported: Collection[str],
             if name in sparse:
                 raise node.error(f"takes {shown(name)}, and sparse tensors are not supported")
             if name and name != entry.name and name not in tensors and name not in makers:
-                raise node.error(f"takes {shown(name)}, which nothing in the model gives")
+                raise node.error(f"takes {shown(name)}, which nothing in the model provides")
         nodes.append(node)
     if not nodes:
         raise SourceError(f"the output of the model, {shown(output)}, must be the result of a "
                           "node")
-    return Source(entry.name, output, dtype, batch, shape, _datatype(graph, entry.name), tensors,
-                  tuple(nodes))
+    return SourceGraph(entry.name, output, dtype, batch, shape, _datatype(graph, entry.name),
+                       tensors, tuple(nodes))
 
 
 def _only(values: "list[ValueInfoProto]", what: str) -> "ValueInfoProto":
@@ -105,7 +105,7 @@ def _only(values: "list[ValueInfoProto]", what: str) -> "ValueInfoProto":
 
 
 def _frames(entry: "ValueInfoProto") -> tuple[np.dtype, int | None, tuple[int, ...]]:
-    """Type, batch and shape of a frame of the input."""
+    """Return the type, the batch and the frame shape of the input."""
     what = f"the input of the model, {shown(word(entry.name))},"
     kind = entry.type.tensor_type
     if not entry.type.HasField("tensor_type") or kind.elem_type not in TYPES:
@@ -120,7 +120,7 @@ def _frames(entry: "ValueInfoProto") -> tuple[np.dtype, int | None, tuple[int, .
     if not 2 <= len(sizes) <= AXES:
         raise SourceError(f"{what} must have a shape [batch, ...], not {sizes!s:.60}")
     first, *rest = sizes
-    # Exporters have written a free batch as a name, as nothing, as 0 and as -1.
+    # Exporters write a free batch as a name, as nothing, as 0 or as -1.
     batch = first if isinstance(first, int) and first > 0 else None
     shape = []
     for axis, size in enumerate(rest, 1):
@@ -135,7 +135,7 @@ def _frames(entry: "ValueInfoProto") -> tuple[np.dtype, int | None, tuple[int, .
 
 
 def _makers(graph: "GraphProto", taken: set[str]) -> "dict[str, NodeProto]":
-    """The nodes by the tensors they give."""
+    """Return the nodes by the names of their outputs."""
     makers = {}
     for message in graph.node:
         for name in map(word, message.output):
@@ -147,13 +147,13 @@ def _makers(graph: "GraphProto", taken: set[str]) -> "dict[str, NodeProto]":
 
 
 def _versions(model: "ModelProto") -> dict[str, int]:
-    """The version of each operation set, the one of ONNX under the name ``""``."""
+    """Return the version of each operator set, that of ONNX under the name ``""``."""
     from onnx import defs
     versions = {}
     for entry in model.opset_import:
         domain = word(entry.domain)
         versions["" if domain == "ai.onnx" else domain] = entry.version
-    # A model of quantizers alone may leave it out.
+    # A model of quantizers alone may omit it.
     newest = defs.onnx_opset_version()
     version = versions.setdefault("", newest if QUANT & set(versions) else 1)
     if version < _OLDEST:
@@ -166,9 +166,9 @@ def _versions(model: "ModelProto") -> dict[str, int]:
 
 
 def _needed(output: str, makers: "dict[str, NodeProto]") -> "list[NodeProto]":
-    """The nodes that ``output`` needs, each after those that it needs itself."""
+    """Return the nodes that ``output`` needs, in topological order."""
     order, done, open_ = [], set(), set()
-    # Tensors to be had, and, as the message itself, nodes whose inputs are being had.
+    # Tensors to find, and nodes to append after their inputs.
     stack: list[str | NodeProto] = [output]
     while stack:
         item = stack.pop()
@@ -181,7 +181,7 @@ def _needed(output: str, makers: "dict[str, NodeProto]") -> "list[NodeProto]":
         if maker is None or id(maker) in done:
             continue
         if id(maker) in open_:
-            raise SourceError(f"the model has a circle: {shown(item)} needs itself")
+            raise SourceError(f"the model has a cycle: {shown(item)} needs itself")
         open_.add(id(maker))
         stack.append(maker)
         stack.extend(word(name) for name in reversed(maker.input) if name)

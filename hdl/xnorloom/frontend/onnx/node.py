@@ -1,4 +1,4 @@
-"""Nodes of an ONNX graph with their attributes in Python's types, checked when they are read."""
+"""Nodes of an ONNX graph, with checked attributes of Python types."""
 
 import math
 from collections.abc import Collection
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTROL", "Node", "QUANT", "SPATIAL", "node_of"]
 
-# The names that one set of operations has had: qonnx, Brevitas, FINN, and their predecessors.
+# Domains of the quantizers in qonnx, Brevitas, FINN and their predecessors.
 QUANT = frozenset({"qonnx.custom_op.general", "qonnx", "onnx.brevitas", "finn.custom_op.general",
                    "finn"})
 SPATIAL = frozenset({
@@ -25,20 +25,22 @@ _FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7
 
 
 class Node:
-    """One node.
+    """Node of a graph.
 
     Parameters
     ----------
     name : str
-        Its name, or its operation and first output where it has none.
+        Name, or operator and first output for a node without a name.
     op : str
+        Operator.
     quant : bool
-        Whether ``op`` is one of the quantizers' domain, else of ONNX itself.
+        True if ``op`` is of the quantizers' domain, False if of ONNX itself.
     version : int
-        The version of the operation set.
+        Version of the operator set.
     inputs, outputs : tuple of str
-        Names of tensors; an empty one stands for an input or output that is left out. None is at
-        the end of ``inputs``.
+        Names of tensors, empty for those left out; the last input is never empty.
+    attributes : dict of str to AttributeProto
+        Attributes by name.
     """
 
     def __init__(self, name: str, op: str, quant: bool, version: int, inputs: tuple[str, ...],
@@ -48,12 +50,12 @@ class Node:
         self._attributes = attributes
 
     def error(self, text: str) -> SourceError:
-        """What to raise for something wrong with this node."""
+        """Make the error to raise for this node."""
         op = self.op if self.op.isidentifier() and len(self.op) < 60 else shown(self.op)
         return SourceError(f"node {shown(self.name)} ({op}) {text}")
 
     def has(self, name: str) -> bool:
-        """Whether the attribute is there."""
+        """True if the attribute is present."""
         return name in self._attributes
 
     def _get(self, name: str, kind: int, what: str) -> "AttributeProto | None":
@@ -63,12 +65,12 @@ class Node:
         return attribute
 
     def integer(self, name: str, default: int) -> int:
-        """An attribute that is an integer."""
+        """Value of an integer attribute."""
         attribute = self._get(name, _INT, "an integer")
         return default if attribute is None else attribute.i
 
     def real(self, name: str, default: float) -> float:
-        """An attribute that is a finite number of 32 bits."""
+        """Value of a finite 32-bit float attribute."""
         attribute = self._get(name, _FLOAT, "a number")
         value = default if attribute is None else attribute.f
         if not math.isfinite(value):
@@ -76,44 +78,45 @@ class Node:
         return value
 
     def text(self, name: str, default: str) -> str:
-        """An attribute that is a string."""
+        """Value of a string attribute."""
         attribute = self._get(name, _STRING, "a string")
         return default if attribute is None else attribute.s.decode("utf-8", "replace")
 
     def integers(self, name: str) -> list[int] | None:
-        """An attribute that is a list of integers, or None."""
+        """Value of an attribute that is a list of integers, or None."""
         attribute = self._get(name, _INTS, "a list of integers")
         return None if attribute is None else list(attribute.ints)
 
     def reals(self, name: str) -> list[float] | None:
-        """An attribute that is a list of numbers, or None."""
+        """Value of an attribute that is a list of floats, or None."""
         attribute = self._get(name, _FLOATS, "a list of numbers")
         return None if attribute is None else list(attribute.floats)
 
     def tensor(self, name: str) -> "TensorProto | None":
-        """An attribute that is a tensor, or None."""
+        """Value of a tensor attribute, or None."""
         attribute = self._get(name, _TENSOR, "a tensor")
         return None if attribute is None else attribute.t
 
 
 def node_of(message: "NodeProto", versions: dict[str, int], local: Collection[tuple[str, str]],
             supported: Collection[str], quantizers: Collection[str]) -> Node:
-    """A node of the graph, if its operation is supported and it has the inputs that this takes.
+    """Convert a node, and check its operator, inputs, outputs and attributes.
 
     Parameters
     ----------
     message : NodeProto
+        Node in the file.
     versions : dict of str to int
-        The versions of the operation sets by domain.
+        Versions of the operator sets by domain.
     local : collection of pairs of str
-        Domains and names of the functions that the model defines itself.
+        Domains and names of the functions that the model defines.
     supported, quantizers : collections of str
-        Operations of ONNX and of the quantizers' domain.
+        Operators of ONNX and of the quantizers' domain.
 
     Raises
     ------
     SourceError
-        Naming the node, its operation and the nearest one that is supported.
+        Naming the node, its operator and the nearest one that is supported.
     """
     op, domain = word(message.op_type), word(message.domain)
     inputs, outputs = ([word(name) for name in names] for names in (message.input, message.output))
@@ -126,17 +129,16 @@ def node_of(message: "NodeProto", versions: dict[str, int], local: Collection[tu
     node = Node(name, op, quant, versions.get(domain, 1), tuple(inputs), tuple(outputs),
                 attributes)
     if (domain, op) in local:
-        raise node.error("calls a function that the model defines itself; write the model without "
-                         "such functions (onnx.inliner.inline_local_functions does it)")
+        raise node.error("calls a function that the model defines; inline such functions, for "
+                         "instance with onnx.inliner.inline_local_functions")
     if op in SPATIAL:
         raise node.error("cannot be read: networks of fully connected layers only, for now")
     if op in CONTROL or any(attribute.type in (5, 10) for attribute in message.attribute):
-        raise node.error("cannot be read: what is worked out must not depend on conditions and "
-                         "loops")
+        raise node.error("cannot be read: conditions and loops are not supported")
     known = quantizers if quant else supported if not domain else ()
     if op not in known:
         where = f" of the domain {shown(domain)}" if domain else ""
-        raise node.error(f"is an operation{where} that is not supported"
+        raise node.error(f"is an operator{where} that is not supported"
                          + _nearest(op, supported, quantizers))
     if any(attribute.ref_attr_name for attribute in message.attribute):
         raise node.error("must not refer to attributes of a function, outside of one")
@@ -146,21 +148,21 @@ def node_of(message: "NodeProto", versions: dict[str, int], local: Collection[tu
 
 
 def _nearest(op: str, supported: Collection[str], quantizers: Collection[str]) -> str:
-    """The end of a message: what is supported and called so, or nearly so."""
+    """Return the end of a message, with the supported operator of the nearest name."""
     near = get_close_matches(op, sorted({*supported, *quantizers}), 1, 0.5)
     if not near:
         return ""
     domain = "" if near[0] in supported else " of the domain 'qonnx.custom_op.general'"
-    return f"; the nearest that is: {near[0]}{domain or ' of ONNX itself'}"
+    return f"; the nearest supported one is {near[0]}{domain or ' of ONNX itself'}"
 
 
 def _check(node: Node, attributes: Collection[str]) -> None:
-    """What every node of ONNX's own must have, by the definition of its operation."""
+    """Check a node of ONNX itself against the schema of its operator."""
     from onnx import defs
     try:
         schema: Any = defs.get_schema(node.op, node.version, "")
     except defs.SchemaError:
-        raise node.error(f"is no operation of version {node.version} of ONNX's operation "
+        raise node.error(f"is no operator of version {node.version} of ONNX's operation "
                          "set") from None
     for counted, low, high, what in (
             (node.inputs, schema.min_input, schema.max_input, "inputs"),
@@ -171,7 +173,7 @@ def _check(node: Node, attributes: Collection[str]) -> None:
     variadic = schema.inputs and (
         schema.inputs[-1].option == defs.OpSchema.FormalParameterOption.Variadic)
     if not all(node.inputs[:None if variadic else schema.min_input]):
-        raise node.error("lacks an input that it cannot do without")
+        raise node.error("lacks a required input")
     unknown = sorted(set(attributes) - set(schema.attributes))
     if unknown:
         raise node.error(f"has an attribute {shown(unknown[0])}, which version {node.version} of "

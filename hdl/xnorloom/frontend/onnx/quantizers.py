@@ -1,20 +1,17 @@
-"""The operations of QONNX (and of Brevitas and FINN before it) as elementwise functions.
+"""Quantizers of QONNX, and of Brevitas and FINN before it, as elementwise functions.
 
-Each function here takes a node and what is known of its inputs, and gives the operands of an
-elementwise function and this function, which has the types and the rounding of the package qonnx.
+The functions have the types and the rounding of the package qonnx.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 
-from .elementwise import Function
 from .node import Node
-from .tracer import Known, Tracked
+from .operators import Kind, operator
+from .tracer import Function, Tracer
+from .tracked import Known, Tracked, array_of
 
-__all__ = ["QUANTIZERS"]
+__all__: list[str] = []
 
-Prepared = tuple[list[Tracked | np.ndarray], Function]
 _MOST_BITS = 32
 _MOST_THRESHOLDS = 1 << 12
 _ROUNDING: dict[str, Function] = {
@@ -26,7 +23,7 @@ _ROUNDING: dict[str, Function] = {
 
 def _operands(node: Node, operands: list[Known], names: str) -> tuple[
         Tracked | np.ndarray, list[np.ndarray]]:
-    """The first operand and the constants after it."""
+    """Check the operands, and return the first and the constants after it."""
     wanted = names.split()
     if len(operands) != len(wanted) or any(operand is None for operand in operands):
         raise node.error(f"must have the inputs {', '.join(wanted)}")
@@ -37,8 +34,7 @@ def _operands(node: Node, operands: list[Known], names: str) -> tuple[
         if not isinstance(other, np.ndarray):
             raise node.error(f"must have a constant {name}, not one that depends on the input")
         constants.append(other)
-    dtype = x.sample.dtype if isinstance(x, Tracked) else x.dtype
-    for one in (dtype, *(constant.dtype for constant in constants)):
+    for one in (array_of(x).dtype, *(constant.dtype for constant in constants)):
         if one != np.float32:
             raise node.error(f"must work on float32, not {one}")
     return x, constants
@@ -49,12 +45,14 @@ def _plus_or_minus(x: np.ndarray) -> np.ndarray:
     return np.where(x >= 0, one, -one)
 
 
-def _bipolar(node: Node, operands: list[Known]) -> Prepared:
+@operator(Kind.QUANTIZER, "BipolarQuant", quant=True)
+def _bipolar(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     x, [scale] = _operands(node, operands, "x scale")
-    return [x, scale], lambda x, scale: _plus_or_minus(x) * scale
+    return [tracer.elementwise(node, [x, scale], lambda x, scale: _plus_or_minus(x) * scale)]
 
 
-def _quant(node: Node, operands: list[Known]) -> Prepared:
+@operator(Kind.QUANTIZER, "Quant", "IntQuant", quant=True)
+def _quant(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     x, [scale, zero, width] = _operands(node, operands, "x scale zeropt bitwidth")
     if width.size != 1 or not 1 <= width.flat[0] <= _MOST_BITS or width.flat[0] % 1:
         raise node.error(f"must have one whole number of bits from 1 to {_MOST_BITS}, not "
@@ -72,17 +70,18 @@ def _quant(node: Node, operands: list[Known]) -> Prepared:
         if signed and bits == 1:
             y = _plus_or_minus(y)
         else:
-            # Unlike minimum and maximum, comparisons leave what is no number as it is.
+            # Unlike minimum and maximum, comparisons keep NaN.
             y = np.where(y > high, y.dtype.type(high), y)
             y = np.where(y < low, y.dtype.type(low), y)
             y = _ROUNDING[mode](y)
         return (y - zero) * scale
-    return [x, scale, zero], quant
+    return [tracer.elementwise(node, [x, scale, zero], quant)]
 
 
-def _multithreshold(node: Node, operands: list[Known]) -> Prepared:
+@operator(Kind.QUANTIZER, "MultiThreshold", quant=True)
+def _multithreshold(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     x, [thresholds] = _operands(node, operands, "x thresholds")
-    shape = x.sample.shape if isinstance(x, Tracked) else x.shape
+    shape = array_of(x).shape
     layout = node.text("data_layout", "") or {3: "NWC"}.get(len(shape), "NC")
     axis = layout.index("C") if "C" in layout else 1
     if not 1 <= axis < len(shape):
@@ -100,14 +99,10 @@ def _multithreshold(node: Node, operands: list[Known]) -> Prepared:
     def count(x: np.ndarray, *levels: np.ndarray) -> np.ndarray:
         passed = sum((x >= level).astype(np.int32) for level in levels)
         return x.dtype.type(scale) * np.asarray(passed, x.dtype) + x.dtype.type(bias)
-    return [x, *levels], count
+    return [tracer.elementwise(node, [x, *levels], count)]
 
 
-def _debug_marker(node: Node, operands: list[Known]) -> Prepared:
+@operator(Kind.QUANTIZER, "DebugMarker", quant=True)
+def _debug_marker(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     x, _ = _operands(node, operands, "x")
-    return [x], lambda x: x
-
-
-QUANTIZERS: dict[str, Callable[[Node, list[Known]], Prepared]] = {
-    "BipolarQuant": _bipolar, "Quant": _quant, "IntQuant": _quant,
-    "MultiThreshold": _multithreshold, "DebugMarker": _debug_marker}
+    return [tracer.elementwise(node, [x], lambda x: x)]

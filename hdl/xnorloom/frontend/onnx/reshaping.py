@@ -1,19 +1,22 @@
-"""Operations that give the elements another shape or order, of constants and of frames."""
+"""ONNX operators that reshape or reorder the elements of constants and of frames."""
 
 import math
 from collections.abc import Callable
 
 import numpy as np
 
+from .arrays import compute
 from .file import AXES
 from .node import Node
-from .tracer import Known, Tracked, Walk
+from .operators import Handler, Kind, operator
+from .tracer import Tracer
+from .tracked import Known, Tracked, array_of
 
-__all__ = ["MOVES"]
+__all__: list[str] = []
 
 
 def _integers(node: Node, name: str, operands: list[Known]) -> list[int] | None:
-    """A list that is an attribute in old versions and a second input in new ones."""
+    """Return a list of integers that is the second input, in old versions an attribute."""
     given = operands[1] if len(operands) > 1 else None
     if given is None:
         values = node.integers(name)
@@ -32,6 +35,30 @@ def _axes(node: Node, axes: list[int], count: int) -> list[int]:
     return [axis % count for axis in axes]
 
 
+def _to_shape(target: Callable[[Node, tuple[int, ...], list[Known]], list[int]]) -> Handler:
+    """Make a handler that changes the shape to ``target(node, shape, operands)``."""
+    def reshape(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+        x = operands[0]
+        if isinstance(x, np.ndarray):
+            sizes = target(node, x.shape, operands)
+            return [tracer.constant(node, compute(node, lambda x: x.reshape(sizes), x))]
+        assert x is not None
+        shape = x.sample.shape
+        wanted = target(node, shape, operands)
+        if wanted[:1] == [tracer.batch]:
+            return [tracer.reshape(node, x, tuple(wanted[1:]))]
+        if tracer.source.batch is None and wanted[:1] == [1]:
+            # Written for one frame, although the input takes any number.
+            wanted = target(node, (1, *shape[1:]), operands)
+            if wanted[:1] == [1]:
+                return [tracer.reshape(node, x, tuple(wanted[1:]))]
+        raise node.error(f"must keep frames apart, and makes {tuple(wanted)} of {shape}, where "
+                         "axis 0 is the batch")
+    return reshape
+
+
+@operator(Kind.RESHAPING, "Reshape")
+@_to_shape
 def _reshaped(node: Node, shape: tuple[int, ...], operands: list[Known]) -> list[int]:
     target = _integers(node, "shape", operands)
     if target is None or any(size < -1 for size in target) or target.count(-1) > 1:
@@ -50,6 +77,8 @@ def _reshaped(node: Node, shape: tuple[int, ...], operands: list[Known]) -> list
     return target
 
 
+@operator(Kind.RESHAPING, "Flatten")
+@_to_shape
 def _flattened(node: Node, shape: tuple[int, ...], operands: list[Known]) -> list[int]:
     axis = node.integer("axis", 1)
     if not -len(shape) <= axis <= len(shape):
@@ -58,6 +87,8 @@ def _flattened(node: Node, shape: tuple[int, ...], operands: list[Known]) -> lis
     return [math.prod(shape[:axis]), math.prod(shape[axis:])]
 
 
+@operator(Kind.RESHAPING, "Squeeze")
+@_to_shape
 def _squeezed(node: Node, shape: tuple[int, ...], operands: list[Known]) -> list[int]:
     axes = _integers(node, "axes", operands)
     axes = ([axis for axis, size in enumerate(shape) if size == 1] if axes is None
@@ -70,6 +101,8 @@ def _squeezed(node: Node, shape: tuple[int, ...], operands: list[Known]) -> list
     return [size for axis, size in enumerate(shape) if axis not in axes]
 
 
+@operator(Kind.RESHAPING, "Unsqueeze")
+@_to_shape
 def _unsqueezed(node: Node, shape: tuple[int, ...], operands: list[Known]) -> list[int]:
     given = _integers(node, "axes", operands) or []
     count = len(shape) + len(given)
@@ -82,55 +115,30 @@ def _unsqueezed(node: Node, shape: tuple[int, ...], operands: list[Known]) -> li
     return [1 if axis in axes else next(sizes) for axis in range(count)]
 
 
-def _shaped(target: Callable[[Node, tuple[int, ...], list[Known]], list[int]]):
-    """An operation that only changes the shape, to ``target``."""
-    def move(walk: Walk, node: Node, operands: list[Known]) -> Known:
-        x = operands[0]
-        if isinstance(x, np.ndarray):
-            sizes = target(node, x.shape, operands)
-            return walk.folded(node, walk.work_out(node, lambda x: x.reshape(sizes), x))
-        assert x is not None
-        shape = x.sample.shape
-        wanted = target(node, shape, operands)
-        if wanted[:1] == [walk.batch]:
-            return walk.reshape(node, x, tuple(wanted[1:]))
-        if walk.source.batch is None and wanted[:1] == [1]:
-            # Written for one frame at a time, although the input takes any number.
-            wanted = target(node, (1, *shape[1:]), operands)
-            if wanted[:1] == [1]:
-                return walk.reshape(node, x, tuple(wanted[1:]))
-        raise node.error(f"must keep frames apart, and makes {tuple(wanted)} of {shape}, where "
-                         "axis 0 is the batch")
-    return move
-
-
-def _transpose(walk: Walk, node: Node, operands: list[Known]) -> Known:
+@operator(Kind.RESHAPING, "Transpose")
+def _transpose(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     x = operands[0]
     assert x is not None
-    axes = (x.sample if isinstance(x, Tracked) else x).ndim
+    axes = array_of(x).ndim
     order = node.integers("perm")
     order = list(range(axes))[::-1] if order is None else order
     if sorted(order) != list(range(axes)):
         raise node.error(f"must have all axes of {axes} in its order, not {order!s:.60}")
     if isinstance(x, np.ndarray):
-        return walk.folded(node, x.transpose(order))
+        return [tracer.constant(node, x.transpose(order))]
     if order[0] != 0:
         raise node.error(f"must leave axis 0, the batch, where it is, not order axes as {order}")
-    return walk.move(node, x, lambda array: array.transpose(order))
+    return [tracer.move(node, x, lambda array: array.transpose(order))]
 
 
-def _identity(walk: Walk, node: Node, operands: list[Known]) -> Known:
-    return operands[0]
+@operator(Kind.RESHAPING, "Identity")
+def _identity(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+    return operands[:1]
 
 
-def _dropout(walk: Walk, node: Node, operands: list[Known]) -> Known:
+@operator(Kind.RESHAPING, "Dropout")
+def _dropout(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     training = operands[2] if len(operands) > 2 else None
     if isinstance(training, Tracked) or (training is not None and training.any()):
         raise node.error("must be in the mode of inference, not of training")
-    return operands[0]
-
-
-MOVES: dict[str, Callable[[Walk, Node, list[Known]], Known]] = {
-    "Reshape": _shaped(_reshaped), "Flatten": _shaped(_flattened), "Squeeze": _shaped(_squeezed),
-    "Unsqueeze": _shaped(_unsqueezed), "Transpose": _transpose, "Identity": _identity,
-    "Dropout": _dropout}
+    return operands[:1]

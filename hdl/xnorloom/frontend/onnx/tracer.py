@@ -1,145 +1,110 @@
-"""The state of a walk over an ONNX graph: what is known of each tensor, and the program so far."""
+"""Tracer of ONNX graphs: visits the nodes in order and makes the steps of the program."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import SourceError, first_line
+from ...errors import SourceError
 from ..program import INPUT, Dense, Elementwise, Move, Step, Value
-from .constants import WRONG, broadcast
-from .elementwise import Function
+from .arrays import check_broadcast, compute
 from .file import LARGEST, Tensors, shown
-from .graph import Source
+from .graph import SourceGraph
 from .node import Node
+from .operators import OPERATORS, Kind
+from .tracked import Known, Tracked, frame_shape
 
-__all__ = ["Known", "Tracked", "Walk", "frames"]
+__all__ = ["Function", "Tracer", "trace"]
 
+Function = Callable[..., np.ndarray]
 
-@dataclass(frozen=True, eq=False)
-class Tracked:
-    """A tensor that depends on the input.
-
-    Parameters
-    ----------
-    value : Value
-        Where the program has it.
-    sample : array
-        It for an input of zeros, batch first; shows the shape and the type.
-    raw : bool
-        Whether its numbers are still those of the input.
-    end : str or None
-        ``"scores"``, ``"classes"`` or ``"largest"`` for the result of an operation that can only
-        be the last, such as Softmax, ArgMax and the values of TopK; ``value`` is of the scores
-        before it.
-    rough : bool
-        Whether nothing but the sign of its numbers is the same in every library.
-    """
-
-    value: Value
-    sample: np.ndarray
-    raw: bool = False
-    end: str | None = None
-    rough: bool = False
-
-
-Known = Tracked | np.ndarray | None
-
-
-def frames(tracked: Tracked) -> str:
-    """The shape of a frame for messages."""
-    return str(tracked.sample.shape[1:])
+# Operators that may follow those of Kind.OUTPUT: they change only the shape or the type.
+_PASSING = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Dropout"})
 
 
 @dataclass
-class Walk:
-    """What is known so far, and ways to know more.
+class Tracer:
+    """State of a trace, with the operations that handlers of operators need.
 
     Parameters
     ----------
-    source : Source
+    source : SourceGraph
+        Graph to trace.
     tensors : Tensors
+        Reader of its constants.
     batch : int
-        Frames in a sample.
+        Number of frames in a sample.
 
-    Members
-    -------
-    known : dict
-        Results of nodes by the names of tensors: values of the program, constants, or None.
+    Attributes
+    ----------
+    known : dict of str to Known
+        Tensors by name.
     steps : list of Step
+        Steps of the program.
     notes : list of str
-    pixels : list of bool
-        For each use of the input whether it divides by 255.
-    asked : bool
-        Whether the model asked how many frames there are.
+        Remarks for the user.
+    scaled : list of bool
+        For each use of the input, True if it divides by 255.
+    reads_batch : bool
+        True if the model reads the number of frames.
     """
 
-    source: Source
+    source: SourceGraph
     tensors: Tensors
     batch: int
     known: dict[str, Known] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    pixels: list[bool] = field(default_factory=list)
-    asked: bool = False
+    scaled: list[bool] = field(default_factory=list)
+    reads_batch: bool = False
     _shapes: list[tuple[int, ...]] = field(default_factory=list)
-    _made: int = 0
+    _elements: int = 0
 
     def __post_init__(self):
         sample = np.zeros((self.batch, *self.source.shape), self.source.dtype)
         self.known[self.source.input] = Tracked(INPUT, sample, raw=True)
 
     def operands(self, node: Node) -> list[Known]:
-        """What is known of the inputs of ``node``."""
+        """Return what is known of the inputs of ``node``."""
         for name in node.inputs:
             if name and name not in self.known:
                 tensor = self.source.tensors[name]
                 self.known[name] = self.tensors.array(tensor, f"tensor {shown(name)}")
         return [self.known[name] if name else None for name in node.inputs]
 
-    def work_out(self, node: Node, function: Callable[..., Any],
-                 *arrays: np.ndarray | None) -> Any:
-        """``function(*arrays)``, with an error of ``node`` if they do not go together."""
-        try:
-            with np.errstate(all="ignore"):
-                return function(*arrays)
-        except WRONG as error:
-            raise node.error(f"cannot be worked out: {first_line(error).rstrip('.')}") from None
-
-    def folded(self, node: Node, result: npt.ArrayLike) -> np.ndarray:
-        """A constant that was worked out; all together are limited, too."""
+    def constant(self, node: Node, result: npt.ArrayLike) -> np.ndarray:
+        """Return a constant computed by ``node``; the size of all constants together is limited."""
         array = np.asarray(result)
-        self._make(node, array)
+        self._account(node, array)
         return array
 
-    def _make(self, node: Node, array: np.ndarray) -> None:
-        self._made += array.size
-        if self._made > 2 * LARGEST:
-            raise node.error(f"makes it more than {2 * LARGEST} elements that are worked out")
+    def _account(self, node: Node, array: np.ndarray) -> None:
+        self._elements += array.size
+        if self._elements > 2 * LARGEST:
+            raise node.error(f"exceeds the limit of {2 * LARGEST} computed elements")
 
     def elementwise(self, node: Node, operands: Sequence[Tracked | np.ndarray],
                     function: Function, *, tensor: str | None = None) -> Tracked | np.ndarray:
-        """The result of an elementwise function, which becomes a step unless it is a constant.
+        """Apply an elementwise function; a step of the program unless all operands are constant.
 
-        The step's tensor is called as the output of ``node``, or ``tensor`` if that is given: ""
-        for one that the model has no name for.
+        The step's tensor has the name of the output of ``node``, or ``tensor`` if given: "" for a
+        tensor without a name in the model.
         """
         tracked = [operand for operand in operands if isinstance(operand, Tracked)]
         if not tracked:
             constants = [operand for operand in operands if isinstance(operand, np.ndarray)]
-            self.work_out(node, broadcast, *constants)
-            return self.folded(node, self.work_out(node, function, *constants))
+            compute(node, check_broadcast, *constants)
+            return self.constant(node, compute(node, function, *constants))
         if len({one.sample.ndim for one in tracked}) != 1:
             raise node.error("must combine frames of one number of axes, not of the shapes "
-                             + " and ".join(map(frames, tracked)))
+                             + " and ".join(map(frame_shape, tracked)))
         axes = tracked[0].sample.ndim
         inputs = [operand if isinstance(operand, Tracked)
-                  else self._framed(node, operand, axes) for operand in operands]
+                  else self._without_batch(node, operand, axes) for operand in operands]
         arrays = [one.sample if isinstance(one, Tracked) else one for one in inputs]
-        self.work_out(node, broadcast, *arrays)
-        sample = self.work_out(node, function, *arrays)
+        compute(node, check_broadcast, *arrays)
+        sample = compute(node, function, *arrays)
         if sample.shape != np.broadcast_shapes(*(array.shape for array in arrays)) or (
                 len(sample) != self.batch):
             raise node.error(f"must keep frames apart, and makes {sample.shape} of "
@@ -151,14 +116,14 @@ class Walk:
         raw = any(one.raw for one in tracked)
         kept = raw and node.op == "Cast"
         if raw and not kept:
-            self.pixels.append(_divides(node, operands))
+            self.scaled.append(_divides(node, operands))
         step = Elementwise(node.name, node.outputs[0] if tensor is None else tensor,
                            tuple(one.value if isinstance(one, Tracked) else one
                                  for one in inputs), quiet)
         return self._step(node, step, sample, kept)
 
-    def _framed(self, node: Node, constant: np.ndarray, axes: int) -> np.ndarray:
-        """A constant without a batch of its own, for values of so many axes."""
+    def _without_batch(self, node: Node, constant: np.ndarray, axes: int) -> np.ndarray:
+        """Reduce the batch of a constant to one frame, for tensors of ``axes`` axes."""
         if constant.ndim > axes:
             raise node.error(f"must not add axes to frames, and has a constant of the shape "
                              f"{constant.shape}")
@@ -171,47 +136,47 @@ class Walk:
         return first
 
     def move(self, node: Node, tracked: Tracked, function: Function) -> Tracked:
-        """The elements of each frame in another shape or order, by ``function``."""
-        sample = self.work_out(node, function, tracked.sample)
+        """Rearrange the elements of each frame by ``function``."""
+        sample = compute(node, function, tracked.sample)
         return self._step(node, Move(node.name, node.outputs[0], tracked.value, function), sample,
                           tracked.raw)
 
     def reshape(self, node: Node, tracked: Tracked, shape: tuple[int, ...]) -> Tracked:
-        """Frames of another shape."""
+        """Reshape each frame to ``shape``."""
         if shape == tracked.sample.shape[1:]:
             return tracked
         return self.move(node, tracked, lambda array: array.reshape(len(array), *shape))
 
     def dense(self, node: Node, tracked: Tracked, weights: np.ndarray, *,
               bias: np.ndarray | None = None, tensor: str | None = None) -> Tracked:
-        """A product with constant weights; ``tensor`` as of :meth:`elementwise`."""
+        """Multiply by constant weights; for ``tensor`` see :meth:`elementwise`."""
         if weights.ndim != 2:
             raise node.error(f"must have a matrix of weights, not an array of the shape "
                              f"{weights.shape}")
         if tracked.sample.ndim != 2:
-            raise node.error(f"must take frames of one axis, not of the shape {frames(tracked)}; "
-                             "flatten them first")
+            raise node.error(f"must take frames of one axis, not of the shape "
+                             f"{frame_shape(tracked)}; flatten them first")
         if tracked.sample.shape[1] != len(weights) or not weights.shape[1]:
-            raise node.error(f"must have weights for frames of the shape {frames(tracked)}, not "
-                             f"of the shape {weights.shape}")
+            raise node.error(f"must have weights for frames of the shape {frame_shape(tracked)}, "
+                             f"not of the shape {weights.shape}")
         if tracked.sample.dtype != weights.dtype or weights.dtype.kind != "f":
             raise node.error(f"must multiply floats of one type, not {tracked.sample.dtype} by "
                              f"{weights.dtype}")
         if tracked.raw:
-            self.pixels.append(False)
+            self.scaled.append(False)
         weights = np.ascontiguousarray(weights)
         step = Dense(node.name, node.outputs[0] if tensor is None else tensor, tracked.value,
                      weights, bias)
-        return self._step(node, step, self.work_out(node, np.matmul, tracked.sample, weights))
+        return self._step(node, step, compute(node, np.matmul, tracked.sample, weights))
 
     def _step(self, node: Node, step: Step, sample: np.ndarray, raw: bool = False) -> Tracked:
-        self._make(node, sample)
+        self._account(node, sample)
         self.steps.append(step)
         self._shapes.append(sample.shape[1:])
         return Tracked(Value(len(self.steps) - 1), sample, raw)
 
-    def same_steps(self, other: "Walk") -> None:
-        """Check that a walk with another number of frames led to the same program.
+    def check_same_steps(self, other: "Tracer") -> None:
+        """Check that a trace with another number of frames gave the same program.
 
         Raises
         ------
@@ -237,7 +202,7 @@ def _constants(step: Step) -> list[np.ndarray]:
 
 
 def _divides(node: Node, operands: Sequence[Tracked | np.ndarray]) -> bool:
-    """Whether the node divides by 255."""
+    """True if the node divides by 255."""
     if node.quant or node.op not in ("Div", "Mul"):
         return False
     constants = [one for one in operands if isinstance(one, np.ndarray)]
@@ -247,3 +212,56 @@ def _divides(node: Node, operands: Sequence[Tracked | np.ndarray]) -> bool:
         return bool((constants[0] == 255).all())
     kind = constants[0].dtype
     return kind.kind == "f" and bool((constants[0] == kind.type(1 / 255)).all())
+
+
+def trace(source: SourceGraph, tensors: Tensors, batch: int) -> Tracer:
+    """Visit the nodes of ``source``, for samples of ``batch`` frames.
+
+    Raises
+    ------
+    SourceError
+        Naming the node that does something unsupported.
+    """
+    tracer = Tracer(source, tensors, batch)
+    used = {source.output}.union(*(node.inputs for node in source.nodes))
+    for node in source.nodes:
+        for name, known in zip(node.outputs, _visit(tracer, node, tracer.operands(node))):
+            if name:
+                tracer.known[name] = known
+        missing = [name for name in node.outputs if name in used and name not in tracer.known]
+        if missing:
+            raise node.error(f"gives {shown(missing[0])}, and that output is not supported")
+    return tracer
+
+
+def _visit(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+    """Return what is known of the outputs of ``node``."""
+    operator = OPERATORS[node.quant, node.op]
+    tracked = [operand for operand in operands if isinstance(operand, Tracked)]
+    if any(one.rough for one in tracked) and not _takes_sign(node, operands):
+        raise node.error("must take only the sign of a Tanh: its values differ between libraries")
+    ended = [one.end for one in tracked if one.end]
+    if operator.kind is Kind.OUTPUT:
+        # One may follow another whose result is still the scores.
+        if "classes" in ended or "largest" in ended:
+            raise _after_end(node, tracked[0].end)
+    elif ended:
+        if node.quant or node.op not in _PASSING:
+            raise _after_end(node, ended[0])
+        return [next(one for one in tracked if one.end)]
+    return operator.handle(tracer, node, operands)
+
+
+def _after_end(node: Node, end: str | None) -> SourceError:
+    what = {"scores": "Softmax or Sigmoid", "classes": "the class", "largest": "the largest scores"}
+    return node.error(f"must not take {what[end or 'scores']}, which must be the last result")
+
+
+def _takes_sign(node: Node, operands: list[Known]) -> bool:
+    """True if the result depends on the sign of the operands alone."""
+    if node.op in ("Greater", "GreaterOrEqual", "Less", "LessOrEqual"):
+        return all(isinstance(operand, Tracked) and operand.rough
+                   or isinstance(operand, np.ndarray) and not operand.any()
+                   for operand in operands) and isinstance(operands[0], Tracked) != isinstance(
+                       operands[1], Tracked)
+    return node.op in ("Sign", "BipolarQuant")

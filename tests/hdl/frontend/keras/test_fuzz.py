@@ -1,4 +1,4 @@
-"""Files of Keras with changes at random: read, or refused in one line."""
+"""Keras files with random changes: read, or refused with a message of one line."""
 
 import copy
 import io
@@ -16,7 +16,7 @@ FILES = Path(__file__).parents[3] / "fixtures" / "larq"
 
 
 def _mutated(data: bytes, changes: list[tuple[int, int]], end: int) -> bytes:
-    """``data`` with other bytes, most of them where HDF5 has its structure, and perhaps cut."""
+    """Change bytes of ``data``, mostly in the structures of HDF5, and perhaps truncate it."""
     array = bytearray(data)
     for place, value in changes:
         array[place % len(array)] = value
@@ -33,7 +33,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 40000) | st.integers(0, 4000), st.in
 def test_mutated_files(tmp_path, name, changes, end):
     data = (FILES / name).read_bytes()
     if name.endswith(".keras"):
-        # Repacked, as a checksum would find most changes.
+        # Repacked, since a checksum would detect most changes.
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             members = {item: file.read(item) for item in file.namelist()}
         members["model.weights.h5"] = _mutated(members["model.weights.h5"], changes, end)
@@ -66,7 +66,7 @@ VALUES = (st.none() | st.booleans() | st.integers(-2, 100) | st.floats() | st.te
 
 
 def _places(value) -> list[tuple[object, object]]:
-    """All containers of a configuration with their keys."""
+    """Yield all containers of a configuration with their keys."""
     items = (value.items() if isinstance(value, dict)
              else enumerate(value) if isinstance(value, list) else ())
     return [place for key, part in items for place in [(value, key), *_places(part)]]

@@ -1,4 +1,4 @@
-"""Files of Larq and Keras: every layer as TensorFlow computed it, and the integer graph too."""
+"""Larq and Keras files: every layer and the integer graph against results of TensorFlow."""
 
 import io
 import lzma
@@ -11,17 +11,17 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
+from xnorloom import frontend
 from xnorloom.frontend.keras.model import load
 from xnorloom.frontend.keras.quantizers import elementwise, quantized
-from xnorloom.frontend.onnx import model as onnx_model
 from xnorloom.frontend.program import Dense, Elementwise, Program
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom_sim.golden import evaluate
 
 FILES = Path(__file__).parents[3] / "fixtures" / "larq"
-# Network, files, meaning of the input, and the layers of Keras in which the activations of the
-# graph's dense layers are seen by their sign, then that of the scores.
+# Network, files, preprocessing, and the Keras layers whose signs are the activations of the graph's
+# dense layers, then the layer of the scores.
 NETWORKS = {
     "sequential": (("sequential.h5", "sequential.keras", "sequential_quantized.h5"), "bipolar",
                    ("norm", "norm2", "norm3")),
@@ -38,13 +38,13 @@ ULP = 2.0 ** -23
 
 @pytest.fixture
 def open_file(tmp_path):
-    """The program of a file among the fixtures, unpacked if need be."""
-    def inner(name: str, frontend=load) -> Program:
+    """Program of a fixture file, decompressed if necessary."""
+    def inner(name: str, load=load) -> Program:
         path = FILES / name
         if path.suffix == ".xz":
             path = tmp_path / path.stem
             path.write_bytes(lzma.decompress((FILES / name).read_bytes()))
-        return frontend(path)
+        return load(path)
 
     return inner
 
@@ -64,15 +64,15 @@ def test_layers_as_tensorflow(open_file, network, file):
     frames = wanted.pop("input")
     assert program.shape == frames.shape[1:] and program.dtype == frames.dtype
     found = results(program, frames)
-    # Left out, as they are the identity or the softmax at the end.
+    # Left out: the identity, and the softmax at the end.
     missing = [name for name in wanted if name not in found]
     assert missing == {"sequential": ["dropout", "classes"],
                        "functional": ["gaussian_noise"]}.get(network, [])
     for name in found.keys() & wanted.keys():
         assert found[name].dtype == np.float32, name
         if name.startswith(("norm", "batch")) or (network, name) == ("functional", "first"):
-            # TensorFlow's rsqrt is off by up to three units, and so is a sum of products of other
-            # than integers.
+            # TensorFlow's rsqrt, and sums of products other than integers, are off by up to three
+            # units.
             bound = 8 * ULP * np.abs(wanted[name]).max(axis=0)
             assert (np.abs(found[name] - wanted[name]) <= bound).all(), name
         else:
@@ -81,11 +81,11 @@ def test_layers_as_tensorflow(open_file, network, file):
 
 @pytest.mark.parametrize("network,file", CASES)
 def test_graph_as_tensorflow(open_file, network, file):
-    _, meaning, layers = NETWORKS[network]
+    _, preprocessing, layers = NETWORKS[network]
     program, wanted = open_file(file), oracle(network)
-    lowered = lower(program, meaning)
+    lowered = lower(program, preprocessing)
     frames = wanted["input"]
-    if meaning == "bipolar":
+    if preprocessing == "bipolar":
         binary = (np.abs(frames) == 1).all(axis=tuple(range(1, frames.ndim)))
         assert binary.sum() >= 24
         wanted = {name: values[binary] for name, values in wanted.items()}
@@ -94,23 +94,23 @@ def test_graph_as_tensorflow(open_file, network, file):
         elements = encode(lowered.graph.input, frames)
     golden = evaluate(lowered.graph, elements)
     assert len(golden.activations) == len(layers) - 1
-    for bits, name, tap in zip(golden.activations, layers, lowered.taps):
-        # Signs of Keras 3 are -1 and +1, those of Larq are taken behind the layer.
-        np.testing.assert_array_equal(bits[:, np.argsort(tap.order)], wanted[name] >= 0,
+    for bits, name, probe in zip(golden.activations, layers, lowered.probes):
+        # Signs of Keras 3 are -1 and +1; those of Larq are taken after the layer.
+        np.testing.assert_array_equal(bits[:, np.argsort(probe.order)], wanted[name] >= 0,
                                       err_msg=name)
     np.testing.assert_array_equal(golden.classes, wanted[layers[-1]].argmax(axis=1))
 
 
 @pytest.mark.parametrize("network", ["sequential", "functional", "keras3"])
 def test_kinds_of_file_agree(open_file, network):
-    files, meaning, _ = NETWORKS[network]
-    assert len({lower(open_file(file), meaning).graph.digest for file in files}) == 1
+    files, preprocessing, _ = NETWORKS[network]
+    assert len({lower(open_file(file), preprocessing).graph.digest for file in files}) == 1
 
 
 @pytest.mark.parametrize("libver", ["earliest", "v110", "latest"])
 @pytest.mark.parametrize("text", [str, np.bytes_], ids=["str", "bytes"])
 def test_versions_of_hdf5(open_file, tmp_path, libver, text):
-    """What h5py of other days writes: newer structures, texts of a fixed length."""
+    """Structures that other versions of h5py write: newer headers, texts of fixed length."""
     path = tmp_path / "net.h5"
     with h5py.File(FILES / "sequential.h5") as old, h5py.File(path, "w", libver=libver) as new:
         new.attrs["model_config"] = text(old.attrs["model_config"])
@@ -127,12 +127,12 @@ def test_slopes_of_all_kinds(open_file):
 
 
 def test_onnx_of_the_same_network(open_file):
-    ours, theirs = open_file("mnist.h5.xz"), open_file("mnist.onnx.xz", onnx_model.load)
+    ours, theirs = open_file("mnist.h5.xz"), open_file("mnist.onnx.xz", frontend.load)
     assert lower(ours, "bipolar").graph == lower(theirs, "bipolar").graph
 
 
 def test_runtime_of_the_same_network(open_file):
-    """ONNX Runtime, its optimisation disabled, on frames with zeros and floats."""
+    """Compare with unoptimised ONNX Runtime on frames with zeros and floats."""
     model = onnx.load(io.BytesIO(lzma.decompress((FILES / "mnist.onnx.xz").read_bytes())))
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     signs = [node.output[0] for node in model.graph.node if node.name.endswith("Sign_1")]
@@ -151,7 +151,7 @@ def test_runtime_of_the_same_network(open_file):
     for name, wanted in zip(("quant_dense", "quant_dense_1", "quant_dense_2"), bits):
         np.testing.assert_array_equal(found[f"{name}/input_quantizer"], wanted)
     np.testing.assert_allclose(found["batch_normalization_2"], scores, rtol=0, atol=1e-5)
-    # The constants of the two files: kernels are the same, slopes and shifts nearly.
+    # Constants of the two files: equal kernels, nearly equal slopes and shifts.
     for step in program.steps:
         if isinstance(step, Dense):
             assert any(np.array_equal(step.weights, value) for value in constants.values())

@@ -1,4 +1,4 @@
-"""Files of Keras that are damaged, hostile or of other networks: one line says what is wrong."""
+"""Keras files that are damaged, hostile or of unsupported networks, and the messages."""
 
 import json
 import re
@@ -20,13 +20,13 @@ GAMMA = "model_weights/norm/norm/gamma:0"
 
 
 def layer(config: dict, name: str) -> dict:
-    """Configuration of a layer, for changes."""
+    """Return the configuration of a layer, for changes."""
     return next(item["config"] for item in config["config"]["layers"]
                 if item["config"]["name"] == name)
 
 
 def changed(path: Path, change, source: str = "sequential.h5") -> Path:
-    """A copy of a fixture after ``change(config, file)``."""
+    """Copy a fixture and apply ``change(config, file)``."""
     path.write_bytes((FILES / source).read_bytes())
     with h5py.File(path, "r+") as file:
         config = json.loads(file.attrs["model_config"])
@@ -75,7 +75,7 @@ def test_place_wrong(tmp_path):
 def test_without_h5py(monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(SourceError, match=r"^files of Keras are read with h5py, which is not "
-                                          r"installed: pip install 'xnorloom\[larq\]'$"):
+                                          r"installed: pip install '\.\[larq\]'$"):
         load(FILES / "sequential.h5")
 
 
@@ -172,8 +172,8 @@ def test_weights_wrong(tmp_path, change, message):
     check(changed(tmp_path / "net.h5", change), message)
 
 
-# What libhdf5 itself reads for ever, reads as 4 GiB, or crashes at: changes of the bytes at a place
-# counted from the attribute's name or from the heap of texts.
+# Changes with which libhdf5 loops forever, allocates 4 GiB, or crashes: bytes at an offset from the
+# attribute's name or from the heap of texts.
 TEXTS = {
     "object of no length": (b"GCOL", 24, bytes(8), r"a text claims \d+ bytes"),
     "text of 4 GiB": (b"model_config", 48, b"\xff" * 4, "a text claims 4294967295 bytes"),
@@ -239,7 +239,7 @@ SEQUENTIAL = {
     "input": (_set("input_1", dtype="string"),
               "the input must be of the type float32, uint8, int32, int64, not 'string'"),
     "pixels": (_set("input_1", dtype="uint8"),
-               r"layer 'first' \(QuantDense\) must come behind a Rescaling, as the input is "
+               r"layer 'first' \(QuantDense\) must come after a Rescaling, as the input is "
                r"uint8"),
     "half": (_set("first", dtype={"config": {"name": "mixed_float16"}}),
              r"layer 'first' \(QuantDense\) must compute in float32, not 'mixed_float16'"),
@@ -267,7 +267,7 @@ SEQUENTIAL = {
                r"input_quantizer of layer 'first' \(QuantDense\) must be a word or an object, not "
                r"5"),
     "batch": (_set("first", input_quantizer="magnitude_aware_sign"),
-              r"input_quantizer of layer 'first' \(QuantDense\) must treat each element by itself, "
+              r"input_quantizer of layer 'first' \(QuantDense\) must be elementwise, "
               r"but MagnitudeAwareSign, as it is set, depends on all frames of a batch"),
     "bits": (_set("first", kernel_quantizer={"class_name": "DoReFa", "config":
                                              {"k_bit": 2, "mode": "weights"}}),

@@ -1,4 +1,4 @@
-"""Elementwise operations against ONNX Runtime unoptimised, and quantizers against qonnx."""
+"""Elementwise operators against unoptimised ONNX Runtime, and quantizers against qonnx."""
 
 import numpy as np
 import onnx
@@ -15,7 +15,7 @@ SPECIAL = np.array([0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, np.inf, -np.inf, 
 
 
 def numbers(seed: int, dtype=np.float32) -> np.ndarray:
-    """Rows of 64 numbers, special ones among them."""
+    """Make rows of 64 numbers, special ones among them."""
     rng = np.random.default_rng(seed)
     values = np.concatenate([rng.permutation(SPECIAL), rng.normal(size=620) * 10])
     if np.dtype(dtype).kind in "iu":
@@ -24,7 +24,7 @@ def numbers(seed: int, dtype=np.float32) -> np.ndarray:
 
 
 def run_both(tmp_path, node, x, constants=(), *, opset=17, outputs=np.float32):
-    """What the program and what the oracle make of ``x`` with one node and its constants."""
+    """Results of the program and of the oracle for ``x``, with one node and its constants."""
     kind = helper.np_dtype_to_tensor_dtype
     graph = helper.make_graph(
         [node], "one", [helper.make_tensor_value_info("x", kind(x.dtype), ["N", *x.shape[1:]])],
@@ -53,7 +53,7 @@ def run_both(tmp_path, node, x, constants=(), *, opset=17, outputs=np.float32):
 
 
 def same_bits(mine: np.ndarray, theirs: np.ndarray) -> None:
-    """Equal, bit for bit where they are numbers."""
+    """Assert equality, bit for bit except NaN."""
     assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape)
     np.testing.assert_array_equal(mine, theirs)
     if mine.dtype.kind == "f":
@@ -62,7 +62,7 @@ def same_bits(mine: np.ndarray, theirs: np.ndarray) -> None:
 
 
 OTHER = numbers(1)[:1]
-# Operation, constants after or around x, version of the operation set, attributes.
+# Operator, constants after or around x, version of the operator set, attributes.
 CASES = {
     **{op: (op, ["x", OTHER], 17, {}) for op in (
         "Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "PRelu")},
@@ -123,7 +123,7 @@ def test_other_powers_to_one_unit_in_the_last_place(tmp_path, exponent):
 
 @pytest.mark.parametrize("op", ["Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"])
 def test_comparison(tmp_path, op):
-    # Scores are numbers: the program asks for more than one truth value.
+    # Scores are numbers, not truth values.
     x = numbers(3)
     x[:, ::3] = OTHER[:, ::3]
     zero, one = np.float32(0), np.float32(1)

@@ -1,4 +1,4 @@
-"""What is no ONNX model, tensors that contradict themselves, and data beside the file."""
+"""Files that are not ONNX, inconsistent tensors, and external data."""
 
 import os
 import re
@@ -68,7 +68,7 @@ def test_truncated(tmp_path):
 
 def test_huge(tmp_path):
     path = tmp_path / "net.onnx"
-    # A hole in the file: it takes no room on the disk.
+    # A sparse file, which takes no space on the disk.
     with open(path, "wb") as data:
         data.truncate((256 << 20) + 1)
     wrong(path, r"model .*net\.onnx is larger than 256 MiB, which is the limit")
@@ -77,7 +77,7 @@ def test_huge(tmp_path):
 def test_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     wrong(tmp_path / "net.onnx", re.escape("reading ONNX files takes the package onnx: pip install "
-                                           "'xnorloom[onnx]'"))
+                                           "'.[onnx]'"))
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8",
@@ -141,7 +141,7 @@ def test_tensor_wrong(tmp_path, name):
 
 
 def external(tmp_path, **entries):
-    """A model in a folder of its own, whose weights are said to be at a place."""
+    """Make a model in its own folder, with weights at an external location."""
     tensor = TensorProto(data_type=1, dims=[4, 2], data_location=TensorProto.EXTERNAL)
     for key, value in entries.items():
         tensor.external_data.add(key=key, value=str(value))
@@ -188,7 +188,7 @@ EXTERNAL = {
                  "-1"),
     "another length": ({"location": "data", "length": 4}, "takes 32 bytes of external data, not 4 "
                        "at 0"),
-    "no number": ({"location": "data", "offset": "x"}, "has external data at an impossible place: "
+    "no number": ({"location": "data", "offset": "x"}, "has external data at an invalid location: "
                   "invalid literal for int() with base 10: 'x'"),
 }
 

@@ -1,4 +1,4 @@
-"""No file makes the reader fail in another way than by one line for a person.
+"""Mutated files: the reader succeeds or raises an error of one line.
 
 `make fuzz` runs it with other examples each time.
 """
@@ -26,7 +26,7 @@ DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "finn", "zzz")
 SIZES = (-2 ** 63, -1, 0, 1, 2, 3, 4, 6, 12, 2 ** 31, 2 ** 40, 2 ** 62, 2 ** 63 - 1)
 NUMBERS = (0.0, -1.0, 0.5, 1e38, -1e-45, float("inf"), float("nan"))
 
-# Many operations in few bytes.
+# Many operators in few bytes.
 SMALL = """
 <ir_version: 8, opset_import: ["": 17, "qonnx.custom_op.general": 1]> g (float[N,2,3] x) =>
 (int64[N,1] y) <float[6,4] w = {1,-1,1,1,-1,-1,1,1,-1,1,1,-1,1,-1,1,1,-1,-1,1,1,-1,1,1,-1},
@@ -52,7 +52,7 @@ FILES = {name: model.SerializeToString() for name, model in MODELS.items()}
 
 @pytest.fixture(scope="module")
 def check(tmp_path_factory):
-    """``check(data)``: loads them, and runs what comes of it."""
+    """``check(data)``: load a file, and run the program."""
     path = tmp_path_factory.mktemp("fuzz") / "net.onnx"
 
     def check(data: bytes) -> None:
@@ -70,7 +70,7 @@ def check(tmp_path_factory):
 
 
 def limits(examples: int):
-    """So many examples, of which some are large and slow."""
+    """Settings for this number of examples, some large and slow."""
     return settings(max_examples=examples, suppress_health_check=[
         HealthCheck.data_too_large, HealthCheck.too_slow])
 
@@ -91,7 +91,7 @@ def test_noise(check, data):
 @limits(250)
 def test_bytes(check, name, data):
     raw = bytearray(FILES[name])
-    # What is not weights is at the ends.
+    # Weights are in the middle of the file.
     place = st.one_of(st.integers(0, len(raw) - 1), st.integers(0, min(3000, len(raw)) - 1),
                       st.integers(max(0, len(raw) - 3000), len(raw) - 1))
     for index, value in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), max_size=8)):

@@ -1,4 +1,4 @@
-"""Small models in ONNX's text form, read and run against ONNX Runtime and against definitions."""
+"""Small models in ONNX's text form, compared with ONNX Runtime and with definitions."""
 
 import numpy as np
 import onnx
@@ -29,7 +29,7 @@ def read(tmp_path):
 
 
 def oracle(path, x, batch=None):
-    """What ONNX Runtime makes of it, in batches as the file is written for."""
+    """Results of ONNX Runtime, in batches of the size in the file."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -39,7 +39,7 @@ def oracle(path, x, batch=None):
                            for i in range(0, len(x), size)])
 
 
-# Ways to the same product: name, input, nodes up to `y`, more initializers, operation set, batch.
+# Formulations of one product: name, input, nodes up to `y`, initializers, operator set, batch.
 WAYS = {
     "static batch of one": ("float[1,2,3] x", "f = Reshape(x, k)  y = MatMul(f, w)",
                             "int64[2] k = {1,-1}", 17, 1),
@@ -119,7 +119,7 @@ def test_against_onnx_runtime(read, way):
                    opset)
     x = np.random.default_rng(1).integers(-3, 4, (8, *program.shape)).astype(np.float32)
     if way == "nodes in any order":
-        # The definition asks for an order, and ONNX Runtime for what is defined.
+        # The definition requires an order, and ONNX Runtime implements the definition.
         expected = -abs(x) @ onnx.numpy_helper.to_array(model(f"() => () <{W}> {{}}")
                                                         .graph.initializer[0])
     elif way == "constants of the shape of a value":
@@ -130,7 +130,7 @@ def test_against_onnx_runtime(read, way):
     result = program.run(x)[program.output.step]
     assert result.dtype == expected.dtype
     np.testing.assert_array_equal(result, expected)
-    # A batch of any other size, too.
+    # Also a batch of another size.
     np.testing.assert_array_equal(program.run(x[:5])[program.output.step], expected[:5])
 
 
@@ -192,7 +192,7 @@ def test_softmax_and_argmax(read):
     assert len(program.notes) == 2 and len(program.steps) == 1
 
 
-PROOFS = {
+DECLARED = {
     "nothing": ("float[N,6] x", "y = MatMul(x, w)", None),
     "bytes": ("uint8[N,6] x", "a = Cast<to=1>(x)  y = MatMul(a, w)", "u8"),
     "divided": ("float[N,2,3] x", "a = Div(x, c)  b = Flatten(a)  y = MatMul(b, w)", "u8"),
@@ -211,22 +211,22 @@ PROOFS = {
 }
 
 
-@pytest.mark.parametrize("name", PROOFS)
-def test_proof(read, name):
-    taken, nodes, proof = PROOFS[name]
+@pytest.mark.parametrize("name", DECLARED)
+def test_declared_preprocessing(read, name):
+    taken, nodes, declared = DECLARED[name]
     program = read(f"({taken}) => (float[N,2] y) <{W}, float c = {{255}}, float f = "
                    f"{{0.003921568859368563}}, int8 e = {{-1}}, int8 o = {{0}}> {{ {nodes} }}")
-    assert program.proof == proof
+    assert program.declared_preprocessing == declared
 
 
-@pytest.mark.parametrize("datatype, proof", [("UINT8", "u8"), ("BIPOLAR", "bipolar"),
+@pytest.mark.parametrize("datatype, declared", [("UINT8", "u8"), ("BIPOLAR", "bipolar"),
                                              ("BINARY", "bits"), ("FLOAT32", None)])
-def test_proof_by_annotation(tmp_path, datatype, proof):
+def test_declared_by_annotation(tmp_path, datatype, declared):
     made = model(f"(float[N,6] x) => (float[N,2] y) <{W}> {{ y = MatMul(x, w) }}")
     annotation = made.graph.quantization_annotation.add(tensor_name="x")
     annotation.quant_parameter_tensor_names.add(key="finn_datatype", value=datatype)
     onnx.save(made, tmp_path / "net.onnx")
-    assert load(tmp_path / "net.onnx").proof == proof
+    assert load(tmp_path / "net.onnx").declared_preprocessing == declared
 
 
 def test_initializers_among_the_inputs(tmp_path):

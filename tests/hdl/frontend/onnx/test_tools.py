@@ -1,4 +1,4 @@
-"""Files of real tools: the program equals ONNX Runtime or qonnx, product by product."""
+"""Files of other tools: the program equals ONNX Runtime or qonnx, product by product."""
 
 import lzma
 import warnings
@@ -25,7 +25,7 @@ def session(model: onnx.ModelProto):
 
 
 def tensors(path, frame: np.ndarray) -> dict[str, np.ndarray]:
-    """Every tensor for a batch of one, node by node: quantizers by qonnx, others by its runtime."""
+    """Compute all tensors of a frame, node by node: quantizers in qonnx, others in its runtime."""
     model = onnx.load(path)
     known = {tensor.name: onnx.numpy_helper.to_array(tensor)
              for tensor in model.graph.initializer}
@@ -48,7 +48,7 @@ def tensors(path, frame: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def same_tensors(path, frames: np.ndarray) -> None:
-    """Every step with a name of its result gives what the oracle has under that name."""
+    """Assert that every step with a named result equals the tensor of the oracle."""
     program = load(path)
     results = program.run(frames)
     checked = 0
@@ -74,7 +74,7 @@ def test_kept(tmp_path, name, inputs):
               else rng.integers(0, 256, (3, *program.shape)) / 255).astype(np.float32)
     assert [step.weights.shape for step in program.steps if isinstance(step, Dense)] == [
         (784, 64), *[(64, 64)] * (2 if name.startswith("tfc") else 1), (64, 10)]
-    assert program.proof is None
+    assert program.declared_preprocessing is None
     same_tensors(path, frames)
 
 
@@ -85,7 +85,7 @@ class Sign(torch.autograd.Function):
 
 
 class Net(torch.nn.Module):
-    """A network of 20 elements, 12 neurons and 3 classes with latent weights."""
+    """Network of 20 elements, 12 neurons and 3 classes with latent weights."""
 
     def __init__(self):
         super().__init__()
@@ -102,7 +102,7 @@ class Net(torch.nn.Module):
         return torch.nn.functional.linear(x, Sign.apply(self.last), self.bias)
 
 
-# The other exporter takes ten seconds and writes a fixed batch as it does a free one.
+# The other exporter takes ten seconds, and treats fixed and free batches alike.
 @pytest.mark.parametrize("dynamo, free", [(True, True), (False, True), (False, False)])
 def test_torch(tmp_path, dynamo, free):
     torch.manual_seed(2)
@@ -111,7 +111,7 @@ def test_torch(tmp_path, dynamo, free):
     x = np.random.default_rng(3).choice([-1, 1], (6, 4, 5)).astype(np.float32)
     shapes = ({"dynamic_shapes": {"x": {0: torch.export.Dim("batch")}}} if dynamo
               else {"dynamic_axes": {"x": {0: "batch"}}}) if free else {}
-    # What torch's exporters say about themselves and use of torch is none of our concern.
+    # Warnings of torch's exporters about themselves are irrelevant here.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(net, (torch.from_numpy(x[:2]),), str(path), dynamo=dynamo,
@@ -127,7 +127,7 @@ def test_torch(tmp_path, dynamo, free):
 @pytest.mark.parametrize("alpha, beta, inputs, ulps", [
     (1.0, 1.0, 100, 0), (1.0, 3.0, 100, 0), (0.5, 1.0, 100, 0), (0.3, 1.0, 100, 4)])
 def test_gemm(tmp_path, alpha, beta, inputs, ulps):
-    # With more inputs, and with factors that round, it depends on how the runtime cuts sums.
+    # With more inputs, and factors that round, results depend on how the runtime splits sums.
     rng = np.random.default_rng(4)
     weights, x = (rng.choice([-1, 1], (count, inputs)).astype(np.float32) for count in (5, 40))
     node = onnx.helper.make_node("Gemm", ["x", "w", "c"], ["y"], alpha=alpha, beta=beta, transB=1)

@@ -1,4 +1,4 @@
-"""Models that are refused, by the sentence that says why."""
+"""Refused models, and the messages."""
 
 import re
 
@@ -21,42 +21,42 @@ def refused(tmp_path, made: onnx.ModelProto | str, message: str, opsets: str = O
         load(tmp_path / "net.onnx")
 
 
-# Nodes from x, float[N,4], to y, and what is said of them.
+# Nodes from x, float[N,4], to y, and the message.
 NODES = {
-    "unknown": ("y = MatMull(x, w)", "node 'MatMull y' (MatMull) is an operation that is not "
-                "supported; the nearest that is: MatMul of ONNX itself"),
+    "unknown": ("y = MatMull(x, w)", "node 'MatMull y' (MatMull) is an operator that is not "
+                "supported; the nearest supported one is MatMul of ONNX itself"),
     "unknown and like nothing": ("y = Zzzz(x, w)",
-                                 "node 'Zzzz y' (Zzzz) is an operation that is not supported"),
+                                 "node 'Zzzz y' (Zzzz) is an operator that is not supported"),
     "known elsewhere": ("y = BipolarQuant(x, w)", "node 'BipolarQuant y' (BipolarQuant) is an "
-                        "operation that is not supported; the nearest that is: BipolarQuant of "
-                        "the domain 'qonnx.custom_op.general'"),
-    "domain": ("y = foo.Add(x, w)", "node 'Add y' (Add) is an operation of the domain 'foo' that "
-               "is not supported; the nearest that is: Add of ONNX itself"),
+                        "operator that is not supported; the nearest supported one is "
+                        "BipolarQuant of the domain 'qonnx.custom_op.general'"),
+    "domain": ("y = foo.Add(x, w)", "node 'Add y' (Add) is an operator of the domain 'foo' that "
+               "is not supported; the nearest supported one is Add of ONNX itself"),
     "quantizer": ("y = qonnx.custom_op.general.Trunc(x, w)", "node 'Trunc y' (Trunc) is an "
-                  "operation of the domain 'qonnx.custom_op.general' that is not supported"),
+                  "operator of the domain 'qonnx.custom_op.general' that is not supported"),
     "convolution": ("y = Conv(x, w)", "node 'Conv y' (Conv) cannot be read: networks of fully "
                     "connected layers only, for now"),
-    "too new": ("y = Gelu(x)", "node 'Gelu y' (Gelu) is an operation that is not supported; the "
-                "nearest that is: Relu of ONNX itself"),
+    "too new": ("y = Gelu(x)", "node 'Gelu y' (Gelu) is an operator that is not supported; the "
+                "nearest supported one is Relu of ONNX itself"),
     "inputs": ("y = MatMul(x)", "node 'MatMul y' (MatMul) must have 2 inputs, not 1"),
     "attribute": ("y = MatMul<axis=1>(x, w)", "node 'MatMul y' (MatMul) has an attribute 'axis', "
                   "which version 17 of ONNX's operation set does not have"),
     "kind of an attribute": ("y = Flatten<axis=1.0>(x)", "node 'Flatten y' (Flatten) must have an "
                              "integer as its attribute 'axis'"),
     "left out": ("a = Concat<axis=0>(w, , w)  y = MatMul(x, a)", "node 'Concat a' (Concat) lacks "
-                 "an input that it cannot do without"),
+                 "a required input"),
     "too many axes": ("a = Reshape(x, many)  y = Neg(a)", "node 'Reshape a' (Reshape) must have at "
                       "most 16 integers as its shape, not 17"),
     "missing": ("y = MatMul(x, v)", "node 'MatMul y' (MatMul) takes 'v', which nothing in the "
-                "model gives"),
-    "circle": ("a = Add(x, b)  b = Neg(a)  y = MatMul(b, w)", "the model has a circle: 'b' needs "
+                "model provides"),
+    "circle": ("a = Add(x, b)  b = Neg(a)  y = MatMul(b, w)", "the model has a cycle: 'b' needs "
                "itself"),
-    "weights on the left": ("y = MatMul(w, x)", "node 'MatMul y' (MatMul) must multiply what "
-                            "depends on the input by constant weights on the right, not weights "
-                            "on the left"),
+    "weights on the left": ("y = MatMul(w, x)", "node 'MatMul y' (MatMul) must multiply a "
+                            "tensor that depends on the input by constant weights on the right, "
+                            "not weights on the left"),
     "two values": ("a = Neg(x)  y = Gemm<transB=1>(x, a)", "node 'Gemm y' (Gemm) must multiply "
-                   "what depends on the input by constant weights on the right, not two values "
-                   "that both depend on the input"),
+                   "a tensor that depends on the input by constant weights on the right, not "
+                   "two values that both depend on the input"),
     "frames of two axes": ("a = Unsqueeze(x, one)  y = MatMul(a, w)", "node 'MatMul y' (MatMul) "
                            "must take frames of one axis, not of the shape (1, 4); flatten them "
                            "first"),
@@ -65,8 +65,8 @@ NODES = {
                                 "(2, 4)"),
     "weights of another type": ("v = Cast<to=11>(w)  y = MatMul(x, v)", "node 'MatMul y' (MatMul) "
                                 "must multiply floats of one type, not float32 by float64"),
-    "transA": ("y = Gemm<transA=1>(x, w)", "node 'Gemm y' (Gemm) must have transA = 0: what "
-               "depends on the input has frames as rows"),
+    "transA": ("y = Gemm<transA=1>(x, w)", "node 'Gemm y' (Gemm) must have transA = 0: frames "
+               "must be rows"),
     "batch into the frame": ("a = Reshape(x, all)  y = MatMul(a, w)", "node 'Reshape a' (Reshape) "
                              "must keep frames apart, and makes (12,) of (3, 4), where axis 0 is "
                              "the batch"),
@@ -84,7 +84,7 @@ NODES = {
     "shapes": ("a = Add(x, w)  y = MatMul(a, w)", "node 'Add a' (Add) must do the same to every "
                "frame, and has a constant of the shape (4, 2)"),
     "shapes that do not fit": ("a = Add(x, three)  y = MatMul(a, w)", "node 'Add a' (Add) cannot "
-                               "be worked out: shape mismatch: objects cannot be broadcast to a "
+                               "be computed: shape mismatch: objects cannot be broadcast to a "
                                "single shape.  Mismatch is between arg 0 with shape (3, 4) and "
                                "arg 1 with shape (3,)"),
     "types": ("a = Add(x, one)  y = MatMul(a, w)", "node 'Add a' (Add) must have inputs of one "
@@ -94,7 +94,7 @@ NODES = {
                        "works on constants only here, and its input depends on the input of the "
                        "model"),
     "bomb": ("a = ConstantOfShape(huge)  b = Mul(w, a)  y = MatMul(x, b)", "node "
-             "'ConstantOfShape a' (ConstantOfShape) cannot be worked out: the result would have "
+             "'ConstantOfShape a' (ConstantOfShape) cannot be computed: the result would have "
              "more than 67108864 elements"),
     "training": ("y, a, b = BatchNormalization<training_mode=1>(x, four, four, four, four)",
                  "node 'BatchNormalization y' (BatchNormalization) must be in the mode of "
@@ -190,7 +190,7 @@ def test_graph(tmp_path, name):
      "onnx.version_converter can convert it"),
     ('"": 999', "the model uses version 999 of ONNX's operation set, and the installed package "
      f"onnx knows those up to {onnx.defs.onnx_opset_version()}"),
-    ('"": 8', "node 'GreaterOrEqual y' (GreaterOrEqual) is no operation of version 8 of ONNX's "
+    ('"": 8', "node 'GreaterOrEqual y' (GreaterOrEqual) is no operator of version 8 of ONNX's "
      "operation set")])
 def test_version(tmp_path, opsets, message):
     refused(tmp_path, "(float[N,4] x) => (float[N,2] y) { y = GreaterOrEqual(x, x) }", message,
@@ -205,16 +205,16 @@ def test_loop(tmp_path):
         "Neg(x) }")
     made.graph.node[0].CopyFrom(helper.make_node("If", ["x"], ["y"], then_branch=branch,
                                                  else_branch=branch, name="choice"))
-    refused(tmp_path, made, "node 'choice' (If) cannot be read: what is worked out must not depend "
-            "on conditions and loops")
+    refused(tmp_path, made, "node 'choice' (If) cannot be read: conditions and loops are not "
+            "supported")
 
 
 def test_local_function(tmp_path):
     made = onnx.parser.parse_model(
         f"<ir_version: 8, opset_import: [{OPSETS}]> g (float[N,4] x) => (float[N,2] y) {{ y = "
         'foo.Half(x) } <domain: "foo", opset_import: ["": 17]> Half (a) => (b) { b = Neg(a) }')
-    refused(tmp_path, made, "node 'Half y' (Half) calls a function that the model defines itself; "
-            "write the model without such functions (onnx.inliner.inline_local_functions does it)")
+    refused(tmp_path, made, "node 'Half y' (Half) calls a function that the model defines; "
+            "inline such functions, for instance with onnx.inliner.inline_local_functions")
 
 
 def test_two_of_one_name(tmp_path):
@@ -232,10 +232,10 @@ def test_names_on_one_line(tmp_path):
     made = onnx.parser.parse_model(f"<ir_version: 8, opset_import: [{OPSETS}]> g (float[N,4] x) => "
                                    f"(float[N,2] y) <{W}> {{ y = MatMul(x, w) }}")
     made.graph.node[0].op_type, made.graph.node[0].name = "Mat\nMul", "a\nb"
-    refused(tmp_path, made, r"node 'a\nb' ('Mat\nMul') is an operation that is not supported; the "
-            "nearest that is: MatMul of ONNX itself")
+    refused(tmp_path, made, r"node 'a\nb' ('Mat\nMul') is an operator that is not supported; the "
+            "nearest supported one is MatMul of ONNX itself")
 
 
 def test_long_names_are_cut(tmp_path):
     refused(tmp_path, f"(float[N,4] x) => (float[N,2] y) {{ y = Neg({'z' * 99}) }}",
-            f"node 'Neg y' (Neg) takes '{'z' * 59}…', which nothing in the model gives")
+            f"node 'Neg y' (Neg) takes '{'z' * 59}…', which nothing in the model provides")

@@ -1,0 +1,50 @@
+"""What a tracer knows of a tensor: a constant, or a value of the program."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..program import Value
+
+__all__ = ["Known", "Tracked", "array_of", "frame_shape"]
+
+
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """Tensor that depends on the input.
+
+    Parameters
+    ----------
+    value : Value
+        Value of the program.
+    sample : array
+        The tensor for an input of zeros, batch first; shows its shape and type.
+    raw : bool
+        True if its numbers are still those of the input.
+    end : str or None
+        ``"scores"``, ``"classes"`` or ``"largest"`` for the result of an operator that can only be
+        the last, such as Softmax, ArgMax and the values of TopK; ``value`` is then that of the
+        scores before it.
+    rough : bool
+        True if only the sign of its numbers is the same in every library.
+    """
+
+    value: Value
+    sample: np.ndarray
+    raw: bool = False
+    end: str | None = None
+    rough: bool = False
+
+
+Known = Tracked | np.ndarray | None
+"""A tensor; None for an input that is left out."""
+
+
+def array_of(known: Tracked | np.ndarray) -> np.ndarray:
+    """Return a constant, or the sample of a tracked tensor."""
+    return known.sample if isinstance(known, Tracked) else known
+
+
+def frame_shape(tracked: Tracked) -> str:
+    """Return the shape of a frame, for messages."""
+    return str(tracked.sample.shape[1:])
