@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from xnorloom.support.text import count, table
 
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
+from xnorloom.support.text import count, table
 
 from ..console import Console
 from ..inputs import check_data_dir, load, make_schedule, pixels_of

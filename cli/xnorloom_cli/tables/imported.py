@@ -3,9 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from xnorloom.support.text import count, table
-
 from xnorloom.lowering.lower import Lowered
+from xnorloom.support.text import count, table
 
 __all__ = ["import_text", "import_values", "summary"]
 
