@@ -6,7 +6,7 @@ from ..errors import XnorloomError
 from ..graph import Graph
 from ..schedule import Schedule
 from ..support.arguments import integer
-from ..target.device import DEVICES, Device
+from ..target.device import DEVICES, Device, find_device
 from .search import Search
 
 __all__ = ["FitError", "fit"]
@@ -16,7 +16,7 @@ class FitError(XnorloomError):
     """A network that does not fit a chip, or not at the wanted interval."""
 
 
-def fit(graph: Graph, device: Device, *, interval: int | None = None, share: float = 0.9,
+def fit(graph: Graph, device: Device | str, *, interval: int | None = None, share: float = 0.9,
         reserve_cells: int = 0, reserve: int | Callable[[Device], int] = 0,
         register_every: int = 1) -> Schedule:
     """A schedule of ``graph`` that fits ``device``.
@@ -27,8 +27,8 @@ def fit(graph: Graph, device: Device, *, interval: int | None = None, share: flo
     ----------
     graph : Graph
         The network.
-    device : Device
-        The chip.
+    device : Device or str
+        The chip, or its name, such as ``iCE40UP5K``.
     interval : int or None
         Cycles per frame, at most; of the schedules that reach it the one with the fewest cells is
         taken. ``None`` for the least that fits.
@@ -47,6 +47,7 @@ def fit(graph: Graph, device: Device, *, interval: int | None = None, share: flo
     FitError
         If there is none. The message says what was needed, what there is, and what fits.
     """
+    device = find_device(device)
     if not 0 < share <= 1:
         raise ValueError(f"fit share must be above 0 and at most 1, not {share!r}")
     reserve_cells = integer("fit reserve_cells", reserve_cells, 0)

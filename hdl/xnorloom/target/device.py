@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from .family import Family
 
-__all__ = ["DEVICES", "LUT_DEPTH", "SPRAM_DEPTH", "SPRAM_WIDTH", "Device"]
+__all__ = ["DEVICES", "LUT_DEPTH", "SPRAM_DEPTH", "SPRAM_WIDTH", "Device",
+           "find_device"]
 
 # A LUT4 with three address bits and the activation holds eight weights and is the XNOR gate too.
 LUT_DEPTH = 8
@@ -72,3 +73,20 @@ DEVICES: dict[str, Device] = {device.name: device for device in (
     _ecp5("LFE5U-85F", 83640, 208, 156),
     _ecp5("LFE5UM5G-85F", 83640, 208, 156),
 )}
+
+
+def find_device(device: Device | str) -> Device:
+    """Return the chip called ``device``, or ``device`` itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither a chip nor the name of one; the message lists the names.
+    """
+    if isinstance(device, Device):
+        return device
+    if not isinstance(device, str):
+        raise TypeError(f"device must be a Device or its name, not {device!r}")
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
+    return DEVICES[device]
