@@ -35,8 +35,9 @@ delivers one weight per cycle:
     frames/s <= block RAMs · bits of a port · Fmax / weights
 
 A block RAM port has 16 bits on an iCE40 and 36 on an ECP5. All block RAMs of the chip are counted,
-and all SPRAMs, of 16 bits, if the row uses any. Fmax is that of the row. "Reached" is Fmax / interval
-as a share of the bound; it exceeds 100 % where weights are in look-up tables, which need no RAM."""
+and all SPRAMs, of 16 bits, if the row uses any. Fmax is that of the row. "Reached" is Fmax /
+interval as a share of the bound; it exceeds 100 % where weights are in look-up tables, which need
+no RAM."""
 _CAUSES = (
     (re.compile(r"of ([\d,]+) weights its block RAMs hold ([\d,]*\d)"),
      r"\1 weights, room for \2 in block RAM"),

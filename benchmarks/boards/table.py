@@ -35,7 +35,7 @@ def parse() -> argparse.Namespace:
     what.add_argument("--render", action="store_true",
                       help="build nothing; render the recorded results into the page")
     what.add_argument("--check", action="store_true",
-                      help="build and write nothing; exit with status 1 if the page has another table")
+                      help="build and write nothing; exit status 1 if the page has another table")
     parser.add_argument("--directory", type=Path, metavar="DIR",
                         help="keep bitstreams and reports, a folder per row")
     for name, path, contents in (
