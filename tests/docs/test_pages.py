@@ -41,6 +41,9 @@ def test_links(page):
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_files_and_modules(page):
     text = page.read_text()
+    if page.name == "CHANGELOG.md":
+        # Only the last column of a table has names of today.
+        text = "\n".join(re.findall(r"^\|.*\|(.*)\|$", text, re.M))
     for name in re.findall(r"`((?:hdl|sim|boards|cli|tests|docs|examples|benchmarks)/[\w./-]+)`",
                            text):
         assert (ROOT / name).exists(), name
