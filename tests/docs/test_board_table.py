@@ -20,14 +20,14 @@ RESULTS = ROOT / "benchmarks" / "boards" / "results.json"
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
 MODELS = ("tfc", "sfc")
 PAIRS = [(model, name) for model in MODELS for name in board.names()]
-# Of the data sheets: block RAMs, bits that each gives in a cycle, look-up tables.
+# Block RAMs, bits of a port, look-up tables, from the data sheets.
 CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": (32, 16, 7680),
          "LFE5U-25F": (56, 36, 24288), "LFE5U-85F": (208, 36, 83640),
          "LFE5UM5G-85F": (208, 36, 83640)}
 
 
 def table(page):
-    """Lines of the tables of networks by network and board, and of the bounds by board."""
+    """Rows of the tables of networks, by network and board, and of the bounds, by board."""
     text = Path(page).read_text()
     [block] = re.findall(f"^{BEGIN}(.*?)^{END}", text, re.DOTALL | re.MULTILINE)
     rows, bounds, model = {}, {}, None
@@ -52,7 +52,7 @@ def shown():
 
 @pytest.fixture(scope="module")
 def results():
-    """What place and route found, by network and board."""
+    """Results of place and route, by network and board."""
     entries = json.loads(RESULTS.read_text())["results"]
     found = {(entry["model"], entry["board"]): entry for entry in entries}
     assert len(found) == len(entries)

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The program that makes the table of boards, from its rows to the page."""
+"""Program benchmarks/boards/table.py, from its rows to the page."""
 
 import hashlib
 import importlib
@@ -26,14 +26,14 @@ BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
 
 @pytest.fixture(scope="module")
 def program():
-    """The program as a module, for what need not be a process of its own."""
+    """Program as a module, for tests without a process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(PROGRAM.parent)
         return importlib.import_module("table")
 
 
 class Place:
-    """A folder with rows, a page, and two networks, one of them too large for an iCEstick."""
+    """Folder with rows, a page, and two networks, one of them too large for an iCEstick."""
 
     def __init__(self, folder, random_graph):
         self.folder = folder
@@ -52,7 +52,7 @@ class Place:
         return json.loads((self.folder / "results.json").read_text())["results"]
 
     def table(self):
-        """Cells behind the chip by network and board."""
+        """Cells after the chip, by network and board."""
         model, found = None, {}
         for line in (self.folder / "results.md").read_text().splitlines():
             title = re.match(r"\*\*(\w+)\*\*", line)
@@ -72,7 +72,7 @@ def place(tmp_path, random_graph, monkeypatch):
 
 @pytest.fixture
 def run(place, program, monkeypatch, capsys):
-    """Runs the program in the place: exit status and both outputs."""
+    """Function that runs the program in the folder: exit status and both outputs."""
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["table.py", *FILES, *arguments])
         status = ending(lambda: program.run(program.parse()))
@@ -106,7 +106,7 @@ def test_make(place, run):
     page = (place.folder / "results.md").read_text()
     assert page.startswith("before\n") and page.endswith("after\n")
     assert run("--check") == (0, "", "")
-    # What was built from another row does not count.
+    # A result of another row does not count.
     place.rows({"model": "toy", "board": "icestick", "interval": 11})
     status, out, messages = run("--check")
     assert (status, out) == (1, "")
@@ -117,7 +117,7 @@ def test_make(place, run):
 
 @pytest.fixture
 def fakes(tmp_path, monkeypatch):
-    """Programs that pretend; returns the file that says what they do."""
+    """Fake programs; the value is the file that controls them."""
     for name in ("yosys", "nextpnr-ice40", "icepack"):
         script = tmp_path / name
         script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(FAKE), name])} "
@@ -147,7 +147,7 @@ def test_rows(fakes, place, run):
     made = place.results()[1]
     assert (made["seed"], made["interval"], made["built_from"]["seeds"]) == (3, 6, [0, 3])
     assert place.table()["big/icebreaker"][0] == "not run yet"
-    # One row again, with another interval: the others are as they were.
+    # One row again, with another interval: the others do not change.
     place.rows({"model": "toy", "board": "hx8k_evn", "interval": 4, "seeds": [0, 3]}, *others)
     assert run("--check")[0] == 1
     before = place.results()
@@ -176,7 +176,7 @@ def test_larger_than_estimated(fakes, place, run):
 
 def test_interrupted(fakes, place, run):
     fakes.write_text('{"sleep": 300}')
-    # What runs the tests may ignore SIGINT, as shells have programs in the background do.
+    # The runner of the tests may ignore SIGINT, as background programs of a shell do.
     with subprocess.Popen([sys.executable, PROGRAM, *FILES], text=True, stderr=subprocess.PIPE,
                           preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
                           ) as process:

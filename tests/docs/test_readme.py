@@ -94,7 +94,6 @@ def test_program(place, capsys):
 
 
 def test_speed():
-    # The number in the text is that of the table.
     [rounded] = re.findall(r"classifies ([\d,]+)\nframes per second on an iCEBreaker", README)
     results = (ROOT / "docs" / "results.md").read_text()
     row = re.search(r"^\| iCEBreaker .*\|$", results, re.M)[0]
