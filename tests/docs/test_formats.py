@@ -105,7 +105,7 @@ def test_schedule(page, graph, tmp_path):
 def test_manifest_and_weights(page, graph, tmp_path):
     rows = page["manifest.json"]
     schedule = spram(graph)
-    paths = verilog.write(Network(graph, schedule), tmp_path)
+    paths = verilog.write(Network(schedule.bind(graph)), tmp_path)
     assert [path.name for path in paths] == ["bnn_toy.v", "manifest.json", "bnn_toy_load.hex"]
     values = json.loads(paths[1].read_text())
     assert set(values) == set(rows)
@@ -114,7 +114,7 @@ def test_manifest_and_weights(page, graph, tmp_path):
     lines = paths[2].read_text().splitlines()
     assert all(re.fullmatch("[0-9a-f]{4}", line) for line in lines)
     assert len(lines) == values["load"]["words"]
-    assert [int(line, 16) for line in lines] == load_words(graph, schedule).tolist()
+    assert [int(line, 16) for line in lines] == load_words(schedule.bind(graph)).tolist()
 
 
 def test_build(page, graph, tmp_path, monkeypatch):

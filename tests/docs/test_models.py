@@ -81,7 +81,7 @@ def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
     assert len(result.classes) == 10_000
     assert int((result.classes == mnist_test.labels).sum()) == claimed("sfc")
     # A sample of it in the other engine, cycle for cycle.
-    sample = simulate(graph, automatic(graph), frames[:2], engine="amaranth")
+    sample = simulate(automatic(graph).bind(graph), frames[:2], engine="amaranth")
     np.testing.assert_array_equal(sample.i_cycles, result.i_cycles[:len(sample.i_cycles)])
     np.testing.assert_array_equal(sample.o_cycles, result.o_cycles[:2])
     np.testing.assert_array_equal(sample.scores, result.scores[:2])
