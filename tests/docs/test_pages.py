@@ -72,6 +72,16 @@ def test_extras(page):
         assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
 
 
+def test_goals():
+    goals = set(re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.M)[1].split())
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    for page in PAGES:
+        text = page.read_text()
+        named = re.findall(r"(?:`|^    )make ([\w-]+)", text, re.M)
+        assert set(named) <= goals, page
+    assert goals - {"help", "clean"} <= set(re.findall(r"`make ([\w-]+)", contributing))
+
+
 def test_every_page_is_listed():
     index = (ROOT / "docs" / "README.md").read_text()
     listed = {(ROOT / "docs" / name).resolve() for name in re.findall(r"\]\(([^)]+)\)", index)}
