@@ -149,8 +149,8 @@ def test_build(page, graph, tmp_path, monkeypatch):
 def test_damaged_entry(tmp_path):
     calls = []
 
-    def make(folder, log):
-        calls.append(log)
+    def make(folder):
+        calls.append(folder)
         (folder / "product").write_text("whole")
 
     place = tmp_path / artifacts.key(["anything", 1])
