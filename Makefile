@@ -27,7 +27,7 @@ help:
 	@echo 'make snapshots  replace the recorded results of the committed models, after a change'
 	@echo '                that is meant to change the Verilog or the output of a command'
 	@echo 'make bench   measure simulation and compile speed'
-	@echo 'make boards  place and route the networks for all boards: the table in the README;'
+	@echo 'make boards  place and route the networks for all boards: the tables of docs/results.md;'
 	@echo '             ARGS="--row tfc/icebreaker" does one row, ARGS=--help says more'
 	@echo 'make clean   remove .venv and everything that was made'
 	@echo

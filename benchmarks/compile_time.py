@@ -1,4 +1,4 @@
-"""Seconds from a graph to its Verilog, and on to a compiled simulation."""
+"""Time from a graph to its Verilog, and from there to a compiled simulation."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ MODELS = Path(__file__).parents[1] / "models"
 
 
 def measure(path: Path) -> dict[str, float]:
-    """Seconds of each step, for the model in ``path`` at the default interval."""
+    """Measure the seconds of each step, for the model in ``path`` at the default interval."""
     clock = time.perf_counter
     graph = Graph.load(path)
     times = [clock()]

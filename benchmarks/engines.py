@@ -1,7 +1,7 @@
-"""How fast the two simulation engines are, on the same gateware.
+"""Speed of the two simulation engines on the same gateware.
 
-Each runs a short and a long stream; cycles per second are the difference in cycles by the
-difference in time, which leaves out elaboration and, for the compiled engine, Verilog.
+Each engine runs a short and a long stream. Cycles per second are the difference in cycles divided
+by the difference in time, which excludes elaboration and, for the compiled engine, compilation.
 """
 
 import argparse
@@ -30,7 +30,7 @@ CYCLES = {"amaranth": 3_000, "compiled": 1_000_000}
 
 @dataclass(frozen=True)
 class Case:
-    """A component, and the words that go in and come out for a frame, every ``interval`` cycles."""
+    """Component, with its input words and results per frame, and cycles per frame."""
 
     make: Callable[[], Any]
     words: int
@@ -39,7 +39,7 @@ class Case:
 
 
 def network() -> Case:
-    """TFC under its automatic schedule."""
+    """Return the case of TFC under its automatic schedule."""
     graph = Graph.load(MODELS / "tfc.bnn")
     schedule = folding.automatic(graph)
     times = schedule.bind(graph)
@@ -47,14 +47,14 @@ def network() -> Case:
 
 
 def layer() -> Case:
-    """A layer of 64 neurons with 64 inputs, 16 neurons at once."""
+    """Return the case of a layer of 64 neurons with 64 inputs, 16 neurons at once."""
     rng = np.random.default_rng(0)
     dense = Dense("dense", rng.integers(0, 2, (64, 64)), rng.integers(28, 37, 64))
     return Case(lambda: Layer(LayerPlan(dense, Fold(16, 64, "lut"))), 4, 4, 4)
 
 
 def once(case: Case, engine: str, frames: int, cache: str) -> tuple[float, int]:
-    """Seconds and cycles of one run."""
+    """Run a case once; return seconds and cycles."""
     dut = case.make()
     shape = (frames * case.words, dut.i.payload.shape().width)
     bits = np.random.default_rng(1).integers(0, 2, shape, dtype=np.uint8)
@@ -65,7 +65,7 @@ def once(case: Case, engine: str, frames: int, cache: str) -> tuple[float, int]:
 
 
 def measure(case: Case, runs: int) -> dict[str, float]:
-    """Cycles per second of both engines, and the seconds that compiling takes."""
+    """Measure cycles per second of both engines, and the seconds of compilation."""
     values = {}
     with tempfile.TemporaryDirectory(prefix="xnorloom-") as cache:
         cold, _ = once(case, "compiled", 1, cache)
@@ -84,7 +84,7 @@ def measure(case: Case, runs: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=3, help="runs, of which the median counts")
+    parser.add_argument("--runs", type=int, default=3, help="runs, whose median is reported")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     results = {"TFC, automatic schedule": measure(network(), arguments.runs),

@@ -1,4 +1,4 @@
-"""How fast the golden models are, against the matrix products that any float model needs."""
+"""Speed of the golden models, relative to the matrix products of a float model."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ MODELS = Path(__file__).parents[1] / "models"
 
 
 def seconds(run, runs: int) -> float:
-    """Median time of ``run``, after one run to warm up."""
+    """Return the median time of ``run``, after one run to warm up."""
     run()
     times = []
     for _ in range(runs):
@@ -26,7 +26,7 @@ def seconds(run, runs: int) -> float:
 
 
 def measure(path: Path, frames: int, runs: int) -> dict[str, float]:
-    """Frames per second of the two models and of the bare products in float32."""
+    """Measure frames per second of the two models, and of the matrix products alone in float32."""
     graph = Graph.load(path)
     rng = np.random.default_rng(0)
     data = rng.integers(0, 1 << graph.input.bits, (frames, graph.input.size), dtype=np.uint8)
@@ -49,7 +49,7 @@ def measure(path: Path, frames: int, runs: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=10_000, help="frames of a run")
-    parser.add_argument("--runs", type=int, default=5, help="runs, of which the median counts")
+    parser.add_argument("--runs", type=int, default=5, help="runs, whose median is reported")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     results = {name: measure(MODELS / f"{name}.bnn", arguments.frames, arguments.runs)
@@ -57,7 +57,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(results, indent=2))
         return
-    print("Golden models, frames per second, and as a part of the bare float32 products")
+    print("Golden models, frames per second, and relative to the float32 products alone")
     print(f"{'':8}{'float32':>12}{'golden':>12}{'':8}{'packed':>12}")
     for name, values in results.items():
         print(f"{name:8}{values['float32']:>12,.0f}{values['golden']:>12,.0f}"

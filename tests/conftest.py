@@ -32,6 +32,7 @@ from xnorloom_sim.engines.verilator import toolchain
 # that no worker is left with a long one at the end.
 SLOW = (
     "docs/test_docs.py",
+    "docs/test_readme.py",
     "hdl/gateware/test_synthesis.py",
 )
 

@@ -1,4 +1,4 @@
-"""The table as Markdown, and its place in the README."""
+"""Markdown tables of networks on boards, and their place in a page."""
 
 import re
 from pathlib import Path
@@ -21,19 +21,23 @@ _RIGHT = ("Fmax, MHz", "clock, MHz", "interval, cycles", "latency", "frames/s",
           "frames/s over the port", "weights a cycle", "at most", "reached")
 _LEGEND = """\
 Every row of numbers comes from place and route of the whole design with its serial link, which
-takes one block RAM. Fmax is that of the slowest corner the tools know, clock the fastest that the
-design was built for and met, and frames/s is clock / interval. Over the port is what the serial
-line lets through at the baud rate of the board: ten bits a byte, and five bytes besides the
-frame."""
+takes one block RAM.
+
+- Fmax: of the slowest corner in the timing models of the tools.
+- Clock: the fastest clock that the design was built for and met.
+- Frames/s: clock / interval.
+- Frames/s over the port: at most the rate of the serial line, at the baud rate of the board, ten
+  bits per byte and five bytes besides the frame."""
 _BOUND = """\
-What block RAM allows, if all weights come from there and each bit of its ports brings one in every
-cycle:
+Upper bound by block RAM bandwidth, if all weights come from block RAM and each bit of its ports
+delivers one weight per cycle:
 
     frames/s <= block RAMs · bits of a port · Fmax / weights
 
-A block RAM has 16 bits on an iCE40 and 36 on an ECP5; all of the chip are counted, and all SPRAMs,
-of 16 bits, where a row uses any. Fmax is that of the row. Reached is the part of the bound that
-Fmax / interval is; it can be above 100 %, since weights in look-up tables need no RAM."""
+A block RAM port has 16 bits on an iCE40 and 36 on an ECP5. All block RAMs of the chip are counted,
+and all SPRAMs, of 16 bits, if the row uses any. Fmax is that of the row. "Reached" is Fmax /
+interval as a share of the bound; it exceeds 100 % where weights are in look-up tables, which need
+no RAM."""
 _CAUSES = (
     (re.compile(r"of ([\d,]+) weights its block RAMs hold ([\d,]*\d)"),
      r"\1 weights, room for \2 in block RAM"),
@@ -43,7 +47,7 @@ _CAUSES = (
 
 
 def render(rows: list[Row], results: list[Result]) -> str:
-    """The tables of all networks, and below them the bound of each board."""
+    """Render the tables of all networks, then the bound of each board."""
     models = list({row.model.name: row.model for row in rows}.values())
     found = {row.name: current(row, results) for row in rows}
     parts = [_LEGEND]
@@ -83,7 +87,7 @@ def _line(row: Row, result: Result | None) -> tuple[str, ...]:
 
 
 def _reason(message: str) -> str:
-    """Of a message, what was needed and what there is."""
+    """Short form of a refusal: the resource needed, and the resource available."""
     for pattern, put_as in _CAUSES:
         found = pattern.search(message)
         if found:
@@ -118,7 +122,7 @@ def _bounds(models: list[Model], rows: list[Row], found: dict[str, Result | None
 
 
 def _tools(results: list[Result]) -> list[str]:
-    """Versions of Yosys and nextpnr, each once."""
+    """Versions of Yosys and nextpnr, without repetition."""
     return sorted({str(version) for result in results
                    for name, version in result.get("tools", {}).items()
                    if name.startswith(("yosys", "nextpnr"))})
@@ -131,17 +135,17 @@ def _table(header: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
 
 
 def put(path: Path, block: str, *, check: bool = False) -> bool:
-    """Write ``block`` between the marks in the file ``path``; whether it was there before.
+    """Write ``block`` between the marks in the file ``path``. True if it was there before.
 
     Parameters
     ----------
     check : bool
-        Whether to look only.
+        Compare only, write nothing.
 
     Raises
     ------
     RowsError
-        If the file cannot be read, or the marks are not there once each, in their order.
+        If the file cannot be read, or does not hold each mark once, in order.
     """
     try:
         text = path.read_text(encoding="utf-8")

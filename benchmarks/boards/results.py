@@ -1,4 +1,4 @@
-"""What place and route found, row by row, in a file that is there whole after each row."""
+"""File of results of place and route, written whole after each row."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,7 @@ from xnorloom_boards.build import Build
 
 __all__ = ["Result", "built", "current", "read_results", "refused", "store"]
 
-# Plain values, as in the file; those of a network that does not fit have a message instead of
-# numbers.
+# Plain values, as in the file. A network that does not fit has a message instead of numbers.
 Result = dict[str, Any]
 
 _FORMAT = "xnorloom-boards-table"
@@ -26,11 +25,11 @@ _BUILT = {**_COMMON, **dict.fromkeys(_PAIRS, list), **dict.fromkeys(_NUMBERS, in
 
 
 def built(row: Row, made: Build) -> Result:
-    """The result of a row that was built."""
+    """Return the result of a row that was built."""
     values = made.values
     clock, speed, resources = values["clock"], values["speed"], values["resources"]
     none = {"used": 0, "available": 0}
-    # The version of this project is that of the repository that the table is in.
+    # The repository fixes the version of this project.
     tools = {name: version for name, version in values["tools"].items() if name != "xnorloom"}
     return {
         "model": row.model.name, "board": row.board, "built_from": row.built_from(),
@@ -44,13 +43,13 @@ def built(row: Row, made: Build) -> Result:
 
 
 def refused(row: Row, message: str) -> Result:
-    """The result of a row whose network does not fit, for the reason that ``message`` gives."""
+    """Return the result of a row whose network does not fit; ``message`` gives the reason."""
     return {"model": row.model.name, "board": row.board, "built_from": row.built_from(),
             "refused": message}
 
 
 def current(row: Row, results: list[Result]) -> Result | None:
-    """The result of ``row``; ``None`` if it was not run as it stands now."""
+    """Return the result of ``row``, or ``None`` if the row was not run in its present form."""
     says = row.built_from()
     return next((result for result in results
                  if (result["model"], result["board"]) == (row.model.name, row.board)
@@ -58,12 +57,12 @@ def current(row: Row, results: list[Result]) -> Result | None:
 
 
 def read_results(path: Path) -> list[Result]:
-    """The results in a file, none if it is not there yet.
+    """Read the results in a file; none if it does not exist.
 
     Raises
     ------
     RowsError
-        If the file is not one of results.
+        If the file holds no results.
     """
     if not path.exists():
         return []
@@ -98,12 +97,12 @@ def _check(what: str, result: Any) -> None:
 
 
 def store(path: Path, result: Result, rows: list[Row]) -> list[Result]:
-    """Put ``result`` into the file instead of the one that its row had before; give back all.
+    """Replace the result of its row in the file by ``result``; return all results.
 
-    Results whose rows are not there any more are dropped.
+    Results without a row are dropped.
     """
     place = {(row.model.name, row.board): number for number, row in enumerate(rows)}
-    # Read anew, for another run may have written to it.
+    # Read again: another run may have written to it.
     kept = {(entry["model"], entry["board"]): entry for entry in (*read_results(path), result)}
     results = [kept[key] for key in sorted(kept.keys() & place.keys(), key=lambda key: place[key])]
     write_atomic(path, _text(results))
@@ -111,7 +110,7 @@ def store(path: Path, result: Result, rows: list[Row]) -> list[Result]:
 
 
 def _text(results: list[Result]) -> str:
-    """JSON with a line for each value of a result, so that a change of one is seen as such."""
+    """JSON with a line per value of a result, for readable diffs."""
     objects = [",\n".join(f"   {json.dumps(name)}: {json.dumps(value)}"
                           for name, value in result.items()) for result in results]
     body = ",\n".join(f"  {{\n{text}\n  }}" for text in objects)

@@ -1,4 +1,4 @@
-"""The rows of the table: which network goes onto which board, and how it is folded."""
+"""Rows of the table: a network, a board, and how the network is folded."""
 
 import json
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ __all__ = ["Model", "Row", "RowsError", "chosen", "read_json", "read_rows"]
 
 
 class RowsError(XnorloomError):
-    """Rows, results or a README that cannot be read or are not what they must be."""
+    """Unreadable or malformed rows, results or page."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network by its name in the table, and its file."""
+    """Network with its name in the table and its file."""
 
     name: str
     file: Path
@@ -33,7 +33,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Row:
-    """A network on a board.
+    """Network on a board.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Row:
     interval : int or None
         Cycles per frame, at most. ``None`` for the least that fits.
     seeds : tuple of int
-        Starts of the placer, of which the fastest result is kept.
+        Seeds of the placer; the fastest result is kept.
     """
 
     model: Model
@@ -54,11 +54,11 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Name on the command line."""
+        """Value of ``--row`` for this row."""
         return f"{self.model.name}/{self.board}"
 
     def built_from(self) -> dict[str, Any]:
-        """All that the row says; a result that was built from anything else is out of date."""
+        """Contents of the row. A result built from other contents is out of date."""
         says: dict[str, Any] = {"network": self.model.graph.digest, "seeds": list(self.seeds)}
         if self.interval is not None:
             says["interval"] = self.interval
@@ -66,7 +66,7 @@ class Row:
 
 
 def read_json(path: Path) -> Any:
-    """The contents of a JSON file.
+    """Read a JSON file.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The table of boards in the README: networks placed and routed for each of them.
+"""Table of networks on boards in docs/results.md, from place and route.
 
-Builds the rows of a file, one after another, writes what came of each to the file of results, and
-puts the table into the README. What was built before comes from the cache.
+Builds the rows of a file one after another, adds each result to the file of results, and renders
+the table into the page. Builds that were done before come from the cache.
 """
 
 import argparse
@@ -27,23 +27,23 @@ HERE = Path(__file__).resolve().parent
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--row", action="append", default=[], metavar="MODEL/BOARD",
-                      help="build this row only; may be given several times")
+                      help="build this row only; can be given several times")
     what.add_argument("--render", action="store_true",
-                      help="build nothing; put the results that there are into the README")
+                      help="build nothing; render the recorded results into the page")
     what.add_argument("--check", action="store_true",
-                      help="build and write nothing; exit status 1 if the README has another table")
+                      help="build and write nothing; exit status 1 if the page has another table")
     parser.add_argument("--directory", type=Path, metavar="DIR",
-                        help="keep bitstreams and reports, in a folder for each row")
+                        help="keep bitstreams and reports, a folder per row")
     for name, path, contents in (
-            ("rows", HERE / "rows.json", "the rows"),
-            ("results", HERE / "results.json", "what came of them"),
-            ("readme", HERE.parents[1] / "README.md", "the page that has the table")):
+            ("rows", HERE / "rows.json", "rows to build"),
+            ("results", HERE / "results.json", "their results"),
+            ("page", HERE.parents[1] / "docs" / "results.md", "page with the table")):
         parser.add_argument(f"--{name}", type=Path, default=path, metavar="FILE",
-                            help=f"{contents}, {path.name} if not given")
+                            help=f"{contents} (default: {path.name})")
     return parser.parse_args()
 
 
@@ -54,8 +54,8 @@ def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
         made = build(row.model.graph, board.find(row.board), directory=folder,
                      interval=row.interval, seeds=row.seeds, progress=say)
     except XnorloomError as error:
-        # That a given interval does not fit says nothing of others. Where any was
-        # welcome, a build says so at once, or after nothing was left that could be tried.
+        # A given interval that does not fit is no result: others may fit. Without one the build
+        # has tried all that might.
         nothing_fits = isinstance(error, FitError) or isinstance(error.__cause__, FitError)
         if not nothing_fits or row.interval is not None:
             raise
@@ -68,18 +68,18 @@ def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked for; returns the exit status."""
+    """Build, render or check; return the exit status."""
     rows = read_rows(arguments.rows)
     results = read_results(arguments.results)
     if arguments.check:
-        if put(arguments.readme, render(rows, results), check=True):
+        if put(arguments.page, render(rows, results), check=True):
             return 0
-        write(sys.stderr, f"{arguments.readme} has another table than the results; --render puts "
-                          f"theirs in")
+        write(sys.stderr, f"{arguments.page} has another table than the results; --render updates "
+                          f"it")
         return 1
     wanted = chosen(rows, arguments.row) if arguments.row else rows
-    # A README without a place for the table is found before hours are spent on it.
-    put(arguments.readme, render(rows, results))
+    # Fail on a page without the marks now, not after hours of building.
+    put(arguments.page, render(rows, results))
     if arguments.render:
         return 0
     failed = []
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
                 say(f"failed: {error}")
                 failed.append(row.name)
                 continue
-            put(arguments.readme, render(rows, store(arguments.results, result, rows)))
+            put(arguments.page, render(rows, store(arguments.results, result, rows)))
     if failed:
         write(sys.stderr, f"{count(len(failed), 'row')} failed: {', '.join(failed)}")
     return 1 if failed else 0

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The table of boards in the README: its numbers, from what place and route found."""
+"""Table of boards in docs/results.md: its numbers equal the results of place and route."""
 
 import json
 import math
@@ -20,15 +20,15 @@ RESULTS = ROOT / "benchmarks" / "boards" / "results.json"
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
 MODELS = ("tfc", "sfc")
 PAIRS = [(model, name) for model in MODELS for name in board.names()]
-# Of the data sheets: block RAMs, bits that each gives in a cycle, look-up tables.
+# Block RAMs, bits of a port, look-up tables, from the data sheets.
 CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": (32, 16, 7680),
          "LFE5U-25F": (56, 36, 24288), "LFE5U-85F": (208, 36, 83640),
          "LFE5UM5G-85F": (208, 36, 83640)}
 
 
-def table(readme):
-    """Lines of the tables of networks by network and board, and of the bounds by board."""
-    text = Path(readme).read_text()
+def table(page):
+    """Rows of the tables of networks, by network and board, and of the bounds, by board."""
+    text = Path(page).read_text()
     [block] = re.findall(f"^{BEGIN}(.*?)^{END}", text, re.DOTALL | re.MULTILINE)
     rows, bounds, model = {}, {}, None
     for line in block.splitlines():
@@ -47,12 +47,12 @@ def table(readme):
 
 @pytest.fixture(scope="module")
 def shown():
-    return table(ROOT / "README.md")
+    return table(ROOT / "docs" / "results.md")
 
 
 @pytest.fixture(scope="module")
 def results():
-    """What place and route found, by network and board."""
+    """Results of place and route, by network and board."""
     entries = json.loads(RESULTS.read_text())["results"]
     found = {(entry["model"], entry["board"]): entry for entry in entries}
     assert len(found) == len(entries)
@@ -64,7 +64,7 @@ def graphs():
     return {name: Graph.load(ROOT / "models" / f"{name}.bnn") for name in MODELS}
 
 
-def test_readme_has_the_table():
+def test_page_has_the_table():
     program = ROOT / "benchmarks" / "boards" / "table.py"
     done = subprocess.run([sys.executable, program, "--check"], text=True, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -73,7 +73,7 @@ def test_readme_has_the_table():
 def test_every_network_on_every_board(shown, results, graphs):
     assert list(shown[1]) == list(dict.fromkeys(name for _, name in shown[0]))
     assert sorted(shown[0]) == sorted(PAIRS)
-    assert "not run yet" not in (ROOT / "README.md").read_text()
+    assert "not run yet" not in (ROOT / "docs" / "results.md").read_text()
     assert sorted(results) == sorted(PAIRS)
     for (model, _), entry in results.items():
         assert entry["built_from"]["network"] == graphs[model].digest

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The program that makes the table of boards, from its rows to the README."""
+"""Program benchmarks/boards/table.py, from its rows to the page."""
 
 import hashlib
 import importlib
@@ -20,20 +20,20 @@ from xnorloom_cli.exit_status import ending
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "boards" / "table.py"
 FAKE = Path(__file__).parents[1] / "fixtures" / "fake_tool.py"
-FILES = ("--rows", "rows.json", "--results", "results.json", "--readme", "README.md")
+FILES = ("--rows", "rows.json", "--results", "results.json", "--page", "results.md")
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
 
 
 @pytest.fixture(scope="module")
 def program():
-    """The program as a module, for what need not be a process of its own."""
+    """Program as a module, for tests without a process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(PROGRAM.parent)
         return importlib.import_module("table")
 
 
 class Place:
-    """A folder with rows, a README, and two networks, one of them too large for an iCEstick."""
+    """Folder with rows, a page, and two networks, one of them too large for an iCEstick."""
 
     def __init__(self, folder, random_graph):
         self.folder = folder
@@ -42,7 +42,7 @@ class Place:
             Graph(name, random.input, random.layers).save(folder / f"{name}.bnn")
         self.rows({"model": "toy", "board": "icestick", "interval": 12},
                   {"model": "big", "board": "icestick"})
-        (folder / "README.md").write_text(f"before\n{BEGIN}{END}after\n")
+        (folder / "results.md").write_text(f"before\n{BEGIN}{END}after\n")
 
     def rows(self, *rows):
         models = {"big": "big.bnn", "toy": "toy.bnn"}
@@ -52,9 +52,9 @@ class Place:
         return json.loads((self.folder / "results.json").read_text())["results"]
 
     def table(self):
-        """Cells behind the chip by network and board."""
+        """Cells after the chip, by network and board."""
         model, found = None, {}
-        for line in (self.folder / "README.md").read_text().splitlines():
+        for line in (self.folder / "results.md").read_text().splitlines():
             title = re.match(r"\*\*(\w+)\*\*", line)
             model = title[1].lower() if title else model
             cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -72,7 +72,7 @@ def place(tmp_path, random_graph, monkeypatch):
 
 @pytest.fixture
 def run(place, program, monkeypatch, capsys):
-    """Runs the program in the place: exit status and both outputs."""
+    """Function that runs the program in the folder: exit status and both outputs."""
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["table.py", *FILES, *arguments])
         status = ending(lambda: program.run(program.parse()))
@@ -103,21 +103,21 @@ def test_make(place, run):
     assert shown["toy/icestick"][6] == f"{made['clock_hz'] / made['interval']:,.0f}"
     assert shown["big/icestick"] == ["does not fit: 90,400 weights, room for 61,440 in block RAM",
                                      *[""] * 7]
-    readme = (place.folder / "README.md").read_text()
-    assert readme.startswith("before\n") and readme.endswith("after\n")
+    page = (place.folder / "results.md").read_text()
+    assert page.startswith("before\n") and page.endswith("after\n")
     assert run("--check") == (0, "", "")
-    # What was built from another row does not count.
+    # A result of another row does not count.
     place.rows({"model": "toy", "board": "icestick", "interval": 11})
     status, out, messages = run("--check")
     assert (status, out) == (1, "")
-    assert messages == ("README.md has another table than the results; --render puts theirs in\n")
+    assert messages == ("results.md has another table than the results; --render updates it\n")
     assert run("--render") == (0, "", "")
     assert place.table() == {"toy/icestick": ["not run yet", *[""] * 7]}
 
 
 @pytest.fixture
 def fakes(tmp_path, monkeypatch):
-    """Programs that pretend; returns the file that says what they do."""
+    """Fake programs; the value is the file that controls them."""
     for name in ("yosys", "nextpnr-ice40", "icepack"):
         script = tmp_path / name
         script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(FAKE), name])} "
@@ -147,7 +147,7 @@ def test_rows(fakes, place, run):
     made = place.results()[1]
     assert (made["seed"], made["interval"], made["built_from"]["seeds"]) == (3, 6, [0, 3])
     assert place.table()["big/icebreaker"][0] == "not run yet"
-    # One row again, with another interval: the others are as they were.
+    # One row again, with another interval: the others do not change.
     place.rows({"model": "toy", "board": "hx8k_evn", "interval": 4, "seeds": [0, 3]}, *others)
     assert run("--check")[0] == 1
     before = place.results()
@@ -176,7 +176,7 @@ def test_larger_than_estimated(fakes, place, run):
 
 def test_interrupted(fakes, place, run):
     fakes.write_text('{"sleep": 300}')
-    # What runs the tests may ignore SIGINT, as shells have programs in the background do.
+    # The runner of the tests may ignore SIGINT, as background programs of a shell do.
     with subprocess.Popen([sys.executable, PROGRAM, *FILES], text=True, stderr=subprocess.PIPE,
                           preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
                           ) as process:
@@ -227,10 +227,10 @@ WRONG = {  # file, contents, message
     "wrong result": ("results.json", RESULT + '[{"refused": 1, "model": "toy", "board": "x", '
                                               '"built_from": {}}]}',
                      r"file results\.json: result 1 has a wrong refused: 1"),
-    "no marks": ("README.md", "text\n", r"file README\.md must have the lines <!-- boards: begin "
+    "no marks": ("results.md", "text\n", r"file results\.md must have the lines <!-- boards: begin "
                                         r"--> and <!-- boards: end -->, once each"),
-    "marks twice": ("README.md", 2 * (BEGIN + END), r"file README\.md must have the lines .+"),
-    "no README": ("README.md", None, r"file README\.md cannot be read: No such file or directory"),
+    "marks twice": ("results.md", 2 * (BEGIN + END), r"file results\.md must have the lines .+"),
+    "no page": ("results.md", None, r"file results\.md cannot be read: No such file or directory"),
 }
 
 
@@ -247,8 +247,8 @@ def test_wrong(place, run, name, contents, message):
 
 
 def test_unknown_row(place, run):
-    before = (place.folder / "README.md").read_text()
+    before = (place.folder / "results.md").read_text()
     assert run("--row", "toy/icestick", "--row", "toy/nut") == (
         2, "", "xnorloom: error: row must be one of big/icestick, toy/icestick, not 'toy/nut'\n")
-    assert (place.folder / "README.md").read_text() == before
+    assert (place.folder / "results.md").read_text() == before
     assert not (place.folder / "results.json").exists()

@@ -1,4 +1,4 @@
-"""The program on the page of boards, with a board that only pretends."""
+"""Program of docs/boards.md, with a fake board."""
 
 import re
 from contextlib import contextmanager

@@ -11,7 +11,7 @@ import pytest
 
 PAGES = Path(__file__).parents[2] / "docs" / "import"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# Files that the pages take as given, as TensorFlow or FINN makes them.
+# Files that the pages assume, since TensorFlow or FINN makes them.
 GIVEN = {"larq.h5": "larq/mnist.h5.xz", "larq.onnx": "larq/mnist.onnx.xz",
          "finn.onnx": "onnx/tfc_finn_streamlined.onnx.xz"}
 

@@ -1,4 +1,4 @@
-"""The examples run, in a Python of their own, as a person would start them."""
+"""Examples, each run in a process of its own, as a user starts them."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run(name, *arguments, cwd):
-    """Standard output of an example, as lines; it must end well and not complain."""
+    """Run an example; return its standard output as lines. It must succeed in silence."""
     done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], cwd=cwd, text=True,
                           stdin=subprocess.DEVNULL, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -31,16 +31,16 @@ def test_first_network(tmp_path):
     assert "module bnn_lines(" in (tmp_path / "first-network" / "bnn_lines.v").read_text()
 
 
-def test_first_network_in_the_readme():
-    readme = (EXAMPLES.parent / "README.md").read_text()
+def test_first_network_on_the_page():
+    page = (EXAMPLES.parent / "docs" / "python.md").read_text()
     program = (EXAMPLES / "first_network.py").read_text().splitlines()
-    excerpt = readme.split("```python\n")[1].split("```")[0].splitlines()
+    excerpt = page.split("```python\n")[1].split("```")[0].splitlines()
     assert [line for line in excerpt if line and line not in program] == []
 
 
-def test_first_network_prints_what_the_readme_says(tmp_path):
-    readme = (EXAMPLES.parent / "README.md").read_text()
-    shown = readme.split("It prints\n\n```\n")[1].split("```")[0].splitlines()
+def test_first_network_prints_what_the_page_says(tmp_path):
+    page = (EXAMPLES.parent / "docs" / "python.md").read_text()
+    shown = page.split("It prints\n\n```\n")[1].split("```")[0].splitlines()
     assert run("first_network.py", cwd=tmp_path)[:len(shown)] == shown
 
 

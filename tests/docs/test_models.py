@@ -1,5 +1,5 @@
-"""The committed networks: their files, the accuracies that are claimed for them, and the gateware
-of one on the whole test set.
+# amaranth: UnusedElaboratable=no
+"""Committed networks: files, stated accuracies, and the gateware of one on the whole test set.
 
 Needs MNIST: from the cache, else as an npm package (the extra ``test`` brings a client), else from
 the mirrors; and Fashion-MNIST, which has mirrors and is in Debian's archive.
@@ -25,7 +25,7 @@ SHAPES = {
     "sfc8": ([784, 256, 256, 256, 10], 8, "mnist"),
     "sfc8-fashion": ([784, 256, 256, 256, 10], 8, "fashion"),
 }
-# Of the right answers, in per cent.
+# Least accuracy in per cent.
 GOALS = {"tfc": 95, "sfc": 98.2, "sfc8": 98.5, "sfc8-fashion": 88.5}
 
 
@@ -35,7 +35,7 @@ def mnist_test():
 
 
 def claimed(name: str) -> int:
-    """Correct answers on the 10,000 test images, as ``models/README.md`` has them."""
+    """Correct answers on the 10,000 test images, from ``models/README.md``."""
     row = re.search(rf"^\| `{name}\.bnn` .*? ([\d,]+) of 10,000 \((\d+\.\d+) %\)",
                     (MODELS / "README.md").read_text(), re.MULTILINE)
     assert row, f"no row for {name}"
@@ -59,15 +59,15 @@ def test_shapes_and_accuracy(name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_accuracy_in_the_readme(name):
+def test_accuracy_on_the_page(name):
     sizes, bits, kind = SHAPES[name]
     row = (f"| `models/{name}.bnn` | {'-'.join(map(str, sizes))} | {bits} | "
            f"{claimed(name) / 100:.2f} %{' (Fashion-MNIST)' if kind == 'fashion' else ''} |\n")
-    assert row in (MODELS.parent / "README.md").read_text()
+    assert row in (MODELS.parent / "docs" / "results.md").read_text()
 
 
 def test_bundled_model_is_the_committed_one():
-    bundled = resources.files("xnorloom_sim") / "bundled" / "tfc.bnn"
+    bundled = resources.files("xnorloom_sim") / "data" / "bundled" / "tfc.bnn"
     assert bundled.read_bytes() == (MODELS / "tfc.bnn").read_bytes()
 
 
@@ -80,7 +80,7 @@ def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
     assert compare(result, expected).mismatches == 0
     assert len(result.classes) == 10_000
     assert int((result.classes == mnist_test.labels).sum()) == claimed("sfc")
-    # And a sample of it in the other engine, cycle for cycle.
+    # A sample of it in the other engine, cycle for cycle.
     sample = simulate(automatic(graph).bind(graph), frames[:2], engine="amaranth")
     np.testing.assert_array_equal(sample.i_cycles, result.i_cycles[:len(sample.i_cycles)])
     np.testing.assert_array_equal(sample.o_cycles, result.o_cycles[:2])

@@ -1,4 +1,4 @@
-"""The Brevitas example, in a Python of its own: the import changes no answer of the network."""
+"""Brevitas example, in a process of its own: a briefly trained network is imported exactly."""
 
 import re
 import subprocess

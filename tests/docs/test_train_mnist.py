@@ -1,4 +1,4 @@
-"""The training example on a few images, in this process."""
+"""Training example on a few images, in this process."""
 
 import dataclasses
 import importlib.util
@@ -41,7 +41,7 @@ def strokes(count, seed):
 
 @pytest.fixture
 def run(example, monkeypatch, tmp_path, capsys):
-    """Trains on strokes; returns the graph, the test set and the lines that were printed."""
+    """Train on strokes; return the graph, the test set and the printed lines."""
     sets = {"train": strokes(1000, 0), "test": strokes(300, 1)}
     monkeypatch.setattr(data, "load", lambda name, directory: data.Dataset(
         name, *sets[name.split(":")[1]]))

@@ -1,0 +1,101 @@
+"""Commands and programs of the README, run as they are, with faked tools and a faked board."""
+
+import lzma
+import re
+import shlex
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorloom.graph import Graph
+from xnorloom_boards.link import connection
+from xnorloom_boards.link.session import Faults
+from xnorloom_cli.main import main
+from xnorloom_sim import data
+from xnorloom_sim.golden import evaluate
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^    xnorloom (.+)$", README, re.M)
+# The whole test set takes minutes; the bundled images are the first 500 of it.
+SMALLER = {"mnist:test": "mnist:bundled"}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Folder with a model of another tool, the committed models, and faked programs."""
+    source = FIXTURES / "onnx" / "tfc_1w1a_mnist_brevitas_qonnx_torchscript.onnx.xz"
+    (tmp_path / "net.onnx").write_bytes(lzma.decompress(source.read_bytes()))
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    for name in ("yosys", "nextpnr-ice40", "icepack", "openFPGALoader"):
+        script = tmp_path / name
+        script.write_text("#!/bin/sh\nexec " + shlex.join(
+            [sys.executable, str(FIXTURES / "fake_tool.py"), name]) + ' "$@"\n')
+        script.chmod(0o755)
+        monkeypatch.setenv(name.upper().replace("-", "_"), str(script))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/local/bin:/usr/bin:/bin")
+    (tmp_path / "plan.json").write_text("{}")
+    monkeypatch.setenv("FAKE_TOOLS", str(tmp_path / "plan.json"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def board(monkeypatch):
+    """Connection to a board that answers as the golden model does."""
+    class Pretended:
+        faults = Faults()
+
+        def __init__(self, graph):
+            self.graph = graph
+
+        def classify_frames(self, frames, progress):
+            progress(len(frames), len(frames))
+            return evaluate(self.graph, frames).classes
+
+    @contextmanager
+    def opened(port, graph, **options):
+        yield Pretended(graph)
+
+    monkeypatch.setattr(connection, "open", opened)
+
+
+def test_commands(place, board, capsys):
+    ran = []
+    for command in COMMANDS:
+        arguments = [SMALLER.get(word, word) for word in shlex.split(command)]
+        assert main(arguments) == 0, (command, capsys.readouterr())
+        ran.append(arguments[0])
+    assert ran == ["import", "verify", "info", "compile", "simulate", "build", "flash", "run"]
+    assert (place / "build" / "report.html").is_file()
+    assert (place / "build" / "schedule.json").is_file()
+
+
+def test_program(place, capsys):
+    random = np.random.default_rng(1)
+    arrays = {"hidden": random.integers(0, 2, (12, 784)), "thresholds": np.full(12, 392),
+              "score": random.integers(0, 2, (10, 12)), "offsets": np.zeros(10, int)}
+    np.savez(place / "weights.npz", **arrays)
+    [program] = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+    names = {}
+    exec(compile(program, "README.md", "exec"), names)
+    assert capsys.readouterr().out == "build/mine-icebreaker.bin\n"
+    graph = names["graph"]
+    assert isinstance(graph, Graph) and graph.synapses == 12 * 784 + 10 * 12
+    images = data.bundled().images[:20] >> 7
+    counts = (images.reshape(20, 1, 784) == arrays["hidden"]).sum(axis=2)
+    fires = counts >= 392
+    scores = (fires[:, None] == arrays["score"]).sum(axis=2)
+    np.testing.assert_array_equal(evaluate(graph, images).scores, scores)
+
+
+def test_speed():
+    [rounded] = re.findall(r"classifies ([\d,]+)\nframes per second on an iCEBreaker", README)
+    results = (ROOT / "docs" / "results.md").read_text()
+    row = re.search(r"^\| iCEBreaker .*\|$", results, re.M)[0]
+    exact = int(row.split("|")[9].replace(",", ""))
+    assert int(rounded.replace(",", "")) == round(exact, -3)
