@@ -62,7 +62,7 @@ FORMATS = (CHECKPOINT, HDF5, KERAS, ONNX)
 
 
 def file_suffixes() -> tuple[str, ...]:
-    """Suffixes by which source models are told from model files of this project."""
+    """Return the suffixes that distinguish source models from model files of this project."""
     return tuple(suffix for row in FORMATS for suffix in row.suffixes)
 
 

@@ -155,7 +155,7 @@ class ScoreTable:
             counts = [np.arange(low, high + 1) for low, high in self.ranges]
             classes = np.repeat(np.arange(len(counts)), [len(part) for part in counts])
             counts = np.concatenate(counts)
-            # Of equal scores the first class is the best.
+            # The first class of equal scores is the best.
             order = np.lexsort((counts, -classes, self.values[counts, classes]))
             self._order = counts[order], classes[order]
         counts, classes = self._order

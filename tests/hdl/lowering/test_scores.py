@@ -20,13 +20,14 @@ def counts_of_all(weights, planes=1, codes=None):
     return np.sum(agreeing, axis=0)
 
 
-def decisions(values, fold, counts):
+def decisions(values, scores, counts):
     """Count the changed and all decisions between two classes, for counts that inputs reach."""
     total, changed = set(), set()
     for c, e in itertools.combinations(range(values.shape[1]), 2):
         for p, q in {(int(p), int(q)) for p, q in counts[:, [c, e]]}:
             total.add((c, e, p, q))
-            first = fold.scales[c] * p + fold.offsets[c] >= fold.scales[e] * q + fold.offsets[e]
+            first = (scores.scales[c] * p + scores.offsets[c]
+                     >= scores.scales[e] * q + scores.offsets[e])
             if first != (values[p, c] >= values[q, e]):
                 changed.add((c, e, p, q))
     return len(changed), len(total)
@@ -36,22 +37,22 @@ def classes_of(values, counts):
     return values[counts, np.arange(values.shape[1])].argmax(1)
 
 
-def fold_and_check(values, weights, planes=1, codes=None, bits=None):
+def check(values, weights, planes=1, codes=None, bits=None):
     counts = counts_of_all(weights, planes, codes)
     ranges = np.stack([counts.min(0), counts.max(0)], axis=1)
-    fold = integer_scores(values, weights, ranges, planes=planes, codes=codes, bits=bits)
-    assert (fold.changed, fold.total) == decisions(values, fold, counts)
-    assert fold.exact == (fold.changed == 0)
-    assert fold.bits == max(int(scale).bit_length() for scale in fold.scales)
-    assert fold.scales.dtype == fold.offsets.dtype == np.int64
-    assert fold.scales.min() >= 0 and fold.offsets.min() == 0
+    scores = integer_scores(values, weights, ranges, planes=planes, codes=codes, bits=bits)
+    assert (scores.changed, scores.total) == decisions(values, scores, counts)
+    assert scores.exact == (scores.changed == 0)
+    assert scores.bits == max(int(scale).bit_length() for scale in scores.scales)
+    assert scores.scales.dtype == scores.offsets.dtype == np.int64
+    assert scores.scales.min() >= 0 and scores.offsets.min() == 0
     if bits is None:
-        assert fold.exact
-        chosen = (counts * fold.scales + fold.offsets).argmax(1)
+        assert scores.exact
+        chosen = (counts * scores.scales + scores.offsets).argmax(1)
         assert (chosen == classes_of(values, counts)).all()
     else:
-        assert fold.bits <= bits
-    return fold
+        assert scores.bits <= bits
+    return scores
 
 
 def affine(slopes, intercepts, largest, dtype=np.float32):
@@ -74,7 +75,7 @@ def test_random_slopes(planes, synapses, classes):
     largest = synapses * (2**planes - 1)
     for _ in range(5):
         values = affine(rng.uniform(0.5, 1.5, classes), rng.normal(0, 2, classes), largest)
-        fold_and_check(values, random_weights(rng, classes, synapses), planes)
+        check(values, random_weights(rng, classes, synapses), planes)
 
 
 @given(data=st.data(), planes=st.integers(1, 2), classes=st.integers(2, 5))
@@ -91,7 +92,7 @@ def test_any_small_network(data, planes, classes):
     slopes = data.draw(st.lists(st.integers(0, 6), min_size=classes, max_size=classes))
     intercepts = data.draw(st.lists(st.integers(-12, 12), min_size=classes, max_size=classes))
     values = affine(np.array(slopes) / 2, np.array(intercepts) / 2, synapses * (2**planes - 1))
-    fold_and_check(values, weights, planes, codes)
+    check(values, weights, planes, codes)
 
 
 @pytest.mark.parametrize("codes", [
@@ -106,15 +107,15 @@ def test_codes_that_leave_values_out(codes, seed):
     """Three levels in two planes, and constants: only reachable decisions are checked."""
     rng = np.random.default_rng([len(codes), seed])
     values = affine(rng.uniform(0.5, 1.5, 3), rng.normal(0, 2, 3), 3 * len(codes))
-    fold_and_check(values, random_weights(rng, 3, len(codes)), 2, codes)
+    check(values, random_weights(rng, 3, len(codes)), 2, codes)
 
 
 def test_codes_of_small_types():
     """The contribution of an 8-bit element does not fit 8 bits with a sign."""
     codes = np.array([(127, 127), (0, 1), (3, 3)], np.int8)
     values = affine([1, 0.7, 1.2], [0, 3, -40], 3 * 255)
-    fold_and_check(values, [[0, 1, 1], [1, 0, 0], [0, 0, 1]], 8, codes)
-    fold_and_check(values, [[0, 1, 1], [1, 0, 0], [0, 0, 1]], 8, codes.astype(np.uint8))
+    check(values, [[0, 1, 1], [1, 0, 0], [0, 0, 1]], 8, codes)
+    check(values, [[0, 1, 1], [1, 0, 0], [0, 0, 1]], 8, codes.astype(np.uint8))
 
 
 @given(data=st.data(), bits=st.integers(1, 6))
@@ -123,7 +124,7 @@ def test_any_rising_table_with_few_bits(data, bits):
     steps = data.draw(st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3),
                                min_size=6, max_size=6))
     weights = random_weights(np.random.default_rng(data.draw(st.integers(0, 99))), 3, 5)
-    fold_and_check(np.cumsum(steps, axis=0).astype(float), weights, bits=bits)
+    check(np.cumsum(steps, axis=0).astype(float), weights, bits=bits)
 
 
 def test_falling_slopes_that_were_inverted():
@@ -133,9 +134,9 @@ def test_falling_slopes_that_were_inverted():
     falling = slopes < 0
     inverted = np.where(falling[:, None], 1 - weights, weights)
     rising = np.where(falling, values[::-1], values)
-    fold = fold_and_check(rising, inverted)
+    scores = check(rising, inverted)
     seen, counts = counts_of_all(weights), counts_of_all(inverted)
-    chosen = (counts * fold.scales + fold.offsets).argmax(1)
+    chosen = (counts * scores.scales + scores.offsets).argmax(1)
     assert (chosen == classes_of(values, seen)).all()
 
 
@@ -160,13 +161,13 @@ CASES = {
 @pytest.mark.parametrize("weights, slopes, intercepts", CASES.values(), ids=CASES)
 def test_case(weights, slopes, intercepts):
     values = affine(slopes, intercepts, 8)
-    fold_and_check(values, weights)
+    check(values, weights)
 
 
 def test_unreachable_scores_may_be_anything():
     values = affine([1, 0.5], [0, 1], 3)
     values[0, 0], values[3, 0], values[1, 1] = np.nan, -np.inf, 99
-    fold_and_check(values, [[1, 1, 1], [1, 0, 1]], codes=[(1, 1), (0, 0), (0, 1)])
+    check(values, [[1, 1, 1], [1, 0, 1]], codes=[(1, 1), (0, 0), (0, 1)])
 
 
 def fitting(values, counts, largest):
@@ -190,9 +191,9 @@ def test_no_smaller_scales_and_no_needless_refusal(seed):
     counts = counts_of_all(weights)
     possible = fitting(values, counts, 10)
     if possible:
-        fold = fold_and_check(values, weights)
+        scores = check(values, weights)
         # Ones need no multiplier, and precede a zero and a one.
-        assert max(fold.scales.max(), 1) == max(1, min(map(max, possible)))
+        assert max(scores.scales.max(), 1) == max(1, min(map(max, possible)))
     else:
         with pytest.raises(SourceError, match="^no integer scales keep the order of the scores "
                                               "|, which no integer scale follows beside class "):
@@ -204,15 +205,15 @@ def test_decisions_of_many_classes():
     rng = np.random.default_rng(8)
     weights, values = random_weights(rng, 150, 6), np.cumsum(rng.uniform(0, 3, (7, 150)), axis=0)
     codes = [(0, 1), (0, 1), (1, 1), (0, 1), (0, 0), (0, 1)]
-    fold_and_check(values, weights, codes=codes, bits=3)
+    check(values, weights, codes=codes, bits=3)
 
 
 # Impossible scores
 
 
 def test_one_class():
-    fold = integer_scores([[0.0], [2.0]], [[1]], [(0, 1)])
-    assert (fold.scales.tolist(), fold.offsets.tolist(), fold.total) == ([1], [0], 0)
+    scores = integer_scores([[0.0], [2.0]], [[1]], [(0, 1)])
+    assert (scores.scales.tolist(), scores.offsets.tolist(), scores.total) == ([1], [0], 0)
 
 
 @pytest.mark.parametrize("column, message", [
@@ -251,8 +252,8 @@ def test_no_scales(first, second, message):
     weights = [[1] * 8, [1, 0] * 4]
     with pytest.raises(SourceError, match=message):
         integer_scores(values, weights, [(0, 8)] * 2)
-    fold = fold_and_check(values, weights, bits=4)
-    assert fold.changed
+    scores = check(values, weights, bits=4)
+    assert scores.changed
 
 
 GOOD = {"values": np.zeros((3, 2)), "weights": [[1, 1], [1, 0]], "ranges": [(0, 2)] * 2}

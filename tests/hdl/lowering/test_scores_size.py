@@ -37,8 +37,8 @@ def batch_norms(synapses, rng, classes=10, planes=1, dtype=np.float32):
 def test_whole_ratios(slopes):
     weights = random_weights(np.random.default_rng(0), 3, 40)
     values = affine(slopes, -20 * np.array(slopes), 40) / 4
-    fold = integer_scores(values, weights, [(0, 40)] * 3)
-    assert fold.exact and fold.scales.tolist() == slopes
+    scores = integer_scores(values, weights, [(0, 40)] * 3)
+    assert scores.exact and scores.scales.tolist() == slopes
 
 
 @pytest.mark.parametrize("synapses, bits", [(64, 10), (256, 14), (1024, 18)])
@@ -46,19 +46,19 @@ def test_batch_normalization(count_calls, synapses, bits):
     rng = np.random.default_rng(synapses)
     weights = random_weights(rng, 10, synapses)
     values = batch_norms(synapses, rng)
-    fold, calls = count_calls(lambda: integer_scores(values, weights, [(0, synapses)] * 10))
+    scores, calls = count_calls(lambda: integer_scores(values, weights, [(0, synapses)] * 10))
     # 120,000 of 1024 synapses, in half a second.
     assert calls < 1_000_000
-    assert fold.exact and fold.bits <= bits
+    assert scores.exact and scores.bits <= bits
 
 
 def test_random_inputs_of_a_large_network():
     rng = np.random.default_rng(3)
     weights, values = random_weights(rng, 10, 256), batch_norms(256, rng)
-    fold = integer_scores(values, weights, [(0, 256)] * 10)
+    scores = integer_scores(values, weights, [(0, 256)] * 10)
     frames = rng.integers(0, 2, (20000, 256))
     counts = np.stack([(frames == row).sum(1) for row in weights], axis=1)
-    chosen = (counts * fold.scales + fold.offsets).argmax(1)
+    chosen = (counts * scores.scales + scores.offsets).argmax(1)
     assert (chosen == classes_of(values, counts)).all()
 
 
@@ -67,11 +67,11 @@ def test_many_classes_of_one_scale():
     rng = np.random.default_rng(7)
     weights = random_weights(rng, 1000, 64)
     values = affine([2] * 1000, rng.integers(-9, 9, 1000) * 2 - 64, 64)
-    fold = integer_scores(values, weights, [(0, 64)] * 1000)
-    assert fold.exact and (fold.scales == 1).all()
+    scores = integer_scores(values, weights, [(0, 64)] * 1000)
+    assert scores.exact and (scores.scales == 1).all()
     frames = rng.integers(0, 2, (500, 64))
     counts = frames @ weights.T.astype(int) + (1 - frames) @ (1 - weights.T.astype(int))
-    assert (classes_of(values, counts) == (counts + fold.offsets).argmax(1)).all()
+    assert (classes_of(values, counts) == (counts + scores.offsets).argmax(1)).all()
 
 
 def test_too_many_classes_to_search():
@@ -106,12 +106,12 @@ def test_fewer_bits_change_more():
     rng = np.random.default_rng(4)
     weights, values = random_weights(rng, 10, 64), batch_norms(64, rng)
     exact = integer_scores(values, weights, [(0, 64)] * 10)
-    folds = [integer_scores(values, weights, [(0, 64)] * 10, bits=bits)
+    found = [integer_scores(values, weights, [(0, 64)] * 10, bits=bits)
              for bits in range(1, exact.bits + 3)]
-    changed = [fold.changed for fold in folds]
+    changed = [scores.changed for scores in found]
     assert changed[:4] == sorted(changed[:4], reverse=True)
     assert changed[0] < exact.total / 20 and 0 < changed[3] < exact.total / 200
-    assert folds[-1].exact and folds[-1].scales.tolist() == exact.scales.tolist()
+    assert found[-1].exact and found[-1].scales.tolist() == exact.scales.tolist()
 
 
 @pytest.mark.parametrize("dtype, found", [
@@ -127,5 +127,5 @@ def test_bytes_of_pixels_straight_to_classes(dtype, found):
     with pytest.raises(SourceError, match=f"^{found}: counts "
                                           r"\d+:\d+ .* must lose; --score-bits takes "):
         integer_scores(values, weights, ranges, planes=8)
-    fold = integer_scores(values, weights, ranges, planes=8, bits=8)
-    assert 0 < fold.changed < fold.total / 5000
+    scores = integer_scores(values, weights, ranges, planes=8, bits=8)
+    assert 0 < scores.changed < scores.total / 5000

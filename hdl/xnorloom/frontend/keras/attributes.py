@@ -52,7 +52,7 @@ def _messages(data: bytes, address: int) -> Iterator[bytes]:
     """Yield the attribute messages of an object header of version 1 or 2."""
     if data[address:address + 4] == b"OHDR":
         flags = _number(data, address + 5, 1)
-        # Flags tell if four time stamps and the limits of the compact form are present.
+        # Flags: four time stamps, and limits of the compact form, are present.
         place = address + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
         width = 1 << (flags & 3)
         blocks = [(place + width, _number(data, place, width))]

@@ -12,7 +12,7 @@ from .node import Node
 
 __all__ = ["INCOMPATIBLE", "check_broadcast", "check_size", "compute"]
 
-# What numpy and Python raise for incompatible operands.
+# Exceptions of numpy and Python for incompatible operands.
 INCOMPATIBLE = (ValueError, TypeError, IndexError, OverflowError, MemoryError, ZeroDivisionError)
 
 

@@ -168,7 +168,7 @@ def _versions(model: "ModelProto") -> dict[str, int]:
 def _needed(output: str, makers: "dict[str, NodeProto]") -> "list[NodeProto]":
     """Return the nodes that ``output`` needs, in topological order."""
     order, done, open_ = [], set(), set()
-    # Tensors to find, and nodes to append after their inputs.
+    # Names of tensors to find, and nodes to append once their inputs are done.
     stack: list[str | NodeProto] = [output]
     while stack:
         item = stack.pop()

@@ -26,8 +26,8 @@ _SAMPLES = (3, 5)
 def load(path: str | os.PathLike[str]) -> Program:
     """Read the ONNX file ``path``, whose external data lies in its folder.
 
-    Constants are folded. ArgMax, TopK and Softmax at the end are left out, with a note. The program
-    takes batches of any size, even if the model is fixed to one.
+    Operators on constants are evaluated. ArgMax, TopK and Softmax at the end are left out, with a
+    note. The program takes batches of any size, even if the model is fixed to one.
 
     Raises
     ------

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["OPERATORS", "Handler", "Kind", "Operator", "names", "operator"]
 
 Handler = Callable[["Tracer", Node, list[Known]], list[Known]]
-"""``handler(tracer, node, operands)`` gives what is known of the outputs of ``node``."""
+"""``handler(tracer, node, operands)`` returns the outputs of ``node``."""
 
 
 class Kind(Enum):

@@ -11,7 +11,7 @@ __all__: list[str] = []
 
 
 def _classes(node: Node, operands: list[Known], axis: int) -> Tracked:
-    """Return the scores that the node works on, if it does so along the classes."""
+    """Return the scores that the node takes, after checking that it works along the classes."""
     scores = operands[0]
     if not isinstance(scores, Tracked):
         raise node.error("must work on a tensor that depends on the input, not on constants")

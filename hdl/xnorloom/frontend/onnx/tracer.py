@@ -66,7 +66,7 @@ class Tracer:
         self.known[self.source.input] = Tracked(INPUT, sample, raw=True)
 
     def operands(self, node: Node) -> list[Known]:
-        """Return what is known of the inputs of ``node``."""
+        """Return the inputs of ``node``; reads constants on first use."""
         for name in node.inputs:
             if name and name not in self.known:
                 tensor = self.source.tensors[name]
@@ -235,7 +235,7 @@ def trace(source: SourceGraph, tensors: Tensors, batch: int) -> Tracer:
 
 
 def _visit(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
-    """Return what is known of the outputs of ``node``."""
+    """Return the outputs of ``node``."""
     operator = OPERATORS[node.quant, node.op]
     tracked = [operand for operand in operands if isinstance(operand, Tracked)]
     if any(one.rough for one in tracked) and not _takes_sign(node, operands):

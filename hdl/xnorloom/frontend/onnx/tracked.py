@@ -1,4 +1,4 @@
-"""What a tracer knows of a tensor: a constant, or a value of the program."""
+"""Tensors in a trace: constants, and values of the program."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class Tracked:
 
 
 Known = Tracked | np.ndarray | None
-"""A tensor; None for an input that is left out."""
+"""Tensor that depends on the input, constant, or None for an input that is left out."""
 
 
 def array_of(known: Tracked | np.ndarray) -> np.ndarray:

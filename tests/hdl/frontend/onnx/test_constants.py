@@ -20,8 +20,8 @@ NONE = None
 
 
 @pytest.fixture
-def fold(tmp_path):
-    """``fold(message, opset, *arrays)``: results of a node for constants."""
+def run(tmp_path):
+    """``run(message, opset, *arrays)``: results of a node for constants."""
     def inner(message: onnx.NodeProto, opset: int, *arrays):
         node = node_of(message, {"": opset}, (), names(quant=False), ())
         source = SourceGraph("x", "y", np.dtype(np.float32), None, (1,), None, {}, (node,))
@@ -77,7 +77,7 @@ _ROUNDED = ("Exp", "Log", "MatMul", "ReduceMean", "ReduceSum", "ReduceProd", "Re
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_fold(fold, name):
+def test_operator(run, name):
     op, arrays, opset, attributes, count = CASES[name]
     arrays = [None if array is None else np.asarray(array) for array in arrays]
     message = helper.make_node(op, ["" if array is None else f"i{index}"
@@ -92,7 +92,7 @@ def test_fold(fold, name):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     expected = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, given)
-    results = fold(message, opset, *arrays)
+    results = run(message, opset, *arrays)
     assert len(results) == len(expected) == count
     for mine, theirs in zip(results, expected):
         assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape)
@@ -105,8 +105,8 @@ def test_fold(fold, name):
 @pytest.mark.parametrize("attributes, expected", [
     ({"value_float": 0.5}, np.float32(0.5)), ({"value_int": 7}, np.int64(7)),
     ({"value_floats": [1.0, 2.0]}, np.float32([1, 2])), ({"value_ints": [3, 4]}, ints(3, 4))])
-def test_constant(fold, attributes, expected):
-    [result] = fold(helper.make_node("Constant", [], ["y"], **attributes), 17)
+def test_constant(run, attributes, expected):
+    [result] = run(helper.make_node("Constant", [], ["y"], **attributes), 17)
     assert result.dtype == expected.dtype
     np.testing.assert_array_equal(result, expected)
 
@@ -124,13 +124,13 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("op", BOMBS)
-def test_bomb(fold, op):
+def test_bomb(run, op):
     arrays, attributes = BOMBS[op]
     message = helper.make_node(op, [f"i{index}" for index in range(len(arrays))], ["y"],
                                **attributes)
     with pytest.raises(SourceError, match=rf"^node '{op} y' \({op}\) cannot be computed: the "
                                           rf"result would have more than 67108864 elements$"):
-        fold(message, 17, *arrays)
+        run(message, 17, *arrays)
 
 
 WRONGS = {
@@ -153,14 +153,14 @@ WRONGS = {
 
 
 @pytest.mark.parametrize("name", WRONGS)
-def test_wrong(fold, name):
+def test_wrong(run, name):
     op, arrays, attributes = WRONGS[name]
     arrays = [np.asarray(array) for array in arrays]
     outputs = ["y", "z"] if op == "Split" else ["y"]
     message = helper.make_node(op, [f"i{index}" for index in range(len(arrays))], outputs,
                                **attributes)
     with pytest.raises(SourceError, match=rf"^node '{op} y' \({op}\) cannot be computed: "):
-        fold(message, 17, *arrays)
+        run(message, 17, *arrays)
 
 
 def test_an_operator_is_registered_once():
