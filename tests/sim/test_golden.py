@@ -1,4 +1,4 @@
-"""The golden model against the definition written out in plain Python, and its two paths."""
+"""The two paths of the golden model against the definition in plain Python."""
 
 import itertools
 
@@ -52,7 +52,7 @@ def assert_naive(graph, frames, result):
 
 
 def wild_graph(rng, sizes, bits=1, shape=None, extreme=0.2):
-    """A graph of random weights, some thresholds at either end of their range or beyond reach."""
+    """A graph of random weights, with some thresholds at or beyond the ends of their range."""
     layers = []
     for index, (n, m) in enumerate(itertools.pairwise(sizes)):
         weights = rng.integers(0, 2, (m, n), dtype=np.uint8)

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The contract of `run`, on components small enough to know every cycle."""
+"""The contract of `run`, on components whose every cycle is known."""
 
 import re
 
@@ -25,7 +25,7 @@ class Wire(wiring.Component):
 
 
 class Ages(wiring.Component):
-    """For each word, the edges since power-on, the reset, a port and the payload a cycle later."""
+    """Answers a word with the edges since power-on, the reset, a port and the later payload."""
 
     i: In(stream.Signature(8))
     o: Out(stream.Signature(32))
@@ -59,7 +59,7 @@ def words_of(count, size):
 
 
 def cycles_of_wire(count, stall):
-    """Cycle of each transfer through a wire, from the words of the contract."""
+    """Cycle of each transfer through a wire, from the text of the contract."""
     may_present, ready = stall.masks()
     cycle, cycles = -1, []
     for _ in range(count):

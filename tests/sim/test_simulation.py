@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""From frames to results and cycle counts: engines, measured timing, comparison."""
+"""Simulation of frames: engines, measured timing, comparison with the golden model."""
 
 import dataclasses
 

@@ -1,1 +1,1 @@
-"""What every package shares and no network: arguments, text, files, processes, caches."""
+"""Helpers that know no network: arguments, text, files, processes, caches."""

@@ -1,4 +1,4 @@
-"""Folders in the cache: made once, by the fastest of many, and removed when nobody used them."""
+"""Entries of a cache: concurrent builds, obstacles, removal of unused entries."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def refused(place, reason):
 
 
 def test_not_written(tmp_path):
-    """Something else is in the way, and stays."""
+    """An obstacle stays."""
     place = tmp_path / "entry"
     place.touch()
     with pytest.raises(OSError, match=refused(place, "Not a directory")):
@@ -67,7 +67,7 @@ def test_unused_entries_are_removed(tmp_path):
     for name, days in (("xnorloom-build-12345678", 2), ("xnorloom-build-abcdefgh", 0.9)):
         (tmp_path / name).mkdir()
         age(tmp_path / name, days)
-    # To ask for it is to use it, and removes nothing.
+    # A request counts as a use, and removes nothing.
     artifacts.entry(tmp_path / names[400], "product", make)
     assert len(list(tmp_path.iterdir())) == 4 + 4 + 3 + 2
     artifacts.entry(tmp_path / "new", "product", make)
@@ -100,7 +100,7 @@ def test_folder_is_a_file(tmp_path):
 
 @pytest.mark.parametrize("code", sorted(files.UNWRITABLE))
 def test_full(code, tmp_path):
-    """Writing to a full disk fails without a name, copying to it with that of the source."""
+    """A write to a full disk fails without a name, a copy with that of the source."""
     place = tmp_path / "entry"
     for names in ((), ("source.json",)):
         def fail(folder, names=names):

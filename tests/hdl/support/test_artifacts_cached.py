@@ -1,4 +1,4 @@
-"""Steps of builds in the user's cache: their key, what is missing, and what was damaged."""
+"""Cached artifacts in the user's cache: keys, missing products, damage."""
 
 import re
 
@@ -67,7 +67,7 @@ def test_step_damaged(name, text, builds):
 
 
 def test_step_of_an_older_version(builds):
-    """Its folders have no list."""
+    """Folders without a list are made again."""
     make = Maker("top.bin")
     place = step("bitstream", [], "top.bin", make, "icepack")
     (place / "manifest.json").unlink()

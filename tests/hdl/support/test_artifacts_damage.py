@@ -1,4 +1,4 @@
-"""Folders in the cache in which something is not as it was made: they are made again."""
+"""Damaged entries of a cache, which are made again."""
 
 import contextlib
 import errno
@@ -44,7 +44,7 @@ def make():
 
 @pytest.fixture
 def place(tmp_path, make):
-    """An entry as it was made."""
+    """An intact entry."""
     place = artifacts.entry(tmp_path / "entry", "product", make)
     assert artifacts.entry(place, "product", make) == place
     assert make.times == 1
@@ -52,7 +52,7 @@ def place(tmp_path, make):
 
 
 def test_list(place):
-    """Sizes and digests of all files, of which `sha256sum` would say the same."""
+    """Sizes of all files, and the digests that `sha256sum` prints."""
     assert json.loads((place / "manifest.json").read_bytes()) == {
         name: [len(content), hashlib.sha256(content).hexdigest()]
         for name, content in FILES.items()}
@@ -112,7 +112,7 @@ def test_damaged_list(text, place, make):
 
 
 def test_list_without_the_product(place, make):
-    """Of an entry that had another product."""
+    """The list is that of another product."""
     with pytest.raises(OSError, match=REFUSED + r"'other' is missing$"):
         artifacts.entry(place, "other", make)
     assert found(place)["product"] == FILES["product"]
@@ -128,7 +128,7 @@ def test_other_files_are_ignored(place, make):
 
 
 def test_not_made_again(place):
-    """What is damaged stays where there is nothing better."""
+    """A damaged entry stays if making it again fails."""
     cut(place / "log")
     before = found(place)
 
@@ -215,7 +215,7 @@ def test_damaged_and_made_by_many_processes(tmp_path):
 
 @pytest.fixture
 def read_only(monkeypatch):
-    """Nothing can be written, as far as the store can see; root may write everywhere."""
+    """Refuses all writes of the cache; root may write everywhere."""
     def refuse(*args, **kwargs):
         raise PermissionError(errno.EACCES, "Permission denied", "/somewhere")
 

@@ -1,4 +1,4 @@
-"""Directories of files that appear whole or not at all, where something is in the way."""
+"""Staged output directories and files, and obstacles in their place."""
 
 import errno
 import os
@@ -52,7 +52,7 @@ def test_no_space_for_a_file(tmp_path):
 @pytest.mark.parametrize("error", [BrokenPipeError(errno.EPIPE, "Broken pipe"),
                                    FileNotFoundError(errno.ENOENT, "none", "elsewhere")])
 def test_errors_of_other_things(tmp_path, error):
-    """What has nothing to do with the files is not said of them."""
+    """Errors that do not concern the files pass unchanged."""
     for context in (staged(tmp_path / "out"), staged_file(str(tmp_path / "a.vcd"))):
         with pytest.raises(type(error)) as found:
             with context:

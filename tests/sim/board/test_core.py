@@ -1,6 +1,6 @@
-"""The whole design for a board behind a real serial port, with the program of the host at it.
+"""The whole design for a board at a real serial port, with the host program.
 
-A simulated board does 4 cycles a bit, so that nothing is faster than the line.
+A simulated board runs 4 cycles per bit, so that no part is faster than the line.
 """
 
 import json
@@ -27,7 +27,7 @@ from xnorloom_sim.golden import evaluate
 
 MODEL = Path(__file__).parents[3] / "models" / "tfc.bnn"
 CYCLES = 4
-# The simulation is slower than any board; with less, a busy machine looks like a lost answer.
+# The simulation is slower than any board; with less time a busy machine loses answers.
 OPTIONS = {"baud": 100_000, "timeout": 10.0}
 
 
@@ -46,7 +46,7 @@ def core(tfc):
 
 @pytest.fixture(scope="module")
 def small(random_graph):
-    """A graph that needs few bytes a frame, with its frames and their golden results."""
+    """A graph with few bytes per frame, its frames, and their golden results."""
     graph = random_graph(np.random.default_rng(3), (40, 12, 7), bits=2)
     frames = np.random.default_rng(4).integers(0, 4, (400, 40), dtype=np.uint8)
     return graph, frames, evaluate(graph, frames)
@@ -54,7 +54,7 @@ def small(random_graph):
 
 @pytest.fixture(scope="module")
 def design(small):
-    """The small graph with its scores, made into Verilog only once."""
+    """The small graph with scores, converted to Verilog once."""
     core = Core(small[0], automatic(small[0], 20), clock_hz=CYCLES, baud=1, scores=True)
     return SerialDesign(verilog.convert(core), "top")
 
@@ -96,7 +96,7 @@ RATES = {
 @pytest.mark.parametrize("direction", ["to_design", "from_design", "both"])
 @pytest.mark.parametrize("kind", RATES)
 def test_faults_are_recovered(small, design, kind, direction):
-    """Each fault ends in a frame that is sent again; none in a wrong class."""
+    """A frame with a fault is sent again; no class is wrong."""
     graph, frames, golden = small
     ways = ["to_design", "from_design"] if direction == "both" else [direction]
     simulated = board(design, seed=5, **dict.fromkeys(ways, RATES[kind]))
@@ -131,7 +131,7 @@ def test_hopeless_lines_end_in_an_error(small, design, rate):
 
 
 def test_garbage_and_half_a_message_before(small, design):
-    """What a program leaves that was ended in the middle of its work does no harm."""
+    """Bytes of a program that was interrupted do no harm."""
     graph, frames, golden = small
     with board(design) as simulated:
         for garbage in b"\xff" * 300, np.random.default_rng(1).bytes(3000), b"\x02\x07half":
@@ -167,7 +167,7 @@ def test_port_that_disappears(tfc, core):
 
 
 def test_command(tfc, core, capsys):
-    """`xnorloom run`, as for a board; the rate is nothing to a pseudo-terminal."""
+    """`xnorloom run`, as for a board; a pseudo-terminal ignores the rate."""
     with board(core) as simulated:
         status = main(["run", str(MODEL), "--board", "icebreaker", "--port", simulated.path,
                        "--baud", "100000", "--data", "mnist:bundled", "--limit", "60", "--json"])

@@ -38,7 +38,7 @@ def digits():
 
 
 class Resetting(wiring.Component):
-    """A core that is reset once, in the middle of a byte, after so many."""
+    """A core that is reset once, in the middle of the byte after ``after`` bytes."""
 
     def __init__(self, core, after):
         self.core, self.after = core, after
@@ -101,7 +101,7 @@ RATES = {"lost": Faults(lost=0.001), "flipped": Faults(flipped=0.001),
 
 @pytest.mark.parametrize("kind", RATES)
 def test_faults_while_loading(tfc, design, digits, kind):
-    """Of 11,000 bytes with weights about eleven are damaged; no class is wrong."""
+    """About eleven of 11,000 bytes with weights are damaged; no class is wrong."""
     rates = RATES[kind]
     with board(design, seed=2, to_design=rates, from_design=rates) as simulated:
         with host.open(simulated.path, tfc, baud=100_000, timeout=1, retries=40) as b:
@@ -114,7 +114,7 @@ def test_faults_while_loading(tfc, design, digits, kind):
 @pytest.mark.parametrize("after, again", [(4_000, False), (20_000, True)],
                          ids=["loading", "classifying"])
 def test_reset(tfc, digits, after, again):
-    """A board that was reset is loaded again; each digit has its class."""
+    """After a reset the weights are loaded again; no class is wrong."""
     calls = []
     with board(Resetting(core(tfc), after)) as simulated:
         with host.open(simulated.path, tfc, baud=100_000, timeout=0.5, retries=60,
@@ -124,12 +124,12 @@ def test_reset(tfc, digits, after, again):
             assert (len(calls) > before) == again
             assert b.faults.resent > 0
     assert np.array_equal(classes, evaluate(tfc, top_bits(digits, 1)).classes)
-    # It is loaded anew, which the host sees once.
+    # The host sees once that it is loaded again.
     assert sum(later < earlier for earlier, later in zip(calls, calls[1:])) <= 1
 
 
 def test_sfc(digits):
-    """The network for which this is there, as it is fitted into an iCE40UP5K."""
+    """SFC, which needs SPRAM, fitted into an iCE40UP5K."""
     graph = Graph.load(MODELS / "sfc.bnn")
     schedule = fit(graph, DEVICES["iCE40UP5K"], reserve=1)
     assert len(load_words(schedule.bind(graph))) > 15_000

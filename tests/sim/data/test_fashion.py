@@ -1,4 +1,4 @@
-"""Fashion-MNIST from every place it may come from. No test uses the network."""
+"""Fashion-MNIST from each of its mirrors. No test uses the network."""
 
 import dataclasses
 import gzip
@@ -55,7 +55,7 @@ WHOLE = package(("debian-binary", b"2.0\n"), ("control.tar.xz", b"odd"), ("data.
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """``fashion:test`` with two images, from the sources that it is called with."""
+    """``fashion:test`` with two images, from the given mirrors."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     images, labels = ((name, hashlib.sha256(content).hexdigest())
                       for name, content in FILES.items())
@@ -69,7 +69,7 @@ def small(monkeypatch, tmp_path):
 
 
 def serve(monkeypatch, contents):
-    """Makes the web consist of ``contents``, by address; returns what is asked for."""
+    """Replaces the web by ``contents``, by address; returns the list of requests."""
     asked = []
 
     def urlopen(url, timeout):
@@ -105,7 +105,7 @@ def test_installed_folder(small, tmp_path):
     assert_loads(tmp_path / "cache" / "xnorloom" / "fashion-mnist")
 
 
-def test_what_one_source_lacks_comes_from_the_next(small, monkeypatch, tmp_path):
+def test_what_one_mirror_lacks_comes_from_the_next(small, monkeypatch, tmp_path):
     small(fetch.folder(str(tmp_path)), fetch.website("https://one.invalid/"),
           fetch.website("https://two.invalid/"))
     packed = {f"https://two.invalid/{name}.gz": gzip.compress(content)

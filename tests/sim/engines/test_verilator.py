@@ -16,7 +16,7 @@ from xnorloom_sim.engines.verilator import build, toolchain
 
 @pytest.fixture
 def without(monkeypatch):
-    """`without(package)`: a package that is not installed, as far as one can see."""
+    """``without(package)`` hides an installed package."""
 
     def remove(package):
         monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Source models in independent runtimes: many frames at once must be what single frames are."""
+"""Source models in independent runtimes: a batch must equal its single frames."""
 
 import re
 import sys
@@ -91,7 +91,7 @@ def bipolar(count, seed=2):
 
 
 def frame_by_frame(path, frames, few, *, optimised=False):
-    """Tensors as the file itself gives them, ``few`` frames at a time."""
+    """Tensors of the unchanged file, ``few`` frames at a time."""
     model = onnx.load(path)
     model.graph.output.append(helper.make_tensor_value_info("hidden", TensorProto.FLOAT, None))
     options = onnxruntime.SessionOptions()
@@ -147,7 +147,7 @@ def test_nothing_is_merged(tmp_path):
 
 
 def test_frames_that_depend_on_each_other(tmp_path):
-    """A copy for more frames would compute something else, so there is none."""
+    """A copy for more frames would compute other tensors, so it is not used."""
     nodes = [helper.make_node("Flatten", ["x"], ["alone"]),
              helper.make_node("ReduceMean", ["alone"], ["average"], axes=[0], keepdims=1),
              helper.make_node("Sub", ["alone", "average"], ["flat"]), *TAIL]
@@ -208,7 +208,7 @@ def test_custom_frame_by_frame(tmp_path):
 
 
 def test_notes_of_data_types_change_nothing(tmp_path):
-    """qonnx would round to the integers that a note promises, and give up on a half."""
+    """By the annotation qonnx would round to integers, and fail for a half."""
     path, values = quantised("BipolarQuant", "qonnx.custom_op.general", tmp_path / "toy.onnx")
     model = ModelWrapper(str(path))
     note = model.graph.quantization_annotation.add()

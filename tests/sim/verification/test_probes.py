@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Probes: words that a component shows beside its streams, and the activations of a network."""
+"""Probes of a component, and the activations of a network that they record."""
 
 import re
 
@@ -24,7 +24,7 @@ ENGINES = ("amaranth", "compiled")
 
 
 class Shows(wiring.Component):
-    """A register slice that shows the words that leave it, one in five, and how many left."""
+    """A register slice with probes of its output words, and of every fifth one and their number."""
 
     def __init__(self, width):
         self._width = width

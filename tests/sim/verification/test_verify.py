@@ -1,4 +1,4 @@
-"""Verification: equal where all is equal, and the planted difference named where one is planted."""
+"""Verification of equal steps, and of steps with a planted difference, which it must name."""
 
 import dataclasses
 import re
@@ -31,7 +31,7 @@ def three_valued(x):
 
 @pytest.fixture
 def network():
-    """Weights of three layers and a shift behind the first two, that no sum comes to."""
+    """Weights of three layers, and shifts after the first two that no sum equals."""
     rng = np.random.default_rng(1)
     weights = [np.sign(rng.normal(size=shape)).astype(np.float32)
                for shape in zip(SIZES, SIZES[1:])]
@@ -91,7 +91,7 @@ def changed(graph, layer, field, place, value):
 
 
 def frames_that_differ(one, other):
-    """Frames in which anything differs, and the first layer and neuron of the first of them."""
+    """Number of frames that differ, and frame, layer and neuron of the first difference."""
     parts = [*zip(one.activations, other.activations), (one.scores, other.scores)]
     wrong = np.any([(a != b).any(axis=1) for a, b in parts], axis=0)
     frame = int(np.argmax(wrong))
