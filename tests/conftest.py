@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 # Each core has a worker already: the threads of PyTorch and numpy would wait for each other at
@@ -31,25 +32,36 @@ from xnorloom_sim.engines.verilator import toolchain
 # first. They get the mark `slow`, which `make quick` leaves out, and a run begins with them, so
 # that no worker is left with a long one at the end.
 SLOW = (
-    "docs/test_docs.py",
-    "docs/test_readme.py",
-    "hdl/gateware/test_synthesis.py",
+    "hdl/gateware/test_synthesis.py", "docs/test_docs.py", "docs/test_readme.py",
+    "hdl/lowering/test_import_*.py",
+    "sim/netlist/*.py", "sim/board/*.py", "sim/engines/*.py", "boards/design/test_[st]*.py",
+    "hdl/folding/test_estimate.py", "hdl/gateware/test_spram.py", "hdl/export/test_testbench.py",
+    "docs/test_train_*.py", "docs/test_board_table_program.py", "docs/test_models.py",
+    "sim/veri*/*.py", "sim/runtimes/*.py", "sim/test_simul*.py", "hdl/frontend/onnx/test_tools.py",
+    "hdl/frontend/test_torch.py", "boards/link/test_*size.py", "boards/link/test_connection.py",
+    "docs/test_examples.py", "hdl/gateware/test_*network.py", "hdl/gateware/test_formal.py",
+    "snapshots/*.py", "cli/test_verify.py",
 )
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: a test in one of the files that take long")
-    config.addinivalue_line("markers", "full: a whole data set, or place and route")
+def _place(path: Path) -> int:
+    """Place of a file in ``SLOW``; after the last if it is not there."""
+    name = path.relative_to(Path(__file__).parent).as_posix()
+    return next((place for place, pattern in enumerate(SLOW) if fnmatch(name, pattern)), len(SLOW))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    root = Path(__file__).parent
-    places = {root / name: place for place, name in enumerate(SLOW)}
     for item in items:
-        if item.path in places:
+        if _place(item.path) < len(SLOW):
             item.add_marker("slow")
-    items.sort(key=lambda item: places.get(item.path, len(places)))
+    items.sort(key=lambda item: _place(item.path))
+
+
+@pytest.fixture(scope="session")
+def slow_patterns():
+    """Patterns of the slow files, below the folder of the tests."""
+    return SLOW
 
 
 # No deadline and no check for slow examples: a busy machine must not fail a test.
