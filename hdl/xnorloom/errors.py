@@ -3,10 +3,8 @@
 Wrong arguments of constructors and functions raise the builtin ``TypeError`` and ``ValueError``.
 """
 
-from .support.text import first_line
-
 __all__ = ["XnorloomError", "ModelFileError", "SourceError", "ScheduleError", "ToolError",
-           "DataError", "first_line"]
+           "DataError"]
 
 
 class XnorloomError(Exception):

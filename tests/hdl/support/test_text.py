@@ -24,7 +24,8 @@ def test_clipped_message():
 
 
 @pytest.mark.parametrize("value, shown", [
-    (None, "None"), (3, "3"), (0.5, "0.5"), (True, "True"), ("a\nb", r"'a\nb'"), (b"\0", r"b'\x00'"),
+    (None, "None"), (3, "3"), (0.5, "0.5"), (True, "True"),
+    ("a\nb", r"'a\nb'"), (b"\0", r"b'\x00'"),
     (58 * "x", repr(58 * "x")), (59 * "x", f"'{27 * 'x'}...{28 * 'x'}'"),
     (10**59, "1" + 59 * "0"), (10**60, "1" + 27 * "0" + "..." + 29 * "0"),
     (["a"] * 99, "['a', 'a', 'a', 'a', 'a', 'a', ...]"),
