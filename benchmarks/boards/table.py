@@ -21,7 +21,7 @@ from xnorloom.support.text import count
 from xnorloom_boards import board
 from xnorloom_boards.build import build
 from xnorloom_cli.console import timed, write
-from xnorloom_cli.exit_status import ending
+from xnorloom_cli.exit_status import exit_status
 
 HERE = Path(__file__).resolve().parent
 
@@ -101,4 +101,4 @@ def run(arguments: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     given = parse()
-    sys.exit(ending(lambda: run(given)))
+    sys.exit(exit_status(lambda: run(given)))

@@ -1,4 +1,4 @@
-"""How the program ends: exit statuses, errors in one line, and signals that let it clean up."""
+"""Exit statuses: errors reported in one line, and signals that let the program clean up."""
 
 import contextlib
 import os
@@ -15,22 +15,23 @@ from xnorloom.errors import XnorloomError
 
 from .console import write
 
-__all__ = ["BUG", "ending"]
+__all__ = ["BUG", "exit_status"]
 
-# What the C library's sysexits.h calls an internal software error.
+# EX_SOFTWARE in sysexits.h, an internal software error.
 BUG = 70
-# What a shell reports for a program that a signal ended: 128 plus the signal's number.
+# As a shell reports signals: 128 plus the number.
 _INTERRUPTED, _BROKEN_PIPE, _TERMINATED = 128 + 2, 128 + 13, 128 + 15
 
 
 class _Terminated(BaseException):
-    """SIGTERM came."""
+    """Raised by SIGTERM."""
 
 
-def ending(run: Callable[[], int]) -> int:
-    """Return what ``run`` does, or the exit status of what ended it, which is told in one line.
+def exit_status(run: Callable[[], int]) -> int:
+    """Call ``run`` and return the exit status: its result, or that of the error that ended it.
 
-    An exception that nobody thought of is a bug: it is told with its traceback.
+    Errors are reported in one line on standard error; an unexpected exception is a bug and
+    reported with its traceback.
     """
     with _Bugs():
         try:
@@ -38,17 +39,17 @@ def ending(run: Callable[[], int]) -> int:
                 try:
                     return run()
                 finally:
-                    # Here, for a reader that has gone to be noticed in time.
+                    # A closed pipe must raise inside of this block.
                     if sys.stdout is not None:
                         sys.stdout.flush()
         except XnorloomError as error:
             return _fail(str(error))
         except BrokenPipeError:
-            _to_nowhere(sys.stdout)
-            _to_nowhere(sys.stderr)
+            _discard(sys.stdout)
+            _discard(sys.stderr)
             return _BROKEN_PIPE
         except OSError as error:
-            _to_nowhere(sys.stdout)
+            _discard(sys.stdout)
             where = f"{error.filename}: " if error.filename is not None else ""
             return _fail(f"{where}{error.strerror or error}")
         except MemoryError as error:
@@ -63,7 +64,7 @@ def ending(run: Callable[[], int]) -> int:
 
 
 class _Bugs:
-    """Tells what ends its context, unless that is meant to end the program, and holds it back."""
+    """Context that reports and suppresses exceptions, but not Ctrl-C, SIGTERM and SystemExit."""
 
     def __enter__(self) -> None:
         pass
@@ -78,7 +79,7 @@ class _Bugs:
 
 @contextlib.contextmanager
 def _termination() -> Iterator[None]:
-    """Let SIGTERM end the context as Ctrl-C does, unless somebody else handles or ignores it."""
+    """Let SIGTERM raise as Ctrl-C does, unless it is handled or ignored already."""
     if (threading.current_thread() is not threading.main_thread()
             or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL):
         yield
@@ -91,13 +92,13 @@ def _termination() -> Iterator[None]:
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
-    # `timeout` sends it twice, to the program and to its group; once is enough to clean up.
+    # `timeout` signals the program and its group; the second signal must not end the clean-up.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Terminated
 
 
-def _to_nowhere(stream: TextIO | None) -> None:
-    """Spare the interpreter, which flushes once more when it exits, an error it had before."""
+def _discard(stream: TextIO | None) -> None:
+    """Redirect a broken stream, which the interpreter flushes again at exit."""
     if stream is None:
         return
     try:
@@ -107,16 +108,16 @@ def _to_nowhere(stream: TextIO | None) -> None:
 
 
 def _tell(text: str) -> None:
-    # What ended the program decides its status, told or not.
+    # The status is the same if the message cannot be written.
     try:
         write(sys.stderr, text)
     except OSError:
-        _to_nowhere(sys.stderr)
+        _discard(sys.stderr)
 
 
 def _last_words(text: str) -> None:
     _tell(text)
-    # Amaranth warns of each component that is not elaborated any more, thousands of them.
+    # Amaranth would warn of thousands of components that were not elaborated.
     warnings.simplefilter("ignore")
 
 

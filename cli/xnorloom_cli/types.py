@@ -1,26 +1,23 @@
-"""Integers on the command line: of any length as text, checked before they are converted."""
+"""Argument types: functions that convert a text or raise a message with the requirement."""
 
 import re
-import reprlib
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
 
-__all__ = ["HIGHEST", "LARGEST_SEED", "integer"]
+from xnorloom.support.text import quoted
 
-# Exact as a floating-point number, and more cycles, frames or bits a second than there can be.
-HIGHEST = 10**12
-# nextpnr takes seeds of a signed integer of 32 bits, some builds of it larger ones.
-LARGEST_SEED = 2**31 - 1
+__all__ = ["OneOf", "directory", "integer", "natural", "path", "positive"]
+
+# Exact as a floating-point number. No command has more cycles, frames or bits per second.
+_HIGHEST = 10**12
 
 
-def integer(text: str, low: int, high: int = HIGHEST, *, ranged: bool = False) -> int:
-    """The integer that ``text`` stands for in decimal digits, in ``low`` to ``high``.
+def integer(text: str, low: int, high: int = _HIGHEST, *, ranged: bool = False) -> int:
+    """Convert decimal digits to an integer in ``low`` to ``high``.
 
-    Raises
-    ------
-    ValueError
-        With what it must be, and what it is; ``ranged`` names both bounds, also where only the
-        lower one is missed.
+    If ``ranged``, messages name both bounds, otherwise the one that is violated.
     """
-    # Python converts no more than some thousand digits.
+    # Python converts at most some thousand digits.
     digits = re.fullmatch(r"0*([0-9]+)", text)
     value = int(digits[1]) if digits and len(digits[1]) <= len(str(high)) else None
     if value is not None and low <= value <= high:
@@ -31,4 +28,39 @@ def integer(text: str, low: int, high: int = HIGHEST, *, ranged: bool = False) -
         wanted = f"of at least {low}"
     else:
         wanted = f"of at most {high}"
-    raise ValueError(f"must be an integer {wanted}, not {reprlib.repr(text)}")
+    raise ArgumentTypeError(f"must be an integer {wanted}, not {quoted(text)}")
+
+
+def positive(text: str) -> int:
+    """Integer of at least 1."""
+    return integer(text, 1)
+
+
+def natural(text: str) -> int:
+    """Integer of at least 0."""
+    return integer(text, 0)
+
+
+def path(text: str) -> str:
+    """Path of a file, or a name, that is not empty."""
+    if not text:
+        raise ArgumentTypeError("must not be empty")
+    return text
+
+
+def directory(text: str) -> str:
+    """Path of a directory that is not empty."""
+    return path(text)
+
+
+class OneOf:
+    """One of the words in ``choices``."""
+
+    def __init__(self, choices: Sequence[str]):
+        self.choices = tuple(choices)
+
+    def __call__(self, text: str) -> str:
+        if text not in self.choices:
+            raise ArgumentTypeError(f"must be one of {', '.join(self.choices)}, not "
+                                    f"{quoted(text)}")
+        return text

@@ -1,4 +1,4 @@
-"""``python -m xnorloom`` is the command line."""
+"""``python -m xnorloom``: the command line."""
 
 import sys
 

@@ -4,7 +4,7 @@ Wrong arguments of constructors and functions raise the builtin ``TypeError`` an
 """
 
 __all__ = ["XnorloomError", "ModelFileError", "SourceError", "ScheduleError", "ToolError",
-           "DataError", "first_line"]
+           "DataError"]
 
 
 class XnorloomError(Exception):
@@ -29,14 +29,3 @@ class ToolError(XnorloomError):
 
 class DataError(XnorloomError):
     """Data set is unavailable, or a data file is invalid."""
-
-
-# Some libraries quote a whole file in their messages.
-_LONGEST = 200
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, clipped, or its type if it is empty."""
-    lines = str(error).strip().splitlines()
-    line = lines[0] if lines else type(error).__name__
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."

@@ -1,11 +1,11 @@
-"""What commands tell while they are busy: each step with the time since their start."""
+"""Output of the commands: steps with their time, and progress bars."""
 
 import threading
 import time
 
 import pytest
 
-from xnorloom_cli.console import timed
+from xnorloom_cli.console import Console, timed
 
 
 @pytest.mark.parametrize("seconds, said", [
@@ -36,3 +36,35 @@ def test_one_at_a_time():
     for thread in threads:
         thread.join()
     assert most == [1] * 8
+
+
+def test_progress_in_a_log(capsys):
+    """Without a terminal there is a bar only on demand."""
+    console = Console(json=False)
+    for always in (False, True):
+        with console.progress("images", 4, " frames", always=always) as progress:
+            progress(1, 4)
+            progress(4, 4)
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert ("images: 100%" in output.err and "4/4" in output.err) == always
+
+
+def test_progress_of_another_total(capsys):
+    with Console(json=True).progress("weights", 4, " messages", always=True) as progress:
+        progress(1, 9)
+        progress(9, 9)
+    assert "9/9" in capsys.readouterr().err
+
+
+def test_progress_at_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("xnorloom_cli.console._is_terminal", lambda stream: True)
+    with Console(json=False).progress("images", 2, " frames") as progress:
+        progress(2, 2)
+    assert "images: 100%" in capsys.readouterr().err
+
+
+def test_progress_without_standard_error(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    with Console(json=False).progress("images", 2, " frames", always=True) as progress:
+        progress(2, 2)

@@ -1,4 +1,4 @@
-"""Numbers on the command line that are too large, too long or none: one line, before any work."""
+"""Numbers that are too large, too long or no numbers: one line, before any work."""
 
 import re
 
@@ -9,7 +9,7 @@ from xnorloom_cli.main import main
 SIMULATE = ("simulate", "tfc", "--data", "mnist:bundled")
 BUILD = ("build", "tfc", "--board", "icebreaker", "-o", "out")
 RUN = ("run", "tfc", "--board", "icebreaker", "--port", "nowhere", "--data", "mnist:bundled")
-# Of each option the command, and the least number that is too large.
+# For each option the command, and the least number that is too large.
 OPTIONS = {
     "import --score-bits": (("import", "tfc", "-o", "out.bnn", "--score-bits"), 25),
     "compile --interval": (("compile", "tfc", "-o", "out", "--interval"), 10**12 + 1),
@@ -35,7 +35,7 @@ def here(tmp_path, monkeypatch):
 
 
 def said(capsys, *arguments):
-    """What the command says, which is one line, after the name of the option."""
+    """The message of the command, in one line, after the name of the option."""
     assert main(list(arguments)) == 2
     output = capsys.readouterr()
     assert output.out == ""
@@ -49,7 +49,7 @@ def said(capsys, *arguments):
 def test_too_large(capsys, name):
     command, large = OPTIONS[name]
     for text in (str(large), 20 * "9", 500 * "9", 5000 * "9"):
-        shown = f"'{text}'" if len(text) < 29 else "'999999999999...9999999999999'"
+        shown = f"'{text}'" if len(text) < 59 else f"'{27 * '9'}...{28 * '9'}'"
         assert re.fullmatch(rf"must be (an integer|integers|a number) .*, not {re.escape(shown)}"
                             rf"( \(see xnorloom {command[0]} --help\))?",
                             said(capsys, *command, text)), text
@@ -67,7 +67,7 @@ def test_no_number(capsys, name, text):
 
 @pytest.mark.parametrize("text, message", [
     ("1000000000001", "of at most 1000000000000, not '1000000000001'"),
-    ("0" * 40, "of at least 1, not '000000000000...0000000000000'"),
+    ("0" * 80, f"of at least 1, not '{27 * '0'}...{28 * '0'}'"),
     ("000000000000", "of at least 1, not '000000000000'"),
     ("", "of at least 1, not ''")])
 def test_words(capsys, text, message):
@@ -76,7 +76,7 @@ def test_words(capsys, text, message):
 
 
 def test_zeros_before_a_number(capsys):
-    """They do not count, however many there are; the board is what is wrong here."""
+    """Leading zeros do not count; only the board is wrong here."""
     assert main(["build", "tfc", "--board", "none", "--fps", "0" * 6000 + "7", "--seed",
                  "0" * 6000]) == 2
     assert re.match("xnorloom: error: board must be one of ", capsys.readouterr().err)

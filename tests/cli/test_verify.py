@@ -1,4 +1,4 @@
-"""``xnorloom verify``: its arguments, its table, its JSON and its exit status."""
+"""``xnorloom verify``."""
 
 import json
 import re
@@ -107,8 +107,8 @@ def test_table(command, data):
         ["graph", "integer graph, matrix products", "9", "2", "the reference"],
         ["packed", "packed golden model, popcounts", "9", "2", "0", "equal"],
         ["amaranth", "Amaranth source, simulated", "2", "2", "0", "equal"]]
-    assert re.fullmatch(r"\d of 7 neurons in front of the last layer were 0 in some of these "
-                        r"frames and 1 in others", lines[8])
+    assert re.fullmatch(r"\d of 7 neurons before the last layer were 0 in some of these frames "
+                        r"and 1 in others", lines[8])
     assert error == ""
 
 
@@ -146,7 +146,7 @@ def test_random_is_the_default(command):
     (["--data", "x.npz", "--random", "3"],
      "argument --random: not allowed with argument --data (see xnorloom verify --help)"),
     (["--data", "x.npz", "--data-dir", "y"],
-     "argument --data-dir: not allowed with --data x.npz, which is a file by itself"),
+     "argument --data-dir: not allowed with --data x.npz, which is a single file"),
     (["--data", "mnist:bundled"],
      "data mnist:bundled does not fit model 'toy': its images are 28 x 28, the input is 6 x 5"),
     (["--skip", "packed,graph"], "argument --skip: must be of source, packed, amaranth, compiled "

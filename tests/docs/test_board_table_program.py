@@ -16,7 +16,7 @@ import pytest
 
 from xnorloom.graph import Graph
 from xnorloom_boards import board
-from xnorloom_cli.exit_status import ending
+from xnorloom_cli.exit_status import exit_status
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "boards" / "table.py"
 FAKE = Path(__file__).parents[1] / "fixtures" / "fake_tool.py"
@@ -75,7 +75,7 @@ def run(place, program, monkeypatch, capsys):
     """Function that runs the program in the folder: exit status and both outputs."""
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["table.py", *FILES, *arguments])
-        status = ending(lambda: program.run(program.parse()))
+        status = exit_status(lambda: program.run(program.parse()))
         return status, *capsys.readouterr()
     return call
 

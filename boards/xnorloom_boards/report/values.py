@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 from xnorloom import __version__
+from xnorloom.folding.summary import schedule_values
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.support.text import count, table
-from xnorloom_cli.tables.model import schedule_values
 
 from ..board import Board
 from ..flow.clock_search import Attempt
@@ -61,7 +61,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
         "resources": {kind: {"used": used, "available": there}
                       for kind, (used, there) in route.resources.items()},
         "parts": _parts(graph, best.netlist.parts),
-        "schedule": schedule_values(graph, schedule),
+        "schedule": schedule_values(network.plan),
         "timeline": _timeline(network),
         "critical_path": [{"kind": hop.kind, "ns": round(hop.ns, 3), "cell": hop.cell,
                            "port": hop.port} for hop in route.critical],

@@ -1,32 +1,73 @@
-"""``xnorloom build``: a bitstream of a model for a board, with reports, in a directory."""
+"""``xnorloom build``: bitstream and reports of a model on a board."""
 
-import reprlib
 import shlex
-from argparse import Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.support.text import quoted
 
 from ..console import Console, timed
 from ..inputs import load
-from ..types import LARGEST_SEED, integer
+from ..parser import add_board, add_fold, add_model
+from ..types import directory, integer, positive
 
-__all__ = ["run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
+
+HELP = "make the bitstream of a model for a board"
+DESCRIPTION = (
+    "Synthesise, place and route a model with its serial link for a board, and write the "
+    "bitstream, build.json and report.html. If the command fails, it leaves no files. Needs the "
+    "extra boards.")
+EXAMPLES = [
+    "xnorloom build tfc --board icebreaker -o build",
+    "xnorloom build models/sfc.bnn --board ulx3s_25f --seed 1,2,3",
+    "xnorloom build net.onnx --input u8/255 --board hx8k_evn --fps 500000"]
+
+# nextpnr takes seeds of 32 bits with sign; only some of its builds take larger ones.
+_LARGEST_SEED = 2**31 - 1
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``build``."""
+    add_model(parser)
+    add_board(parser)
+    parser.add_argument("-o", "--output", type=directory, metavar="DIR",
+                        help="directory for the files; default: named after model and board")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--interval", type=positive, metavar="C",
+                        help="at most C cycles between frames; default: as few as the chip allows")
+    add_fold(either)
+    parser.add_argument("--fps", type=positive, metavar="F",
+                        help="at least F frames per second, or no bitstream")
+    parser.add_argument("--seed", type=_seeds, metavar="N,...", default="0",
+                        help="place and route with each of these seeds and keep the fastest "
+                             "(default: %(default)s)")
+    parser.add_argument("--scores", action="store_true",
+                        help="the board sends the scores of all classes beside the class")
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """Seeds in a list such as ``1,2,3``."""
+    try:
+        return tuple(integer(part, 0, _LARGEST_SEED) for part in text.split(","))
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"must be integers in 0 to {_LARGEST_SEED} with commas between "
+                                f"them, not {quoted(text)}") from None
 
 
 def run(arguments: Namespace, console: Console) -> int:
-    """Build a bitstream; returns the exit status."""
+    """Build the bitstream."""
     from xnorloom_boards import board, build
     from xnorloom_boards.report.values import build_text
 
     chosen = board.find(arguments.board)
-    seeds = _seeds(arguments.seed)
     graph = load(arguments, console).graph
+    schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
     made = build.build(
-        graph, chosen, directory=_directory(arguments, graph), interval=arguments.interval,
-        schedule=_schedule(graph, arguments), fps=arguments.fps, seeds=seeds,
+        graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
+        interval=arguments.interval, schedule=schedule, fps=arguments.fps, seeds=arguments.seed,
         scores=arguments.scores, progress=timed(console.note, after=" ..."))
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
@@ -39,24 +80,7 @@ def run(arguments: Namespace, console: Console) -> int:
     return 0
 
 
-def _directory(arguments: Namespace, graph: Graph) -> str:
-    """The directory that was given, or one named after model and board."""
-    if arguments.output is not None:
-        return arguments.output
+def _directory(graph: Graph, board: str) -> str:
+    """Default directory, named after model and board."""
     name = "".join(letter if letter.isalnum() else "_" for letter in graph.name)
-    return f"{name}-{arguments.board}"
-
-
-def _schedule(graph: Graph, arguments: Namespace) -> Schedule | None:
-    if arguments.fold is None:
-        return None
-    return Schedule.load(arguments.fold, graph)
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    """The numbers in a list such as ``1,2,3``."""
-    try:
-        return tuple(integer(part, 0, LARGEST_SEED) for part in text.split(","))
-    except ValueError:
-        raise XnorloomError(f"argument --seed: must be integers in 0 to {LARGEST_SEED} with commas "
-                            f"between them, not {reprlib.repr(text)}") from None
+    return f"{name}-{board}"

@@ -1,16 +1,27 @@
-"""``xnorloom info``: what a model is made of."""
+"""``xnorloom info``: the layers and sizes of a model."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 from ..console import Console
 from ..inputs import load
-from ..tables.model import model_text, model_values
+from ..parser import add_model
 
-__all__ = ["run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
+
+HELP = "show the layers of a model"
+DESCRIPTION = "Show the layers, shapes, synapses and weight bits of a model."
+EXAMPLES = ["xnorloom info tfc", "xnorloom info models/sfc.bnn --json"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``info``."""
+    add_model(parser)
 
 
 def run(arguments: Namespace, console: Console) -> int:
-    """Tell the layers of a model; returns the exit status."""
+    """Print the summary of a model."""
+    from xnorloom.graph.summary import graph_text, graph_values
+
     graph = load(arguments, console).graph
-    console.result(model_values(graph), model_text(graph))
+    console.result(graph_values(graph), graph_text(graph))
     return 0

@@ -1,34 +1,53 @@
-"""``xnorloom run``: images through a network on a board, each answer checked."""
+"""``xnorloom run``: images through a network on a board, checked against the golden model."""
 
 import contextlib
 import dataclasses
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import Any
 
 from xnorloom.support.text import count
 
 from ..console import Console
-from ..inputs import check_data_dir, frames_of, labels_of, load
+from ..inputs import check_data_dir, load, load_frames
+from ..parser import add_board, add_data, add_model
+from ..types import path, positive
 
-__all__ = ["run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
+
+HELP = "classify images on a board and check every answer"
+DESCRIPTION = (
+    "Send images to a board over its serial port and compare each class with the golden model. "
+    "The command first checks that the board was built from the same model. Exit status 1 if any "
+    "class differs.")
+EXAMPLES = [
+    "xnorloom run tfc --board icebreaker --port /dev/ttyUSB1 --data mnist:test --limit 1000"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``run``."""
+    add_model(parser)
+    add_board(parser)
+    parser.add_argument("--port", type=path, required=True, metavar="PORT",
+                        help="serial port, such as /dev/ttyUSB1 or COM3")
+    parser.add_argument("--baud", type=positive, metavar="B",
+                        help="baud rate; default: that of the board")
+    add_data(parser)
 
 
 def run(arguments: Namespace, console: Console) -> int:
-    """Run images; returns the exit status, 1 if an answer differs from the golden model."""
+    """Classify images on a board. Returns 1 if a class differs from the golden model."""
     from xnorloom_boards import board
-    from xnorloom_sim import data, golden
+    from xnorloom_sim import golden
 
     chosen = board.find(arguments.board)
     check_data_dir(arguments)
     graph = load(arguments, console).graph
-    dataset = data.load(arguments.data, directory=arguments.data_dir)
-    frames = frames_of(graph, dataset)[:arguments.limit]
-    labels = labels_of(graph, dataset, arguments.limit)
+    dataset, frames, labels = load_frames(graph, arguments)
     baud = arguments.baud or chosen.baud
-    with (contextlib.closing(_Loading(console)) as loading,
-          chosen.open(arguments.port, graph, baud=baud, loading=loading) as connection):
+    with (contextlib.closing(_WeightsBar(console)) as bar,
+          chosen.open(arguments.port, graph, baud=baud, loading=bar) as connection):
         with console.progress(chosen.name, len(frames), " frames") as progress:
             start = time.perf_counter()
             classes = connection.classify_frames(frames, progress)
@@ -51,8 +70,11 @@ def run(arguments: Namespace, console: Console) -> int:
     return 1 if len(wrong) else 0
 
 
-class _Loading:
-    """A bar for the weights that some boards must be sent, from the first of them to the last."""
+class _WeightsBar:
+    """Progress bar of the weights that are sent to boards with SPRAM.
+
+    It appears with the first message and closes after the last.
+    """
 
     def __init__(self, console: Console):
         self._console, self._stack = console, contextlib.ExitStack()
@@ -67,22 +89,22 @@ class _Loading:
             self.close()
 
     def close(self) -> None:
-        """Leave what is there of the bar."""
+        """Close the bar, if there is one."""
         self._stack.close()
         self._bar = None
 
 
 def _text(values: dict[str, Any]) -> str:
     lines = [("frames", f"{values['frames']:,}"),
-             ("throughput", f"{values['frames_per_second']:,.0f} frames a second "
+             ("throughput", f"{values['frames_per_second']:,.0f} frames per second "
                             f"({values['seconds']:.2f} s at {values['baud']:,} baud)")]
     if values["correct"] is not None:
         lines.append(("accuracy", f"{100 * values['accuracy']:.2f} % "
                                   f"({values['correct']:,} correct)"))
     lines.append(("mismatches", f"{values['mismatches']:,} (frames whose class differs from the "
                                 f"golden model)"))
-    made_good = [f"{kind.replace('_', ' ')} {number:,}"
+    recovered = [f"{kind.replace('_', ' ')} {number:,}"
                  for kind, number in values["faults"].items() if number]
-    lines.append(("line", ", ".join(made_good) + "; all made good" if made_good
+    lines.append(("line", ", ".join(recovered) + "; all recovered" if recovered
                   else count(0, "fault")))
     return "\n".join(f"{name:<12}{text}" for name, text in lines)

@@ -1,34 +1,64 @@
-# amaranth: UnusedElaboratable=no
-"""``xnorloom simulate``: images through the gateware, each result checked."""
+"""``xnorloom simulate``: images through simulated gateware, checked against the golden model."""
 
-from argparse import Namespace
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from xnorloom.errors import XnorloomError
-from xnorloom.gateware.network import Network
-from xnorloom.graph import Graph
-from xnorloom.schedule import Schedule
-from xnorloom.support.staging import staged_file
-from xnorloom.support.text import count
+from xnorloom.support.text import count, quoted
 
 from ..console import Console
-from ..inputs import check_data_dir, frames_of, labels_of, load, make_schedule
+from ..inputs import check_data_dir, load, load_frames, make_schedule
+from ..parser import add_data, add_model, add_schedule
+from ..types import OneOf, path
 
-if TYPE_CHECKING:
-    from xnorloom_sim.harness import Stall
-    from xnorloom_sim.simulation import Simulation
+__all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 
-__all__ = ["run", "checked", "checked_text", "warn_of"]
+HELP = "run images through the gateware and check every result"
+DESCRIPTION = (
+    "Run images through a simulation of the gateware, cycle by cycle, and compare the class and "
+    "all scores of each image with the golden model. Exit status 1 if any differs.")
+EXAMPLES = [
+    "xnorloom simulate tfc --data mnist:bundled",
+    "xnorloom simulate models/sfc.bnn --data mnist:test --limit 1000",
+    "xnorloom simulate net.onnx --input u8/255 --data mnist:test",
+    "xnorloom simulate tfc --data mine.npz --engine amaranth --limit 2 --waveform out.vcd"]
+
+_ENGINES = ("compiled", "amaranth", "golden")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``simulate``."""
+    add_model(parser)
+    add_data(parser)
+    parser.add_argument(
+        "--engine", type=OneOf(_ENGINES), default="compiled", metavar="ENGINE",
+        help="compiled (Verilator; fast, default), amaranth (slow, needs no other program), or "
+             "golden (no gateware: the bit-packed model against the plain one; measurements in "
+             "cycles are then null in JSON)")
+    parser.add_argument("--stall", type=_probability, metavar="P",
+                        help="stall input and output at random in P of the cycles, 0 to 0.9; the "
+                             "results must stay the same")
+    parser.add_argument("--waveform", type=path, metavar="FILE.vcd",
+                        help="write all signals to FILE.vcd; it grows fast, use --limit")
+    add_schedule(parser)
+
+
+def _probability(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 0.9:
+        raise ArgumentTypeError(f"must be a number from 0 to 0.9, not {quoted(text)}")
+    return value
 
 
 def run(arguments: Namespace, console: Console) -> int:
-    """Simulate a model; returns the exit status, 1 if a frame differs from the golden model."""
-    from xnorloom_sim import data
+    """Simulate a model. Returns 1 if a frame differs from the golden model."""
+    from xnorloom.support.staging import staged_file
+    from xnorloom_sim.check import check
     from xnorloom_sim.harness import SimulationError, Stall
+
+    from ..tables.simulation import simulation_text, simulation_warnings
 
     for name in ("stall", "waveform"):
         if arguments.engine == "golden" and getattr(arguments, name) is not None:
@@ -36,85 +66,20 @@ def run(arguments: Namespace, console: Console) -> int:
                                 f"simulates no cycles")
     check_data_dir(arguments)
     graph = load(arguments, console).graph
-    schedule = make_schedule(graph, arguments)
-    dataset = data.load(arguments.data, directory=arguments.data_dir)
-    frames = frames_of(graph, dataset)[:arguments.limit]
-    labels = labels_of(graph, dataset, arguments.limit)
+    plan = make_schedule(graph, arguments).bind(graph)
+    dataset, frames, labels = load_frames(graph, arguments)
     if dataset.images.any() and not frames.any():
         console.warn(f"every pixel of data {dataset.name} becomes 0: an input of "
                      f"{count(graph.input.bits, 'bit')} takes the top bits of 8-bit pixels, "
                      f"and the largest pixel is {dataset.images.max()}")
     stall = Stall(i=arguments.stall, o=arguments.stall) if arguments.stall else None
-    # The waveform of a run that failed is the one that is wanted most.
+    # A failed run needs its waveform most.
     with (staged_file(arguments.waveform, keep=SimulationError) as waveform,
           console.progress(arguments.engine, len(frames), " frames") as progress):
-        values, _, first = checked(graph, schedule, frames, labels, engine=arguments.engine,
-                                   stall=stall, waveform=waveform, progress=progress)
-    text = checked_text(graph, schedule, values)
-    console.result(values, f"{graph.name} on {dataset.name}\n\n{text}")
-    warn_of(graph, schedule, values, first, console)
-    return 1 if values["mismatches"] else 0
-
-
-def checked(graph: Graph, schedule: Schedule, frames: npt.NDArray[np.unsignedinteger],
-            labels: npt.NDArray[np.integer] | None, *, engine: str, stall: "Stall | None" = None,
-            waveform: str | None = None, progress: Callable[[int, int], None] | None = None
-            ) -> "tuple[dict[str, Any], Simulation, str | None]":
-    """Simulate and compare with the golden model.
-
-    Returns what ``simulate --json`` gives, the simulation, and the first difference if there is
-    one. Where nothing was simulated or stalls blur it, latency and interval are ``None``: they are
-    measurements. Arguments and errors are those of :func:`xnorloom_sim.simulation.simulate`.
-    """
-    from xnorloom_sim import golden
-    from xnorloom_sim.simulation import compare, simulate
-
-    simulation = simulate(schedule.bind(graph), frames, engine=engine, stall=stall,
-                          waveform=waveform, progress=progress)
-    comparison = compare(simulation, golden.evaluate(graph, frames))
-    simulated = simulation.cycles is not None
-    correct = None if labels is None else int((simulation.classes == labels).sum())
-    values = {"frames": len(frames), "correct": correct,
-              "accuracy": None if correct is None else correct / len(frames),
-              "mismatches": comparison.mismatches, "cycles": simulation.cycles,
-              "latency": simulation.latency if simulated else None,
-              "interval": simulation.interval if simulated else None, "engine": engine}
-    return values, simulation, comparison.first
-
-
-def checked_text(graph: Graph, schedule: Schedule, values: dict[str, Any]) -> str:
-    """The values of :func:`checked` for a person."""
-    times = Network(schedule.bind(graph))
-    lines = [("engine", values["engine"]), ("frames", f"{values['frames']:,}")]
-    if values["correct"] is not None:
-        lines.append(("accuracy", f"{100 * values['accuracy']:.2f} % ({values['correct']:,} "
-                                  f"correct)"))
-    lines.append(("mismatches", f"{values['mismatches']:,} (frames whose class or scores differ "
-                                f"from the golden model)"))
-    if values["cycles"] is not None:
-        lines.append(("cycles", f"{values['cycles']:,}"))
-    for what in ("latency", "interval"):
-        measured, formula = values[what], count(getattr(times, what), "cycle")
-        if values["cycles"] is None:
-            lines.append((what, f"{formula} by the formula, not measured"))
-        elif measured is not None:
-            lines.append((what, f"{count(measured, 'cycle')} measured, "
-                                f"{getattr(times, what):,} by the formula"))
-        elif values["frames"] == 1 and values["latency"] is not None:
-            lines.append((what, f"{formula} by the formula; measuring takes two frames"))
-        else:
-            lines.append((what, f"{formula} by the formula; stalls forbid to measure"))
-    return "\n".join(f"{name:<12}{text}" for name, text in lines)
-
-
-def warn_of(graph: Graph, schedule: Schedule, values: dict[str, Any], first: str | None,
-            console: Console) -> None:
-    """Warn of what :func:`checked` found wrong."""
-    times = Network(schedule.bind(graph))
-    if first is not None:
-        console.warn(f"the gateware differs from the golden model, first in {first}")
-    for what in ("latency", "interval"):
-        measured, formula = values[what], getattr(times, what)
-        if measured is not None and measured != formula:
-            console.warn(f"the measured {what} is {count(measured, 'cycle')}, the formula "
-                         f"says {formula}")
+        checked = check(plan, frames, labels, engine=arguments.engine, stall=stall,
+                        waveform=waveform, progress=progress)
+    text = simulation_text(checked)
+    console.result(checked.values, f"{graph.name} on {dataset.name}\n\n{text}")
+    for line in simulation_warnings(checked):
+        console.warn(line)
+    return 1 if checked.mismatches else 0

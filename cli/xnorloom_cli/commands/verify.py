@@ -1,31 +1,72 @@
-"""``xnorloom verify``: a model through every step, each held against the integer graph."""
+"""``xnorloom verify``: every step from the source model to the gateware, compared."""
 
 import contextlib
 import dataclasses
-from argparse import Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
 
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
-from xnorloom.support.text import count, table
+from xnorloom.support.text import count, quoted, table
 
 from ..console import Console
-from ..inputs import check_data_dir, load, make_schedule, pixels_of
+from ..inputs import check_data_dir, load, make_schedule
+from ..parser import DATA, add_data_options, add_model, add_schedule
+from ..types import natural, path, positive
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from xnorloom.lowering.lower import Lowered
     from xnorloom_sim.verification import Row, Verification
 
-__all__ = ["run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 
-RANDOM = 1000
+HELP = "compare every step from the source model to the gateware"
+DESCRIPTION = (
+    "Compare, layer by layer and frame by frame, the source model in its own runtime, the integer "
+    "graph, the bit-packed golden model, Amaranth's simulation and the compiled simulation of the "
+    "Verilog. The first difference is named. Exit status 1 if there is any.")
+EXAMPLES = [
+    "xnorloom verify net.onnx --input u8/255 --data mnist:test",
+    "xnorloom verify tfc --random 1000", "xnorloom verify tfc --skip amaranth,compiled"]
+
+# Steps that may be skipped; the integer graph is their reference.
+_STEPS = ("source", "packed", "amaranth", "compiled")
+_RANDOM = 1000
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``verify``."""
+    add_model(parser)
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--data", type=path, metavar="DATA", help=f"frames: {DATA}")
+    either.add_argument("--random", type=positive, metavar="N",
+                        help=f"N frames of random pixels instead of data (default: {_RANDOM})")
+    add_data_options(parser)
+    parser.add_argument("--seed", type=natural, metavar="S", default=0,
+                        help="seed of the random pixels (default: %(default)s)")
+    parser.add_argument(
+        "--amaranth-frames", type=positive, metavar="N", default=2,
+        help="frames for Amaranth's simulation, which is slow (default: %(default)s)")
+    parser.add_argument(
+        "--skip", type=_steps, metavar="STEPS", default=(),
+        help=f"steps to skip, with commas between them: {', '.join(_STEPS)}")
+    add_schedule(parser)
+
+
+def _steps(text: str) -> tuple[str, ...]:
+    """Steps in a list such as ``amaranth,compiled``."""
+    steps = tuple(text.split(","))
+    if any(step not in _STEPS for step in steps):
+        raise ArgumentTypeError(f"must be of {', '.join(_STEPS)} with commas between them, not "
+                                f"{quoted(text)}")
+    return steps
 
 
 def run(arguments: Namespace, console: Console) -> int:
-    """Verify a model; returns the exit status, 1 if a step differs from the integer graph."""
+    """Verify a model. Returns 1 if a step differs from the integer graph."""
     from xnorloom_sim import verification
     from xnorloom_sim.runtimes.select import has_runtime
     from xnorloom_sim.verification.frames import elements_of
@@ -66,13 +107,14 @@ def _check(arguments: Namespace) -> None:
         check_data_dir(arguments)
 
 
-def _pixels(graph: Graph, arguments: Namespace) -> tuple[npt.NDArray[np.uint8], str]:
-    """Frames of 8-bit pixels in the shape that ``graph`` takes, and what to call them."""
+def _pixels(graph: Graph, arguments: Namespace) -> "tuple[npt.NDArray[np.uint8], str]":
+    """Frames of 8-bit pixels in the shape of the input of ``graph``, and their name."""
     from xnorloom_sim import data
+    from xnorloom_sim.data.frames import pixels_of
     from xnorloom_sim.verification.frames import random_pixels
 
     if arguments.data is None:
-        number = arguments.random or RANDOM
+        number = arguments.random or _RANDOM
         return (random_pixels(graph.input.shape, number, arguments.seed),
                 f"{count(number, 'random frame')}, seed {arguments.seed}")
     dataset = data.load(arguments.data, directory=arguments.data_dir)
@@ -80,7 +122,7 @@ def _pixels(graph: Graph, arguments: Namespace) -> tuple[npt.NDArray[np.uint8], 
 
 
 class _Bars:
-    """A progress bar for each step; that of the step before is closed."""
+    """Progress bar of the current step."""
 
     def __init__(self, console: Console, stack: contextlib.ExitStack):
         self._console, self._stack = console, stack
@@ -113,8 +155,8 @@ def _text(result: "Verification") -> str:
             for row in result.rows]
     header = ("step", "what ran", "frames", "layers", "differ", "result")
     lines = [table(rows, header), "",
-             f"{result.switched:,} of {count(result.neurons, 'neuron')} in front of the last layer "
-             f"were 0 in some of these frames and 1 in others"]
+             f"{result.switched:,} of {count(result.neurons, 'neuron')} before the last layer were "
+             f"0 in some of these frames and 1 in others"]
     for row in result.rows:
         if row.first is not None:
             lines.append(f"{row.step} differs first in {row.first}")
@@ -135,8 +177,8 @@ def _warn(result: "Verification", lowered: "Lowered | None", values: dict[str, A
     if lowered is None:
         return
     if values["uncertain"]:
-        console.warn(f"the sums of {count(values['uncertain'], 'neuron')} are rounded by the "
-                     f"source and may fall on either side of a tie, in one runtime as in another")
+        console.warn(f"the source rounds the sums of {count(values['uncertain'], 'neuron')}, which "
+                     f"may fall on either side of a tie in any runtime")
     elif values["near_ties"]:
         console.warn(f"{count(values['near_ties'], 'neuron')} decided within 1e-5 of a tie: a "
-                     f"runtime that rounds otherwise may decide otherwise")
+                     f"runtime that rounds differently may decide differently")

@@ -1,1 +1,1 @@
-"""Tables for people and values for programs."""
+"""Tables and texts that the commands print."""

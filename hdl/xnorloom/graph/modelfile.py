@@ -19,9 +19,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..errors import ModelFileError, first_line
+from ..errors import ModelFileError
 from ..support.archive import SIGNATURE, ArrayArchive, pack
 from ..support.files import BROKEN_ARCHIVE, write_atomic
+from ..support.text import first_line
 from . import Dense, Graph, Input, Score
 
 __all__ = ["FORMAT", "VERSIONS", "save", "load"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import reprlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from ..errors import ScheduleError
 from ..graph import Graph
 from ..support.files import write_atomic
+from ..support.text import clipped, quoted
 from .fold import Fold
 from .schedule import Schedule
 
@@ -55,14 +55,14 @@ def load(path: str | os.PathLike[str], graph: Graph) -> Schedule:
         raise ScheduleError(f"{path} is not an xnorloom schedule (format must be {_FORMAT!r})")
     version = data.get("version")
     if type(version) is not int or version != _VERSION:
-        raise ScheduleError(f"{where} has version {reprlib.repr(version)}, but this xnorloom "
+        raise ScheduleError(f"{where} has version {quoted(version)}, but this xnorloom "
                             f"reads version {_VERSION}")
     folds = _folds(where, data, graph)
     try:
         schedule = Schedule(data["input_width"], folds)
         schedule.bind(graph)
     except (ScheduleError, TypeError, ValueError) as error:
-        raise ScheduleError(f"{where}: {_clipped(error)}") from error
+        raise ScheduleError(f"{where}: {clipped(str(error))}") from error
     return schedule
 
 
@@ -71,24 +71,24 @@ def _folds(where: str, data: dict[str, object], graph: Graph) -> tuple[Fold, ...
     _check_keys(where, data, ("format", "version", "input_width", "layers"))
     layers = data["layers"]
     if not isinstance(layers, list):
-        raise ScheduleError(f"{where}: layers must be a list, not {reprlib.repr(layers)}")
+        raise ScheduleError(f"{where}: layers must be a list, not {quoted(layers)}")
     names = [_name(where, entry) for entry in layers]
     # First of all, for a schedule of another graph is wrong in many ways.
     for name, layer in zip(names, graph.layers):
         if name != layer.name:
-            raise ScheduleError(f"{where} has a fold for layer {reprlib.repr(name)} where graph "
+            raise ScheduleError(f"{where} has a fold for layer {quoted(name)} where graph "
                                 f"{graph.name!r} has {layer.name!r}")
-    return tuple(_fold(f"{where}: layer {reprlib.repr(name)}", entry)
+    return tuple(_fold(f"{where}: layer {quoted(name)}", entry)
                  for name, entry in zip(names, layers))
 
 
 def _name(where: str, entry: object) -> object:
     if not isinstance(entry, dict):
         raise ScheduleError(f"{where}: each of layers must be an object, not "
-                            f"{reprlib.repr(entry)}")
+                            f"{quoted(entry)}")
     if "layer" not in entry:
         raise ScheduleError(f"{where}: each of layers must have the key 'layer', not only "
-                            f"{', '.join(map(reprlib.repr, entry)) or 'none'}")
+                            f"{', '.join(map(quoted, entry)) or 'none'}")
     return entry["layer"]
 
 
@@ -99,7 +99,7 @@ def _fold(what: str, entry: dict[str, Any]) -> Fold:
         return Fold(entry["pe"], entry["simd"], entry["style"], entry.get("register_every", 2),
                     entry.get("read_register", False))
     except (TypeError, ValueError) as error:
-        raise ScheduleError(f"{what}: {_clipped(error)}") from error
+        raise ScheduleError(f"{what}: {clipped(str(error))}") from error
 
 
 def _check_keys(what: str, entry: dict[str, Any], needed: Sequence[str],
@@ -109,7 +109,7 @@ def _check_keys(what: str, entry: dict[str, Any], needed: Sequence[str],
             raise ScheduleError(f"{what} lacks {key!r}")
     for key in entry:
         if key not in (*needed, *others):
-            raise ScheduleError(f"{what} has the unknown key {reprlib.repr(key)}, wanted "
+            raise ScheduleError(f"{what} has the unknown key {quoted(key)}, wanted "
                                 f"{', '.join((*needed, *others))}")
 
 
@@ -117,12 +117,6 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     keys = set()
     for key, _ in pairs:
         if key in keys:
-            raise ScheduleError(f"key {reprlib.repr(key)} occurs twice in one object")
+            raise ScheduleError(f"key {quoted(key)} occurs twice in one object")
         keys.add(key)
     return dict(pairs)
-
-
-def _clipped(error: Exception) -> str:
-    """The message of ``error``, which may quote a value of any length from a file."""
-    text = str(error)
-    return text if len(text) <= 200 else f"{text[:180]}...{text[-10:]}"

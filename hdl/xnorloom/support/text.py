@@ -1,19 +1,50 @@
-"""Text for people: counted nouns, and tables."""
+"""Text for people: values and messages cut to a readable length, counted nouns, tables."""
 
+import reprlib
 from collections.abc import Sequence
 
-__all__ = ["count", "table"]
+__all__ = ["clipped", "count", "first_line", "quoted", "table"]
+
+# Some libraries quote the whole file in a message.
+_LONGEST_MESSAGE = 200
+_LONGEST_VALUE = 60
+# Cuts a container before it is converted: one that was read from a file may have any size.
+_VALUES = reprlib.Repr()
+_VALUES.maxstring = _VALUES.maxlong = _VALUES.maxother = _LONGEST_VALUE
+
+
+def clipped(text: str, longest: int = _LONGEST_MESSAGE) -> str:
+    """Cut ``text`` to ``longest`` characters, with ``...`` in place of its middle.
+
+    The start gets three quarters of them; the end often names the culprit.
+    """
+    if len(text) <= longest:
+        return text
+    kept = max(longest - 3, 1)
+    end = kept // 4
+    return f"{text[:kept - end]}...{text[len(text) - end:]}"
+
+
+def quoted(value: object) -> str:
+    """``repr(value)``, cut to 60 characters."""
+    return clipped(_VALUES.repr(value), _LONGEST_VALUE)
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an error's message, clipped, or the type of an error that has none."""
+    lines = str(error).strip().splitlines()
+    return clipped(lines[0] if lines else type(error).__name__)
 
 
 def count(number: int, noun: str, ending: str = "s") -> str:
-    """``number`` with its noun, which takes the ``ending`` unless there is just one."""
+    """``number`` with its noun, which takes the ``ending`` unless the number is 1."""
     return f"{number:,} {noun}{'' if number == 1 else ending}"
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
-    """Lay out ``rows`` under ``header`` as plain text; integers are aligned right.
+    """Lay out ``rows`` under ``header`` as plain text.
 
-    Each row has as many cells as ``header``. A column is aligned right if every cell in it is an
+    Each row has as many cells as ``header``. A column is right-aligned if each of its cells is an
     integer or ``None``, which stays blank.
     """
     right = [all(row[column] is None or isinstance(row[column], int) for row in rows)

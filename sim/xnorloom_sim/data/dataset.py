@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from xnorloom.errors import DataError, first_line
+from xnorloom.errors import DataError
 from xnorloom.support.files import BROKEN_ARCHIVE
+from xnorloom.support.text import first_line
 
 from . import idx
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from xnorloom.errors import DataError, first_line
+from xnorloom.errors import DataError
 from xnorloom.support import cache
 from xnorloom.support.files import write_atomic
+from xnorloom.support.text import first_line
 
 from . import fetch
 

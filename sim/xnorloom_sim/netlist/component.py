@@ -8,10 +8,11 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from xnorloom.errors import ToolError, first_line
+from xnorloom.errors import ToolError
 from xnorloom.export import verilog
 from xnorloom.support.artifacts import cached, log_file
 from xnorloom.support.cache import writable
+from xnorloom.support.text import first_line
 
 from ..engines.verilator import wrapper
 from .cell_models import FAMILIES, models, share

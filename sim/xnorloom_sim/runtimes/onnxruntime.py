@@ -9,7 +9,8 @@ import onnx
 import onnxruntime
 from onnx import ModelProto, numpy_helper
 
-from xnorloom.errors import SourceError, first_line
+from xnorloom.errors import SourceError
+from xnorloom.support.text import first_line
 
 from .base import MOST_FRAMES, Execute, Runtime, Tensors
 

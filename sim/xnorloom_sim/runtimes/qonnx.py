@@ -11,7 +11,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from xnorloom.errors import SourceError, first_line
+from xnorloom.errors import SourceError
+from xnorloom.support.text import first_line
 
 from .base import Execute, Runtime, Tensors
 from .onnxruntime import Batches, batched, frames_input, load

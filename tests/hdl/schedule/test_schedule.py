@@ -261,7 +261,7 @@ EDITS = {
         r"style, register_every, read_register"),
     "unknown long key": (
         entry(**{"k" * 999: 3}),
-        r"schedule file PATH: layer 'last' has the unknown key 'k{12}\.\.\.k{13}', wanted .*"),
+        r"schedule file PATH: layer 'last' has the unknown key 'k{27}\.\.\.k{28}', wanted .*"),
     "pe zero": (
         entry(pe=0), r"schedule file PATH: layer 'last': Fold pe must be at least 1, not 0"),
     "pe a float": (

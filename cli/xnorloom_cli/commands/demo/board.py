@@ -1,4 +1,4 @@
-"""The last step of ``xnorloom demo``: a bitstream, where the tools for one are installed."""
+"""Last step of the demo: a bitstream, if the tools for it are installed."""
 
 import shutil
 import tempfile
@@ -13,15 +13,15 @@ from ...console import Console
 __all__ = ["BOARD", "bitstream"]
 
 BOARD = "icebreaker"
-# Far from what the chip can do, so that place and route takes a minute.
+# Far below the limits of the chip, so that place and route takes a minute.
 INTERVAL = 1568
 
 
 def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] | None:
     """Build ``graph`` for :data:`BOARD` into ``staging``: the bitstream and its reports.
 
-    Returns what ``build.json`` says, with the names of the files, or None, after saying so, if a
-    tool is missing.
+    Returns the values of ``build.json`` with the names of the files. If a tool is missing, says so
+    and returns ``None``.
     """
     from xnorloom_boards import board, build
     from xnorloom_boards.flow import tools
@@ -29,7 +29,7 @@ def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] |
 
     chosen = board.find(BOARD)
     try:
-        # What a build asks for before it begins.
+        # A build needs these; asking first keeps a missing tool from failing the demo.
         chosen.platform()
         tools.find_all(chosen.device.family)
     except (board.BoardError, ToolError) as error:

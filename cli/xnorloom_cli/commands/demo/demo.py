@@ -1,170 +1,167 @@
 # amaranth: UnusedElaboratable=no
-"""``xnorloom demo``: the whole way from a trained network to a bitstream, told to a newcomer."""
+"""Steps of the demo, from a trained network to a bitstream, with explanations for newcomers."""
 
 import shlex
 import shutil
 import sys
 import textwrap
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from xnorloom.errors import ToolError
 from xnorloom.folding import automatic
+from xnorloom.folding.summary import schedule_values
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Graph
-from xnorloom.schedule import Schedule
+from xnorloom.graph import Graph, bundled
+from xnorloom.graph.summary import graph_text, graph_values
+from xnorloom.schedule import Plan
+from xnorloom.support.extras import install_hint
 from xnorloom.support.staging import staged
+from xnorloom_sim import data
+from xnorloom_sim.check import Check, check
+from xnorloom_sim.data import Dataset
+from xnorloom_sim.data.frames import frames_of
 
-from ... import inputs
 from ...console import Console
-from ...inputs import frames_of
-from ...tables.model import model_text, model_values, schedule_text, schedule_values
-from .. import compile
-from ..simulate import checked, checked_text, warn_of
+from ...tables.schedule import schedule_text
+from ...tables.simulation import simulation_text, simulation_warnings
+from ..compile import write_core
 from . import board as demo_board
 from . import picture
 
-__all__ = ["run"]
+__all__ = ["show"]
 
 MODEL = "tfc"
-# Amaranth's simulator takes about a second for these.
+# Images for Amaranth's simulator, which takes about a second for them.
 _FEW = 5
 CLOCK = 50_000_000
 PICTURE = "digits.png"
 
 
-def run(arguments: Namespace, console: Console) -> int:
-    """Show everything; returns the exit status, 1 if a frame differs from the golden model."""
-    # The files move to their place at the end, but a directory that takes none is told at once.
-    with staged(arguments.out) as staging:
-        values, status = _show(Path(arguments.out), staging, console)
-    _next(arguments.out, console)
+def show(out: str, console: Console) -> int:
+    """Show every step, write its files to the directory ``out``, and return the exit status."""
+    # The files move to their place at the end, but an unusable directory is reported at once.
+    with staged(out) as staging:
+        values, status = _show(Path(out), staging, console)
+    _next(out, console)
     console.result(values)
     return status
 
 
 def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], int]:
-    from xnorloom_sim import data
-
-    graph = Graph.load(inputs.bundled_models()[MODEL])
-    schedule = automatic(graph)
+    graph = Graph.load(bundled.bundled()[MODEL])
+    plan = automatic(graph).bind(graph)
     dataset = data.bundled()
     assert dataset.labels is not None
     _say(console, 1, "A trained network", f"""
         {MODEL.upper()} was trained to recognise handwritten digits (the MNIST images). Each of its
-        weights and activations is a single bit that stands for +1 or -1: to multiply two of them
-        takes one XNOR gate, and to add the products up means counting ones. A neuron puts out 1
-        if its count reaches its threshold. The last layer counts without a threshold; the class
-        with the highest score is the digit.""")
-    console.say(model_text(graph))
+        weights and activations is a single bit that stands for +1 or -1: multiplying two of them
+        takes one XNOR gate, and adding up the products means counting ones. A neuron outputs 1 if
+        its count reaches its threshold. The last layer counts without a threshold; the class with
+        the highest score is the digit.""")
+    console.say(graph_text(graph))
 
     _say(console, 2, "A schedule", f"""
-        On a small FPGA not all {graph.synapses:,} weights can be at work at once. The schedule
-        says how many are, for each layer: PE neurons, and SIMD inputs of each, so PE x SIMD lanes
-        (XNOR gates), for as many clock cycles as it takes to go through the layer. All layers
-        work at the same time, each on another image, so the slowest sets the pace. The weights
-        live in RAM blocks (block), in look-up tables (lut) or in the wiring itself (wired); depth
-        is how many of them a lane goes through, buffer what keeps the input of a layer for it.""")
-    console.say(schedule_text(graph, schedule))
+        A small FPGA cannot use all {graph.synapses:,} weights at once. The schedule says how many
+        each layer uses: PE neurons, and SIMD inputs of each, so PE x SIMD lanes (XNOR gates), for
+        as many clock cycles as the layer needs. All layers work at the same time, each on another
+        image, so the slowest layer sets the speed. The weights are in block RAM (block), in
+        look-up tables (lut) or in the wiring itself (wired); depth is the number of weights per
+        lane, and buffer the kind of memory that holds the input of a layer.""")
+    console.say(schedule_text(plan))
 
-    runs, simulation, first = _simulate(graph, schedule, dataset, console)
-    values = runs[-1]
-    _conclude(graph, schedule, values, first, console)
+    runs = _simulate(plan, dataset, console)
+    last, simulation = runs[-1], runs[-1].simulation
+    _conclude(plan, runs, console)
 
-    names = _verilog(graph, schedule, out, staging, console)
-    frames = frames_of(graph, dataset)[:values["frames"]]
-    labels = dataset.labels[:len(frames)]
-    title = (f"{MODEL.upper()}: {values['correct']} of {values['frames']} digits read right "
-             f"({100 * values['accuracy']:.1f} %)")
+    names = _verilog(plan, out, staging, console)
+    frames = frames_of(graph, dataset)[:last.frames]
+    labels = dataset.labels[:last.frames]
+    assert simulation.scores is not None
+    title = (f"{MODEL.upper()}: {last.correct} of {last.frames} digits read right "
+             f"({100 * last.values['accuracy']:.1f} %)")
     _say(console, 5, "A picture", "")
     try:
         chosen = picture.choose(simulation.classes, labels)
         picture.draw(staging / PICTURE, title, frames[chosen].reshape(-1, *graph.input.shape),
                      labels[chosen], simulation.classes[chosen], simulation.scores[chosen])
         names.append(PICTURE)
-        console.say(f"{out / PICTURE} shows {len(chosen)} of the digits, what the gateware read, "
-                    f"and its scores.")
+        console.say(f"{out / PICTURE} shows {len(chosen)} of the digits, each with the class and "
+                    f"the scores that the gateware gave.")
     except ImportError as error:
         package = (error.name or "matplotlib").partition(".")[0]
-        console.say(f"Left out: {package} is not installed. Try: pip install 'xnorloom[plot]'")
+        console.say(f"Left out: {package} is not installed. Try: {install_hint('plot')}")
     _say(console, 6, "A bitstream", """
         The core with a serial port, synthesised, placed and routed for an iCEBreaker, a small open
-        board: what xnorloom flash would write into its FPGA. For the sake of your time it is a
-        small and slow one; the first time it takes some minutes all the same.""")
+        board; xnorloom flash writes it into the FPGA. To save time, the core is a small and slow
+        one; the first build takes some minutes all the same.""")
     board = demo_board.bitstream(graph, staging, console)
     if board is not None:
         names += board["files"]
         console.say("\n" + "\n".join(f"wrote {out / name}" for name in board["files"]))
-    result = {"model": model_values(graph), "schedule": schedule_values(graph, schedule),
-              "simulations": runs, "clock_hz": CLOCK,
-              "frames_per_second": CLOCK / schedule.bind(graph).interval,
+    result = {"model": graph_values(graph), "schedule": schedule_values(plan),
+              "simulations": [entry.values for entry in runs], "clock_hz": CLOCK,
+              "frames_per_second": CLOCK / plan.interval,
               "board": board, "directory": str(out), "files": [str(out / name) for name in names]}
-    return result, 1 if any(entry["mismatches"] for entry in runs) else 0
+    return result, 1 if any(entry.mismatches for entry in runs) else 0
 
 
-def _simulate(graph: Graph, schedule: Schedule, dataset: Any,
-              console: Console) -> tuple[list[dict[str, Any]], Any, str | None]:
+def _simulate(plan: Plan, dataset: Dataset, console: Console) -> list[Check]:
     _say(console, 3, "The gateware, simulated cycle by cycle", f"""
-        From graph and schedule comes the gateware: the circuit, described in Amaranth. Real images
-        now go through it, one word a clock cycle, and every class and score that comes out is
-        compared with the golden model, which computes the network in numpy and knows nothing of
-        the circuit. First {_FEW} images in Amaranth's own simulator, which needs nothing else but
-        is slow; then all {len(dataset)} in a compiled simulation of the Verilog (Verilator and a
-        C++ compiler; the first time it takes a while to compile).""")
-    frames = frames_of(graph, dataset)
-    runs: list[dict[str, Any]] = []
-    simulation = first = None
-    wrote = " ".join(map(str, dataset.labels[:_FEW]))
+        Graph and schedule determine the gateware: the circuit, described in Amaranth. Real images
+        now go through it, one word per clock cycle, and every class and score is compared with the
+        golden model, which computes the network in numpy and shares no code with the circuit.
+        First {_FEW} images in Amaranth's own simulator, which needs no other program but is slow;
+        then all {len(dataset)} in a compiled simulation of the Verilog (Verilator and a C++
+        compiler; compiling takes a while the first time).""")
+    frames, labels = frames_of(plan.graph, dataset), dataset.labels
+    assert labels is not None
+    runs: list[Check] = []
     for engine, count in (("amaranth", _FEW), ("compiled", len(dataset))):
         try:
             with console.progress(f"{engine:<8}", count, " images", always=True) as progress:
-                values, simulation, difference = checked(
-                    graph, schedule, frames[:count], dataset.labels[:count], engine=engine,
-                    progress=progress)
+                runs.append(check(plan, frames[:count], labels[:count], engine=engine,
+                                  progress=progress))
         except ToolError as error:
             if engine == "amaranth":
                 raise
             console.say(f"The compiled simulation is left out: {error}")
-            continue
-        runs.append(values)
-        first = first or difference
-    read = " ".join(map(str, simulation.classes[:_FEW])) if simulation is not None else ""
+    read, meant = (" ".join(map(str, classes[:_FEW]))
+                   for classes in (runs[-1].simulation.classes, labels))
     said = f"The first {_FEW} images, as the gateware reads them: "
     console.say(f"\n{said}{read}")
-    console.say(f"{'As they were meant:':<{len(said)}}{wrote}\n")
-    console.say(checked_text(graph, schedule, runs[-1]))
-    return runs, simulation, first
+    console.say(f"{'As they were meant:':<{len(said)}}{meant}\n")
+    console.say(simulation_text(runs[-1]))
+    return runs
 
 
-def _conclude(graph: Graph, schedule: Schedule, values: dict[str, Any], first: str | None,
-              console: Console) -> None:
-    times = Network(schedule.bind(graph))
-    count = values["frames"]
+def _conclude(plan: Plan, runs: list[Check], console: Console) -> None:
+    network, count = Network(plan), runs[-1].frames
     console.say()
-    if values["mismatches"]:
+    if runs[-1].mismatches:
         console.say("The gateware DIFFERS from the golden model: this is a bug, please report it.")
     else:
         console.say(_filled(f"""
             The gateware agrees with the golden model on all {count:,} images: {count:,} classes
-            and {count * graph.classes:,} scores, bit for bit. Right or wrong about a digit, the
-            circuit does exactly what the network does."""))
+            and {count * plan.graph.classes:,} scores, bit for bit. Whether a digit is read right or
+            wrong, the circuit does exactly what the network does."""))
     console.say()
     console.say(_filled(f"""
-        A result comes every {times.interval:,} cycles (the interval), {times.latency:,} cycles
-        after the image began to come in (the latency). At a clock of {CLOCK // 10**6} MHz that
-        would be {CLOCK:,} / {times.interval:,} = {CLOCK // times.interval:,} images a second, each
-        answered within {times.latency / CLOCK * 1e6:.1f} microseconds. This is arithmetic: which
-        clock an FPGA reaches is for place and route to say."""))
-    warn_of(graph, schedule, values, first, console)
+        A result comes every {network.interval:,} cycles (the interval), {network.latency:,} cycles
+        after the first word of its image (the latency). At a clock of {CLOCK // 10**6} MHz that
+        would be {CLOCK:,} / {network.interval:,} = {CLOCK // network.interval:,} images per second,
+        each answered within {network.latency / CLOCK * 1e6:.1f} microseconds. This is arithmetic:
+        place and route decides which clock an FPGA reaches."""))
+    for line in dict.fromkeys(line for entry in runs
+                              for line in simulation_warnings(entry)):
+        console.warn(line)
 
 
-def _verilog(graph: Graph, schedule: Schedule, out: Path, staging: Path,
-             console: Console) -> list[str]:
+def _verilog(plan: Plan, out: Path, staging: Path, console: Console) -> list[str]:
     _say(console, 4, "Verilog", """
-        The same gateware as files for any FPGA project, with a manifest that tells ports, packing
-        and timing, and the schedule, to be edited and given back.""")
-    names = compile.write(graph, schedule, staging, scores=True)
+        The same gateware as files for any FPGA project, with a manifest of ports, packing and
+        timing, and the schedule, which you can edit and pass to compile.""")
+    names = write_core(plan, staging, scores=True)
     for name in names:
         content = (staging / name).read_bytes()
         lines = len(content.splitlines())
@@ -174,7 +171,7 @@ def _verilog(graph: Graph, schedule: Schedule, out: Path, staging: Path,
 
 def _next(out: str, console: Console) -> None:
     quoted = shlex.quote(str(Path(out) / "schedule.json"))
-    # As `make demo` calls it, it lies in a virtual environment that no shell knows of.
+    # `make demo` calls it in a virtual environment that is not on the search path.
     program = "xnorloom"
     if shutil.which(program) is None and Path(sys.argv[0]).name == program:
         program = shlex.quote(sys.argv[0])

@@ -1,4 +1,4 @@
-"""A picture of digits: what the network saw, what it read, and all its scores."""
+"""Picture of digits with the predictions and scores of the network."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ __all__ = ["COUNT", "choose", "draw"]
 
 _COLUMNS = 5
 COUNT = 4 * _COLUMNS
-# Blue and orange stay apart for colour-blind eyes.
+# Blue and orange are distinct to colour-blind eyes.
 _RIGHT, _WRONG, _OTHER = "#2166ac", "#d95f02", "#c9d1d9"
 
 
 def choose(classes: npt.NDArray[np.int64], labels: npt.NDArray[np.integer]) -> list[int]:
-    """Indices of :data:`COUNT` frames, or all if there are fewer: some misread ones at the end."""
+    """Indices of up to :data:`COUNT` frames, with up to five misread ones at the end."""
     wrong = np.flatnonzero(classes != labels)[:_COLUMNS]
     right = np.flatnonzero(classes == labels)[:COUNT - len(wrong)]
     return [*map(int, right), *map(int, wrong)]
@@ -70,5 +70,5 @@ def draw(path: Path, title: str, images: npt.NDArray[np.unsignedinteger],
             spine.set_visible(False)
         bars.set_title(f"score {scores[index, read]}", fontsize=9, color="#555555", loc="left",
                        pad=4)
-    # Without the version of matplotlib in it the same results make the same file.
+    # Matplotlib would write its version; without it equal results make equal files.
     figure.savefig(path, format="png", dpi=110, metadata={"Software": None})

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import SourceError, first_line
+from ...errors import SourceError
 from ...support.files import BROKEN_ARCHIVE
+from ...support.text import first_line
 from .. import HDF5, KERAS
 from .hdf5 import LIMIT, TEXT_LIMIT, array, member, open_bytes, reading, texts
 

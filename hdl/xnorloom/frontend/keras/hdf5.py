@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import SourceError, first_line
+from ...errors import SourceError
 from ...support.extras import install_hint
+from ...support.text import first_line
 from .. import HDF5
 from . import attributes
 

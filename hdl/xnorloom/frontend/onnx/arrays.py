@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import first_line
+from ...support.text import first_line
 from .file import LARGEST
 from .node import Node
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import SourceError, first_line
+from ...errors import SourceError
 from ...support.extras import install_hint
+from ...support.text import first_line
 from .. import ONNX
 
 if TYPE_CHECKING:

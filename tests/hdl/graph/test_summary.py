@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What ``xnorloom info`` tells of inputs and scales."""
+"""Summary of a graph: its input, its scales, and the same in the manifest."""
 
 import re
 
@@ -10,7 +10,7 @@ from xnorloom.export.manifest import manifest
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph, Input, Score
-from xnorloom_cli.tables.model import model_text, model_values
+from xnorloom.graph.summary import graph_text, graph_values
 
 
 def graph_of(frame, scales=None):
@@ -44,8 +44,8 @@ CASES = {  # input, line of the text, rule in the manifest
 def test_cuts(frame, line, rule):
     graph = graph_of(frame)
     cuts = None if frame.pixel_thresholds is None else frame.pixel_thresholds.tolist()
-    assert model_values(graph)["input"]["cuts"] == cuts
-    shown = re.findall(r"^cuts     (.*)$", model_text(graph), re.MULTILINE)
+    assert graph_values(graph)["input"]["cuts"] == cuts
+    shown = re.findall(r"^cuts     (.*)$", graph_text(graph), re.MULTILINE)
     assert shown == ([] if line is None else [line])
     values = manifest(Network(automatic(graph, 20).bind(graph)))["input"]
     assert (values["element_of_pixel"], values["cuts"]) == (rule, cuts)
@@ -53,23 +53,23 @@ def test_cuts(frame, line, rule):
 
 def test_meaning():
     graph = graph_of(Input((6,), preprocessing="(u8/255-0.13)/0.3"))
-    assert model_values(graph)["input"]["meaning"] == "(u8/255-0.13)/0.3"
-    assert "\nmeaning  (u8/255-0.13)/0.3\n" in model_text(graph)
+    assert graph_values(graph)["input"]["meaning"] == "(u8/255-0.13)/0.3"
+    assert "\nmeaning  (u8/255-0.13)/0.3\n" in graph_text(graph)
     values = manifest(Network(automatic(graph, 9).bind(graph)))
     assert values["input"]["meaning"] == "(u8/255-0.13)/0.3"
     plain = graph_of(Input((6,)))
-    assert model_values(plain)["input"]["meaning"] is None
-    assert "meaning" not in model_text(plain)
+    assert graph_values(plain)["input"]["meaning"] is None
+    assert "meaning" not in graph_text(plain)
 
 
 def test_scales():
     graph = graph_of(Input((6,)), [0, 5, 4095])
-    assert [layer["scale_bits"] for layer in model_values(graph)["layers"]] == [3 * 12]
-    assert model_values(graph)["score_range"] == [-3, 6 * 4095 - 3]
-    assert "\nscales   36 bits, from 0 to 4,095\n" in model_text(graph)
+    assert [layer["scale_bits"] for layer in graph_values(graph)["layers"]] == [3 * 12]
+    assert graph_values(graph)["score_range"] == [-3, 6 * 4095 - 3]
+    assert "\nscales   36 bits, from 0 to 4,095\n" in graph_text(graph)
 
 
 def test_no_scales():
     graph = graph_of(Input((6,)), [1, 1, 1])
-    assert [layer["scale_bits"] for layer in model_values(graph)["layers"]] == [0]
-    assert "scales" not in model_text(graph)
+    assert [layer["scale_bits"] for layer in graph_values(graph)["layers"]] == [0]
+    assert "scales" not in graph_text(graph)

@@ -1,0 +1,36 @@
+"""Table of a schedule: the fold, lanes and cycles of each layer."""
+
+from typing import Any
+
+from xnorloom.folding.summary import schedule_values
+from xnorloom.schedule import Plan
+from xnorloom.support.text import count, table
+
+__all__ = ["schedule_text"]
+
+
+def schedule_text(plan: Plan) -> str:
+    """The values of :func:`~xnorloom.folding.summary.schedule_values` as a table for people.
+
+    The slowest layers are marked.
+    """
+    values = schedule_values(plan)
+    rows = [(entry["name"], f"{entry['neurons']} x {entry['inputs']}", entry["pe"], entry["simd"],
+             entry["lanes"], entry["cycles"], entry["style"], entry["depth"], entry["buffer"],
+             "<- slowest" if entry["bottleneck"] else "") for entry in values["layers"]]
+    rows.append(("total", "", None, None, values["lanes"], None, "", None, "", ""))
+    header = ("layer", "neurons x inputs", "PE", "SIMD", "lanes", "cycles", "weights", "depth",
+              "buffer", "")
+    return "\n".join([
+        table(rows, header),
+        "",
+        f"input    {count(values['words'], 'word')} of {count(values['input_width'], 'bit')} "
+        f"a frame",
+        f"latency  {count(values['latency'], 'cycle')} from the first input word to the result",
+        f"interval {count(values['interval'], 'cycle')} between frames, set by "
+        f"{_bottleneck(values)}"])
+
+
+def _bottleneck(values: dict[str, Any]) -> str:
+    names = [f"layer {entry['name']}" for entry in values["layers"] if entry["bottleneck"]]
+    return " and ".join(names) or f"the {count(values['words'], 'input word')}"

@@ -1,0 +1,26 @@
+# amaranth: UnusedElaboratable=no
+"""Summary of a plan: folds, lanes and cycles as plain values."""
+
+from typing import Any
+
+from ..gateware.network import Network
+from ..schedule import Plan
+
+__all__ = ["schedule_values"]
+
+
+def schedule_values(plan: Plan) -> dict[str, Any]:
+    """Folds and cycles of every layer and of the network: values of ``compile --json``.
+
+    A layer that works for the whole interval has ``bottleneck`` set.
+    """
+    layers = [{
+        "name": entry.layer.name, "neurons": entry.layer.neurons, "inputs": entry.layer.inputs,
+        "pe": entry.fold.pe, "simd": entry.fold.simd, "style": entry.fold.style,
+        "register_every": entry.fold.register_every, "read_register": entry.fold.read_register,
+        "lanes": entry.fold.lanes, "cycles": entry.cycles, "depth": entry.depth,
+        "buffer": entry.operands, "bottleneck": entry.cycles == plan.interval}
+        for entry in plan.layers]
+    return {"input_width": plan.schedule.input_width, "words": plan.words,
+            "lanes": sum(entry.fold.lanes for entry in plan.layers),
+            "latency": Network(plan).latency, "interval": plan.interval, "layers": layers}

@@ -1,0 +1,118 @@
+# amaranth: UnusedElaboratable=no
+"""``xnorloom compile``."""
+
+import json
+import re
+
+import pytest
+
+from xnorloom.errors import ToolError
+from xnorloom.export import verilog
+from xnorloom.folding import automatic
+from xnorloom.gateware.network import Network
+from xnorloom.graph import Graph
+from xnorloom.schedule import Schedule
+from xnorloom.support import files
+
+COMPILE = ["compile", "toy.bnn", "-o", "out"]
+
+
+def test_compile(run_json, model, tmp_path):
+    out = tmp_path / "some" / "where"
+    values = run_json("compile", model, "-o", out, "--interval", 40)
+    graph = Graph.load(model)
+    schedule = automatic(graph, 40)
+    times = Network(schedule.bind(graph))
+    assert sorted(path.name for path in out.iterdir()) == [
+        "bnn_toy.v", "manifest.json", "schedule.json"]
+    assert values["files"] == [str(out / name) for name in
+                               ("bnn_toy.v", "manifest.json", "schedule.json")]
+    assert (values["latency"], values["interval"]) == (times.latency, times.interval)
+    assert values["lanes"] == sum(fold.lanes for fold in schedule.folds)
+    assert [e["bottleneck"] for e in values["layers"]] == [
+        e.cycles == times.interval for e in times.plan.layers]
+    assert Schedule.load(out / "schedule.json", graph) == schedule
+    assert json.loads((out / "manifest.json").read_text())["interval"] == times.interval
+    assert "\nmodule bnn_toy(" in (out / "bnn_toy.v").read_text()
+
+
+def test_compile_edited_schedule(run, model, tmp_path):
+    """A schedule file of compile, edited and passed with --fold, is written again unchanged."""
+    run("compile", model, "-o", tmp_path / "a")
+    path = tmp_path / "a" / "schedule.json"
+    content = json.loads(path.read_text())
+    content["layers"][0].update(pe=3, simd=4, style="lut")
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps(content))
+    text = run("compile", model, "-o", tmp_path / "a", "--fold", edited)
+    assert json.loads(path.read_text()) == content
+    assert re.search(r"^dense0 +7 x 30 +3 +4 +12 +72 +lut +24 .*<- slowest$", text, re.MULTILINE)
+    assert re.search(r"^interval 72 cycles between frames, set by layer dense0$", text,
+                     re.MULTILINE)
+    assert f"wrote {tmp_path / 'a' / 'bnn_toy.v'}\n" in text
+
+
+@pytest.mark.parametrize("style", ["wired", "lut", "block"])
+def test_compile_style(run_json, model, tmp_path, style):
+    values = run_json("compile", model, "-o", tmp_path / "out", "--style", style)
+    assert {entry["style"] for entry in values["layers"]} == {style}
+
+
+def test_compile_scores(run, model, tmp_path):
+    run("compile", model, "-o", tmp_path / "class")
+    run("compile", model, "-o", tmp_path / "scores", "--scores")
+    fields = [json.loads((tmp_path / name / "manifest.json").read_text())["output"]["fields"]
+              for name in ("class", "scores")]
+    assert [len(entry) for entry in fields] == [1, 5]
+
+
+def test_compile_name(run, run_json, model, tmp_path):
+    """The modules of two cores of one model have different names."""
+    modules = []
+    for name in "digits", "bnn_toy":
+        out = tmp_path / name
+        values = run_json("compile", model, "-o", out, "--name", name)
+        assert values["files"][0] == str(out / f"{name}.v")
+        assert json.loads((out / "manifest.json").read_text())["module"] == name
+        modules.append(re.findall(r"^module \\?(\S+) ?\(", (out / f"{name}.v").read_text(),
+                                  re.MULTILINE))
+        assert len(modules[-1]) > 5
+        assert all(re.match(rf"{name}(\.|$)", module) for module in modules[-1])
+    run("compile", model, "-o", tmp_path / "default")
+    assert (tmp_path / "default" / "bnn_toy.v").read_bytes() == \
+        (tmp_path / "bnn_toy" / "bnn_toy.v").read_bytes()
+
+
+def test_output_below_a_file(wrong):
+    wrong(r"output directory data\.npz/deep cannot be written: Not a directory",
+                 "compile", "toy.bnn", "-o", "data.npz/deep")
+
+
+def test_output_name_taken(wrong, tmp_path):
+    (tmp_path / "out" / "manifest.json").mkdir(parents=True)
+    wrong(r"output directory out cannot be written: manifest\.json in it is a "
+                         r"directory, not a file", *COMPILE)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_output_whole_or_not(wrong, tmp_path, monkeypatch, exists):
+    """A failure leaves the directory unchanged."""
+    if exists:
+        (tmp_path / "deep" / "out").mkdir(parents=True)
+        (tmp_path / "deep" / "out" / "bnn_toy.v").write_text("mine")
+
+    def failing(network, name):
+        raise ToolError("Yosys has left")
+
+    monkeypatch.setattr(verilog, "manifest", failing)
+    wrong(r"Yosys has left", "compile", "toy.bnn", "-o", "deep/out")
+
+    def full(path, data):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("xnorloom.schedule.file.write_atomic", full)
+    wrong(r"file deep/out/schedule\.json cannot be written: No space left on device",
+                 "compile", "toy.bnn", "-o", "deep/out")
+    assert files.write_atomic is not full

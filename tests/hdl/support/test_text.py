@@ -1,0 +1,70 @@
+"""Values and messages cut for people, counted nouns, and tables."""
+
+import pytest
+
+from xnorloom.support.text import clipped, count, first_line, quoted, table
+
+
+@pytest.mark.parametrize("longest", [4, 7, 60, 200])
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 7, 8, 60, 61, 200, 201, 5000])
+def test_clipped(size, longest):
+    text = "".join(chr(ord("a") + number % 26) for number in range(size))
+    shown = clipped(text, longest)
+    assert len(shown) == min(size, longest)
+    if size <= longest:
+        assert shown == text
+    else:
+        start, end = shown.split("...")
+        assert text.startswith(start) and text.endswith(end)
+        assert len(start) >= len(end)
+
+
+def test_clipped_message():
+    assert clipped(300 * "a" + "b") == 148 * "a" + "..." + 48 * "a" + "b"
+
+
+@pytest.mark.parametrize("value, shown", [
+    (None, "None"), (3, "3"), (0.5, "0.5"), (True, "True"),
+    ("a\nb", r"'a\nb'"), (b"\0", r"b'\x00'"),
+    (58 * "x", repr(58 * "x")), (59 * "x", f"'{27 * 'x'}...{28 * 'x'}'"),
+    (10**59, "1" + 59 * "0"), (10**60, "1" + 27 * "0" + "..." + 29 * "0"),
+    (["a"] * 99, "['a', 'a', 'a', 'a', 'a', 'a', ...]"),
+    ({"pe": 1}, "{'pe': 1}")])
+def test_quoted(value, shown):
+    assert quoted(value) == shown
+
+
+def test_quoted_is_short():
+    """Whatever a file holds, and without converting all of it."""
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (deep, ["x" * 10**6] * 10, {str(n): "y" * 999 for n in range(9)}, {"a": deep},
+                  object(), b"z" * 10**6):
+        assert len(quoted(value)) <= 60
+
+
+@pytest.mark.parametrize("error, line", [
+    (ValueError("one"), "one"), (ValueError("\n one\ntwo\n"), "one"), (ValueError(), "ValueError"),
+    (OSError(" \n "), "OSError"), (ValueError("a" * 201), "a" * 148 + "..." + "a" * 49)])
+def test_first_line(error, line):
+    assert first_line(error) == line
+
+
+@pytest.mark.parametrize("number, nouns", [
+    (0, "0 words"), (1, "1 word"), (2, "2 words"), (1234567, "1,234,567 words")])
+def test_count(number, nouns):
+    assert count(number, "word") == nouns
+
+
+def test_count_ending():
+    assert (count(1, "class", "es"), count(10, "class", "es")) == ("1 class", "10 classes")
+
+
+def test_table():
+    rows = [("a", 1, "x", None), ("total", 12345, "", 7)]
+    assert table(rows, ("name", "count", "", "n")) == (
+        "name    count     n\n"
+        "-----  ------  -  -\n"
+        "a           1  x\n"
+        "total  12,345     7")
