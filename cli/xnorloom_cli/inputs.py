@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .console import Console
 
-__all__ = ["Loaded", "load", "load_model", "make_schedule",
+__all__ = ["Loaded", "load", "make_schedule",
            "check_data_dir", "load_frames"]
 
 
@@ -57,7 +57,10 @@ def load(arguments: Namespace, console: "Console") -> Loaded:
             if getattr(arguments, name) is not None:
                 raise XnorloomError(f"argument --{option}: only allowed with a model from another "
                                     f"tool, not with {arguments.model!r}")
-        return Loaded(bundled.bundled().get(arguments.model, path), load_model(arguments.model))
+        from xnorloom import loading
+
+        graph = loading.load(arguments.model)
+        return Loaded(bundled.bundled().get(arguments.model, path), graph)
     from xnorloom.lowering.lower import lower
 
     from .tables.imported import import_summary
@@ -68,19 +71,6 @@ def load(arguments: Namespace, console: "Console") -> Loaded:
         console.say(f"{path.name}: {note}")
     console.say(f"{path.name}: {import_summary(lowered)}")
     return Loaded(path, lowered.graph, lowered)
-
-
-def load_model(model: str) -> Graph:
-    """Load the model file ``model`` or, without such a file, the bundled model of that name.
-
-    Raises
-    ------
-    ModelFileError
-        If there is neither, or the file is damaged.
-    """
-    if Path(model).is_file():
-        return Graph.load(model)
-    return Graph.load(bundled.bundled().get(model, Path(model)))
 
 
 def make_schedule(graph: Graph, arguments: Namespace) -> Schedule:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .folding.fit import fit as fit_schedule
     from .gateware.network import Network
     from .graph import Dense, Graph, Input, Score
-    from .models import import_model, load
+    from .loading import import_model, load
     from .schedule import Fold, Schedule
 
 __all__ = ["Dense", "Fold", "Graph", "Input", "Network", "Schedule", "Score", "__version__",
@@ -38,8 +38,8 @@ _PLACES = {
     "Score": (".graph", "Score"), "Fold": (".schedule", "Fold"),
     "Schedule": (".schedule", "Schedule"), "Network": (".gateware.network", "Network"),
     "automatic_schedule": (".folding.automatic", "automatic"),
-    "fit_schedule": (".folding.fit", "fit"), "import_model": (".models", "import_model"),
-    "load": (".models", "load"), "write_verilog": (".export.verilog", "write"),
+    "fit_schedule": (".folding.fit", "fit"), "import_model": (".loading", "import_model"),
+    "load": (".loading", "load"), "write_verilog": (".export.verilog", "write"),
 }
 
 

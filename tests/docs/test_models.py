@@ -6,7 +6,6 @@ the mirrors; and Fashion-MNIST, which has mirrors and is in Debian's archive.
 """
 
 import re
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +63,6 @@ def test_accuracy_on_the_page(name):
     row = (f"| `models/{name}.bnn` | {'-'.join(map(str, sizes))} | {bits} | "
            f"{claimed(name) / 100:.2f} %{' (Fashion-MNIST)' if kind == 'fashion' else ''} |\n")
     assert row in (MODELS.parent / "docs" / "results.md").read_text()
-
-
-def test_bundled_model_is_the_committed_one():
-    bundled = resources.files("xnorloom_sim") / "data" / "bundled" / "tfc.bnn"
-    assert bundled.read_bytes() == (MODELS / "tfc.bnn").read_bytes()
 
 
 @pytest.mark.full

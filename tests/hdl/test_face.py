@@ -4,12 +4,14 @@
 import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 import xnorloom
 from xnorloom.errors import ModelFileError, SourceError
+from xnorloom_cli.main import main
 
 NAMES = {"Dense", "Fold", "Graph", "Input", "Network", "Schedule", "Score", "automatic_schedule",
          "errors", "fit_schedule", "import_model", "load", "write_verilog"}
@@ -70,6 +72,31 @@ def test_modules():
     assert [layer.inputs for layer in lowered.graph.layers] == [9, 4]
     with pytest.raises(SourceError, match="^a PyTorch module needs shape=, the shape of one frame"):
         xnorloom.import_model(module)
+
+
+def test_summary(capsys):
+    graph = xnorloom.load("tfc")
+    assert graph.summary() is None
+    printed = capsys.readouterr().out
+    assert main(["info", "tfc"]) == 0
+    assert capsys.readouterr().out == printed
+    assert "dense0  dense     784" in printed
+
+
+def test_notebooks(random_graph):
+    graph = random_graph(np.random.default_rng(0), (6, 3, 2))
+    hostile = xnorloom.Graph("<b>", graph.input, graph.layers)
+    plan = xnorloom.automatic_schedule(hostile, 4).bind(hostile)
+    for shown in (hostile, plan):
+        html = shown._repr_html_()
+        root = ElementTree.fromstring(html)
+        assert root.tag == "table"
+        assert "<b>" not in html and "&lt;b&gt;" in html
+        header = [cell.text for cell in root.iter("th")]
+        rows = [[cell.text for cell in row] for row in root.iter("tr")][1:]
+        assert all(len(row) == len(header) for row in rows)
+        assert rows[0][0] == "dense0"
+    assert len(repr(hostile)) < 80
 
 
 @pytest.mark.parametrize("model, options, error, message", [

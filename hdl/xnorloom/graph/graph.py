@@ -10,6 +10,7 @@ scores ``scale * p + offset``, and the class of a frame is the first index of th
 
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -141,6 +142,15 @@ class Graph:
         sizes = "-".join(str(size) for size in (self.input.size,
                                                 *(layer.neurons for layer in self.layers)))
         return f"Graph({self.name!r}, {sizes}, {count(self.synapses, 'weight')})"
+
+    def _repr_html_(self) -> str:
+        from .summary import graph_html
+        return graph_html(self)
+
+    def summary(self) -> None:
+        """Print the layers and sizes, as ``xnorloom info`` does."""
+        from .summary import graph_text
+        sys.stdout.write(graph_text(self) + "\n")
 
     def __reduce__(self):
         return Graph, (self.name, self.input, self.layers)

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from ..support.html import html_table
 from ..support.text import count, table
 from .graph import Graph
 from .input import Input
 from .layers import Dense, Score
 
-__all__ = ["graph_text", "graph_values"]
+__all__ = ["graph_html", "graph_text", "graph_values"]
 
 # Pixel thresholds of an element that the text lists; there may be 255.
 _SHOWN = 16
@@ -39,15 +40,8 @@ def graph_values(graph: Graph) -> dict[str, Any]:
 
 def graph_text(graph: Graph) -> str:
     """The values of :func:`graph_values` as a table for people."""
-    values = graph_values(graph)
+    rows, header = _rows(graph)
     shape = " x ".join(str(d) for d in graph.input.shape)
-    rows = [(entry["name"], entry["kind"], entry["inputs"], entry["input_bits"], entry["neurons"],
-             entry["synapses"], entry["weight_bits"], entry["threshold_bits"] or None)
-            for entry in values["layers"]]
-    rows.append(("total", "", None, None, None, graph.synapses, graph.synapses,
-                 sum(entry["threshold_bits"] for entry in values["layers"])))
-    header = ("layer", "kind", "inputs", "bits each", "neurons", "synapses", "weight bits",
-              "threshold bits")
     low, high = graph.score_range
     lines = [
         f"model    {graph.name}",
@@ -64,6 +58,24 @@ def graph_text(graph: Graph) -> str:
         lines.append(f"scales   {count(_scale_bits(score), 'bit')}, from {score.scales.min():,} "
                      f"to {score.scales.max():,}")
     return "\n".join([*lines, f"digest   {graph.digest}", "", table(rows, header)])
+
+
+def graph_html(graph: Graph) -> str:
+    """The table of :func:`graph_text` in HTML, for notebooks."""
+    return html_table(repr(graph), *_rows(graph))
+
+
+def _rows(graph: Graph) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
+    """Rows of the table of layers, and its header."""
+    layers = graph_values(graph)["layers"]
+    rows: list[tuple[object, ...]] = [
+        (entry["name"], entry["kind"], entry["inputs"], entry["input_bits"], entry["neurons"],
+         entry["synapses"], entry["weight_bits"], entry["threshold_bits"] or None)
+        for entry in layers]
+    rows.append(("total", "", None, None, None, graph.synapses, graph.synapses,
+                 sum(entry["threshold_bits"] for entry in layers)))
+    return rows, ("layer", "kind", "inputs", "bits each", "neurons", "synapses", "weight bits",
+                  "threshold bits")
 
 
 def _scale_bits(score: Score) -> int:

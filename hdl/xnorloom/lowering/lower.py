@@ -12,6 +12,7 @@ from .. import graph
 from ..errors import SourceError
 from ..frontend.preprocessing import levels
 from ..frontend.program import INPUT, Dense, Program
+from ..support.html import html_table
 from .input_levels import input_levels
 from .preactivation import preactivation_of
 from .scores import IntegerScores, lower_scores
@@ -56,6 +57,12 @@ class Lowered:
 
     def __repr__(self) -> str:
         return f"Lowered({self.graph!r}, {self.preprocessing!r})"
+
+    def _repr_html_(self) -> str:
+        rows = [(layer.name, layer.source, layer.neurons, layer.inverted, layer.constant,
+                 layer.near_ties, layer.uncertain) for layer in self.layers]
+        return html_table(repr(self), rows, ("layer", "in the source", "neurons", "inverted",
+                                             "constant", "near a tie", "uncertain"))
 
 
 def lower(program: Program, preprocessing: str | None = None, *, name: str | None = None,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from ..errors import ScheduleError
 from ..graph import Dense, Graph, Layer, Score
 from ..support.arguments import integer
+from ..support.html import html_table
+from ..support.text import count
 from .fold import Fold, WeightStyle
 
 if TYPE_CHECKING:
@@ -153,6 +155,14 @@ class Plan:
     graph: Graph
     schedule: "Schedule"
     layers: tuple[LayerPlan, ...]
+
+    def _repr_html_(self) -> str:
+        rows = [(entry.layer.name, entry.layer.neurons, entry.layer.inputs, entry.fold.pe,
+                 entry.fold.simd, entry.fold.lanes, entry.cycles, entry.fold.style, entry.depth,
+                 entry.operands) for entry in self.layers]
+        return html_table(f"{self.graph.name}: a frame every {count(self.interval, 'cycle')}", rows,
+                          ("layer", "neurons", "inputs", "PE", "SIMD", "lanes", "cycles", "weights",
+                           "depth", "operand buffer"))
 
     @property
     def words(self) -> int:

@@ -1,0 +1,23 @@
+"""Tables in HTML, for notebooks."""
+
+from collections.abc import Sequence
+from html import escape
+
+__all__ = ["html_table"]
+
+
+def html_table(title: str, rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """Return ``rows`` under ``header`` as a table with a caption.
+
+    Integers are right-aligned; ``None`` stays blank. Text is escaped.
+    """
+    head = "".join(f"<th>{escape(text)}</th>" for text in header)
+    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
+    return (f"<table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, int):
+        return f'<td style="text-align: right">{value:,}</td>'
+    return f"<td>{'' if value is None else escape(str(value))}</td>"
