@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xnorloom.errors import XnorloomError
-from xnorloom.graph import Graph, bundled
+from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from .console import Console
 
-__all__ = ["Loaded", "load", "make_schedule",
-           "check_data_dir", "load_frames"]
+__all__ = ["Loaded", "check_data_dir", "load", "load_frames", "make_schedule"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +28,7 @@ class Loaded:
     Attributes
     ----------
     path : Path
-        Its file.
+        Its file; for a bundled model its name.
     graph : Graph
         The integer graph.
     lowered : Lowered or None
@@ -49,24 +48,19 @@ def load(arguments: Namespace, console: "Console") -> Loaded:
     XnorloomError
         If the file is missing or damaged, or cannot be imported.
     """
-    from xnorloom import frontend
+    from xnorloom import loading
+    from xnorloom.frontend import file_suffixes
 
     path = Path(arguments.model)
-    if path.suffix.lower() not in frontend.file_suffixes():
+    if path.suffix.lower() not in file_suffixes():
         for name, option in (("input", "input"), ("score_bits", "score-bits")):
             if getattr(arguments, name) is not None:
                 raise XnorloomError(f"argument --{option}: only allowed with a model from another "
                                     f"tool, not with {arguments.model!r}")
-        from xnorloom import loading
-
-        graph = loading.load(arguments.model)
-        return Loaded(bundled.bundled().get(arguments.model, path), graph)
-    from xnorloom.lowering.lower import lower
-
+        return Loaded(path, loading.load(arguments.model))
     from .tables.imported import import_summary
 
-    program = frontend.load(path)
-    lowered = lower(program, arguments.input, score_bits=arguments.score_bits)
+    lowered = loading.import_model(path, input=arguments.input, score_bits=arguments.score_bits)
     for note in lowered.notes:
         console.say(f"{path.name}: {note}")
     console.say(f"{path.name}: {import_summary(lowered)}")

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ModelFileError, SourceError
-from .graph import Graph, bundled
+from .graph import Graph
+from .graph.bundled import bundled
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,7 +50,7 @@ def load(model: str | os.PathLike[str], *, input: str | None = None,
             raise ValueError(f"{name} is only for a model of another tool, not for {str(model)!r}")
     if path.is_file():
         return Graph.load(path)
-    models = bundled.bundled()
+    models = bundled()
     if str(model) in models:
         return Graph.load(models[str(model)])
     if path.suffix or path.name != str(model):

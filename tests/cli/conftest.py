@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xnorloom import loading
 from xnorloom.graph import Graph, Input
-from xnorloom.graph import bundled as models
+from xnorloom.graph import bundled as bundled_models
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_cli.main import main
 
@@ -42,7 +43,8 @@ def bundled(random_graph, tmp_path, monkeypatch):
     graph = random_graph(np.random.default_rng(3), [784, 3, 10])
     graph = Graph("tfc", Input((28, 28), 1), graph.layers)
     graph.save(tmp_path / "bundled.bnn")
-    monkeypatch.setattr(models, "bundled", lambda: {"tfc": tmp_path / "bundled.bnn"})
+    for place in (bundled_models, loading):
+        monkeypatch.setattr(place, "bundled", lambda: {"tfc": tmp_path / "bundled.bnn"})
     return graph
 
 

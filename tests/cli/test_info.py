@@ -27,3 +27,7 @@ def test_info_text(run, model):
 
 def test_info_bundled(run_json, bundled):
     assert run_json("info", "tfc")["digest"] == bundled.digest
+
+
+def test_info_wrong_name(wrong):
+    wrong("model 'tcf' is neither a file nor one of the bundled models .*tfc.*", "info", "tcf")
