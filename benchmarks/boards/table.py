@@ -16,7 +16,7 @@ from results import Result, built, read_results, refused, store
 from rows import Row, chosen, read_rows
 
 from xnorloom.errors import XnorloomError
-from xnorloom.folding.fit import FitError
+from xnorloom.folding.fit import NoScheduleError
 from xnorloom.support.text import count
 from xnorloom_boards import board
 from xnorloom_boards.build import build
@@ -56,7 +56,7 @@ def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
     except XnorloomError as error:
         # A given interval that does not fit is no result: others may fit. Without one the build
         # has tried all that might.
-        nothing_fits = isinstance(error, FitError) or isinstance(error.__cause__, FitError)
+        nothing_fits = any(isinstance(fault, NoScheduleError) for fault in (error, error.__cause__))
         if not nothing_fits or row.interval is not None:
             raise
         say(str(error))

@@ -1,5 +1,6 @@
-"""Boards: from a network to a bitstream, and the host's side of the serial link to it."""
+"""FPGA boards: bitstreams of networks, and the host side of the serial link."""
 
-from .board import Board, BoardError, find, names
+from .board import Board, find, names
+from .errors import BoardError
 
 __all__ = ["Board", "BoardError", "find", "names"]

@@ -1,4 +1,4 @@
-"""What a board is to the build: a chip, a clock, a serial port and lights."""
+"""Boards: a chip, a clock, a serial port and LEDs each, found by name."""
 
 import importlib
 import pkgutil
@@ -7,58 +7,56 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
+from xnorloom.support.extras import install_hint
 from xnorloom.target.device import Device
+
+from .errors import BoardError
 
 if TYPE_CHECKING:
     from .link.connection import Connection
 
-__all__ = ["Board", "BoardError", "find", "names"]
+__all__ = ["Board", "find", "names"]
 
 Resource = tuple[str, int]
 
 
-class BoardError(XnorloomError):
-    """A board that nobody knows, or what a board needs and is not there."""
-
-
 @dataclass(frozen=True)
 class Board:
-    """A board, as its schematic says.
+    """Board with its resources, as its schematic says.
 
-    Resources are given by the name and number that they have on the platform.
+    A resource is given by its name and number on the platform.
 
     Parameters
     ----------
     name : str
         Name on the command line.
     title : str
-        Name for people.
+        Name in reports.
     device : Device
         The chip.
     make : callable
-        Imports amaranth-boards and makes the platform, with what this project adds to it.
+        Makes the platform of amaranth-boards, which it imports, with additional resources.
     clock : str
         Resource of the oscillator.
     clock_hz : int
-        Its frequency.
+        Frequency of the oscillator.
     uart : (str, int)
         Resource of the serial port, with the subsignals ``rx`` and ``tx``.
     baud : int
-        The largest sensible rate of what is at its other end.
+        Largest sensible rate of the bridge or adapter at its other end.
     leds : tuple of (str, int)
-        Resources of single lights, or of three in one with the subsignals ``r``, ``g``, ``b``.
-    loader : tuple of str
-        Arguments with which openFPGALoader finds the board.
+        Resources of LEDs; one with the subsignals ``r``, ``g``, ``b`` counts as three.
+    programmer : tuple of str
+        Arguments by which openFPGALoader finds the board.
     pll_pad : bool
-        Whether the oscillator is at the pad of an iCE40's PLL.
+        True if the oscillator is at the pad of an iCE40's PLL.
     high : tuple of (str, int)
         Resources of outputs that must be held high for the serial port to work.
     note : str
-        What must be done to the board by hand, if anything.
+        Changes to the board that are needed, in a line; empty for none.
     volatile_note : str
-        What else must be done to it before its chip is loaded past its flash, if anything.
+        Changes needed to load its chip past the flash; empty for none.
     """
 
     name: str
@@ -70,14 +68,14 @@ class Board:
     uart: Resource
     baud: int
     leds: tuple[Resource, ...]
-    loader: tuple[str, ...]
+    programmer: tuple[str, ...]
     pll_pad: bool = False
     high: tuple[Resource, ...] = ()
     note: str = ""
     volatile_note: str = ""
 
     def platform(self) -> Any:
-        """A fresh platform.
+        """Make a platform.
 
         Raises
         ------
@@ -90,15 +88,14 @@ class Board:
             if (error.name or "").partition(".")[0] != "amaranth_boards":
                 raise
             raise BoardError(f"board {self.name} needs amaranth-boards, which is not installed: "
-                             f"pip install 'xnorloom[boards]'") from error
+                             f"{install_hint('boards')}") from error
 
     def open(self, port: str, graph: Graph | None = None, *, baud: int | None = None,
              **options: Any) -> "Connection":
-        """Open the serial port called ``port``, behind which the board holds ``graph``.
+        """Connect to the board at a serial port.
 
-        Parameters are those of :func:`xnorloom_boards.link.connection.open`; without ``baud``
-        the rate is that of the board, which its bitstreams have unless their clock is too slow for
-        it.
+        Parameters are those of :func:`xnorloom_boards.link.connection.open`. ``baud`` defaults to
+        the rate of the board, which its bitstreams have unless their clock is too slow for it.
 
         Raises
         ------
@@ -107,19 +104,19 @@ class Board:
         LinkError
             If nothing, or another network, answers there.
         TypeError, ValueError
-            As of :func:`xnorloom_boards.link.connection.open`.
+            See :func:`xnorloom_boards.link.connection.open`.
         """
         from .link import connection
 
         return connection.open(port, graph, baud=self.baud if baud is None else baud, **options)
 
     def uart_ports(self, platform: Any) -> tuple[Any, Any]:
-        """Request the serial port: the ports of the pins ``rx`` and ``tx``, without buffers."""
+        """Request the serial port: I/O ports of the pins ``rx`` and ``tx``, without buffers."""
         port = platform.request(*self.uart, dir="-")
         return port.rx, port.tx
 
     def led_ports(self, platform: Any) -> list[Any]:
-        """Request the lights: a port of one pin for each, without buffers."""
+        """Request the LEDs: an I/O port of one pin for each, without buffers."""
         ports = []
         for resource in self.leds:
             port = platform.request(*resource, dir="-")
@@ -127,7 +124,7 @@ class Board:
         return ports
 
     def high_ports(self, platform: Any) -> list[Any]:
-        """Request the outputs to be held high: their ports, without buffers."""
+        """Request the outputs to be held high: their I/O ports, without buffers."""
         return [platform.request(*resource, dir="-") for resource in self.high]
 
 
@@ -145,12 +142,12 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Board:
-    """The board called ``name``.
+    """Find the board ``name``.
 
     Raises
     ------
     BoardError
-        If there is none; the message names those that are.
+        If there is none; the message names the boards.
     """
     try:
         return _boards()[name]

@@ -1,4 +1,4 @@
-"""A network on a board: schedule, netlist, place and route, clock, bitstream, reports."""
+"""Build of a network for a board: schedule, netlist, place and route, clock, bitstream, reports."""
 
 import contextlib
 import json
@@ -7,64 +7,61 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xnorloom.errors import ToolError, XnorloomError
-from xnorloom.folding.fit import FitError
+from xnorloom.folding.fit import NoScheduleError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.support.arguments import integer
 from xnorloom.support.lock import directory_lock
+from xnorloom.support.process import Jobs
 from xnorloom.support.staging import staged
 
 from .board import Board
-from .flow.budget import Room
-from .flow.clock_search import Attempt, choose_clock, first_hz
-from .flow.place_and_route import CrampedError, NoFitError, Route, pack, route
-from .flow.synthesis import Design, Netlist, elaborate, synthesise
-from .flow.tools import Jobs, Tool, find_all
+from .errors import BuildError
+from .flow.budget import ResourceBudget
+from .flow.clock_search import Attempt
+from .flow.place_and_route import Route, pack
+from .flow.schedule_search import ScheduleSearch, fastest_schedule
+from .flow.synthesis import Design, Netlist
+from .flow.tools import find_all
 from .report import page
 from .report.values import build_values
 
-__all__ = ["Build", "BuildError", "build"]
+__all__ = ["Build", "build"]
 
 Progress = Callable[[str], object]
 
-# Of bitstreams and constraints.
-_SUFFIXES = {"ice40": ("bin", "pcf"), "ecp5": ("bit", "lpf")}
 _MOST_FPS = 1e12
-# How much faster than usual a clock may be wanted for it to be tried; some come out 20 % faster.
-_HOPE = 1.25
-# Schedules that are tried, where any may be taken, until one turns out to fit.
+# Schedules to try if any interval will do.
 _TRIES = 4
-
-
-class BuildError(XnorloomError):
-    """A design that is too large for its board, or too slow."""
 
 
 @dataclass(frozen=True, eq=False)
 class Build:
-    """What became of a network on a board.
+    """Network built for a board.
 
     Parameters
     ----------
-    graph, schedule, board
-        What was built.
+    graph : Graph
+        The network.
+    schedule : Schedule
+        Its schedule.
+    board : Board
+        The board.
     design : Design
-        As Amaranth made it, with its clock and serial port.
+        Elaborated design, with its clock and serial port.
     netlist : Netlist
-        As Yosys mapped it; its file is in the cache.
+        Design after synthesis; its file is in the cache.
     route : Route
-        The best of all seeds.
+        Fastest result of all seeds.
     bitstream : bytes
-        For the board.
+        Bitstream for the board.
     values : dict
-        The contents of ``build.json``.
+        Contents of ``build.json``.
     files : tuple of Path
-        What was written, the bitstream first.
+        Files written, the bitstream first.
     """
 
     graph: Graph
@@ -84,31 +81,37 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
           progress: Progress | None = None) -> Build:
     """Build ``graph`` for ``board`` and write bitstream and reports into ``directory``.
 
-    All files appear, or none. Steps that were done before are taken from the cache.
+    All files appear, or none. Steps whose results are in the cache are not repeated.
 
     Parameters
     ----------
-    schedule : Schedule
-        How to fold; ``None`` for the one that :func:`~xnorloom.folding.fit.fit` finds.
-    interval : int
-        Cycles per frame, at most; without it, ``schedule`` and ``fps``, the least that fits: where
-        a design turns out larger than it was estimated, the next one is taken by itself.
-    fps : float
+    graph : Graph
+        The network.
+    board : Board
+        The board.
+    directory : path
+        Output directory, made if missing.
+    schedule : Schedule or None
+        How to fold; ``None`` for the schedule that :func:`~xnorloom.folding.fit.fit` finds.
+    interval : int or None
+        Cycles per frame, at most. Without ``interval``, ``schedule`` and ``fps`` it is the least
+        that fits; a design that turns out larger than its estimate is followed by a slower one.
+    fps : float or None
         Frames per second that must be reached.
     seeds : sequence of int
-        Starts of the placer; the fastest result is kept.
+        Seeds of the placer; the fastest result is kept.
     scores : bool
-        Whether the scores are sent with the class.
-    progress : callable
-        Called with a line on what is being done, from several threads.
+        True if the scores are sent with the class.
+    progress : callable or None
+        Called with lines of progress, from several threads.
 
     Raises
     ------
-    FitError
+    NoScheduleError
         If no schedule is estimated to fit.
     BuildError
-        If the design turns out too large or too slow; the message says what was needed, what there
-        is, and what fits.
+        If the design turns out too large or too slow. The message says what it needs, what the
+        board has, and what fits.
     ToolError
         If a program is missing or fails.
     """
@@ -121,25 +124,25 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         raise ValueError("build must have at least one seed")
     family, say = board.device.family, progress or (lambda text: None)
     tools = find_all(family)
-    room, tries = Room.usual(graph, board.device), 1
+    budget, tries = ResourceBudget(graph, board.device), 1
     if schedule is None:
         say("folding the network")
         if interval is None and fps is not None:
-            schedule = _fast(room, board, fps)
+            schedule = fastest_schedule(budget, board, fps)
         else:
-            schedule, tries = room.schedule(interval), _TRIES if interval is None else 1
+            schedule, tries = budget.schedule(interval), _TRIES if interval is None else 1
     schedule.bind(graph)
     with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
         staging = stack.enter_context(staged(directory, _names(graph, board)))
-        # Left in the order of their lines from below: programs end before those who wait for them.
+        # Left in reverse order: programs end before the threads that wait for them.
         pool = stack.enter_context(ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)))
         jobs = stack.enter_context(Jobs(say))
-        works = _Works(graph, board, scores, seeds, tools, jobs, pool, say)
-        schedule, best, attempts = works.fitting(schedule, room, tries, fps or 0)
+        search = ScheduleSearch(graph, board, scores, seeds, tools, jobs, pool, say)
+        schedule, best, attempts = search.run(schedule, budget, tries, fps or 0)
         if best is None:
             raise BuildError(_too_slow(graph, board, attempts))
         if fps is not None and best.design.hz < fps * schedule.bind(graph).interval:
-            raise BuildError(_missed(graph, schedule, board, best, fps, room))
+            raise BuildError(_missed(graph, schedule, board, best, fps, budget))
         say("packing the bitstream")
         bitstream = pack(best.route, family, tools["packing"], jobs)
         values = build_values(graph, schedule, board, best, attempts, tools, bitstream)
@@ -151,101 +154,6 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
                  tuple(directory / name for name in names))
 
 
-def _fast(room: Room, board: Board, fps: float) -> Schedule:
-    """The smallest schedule for ``fps`` at the usual clock, else the fastest one if it may do."""
-    usual = first_hz(board)
-    try:
-        return room.schedule(max(1, int(usual / fps)))
-    except FitError:
-        schedule = room.schedule()
-    interval = schedule.bind(room.graph).interval
-    if fps * interval > _HOPE * usual:
-        raise FitError(f"network {room.graph.name!r} does not reach {fps:,.0f} frames a second on "
-                       f"board {board.name}: the least interval that fits is {interval:,} cycles, "
-                       f"{usual / interval:,.0f} frames a second at the usual clock of "
-                       f"{usual / 1e6:.4g} MHz")
-    return schedule
-
-
-@dataclass(frozen=True, eq=False)
-class _Works:
-    """All that it takes to try a schedule."""
-
-    graph: Graph
-    board: Board
-    scores: bool
-    seeds: tuple[int, ...]
-    tools: dict[str, Tool]
-    jobs: Jobs
-    pool: ThreadPoolExecutor
-    say: Callable[[str], object]
-
-    def fitting(self, schedule: Schedule, room: Room, tries: int, fps: float
-                ) -> tuple[Schedule, Attempt | None, list[Attempt]]:
-        """The first of ``tries`` schedules that fits, ``schedule`` and slower ones, with its clock.
-
-        Raises
-        ------
-        BuildError
-            If none does.
-        """
-        while True:
-            interval = schedule.bind(self.graph).interval
-            try:
-                return schedule, *choose_clock(self.board, partial(self._attempt, schedule),
-                                               fps * interval)
-            except NoFitError as error:
-                needed = _needed(error)
-                text = (f"network {self.graph.name!r} at an interval of {interval:,} cycles does "
-                        f"not fit board {self.board.name} ({self.board.device.name}): {needed}")
-                smaller = room.less(schedule, error)
-                if smaller is None:
-                    raise BuildError(text) from error
-                try:
-                    room, schedule = smaller, smaller.schedule()
-                except FitError as fault:
-                    raise BuildError(f"{text}; {fault}") from fault
-                interval, tries = max(interval, schedule.bind(self.graph).interval), tries - 1
-                if not tries:
-                    raise BuildError(f"{text}; try --interval {interval}, which is estimated to "
-                                     f"fit") from error
-                self.say(f"{needed}; trying an interval of {interval:,} cycles")
-
-    def _attempt(self, schedule: Schedule, hz: int) -> Attempt:
-        """Synthesise and route at ``hz`` with all seeds."""
-        family = self.board.device.family
-        self.say(f"designing for {hz / 1e6:.4g} MHz")
-        design = elaborate(self.graph, schedule, self.board, hz, scores=self.scores)
-        netlist = synthesise(design, family, self.tools["synthesis"], self.jobs, self.say)
-
-        def one(seed: int) -> Route | ToolError:
-            try:
-                return route(design, netlist, family, seed, self.tools["routing"], self.jobs,
-                             self.say)
-            except ToolError as error:
-                return error
-
-        results = list(self.pool.map(one, self.seeds))
-        routes = [result for result in results if isinstance(result, Route)]
-        if not routes:
-            errors = [result for result in results if isinstance(result, ToolError)]
-            raise next((error for error in errors if isinstance(error, NoFitError)), errors[0])
-        routes.sort(key=lambda entry: -entry.fmax_hz)
-        self.say(f"routed: {routes[0].fmax_hz / 1e6:.4g} MHz")
-        return Attempt(design, netlist, routes[0], tuple(routes))
-
-
-def _needed(error: NoFitError) -> str:
-    """What a design needs and a chip does not have."""
-    if isinstance(error, CrampedError):
-        used, there = error.resources.get("logic_cells", (0, 0))
-        return (f"its {used:,} of {there:,} logic cells cannot be placed and routed "
-                f"({str(error).partition(',')[0]})")
-    return "it needs " + " and ".join(
-        f"{used:,} {name.replace('_', ' ')} where there are {there:,}"
-        for name, (used, there) in error.resources.items() if used > there)
-
-
 def _too_slow(graph: Graph, board: Board, attempts: Sequence[Attempt]) -> str:
     last = attempts[-1]
     return (f"network {graph.name!r} misses its clock on board {board.name}: it was built for "
@@ -254,7 +162,7 @@ def _too_slow(graph: Graph, board: Board, attempts: Sequence[Attempt]) -> str:
 
 
 def _missed(graph: Graph, schedule: Schedule, board: Board, best: Attempt, fps: float,
-            room: Room) -> str:
+            budget: ResourceBudget) -> str:
     interval, hz = schedule.bind(graph).interval, best.design.hz
     text = (f"network {graph.name!r} reaches {hz / interval:,.0f} frames a second on board "
             f"{board.name} ({hz / 1e6:.4g} MHz, {interval:,} cycles a frame), not {fps:,.0f}")
@@ -262,18 +170,18 @@ def _missed(graph: Graph, schedule: Schedule, board: Board, best: Attempt, fps: 
     if needed < 1:
         return f"{text}; at this clock a frame in every cycle is {hz:,} a second"
     try:
-        room.schedule(needed)
-    except FitError as fault:
+        budget.schedule(needed)
+    except NoScheduleError as fault:
         return f"{text}; at this clock it would take an interval of {needed} cycles, but {fault}"
     return f"{text}; try --interval {needed}"
 
 
 def _names(graph: Graph, board: Board) -> list[str]:
-    """The files that a build writes: the bitstream first, the constraints fifth."""
+    """Names of the files of a build: the bitstream first, the constraints fifth."""
     stem = f"{re.sub(r'[^A-Za-z0-9_.]+', '_', graph.name).strip('_.') or 'network'}-{board.name}"
-    bitstream, constraints = _SUFFIXES[board.device.family]
-    return [f"{stem}.{bitstream}", "build.json", "report.html", "schedule.json",
-            f"{stem}.{constraints}", "synthesis.log", "routing.log"]
+    family = board.device.family
+    return [f"{stem}.{family.bitstream_suffix}", "build.json", "report.html", "schedule.json",
+            f"{stem}.{family.constraints_suffix}", "synthesis.log", "routing.log"]
 
 
 def _write(staging: Path, graph: Graph, schedule: Schedule, best: Attempt, bitstream: bytes,

@@ -1,21 +1,30 @@
-"""Errors of boards and their ports that a user can cause."""
+"""Errors of boards, builds and serial ports that a user can cause."""
 
 from xnorloom.errors import XnorloomError
 
-__all__ = ["LinkError", "PortError", "NoAnswerError", "WrongBitstreamError"]
+__all__ = ["BoardError", "BuildError", "LinkError", "NoAnswerError", "PortError",
+           "WrongBitstreamError"]
+
+
+class BoardError(XnorloomError):
+    """Unknown board, or a board whose definition needs a package that is not installed."""
+
+
+class BuildError(XnorloomError):
+    """Design that is too large for its board, or too slow."""
 
 
 class LinkError(XnorloomError):
-    """A board that answers, but not so that a result can be trusted."""
+    """Board whose answers cannot be trusted."""
 
 
 class PortError(LinkError):
-    """A serial port that is unknown, busy, not permitted, or that went away."""
+    """Serial port that is unknown, busy, not permitted, or that went away."""
 
 
 class NoAnswerError(LinkError):
-    """Nothing, or nothing but garbage, came from a port."""
+    """Port from which nothing comes, or only garbage."""
 
 
 class WrongBitstreamError(LinkError):
-    """A board that holds another network, or speaks another version of the protocol."""
+    """Board that holds another network, or speaks another version of the protocol."""

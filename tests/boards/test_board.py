@@ -1,4 +1,4 @@
-"""The boards against amaranth-boards, and the register of them."""
+"""Boards compared with amaranth-boards, and found by name."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ import pytest
 import xnorloom_boards
 from xnorloom.target.device import DEVICES
 from xnorloom_boards import board
-from xnorloom_boards.board import BoardError
+from xnorloom_boards.errors import BoardError
 from xnorloom_boards.link import connection as host
 
 NAMES = ("colorlight_5a_75b", "ecp5_evn", "hx8k_evn", "icebreaker", "icestick", "orangecrab_25f",
@@ -69,9 +69,9 @@ def test_ports(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_people_and_loaders_read(name):
+def test_texts_for_people_and_programmer(name):
     entry = board.find(name)
-    assert entry.title and entry.loader[0] == "-b" and len(entry.loader) in (2, 4)
+    assert entry.title and entry.programmer[0] == "-b" and len(entry.programmer) in (2, 4)
     # A serial port of at least 8 clock cycles of 25 MHz a bit.
     assert 115_200 <= entry.baud <= 3_000_000
     assert not entry.note.endswith(".")
@@ -108,5 +108,5 @@ def test_no_amaranth_boards(monkeypatch):
     monkeypatch.delitem(sys.modules, "amaranth_boards.icebreaker", raising=False)
     monkeypatch.setitem(sys.modules, "amaranth_boards", None)
     with pytest.raises(BoardError, match=r"^board icebreaker needs amaranth-boards, which is not "
-                                         r"installed: pip install 'xnorloom\[boards\]'$"):
+                                         r"installed: pip install '\.\[boards\]'$"):
         board.find("icebreaker").platform()

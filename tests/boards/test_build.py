@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Builds with programs that only pretend: clocks, seeds, the cache, and what goes wrong."""
+"""Builds with fake programs: clocks, seeds, the cache, and failures."""
 
 import hashlib
 import json
@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from xnorloom.errors import ToolError
-from xnorloom.folding.fit import FitError, fit
+from xnorloom.folding.fit import NoScheduleError, fit
 from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards import board
-from xnorloom_boards.build import BuildError, build
+from xnorloom_boards.build import build
+from xnorloom_boards.errors import BuildError
 
 FAKE = Path(__file__).parents[1] / "fixtures" / "fake_tool.py"
 SCHEDULE = Schedule(8, (Fold(4, 8, "lut"), Fold(2, 6, "lut")))
@@ -26,7 +27,7 @@ BOARD = board.find("icebreaker")
 
 
 class Fakes:
-    """What the programs do, and what they were called with."""
+    """Plan for the programs, and their calls."""
 
     def __init__(self, folder):
         self.file = folder / "plan.json"
@@ -43,7 +44,7 @@ class Fakes:
 
 @pytest.fixture
 def fakes(tmp_path, monkeypatch):
-    """Programs that pretend, and a cache of their own."""
+    """Fake programs, and an empty cache."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in ("yosys", "nextpnr-ice40", "icepack"):
@@ -231,7 +232,7 @@ def test_build_fps_beyond_the_usual_clock(fakes, tmp_path):
     made = build(network, BOARD, fps=420_000, directory=tmp_path / "out")
     assert made.values["speed"]["interval_cycles"] == 112
     assert made.values["speed"]["frames_per_second"] >= 420_000
-    with pytest.raises(FitError, match=(
+    with pytest.raises(NoScheduleError, match=(
             r"^network 'tfc' does not reach 600,000 frames a second on board icebreaker: the least "
             r"interval that fits is 112 cycles, 401,786 frames a second at the usual clock of 45 "
             r"MHz$")):

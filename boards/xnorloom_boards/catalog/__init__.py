@@ -1,1 +1,1 @@
-"""The boards, one file each; see :mod:`xnorloom_boards.board`."""
+"""Board definitions, one file each; see :class:`xnorloom_boards.board.Board`."""

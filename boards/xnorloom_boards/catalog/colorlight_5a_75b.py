@@ -1,9 +1,9 @@
 """Colorlight 5A-75B 7.0, a receiver card for LED panels; it has no USB.
 
-All pins of its panel connectors are outputs through drivers. The serial port is therefore on J19,
-the header of button and light: KEY+ (M13) receives, DATA_LED- (P11) sends, so there is no light of
-its own. Both go to an adapter for 3.3 V. They are slow pins; 115,200 baud is what others use them
-at. The JTAG pads J27 to J34 take an adapter, too; an FT232H is what the loader expects.
+The pins of its panel connectors are outputs through drivers. The serial port is therefore on J19,
+the header of button and LED: KEY+ (M13) receives and DATA_LED- (P11) sends, to an adapter for
+3.3 V, so no LED is left. Both pins are slow; other projects run them at 115,200 baud. The JTAG pads
+J27 to J34 need an adapter, too; the arguments of openFPGALoader are those for an FT232H.
 """
 
 from xnorloom.target.device import DEVICES
@@ -30,6 +30,6 @@ BOARD = Board(
     uart=("uart", 0),
     baud=115_200,
     leds=(),
-    loader=("-b", "colorlight", "-c", "ft232"),
+    programmer=("-b", "colorlight", "-c", "ft232"),
     note="connect an adapter for 3.3 V to J19: its TXD to KEY+, its RXD to DATA_LED-",
 )

@@ -1,7 +1,7 @@
 """ECP5 evaluation board (LFE5UM5G-85F-EVN), USB by an FT2232H.
 
-Its second channel is the serial port once two resistors have been moved and the FT2232H has been
-set to it, as section 6.2 of the user guide (FPGA-EB-02017) says.
+Its second channel is a serial port after two resistors are moved and the FT2232H is set to serial;
+see section 6.2 of the user guide (FPGA-EB-02017).
 """
 
 from xnorloom.target.device import DEVICES
@@ -27,6 +27,6 @@ BOARD = Board(
     uart=("uart", 0),
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
-    loader=("-b", "ecp5_evn"),
+    programmer=("-b", "ecp5_evn"),
     note="move two resistors and set the FT2232H to serial, as in section 6.2 of FPGA-EB-02017",
 )

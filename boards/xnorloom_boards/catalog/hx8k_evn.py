@@ -1,5 +1,7 @@
-"""iCE40HX-8K breakout board (ICE40HX8K-B-EVN), USB by an FT2232H whose second channel is the serial
-port; jumpers J6 choose whether the first writes the flash, as delivered, or the FPGA (EB85).
+"""iCE40HX-8K breakout board (ICE40HX8K-B-EVN), USB by an FT2232H.
+
+Its second channel is the serial port. Jumpers J6 choose if the first channel writes the flash, as
+delivered, or the FPGA (EB85).
 """
 
 from xnorloom.target.device import DEVICES
@@ -25,6 +27,6 @@ BOARD = Board(
     uart=("uart", 0),
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
-    loader=("-b", "ice40_generic"),
+    programmer=("-b", "ice40_generic"),
     volatile_note="set its jumpers to load the FPGA and not the flash, as in its guide (EB85)",
 )

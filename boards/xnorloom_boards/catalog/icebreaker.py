@@ -1,7 +1,7 @@
 """iCEBreaker 1.0: iCE40UP5K, USB by an FT2232H whose second channel is the serial port.
 
-The FT2232H goes up to 12 Mbaud (its data sheet, DS_FT2232H); 3 Mbaud is the rate up to which any
-driver sets any of its rates, and the design has at least 12 cycles to a bit at 36 MHz.
+The FT2232H reaches 12 Mbaud (data sheet DS_FT2232H). Up to 3 Mbaud every driver can set its rate,
+and a design at 36 MHz has 12 cycles per bit.
 """
 
 from xnorloom.target.device import DEVICES
@@ -28,5 +28,5 @@ BOARD = Board(
     uart=("uart", 0),
     baud=3_000_000,
     leds=(("led_r", 0), ("led_g", 0)),
-    loader=("-b", "ice40_generic"),
+    programmer=("-b", "ice40_generic"),
 )

@@ -1,7 +1,7 @@
 """iCEstick: iCE40HX1K, USB by an FT2232H whose second channel is the serial port (EB82).
 
-Its first channel is wired to write the flash. To load the FPGA itself the flash and a resistor must
-be taken off and a wire added (issue 121 of Project IceStorm, and the help of its iceprog).
+Its first channel is wired to write the flash. Loading the FPGA itself takes the removal of the
+flash and a resistor, and a new wire (issue 121 of Project IceStorm, help text of its iceprog).
 """
 
 from xnorloom.target.device import DEVICES
@@ -27,6 +27,6 @@ BOARD = Board(
     uart=("uart", 0),
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(5)),
-    loader=("-b", "ice40_generic"),
+    programmer=("-b", "ice40_generic"),
     volatile_note="an unmodified iCEstick cannot be loaded past its flash: leave out --volatile",
 )

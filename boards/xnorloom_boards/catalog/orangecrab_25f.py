@@ -1,7 +1,7 @@
 """OrangeCrab r0.2 with an LFE5U-25F; its USB goes straight to the FPGA.
 
-The serial port is on the pins of a Feather that are meant for it: 0 (N17) receives, 1 (M18) sends;
-an adapter for 3.3 V goes there. 3 Mbaud is what a common one (FT232R, FT231X, CP2102N) takes.
+The serial port is on the Feather pins for it: 0 (N17) receives, 1 (M18) sends. It needs an adapter
+for 3.3 V; common ones (FT232R, FT231X, CP2102N) reach 3 Mbaud.
 """
 
 from xnorloom.target.device import DEVICES
@@ -33,6 +33,6 @@ BOARD = Board(
     uart=("uart", 0),
     baud=3_000_000,
     leds=(("rgb_led", 0),),
-    loader=("-b", "orangeCrab"),
+    programmer=("-b", "orangeCrab"),
     note="connect an adapter for 3.3 V: its TXD to pin 0, its RXD to pin 1",
 )

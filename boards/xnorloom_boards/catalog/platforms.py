@@ -1,4 +1,4 @@
-"""Platforms of amaranth-boards, without the programs that write to a board."""
+"""Platforms of amaranth-boards without the programs that write to a board."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ __all__ = ["build_only"]
 
 
 def build_only(platform: type) -> type:
-    """A platform class whose build needs the FPGA's own tools only.
+    """Derive a platform class whose build needs only the tools of the FPGA.
 
-    Some platforms ask for the loader, or run a program that belongs to it, when they build.
+    Some platforms require a programmer, or run a program that comes with it, when they build.
     """
     from amaranth.vendor import LatticePlatform
 

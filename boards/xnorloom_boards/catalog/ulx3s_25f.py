@@ -1,4 +1,4 @@
-"""ULX3S with an LFE5U-25F; USB by an FT231X, up to 3 Mbaud (its data sheet, DS_FT231X)."""
+"""ULX3S with an LFE5U-25F; USB by an FT231X, up to 3 Mbaud (data sheet DS_FT231X)."""
 
 from xnorloom.target.device import DEVICES
 
@@ -24,5 +24,5 @@ BOARD = Board(
     uart=("uart", 0),
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
-    loader=("-b", "ulx3s"),
+    programmer=("-b", "ulx3s"),
 )

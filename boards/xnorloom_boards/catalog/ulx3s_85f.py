@@ -1,4 +1,4 @@
-"""ULX3S with an LFE5U-85F: the board with an LFE5U-25F but for the chip."""
+"""ULX3S with an LFE5U-85F; otherwise the board with an LFE5U-25F."""
 
 from dataclasses import replace
 

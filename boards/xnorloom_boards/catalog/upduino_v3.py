@@ -1,9 +1,9 @@
 """UPduino 3.0 and 3.1: iCE40UP5K, USB by an FT232H with one channel for flash and serial port.
 
-Once configured, the FPGA talks to the FT232H over the pins of the flash: 15 receives, 14 sends, and
-16, the chip select of the flash, must be held high meanwhile. The 12 MHz oscillator reaches pin 20
-only when the jumper OSC (R16) is closed with solder; the FPGA's own oscillator, which is off by up
-to a tenth, is no clock for a serial port. (UPduino 3.1 schematic; upduino_v3.pcf of its vendor.)
+Once configured, the FPGA uses the pins of the flash as serial port: 15 receives, 14 sends, and 16,
+the chip select of the flash, must be held high. The 12 MHz oscillator reaches pin 20 only if the
+jumper OSC (R16) is closed with solder. The internal oscillator, with an error of up to a tenth, is
+no clock for a serial port. (UPduino 3.1 schematic; upduino_v3.pcf of its vendor.)
 """
 
 from xnorloom.target.device import DEVICES
@@ -37,7 +37,7 @@ BOARD = Board(
     uart=("uart", 0),
     baud=3_000_000,
     leds=(("rgb_led", 0),),
-    loader=("-b", "ice40_generic", "-c", "ft232"),
+    programmer=("-b", "ice40_generic", "-c", "ft232"),
     high=(("flash_deselect", 0),),
     note="close the jumper OSC (R16) with solder, which brings 12 MHz to pin 20",
 )

@@ -1,1 +1,1 @@
-"""The design for a board: network, serial link, clock, pins."""
+"""Design for a board: network, serial link, clock, pins."""

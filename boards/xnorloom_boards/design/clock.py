@@ -1,4 +1,4 @@
-"""The clock of a design: from the board's oscillator, through a PLL where another one is wanted."""
+"""Clock and reset of a design, from the oscillator of the board and a PLL."""
 
 import math
 from fractions import Fraction
@@ -9,29 +9,30 @@ from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
 from xnorloom.support.arguments import integer
+from xnorloom.target.family import Family
 
 from ..board import Board
 from .pll import Pll, pll
 
 __all__ = ["ClockGenerator", "START_SECONDS"]
 
-# Block RAMs of an iCE40 read as zero for about 3 µs after configuration, whatever the clock does;
-# five times that is what Amaranth's platform waits, too.
+# Block RAMs of an iCE40 read as zero for about 3 µs after configuration. Amaranth's platform waits
+# five times as long, too.
 START_SECONDS = 15e-6
 
 
 class ClockGenerator(Elaboratable):
-    """Makes the domain ``sync`` of a design from the oscillator of its board.
+    """Clock domain ``sync`` of a design, from the oscillator of its board.
 
-    The clock comes straight from the oscillator when that is the one wanted, else from a PLL at the
+    The clock is that of the oscillator if it has the wanted frequency, else that of a PLL, at the
     nearest frequency that is not above. The reset is released :data:`START_SECONDS` after
-    configuration, and after the PLL has locked; it returns if the PLL loses the lock. A design goes
-    into the module that :meth:`elaborate` returns, which is where the domain is defined.
+    configuration, once the PLL has locked, and returns if the PLL loses its lock. The design must
+    be a submodule of the module that :meth:`elaborate` returns, which defines the domain.
 
     Parameters
     ----------
     platform : Platform
-        Of the board; the clock is requested of it.
+        Platform of the board, from which the clock is requested.
     board : Board
         The board.
     hz : int
@@ -40,7 +41,7 @@ class ClockGenerator(Elaboratable):
     Raises
     ------
     PllError
-        If the PLL cannot make that frequency.
+        If the PLL cannot make such a frequency.
     """
 
     def __init__(self, platform: Any, board: Board, hz: int):
@@ -50,24 +51,24 @@ class ClockGenerator(Elaboratable):
 
     @property
     def pll(self) -> Pll | None:
-        """Parameters of the PLL, ``None`` for none."""
+        """Parameters of the PLL, ``None`` without a PLL."""
         return self._pll
 
     @property
     def hz(self) -> Fraction:
-        """The frequency of the design, exact if that of the oscillator is."""
+        """Frequency of the design, exact for an exact oscillator."""
         return Fraction(self._board.clock_hz) if self._pll is None else self._pll.output_hz
 
     def elaborate(self, platform):
         m = Module()
-        # From the constraint on this pin the tools derive that of the PLL's output.
+        # The tools derive the constraint of the PLL's output from that of this pin.
         port = self._platform.request(self._board.clock, dir="-")
         clock, locked = Signal(), Signal()
         if self._pll is None:
             self._buffered(m, port, clock)
             m.d.comb += locked.eq(1)
         else:
-            if self._pll.family == "ecp5":
+            if self._pll.family is Family.ECP5:
                 self._ehxplll(m, self._buffered(m, port, Signal()), clock, locked)
             elif self._board.pll_pad:
                 self._sb_pll40(m, "SB_PLL40_PAD", "i_PACKAGEPIN", port.io, clock, locked)
@@ -112,8 +113,8 @@ class ClockGenerator(Elaboratable):
 
     def _ehxplll(self, m: Module, source: Signal, clock: Signal, locked: Signal):
         assert self._pll is not None
-        # An output of its own is fed back: were it that of the design, the phase detector would
-        # have to be slower than it may be for most frequencies, and LOCK would not rise.
+        # CLKOS is fed back. With the output of the design the phase detector would be slower than
+        # it may be for most frequencies, and LOCK would not rise.
         fed_back = Signal()
         m.submodules.pll = Instance(
             "EHXPLLL",

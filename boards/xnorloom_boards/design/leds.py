@@ -1,4 +1,4 @@
-"""What the lights of a board show: the last class, and that something is going on."""
+"""LEDs of a board: the last class, and activity."""
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -10,26 +10,26 @@ __all__ = ["Leds"]
 
 
 class Leds(wiring.Component):
-    """Lights from results.
+    """Shows results on LEDs.
 
-    The last light changes with each result. Those before it show the last class in binary, bit 0
-    on the first; bits for which there is no light are not seen.
+    The last LED toggles with each result. The LEDs before it show the class of the last result in
+    binary, bit 0 first, as far as there are LEDs. They change one cycle after ``done``.
 
     Parameters
     ----------
     count : int
-        Lights, at least 1.
+        Number of LEDs, at least 1.
     class_bits : int
-        Bits of a class.
+        Width of a class.
 
     Members
     -------
     done : In(1)
-        High in the cycle in which a result is taken.
+        High in the cycle of a result.
     label : In(class_bits)
-        Its class.
+        Class of that result.
     o : Out(count)
-        The lights, 1 for on.
+        LEDs, 1 for on.
     """
 
     def __init__(self, count: int, class_bits: int):

@@ -1,7 +1,4 @@
-"""Parameters of PLLs: which output frequencies there are, and the nearest below one that is wanted.
-
-The rules are those of the vendor's data sheets.
-"""
+"""PLL parameters by the rules of the data sheets, for the nearest frequency that is not above."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,37 +6,35 @@ from fractions import Fraction
 
 from xnorloom.errors import XnorloomError
 from xnorloom.support.arguments import integer
+from xnorloom.target.family import Family
 
 __all__ = ["Pll", "PllError", "pll"]
 
 
 class PllError(XnorloomError):
-    """A frequency that no PLL of a family makes from an input frequency."""
+    """Frequency that the PLL of a family cannot make from an input frequency."""
 
 
 @dataclass(frozen=True)
 class Pll:
-    """Parameters of a PLL and what they come to.
-
-    The phase detector compares ``input_hz / reference`` with the fed back clock, so that the
-    oscillator runs at ``vco_hz`` and the output at ``output_hz``, both exact.
+    """Parameters of a PLL, and the exact frequencies that follow from them.
 
     Parameters
     ----------
-    family : str
-        ``ice40`` (SB_PLL40) or ``ecp5`` (EHXPLLL).
+    family : Family
+        SB_PLL40 of an iCE40, or EHXPLLL of an ECP5.
     input_hz : int
         Frequency of the reference clock.
     reference : int
         Divider of the reference clock: DIVR + 1, or CLKI_DIV.
     feedback : int
-        Divider between oscillator and phase detector: DIVF + 1, or CLKOS_DIV of the output that is
-        fed back (CLKFB_DIV is 1).
+        Divider from the oscillator to the phase detector: DIVF + 1, or CLKOS_DIV of the output that
+        is fed back (CLKFB_DIV is 1).
     output : int
         Divider of the output: 2**DIVQ, or CLKOP_DIV.
     """
 
-    family: str
+    family: Family
     input_hz: int
     reference: int
     feedback: int
@@ -47,22 +42,22 @@ class Pll:
 
     @property
     def pfd_hz(self) -> Fraction:
-        """Frequency at the phase detector."""
+        """Frequency of the phase detector, ``input_hz / reference``."""
         return Fraction(self.input_hz, self.reference)
 
     @property
     def vco_hz(self) -> Fraction:
-        """Frequency of the oscillator."""
+        """Frequency of the oscillator, ``pfd_hz * feedback``."""
         return self.pfd_hz * self.feedback
 
     @property
     def output_hz(self) -> Fraction:
-        """Frequency of the output."""
+        """Frequency of the output, ``vco_hz / output``."""
         return self.vco_hz / self.output
 
     @property
     def filter_range(self) -> int:
-        """FILTER_RANGE of an SB_PLL40, by the frequency at its phase detector."""
+        """FILTER_RANGE of an SB_PLL40, from the frequency of its phase detector."""
         limits = (17, 26, 44, 66, 101)
         return 1 + sum(self.pfd_hz >= limit * 1_000_000 for limit in limits)
 
@@ -76,7 +71,7 @@ def _ice40(input_hz: int) -> Iterator[Pll]:
             if not 533_000_000 * reference <= input_hz * feedback <= 1_066_000_000 * reference:
                 continue
             for output in 2, 4, 8, 16, 32, 64:
-                found = Pll("ice40", input_hz, reference, feedback, output)
+                found = Pll(Family.ICE40, input_hz, reference, feedback, output)
                 if 16_000_000 <= found.output_hz <= 275_000_000:
                     yield found
 
@@ -92,24 +87,24 @@ def _ecp5(input_hz: int) -> Iterator[Pll]:
             if not 400_000_000 * reference <= input_hz * feedback <= 800_000_000 * reference:
                 continue
             for output in range(1, 129):
-                found = Pll("ecp5", input_hz, reference, feedback, output)
+                found = Pll(Family.ECP5, input_hz, reference, feedback, output)
                 if 3_125_000 <= found.output_hz <= 400_000_000:
                     yield found
 
 
-_FAMILIES = {"ice40": _ice40, "ecp5": _ecp5}
+_FAMILIES = {Family.ICE40: _ice40, Family.ECP5: _ecp5}
 
 
-def pll(family: str, input_hz: int, wanted_hz: int) -> Pll:
-    """The parameters whose output is nearest to ``wanted_hz`` and not above it.
+def pll(family: Family, input_hz: int, wanted_hz: int) -> Pll:
+    """Find the parameters whose output is nearest to ``wanted_hz`` and not above it.
 
-    Of several the one with the fastest phase detector and then the slowest oscillator, which are
-    those of the least jitter and power.
+    Of several, the fastest phase detector (least jitter) and then the slowest oscillator (least
+    power) is chosen.
 
     Raises
     ------
     PllError
-        If there are none: the input is outside what the PLL takes, or too slow an output is wanted.
+        If there are none: the input is outside the range of the PLL, or the output is too slow.
     """
     if family not in _FAMILIES:
         raise ValueError(f"PLL family must be one of {', '.join(_FAMILIES)}, not {family!r}")

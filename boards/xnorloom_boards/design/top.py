@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""A whole design: a network behind a serial port, and that on a board."""
+"""Network with a serial port, and the design of a board around it."""
 
 from typing import Any
 
@@ -24,15 +24,12 @@ from .leds import Leds
 
 __all__ = ["NETWORK", "Core", "Top", "baud_for"]
 
-# Where the network is in the hierarchy of a top, with the name of its module.
+# Module of the network in the hierarchy of a top.
 NETWORK = "top.design.core.network"
 
 
 def baud_for(board: Board, hz: int) -> int:
-    """The rate of a board's serial port: the board's own, or the half, the quarter … of it.
-
-    A bit takes at least four cycles of ``hz``.
-    """
+    """Rate of a board's serial port: that of the board, halved until a bit takes four cycles."""
     baud = board.baud
     while LEAST_CYCLES * baud > hz:
         baud //= 2
@@ -40,31 +37,33 @@ def baud_for(board: Board, hz: int) -> int:
 
 
 class Core(wiring.Component):
-    """A network behind a serial port, all in one clock domain.
+    """Network with a serial port, in one clock domain.
+
+    It answers the messages of docs/protocol.md.
 
     Parameters
     ----------
     graph : Graph
-        What to compute.
+        The network.
     schedule : Schedule
-        How many neurons and synapses at once.
+        Its schedule.
     clock_hz : int
         Frequency of the clock.
     baud : int
-        Rate of the serial port, at most a quarter of it.
+        Rate of the serial port, at most a quarter of ``clock_hz``.
     leds : int
-        Lights.
+        Number of LEDs.
     scores : bool
-        Whether the scores are sent with the class.
+        True if the scores are sent with the class.
 
     Members
     -------
     rx : In(1)
-        The line from the host; it may change at any time.
+        Line from the host; asynchronous.
     tx : Out(1)
-        The line to the host.
+        Line to the host.
     leds : Out(leds)
-        As of :class:`~xnorloom_boards.design.leds.Leds`; not there without lights.
+        LEDs, see :class:`~xnorloom_boards.design.leds.Leds`; only if there are any.
     """
 
     def __init__(self, graph: Graph, schedule: Schedule, *, clock_hz: int, baud: int,
@@ -84,7 +83,7 @@ class Core(wiring.Component):
 
     @property
     def hello(self) -> Hello:
-        """What the design says of itself to a host."""
+        """Description of the design that it sends to a host."""
         return self._hello
 
     def elaborate(self, platform):
@@ -92,7 +91,7 @@ class Core(wiring.Component):
         m.submodules.uart = uart = self._uart
         m.submodules.link = link = Link(self._hello, self._network.o.signature, self._weights)
         m.submodules.network = network = self._network
-        # Between the comparison of scores and the answer, where both decide within a cycle.
+        # Splits the path from the comparison of scores to the choice of an answer.
         m.submodules.result = result = RegisterSlice(network.o.payload.shape())
         m.d.comb += [uart.rx.eq(self.rx), self.tx.eq(uart.tx)]
         wiring.connect(m, uart.o, link.rx)
@@ -114,29 +113,29 @@ class Core(wiring.Component):
 
 
 class Top(Elaboratable):
-    """A design for a board: clock, pins and :class:`Core`.
+    """Design for a board: clock, pins and :class:`Core`.
 
     Parameters
     ----------
     graph : Graph
-        What to compute.
+        The network.
     schedule : Schedule
-        How many neurons and synapses at once.
+        Its schedule.
     board : Board
         The board.
     platform : Platform
-        A fresh platform of the board, of which the pins are requested.
+        New platform of the board, from which the pins are requested.
     hz : int
-        Wanted frequency; the design gets the nearest that is not above.
+        Wanted frequency; the clock gets the nearest one that is not above.
     scores : bool
-        Whether the scores are sent with the class.
+        True if the scores are sent with the class.
 
     Raises
     ------
     ScheduleError
         If the schedule does not fit the graph, or needs more SPRAMs than the chip has.
     XnorloomError
-        If the PLL of the board cannot make the frequency.
+        If the PLL of the board cannot make such a frequency.
     """
 
     def __init__(self, graph: Graph, schedule: Schedule, board: Board, platform: Any, hz: int, *,
@@ -155,7 +154,7 @@ class Top(Elaboratable):
 
     @property
     def hz(self) -> int:
-        """Frequency of the design, to the next integer."""
+        """Frequency of the design, rounded."""
         return round(self._clock.hz)
 
     @property
@@ -180,7 +179,7 @@ class Top(Elaboratable):
         for index, port in enumerate(self._high):
             m.submodules[f"high{index}"] = buffer = io.Buffer("o", port)
             m.d.comb += buffer.o.eq(1)
-        # A domain must be defined around those that use it, not beside them.
+        # A clock domain is visible in submodules only.
         around = Fragment.get(self._clock, platform)
         around.add_subfragment(Fragment.get(m, platform), "design")
         return around

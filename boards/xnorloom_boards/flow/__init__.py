@@ -1,1 +1,1 @@
-"""From a network to a bitstream."""
+"""Build flow: schedule, synthesis, place and route, clock, bitstream."""

@@ -1,4 +1,4 @@
-"""How much of a chip a build gives to the network, and less where that turned out too much."""
+"""Resource budget of a network on a chip, and how it shrinks after a failed build."""
 
 from dataclasses import dataclass, replace
 
@@ -8,22 +8,21 @@ from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.target.device import Device
 
-from .place_and_route import CrampedError, NoFitError
+from .place_and_route import CongestionError, ResourceOverflowError
 
-__all__ = ["Room"]
+__all__ = ["ResourceBudget"]
 
-# Share of the cells of a chip that the network may take by the estimate.
-_SHARE = 0.9
-# What serial port, link and clock take (450 as measured on both families), and what the estimate is
-# off by where a chip gets full: networks that take 98 % of an iCE40UP5K were routed.
+# Cells of serial port, link and clock (450 measured on both families) and the error of the estimate
+# on a full chip: networks that take 98 % of an iCE40UP5K were routed.
 _OTHER_CELLS = 556
-# Of what was too much or, with the estimate as far off as it was, just enough.
-_CRAMPED, _LARGE = 0.9, 0.95
+# Factors on the share that was too large, and on the share that would just fit if the estimate is
+# as wrong for the next schedule.
+_AFTER_CONGESTION, _AFTER_OVERFLOW = 0.9, 0.95
 
 
 @dataclass(frozen=True, eq=False)
-class Room:
-    """What a network may take of a chip, beside its serial port, link and clock.
+class ResourceBudget:
+    """Resources of a chip for a network, besides its serial port, link and clock.
 
     Parameters
     ----------
@@ -32,49 +31,44 @@ class Room:
     device : Device
         The chip.
     share : float
-        Share of its logic cells, as :func:`~xnorloom.folding.estimate.estimate` counts them.
+        Share of the logic cells, as :func:`~xnorloom.folding.estimate.estimate` counts them.
     reserve : int
-        Block RAMs that the network must leave, besides those for the frame that the link keeps.
+        Block RAMs that the network must leave, besides those of the frame buffer of the link.
     """
 
     graph: Graph
     device: Device
-    share: float
-    reserve: int
-
-    @classmethod
-    def usual(cls, graph: Graph, device: Device) -> "Room":
-        """As much as leaves enough for the others."""
-        return cls(graph, device, _SHARE, 0)
+    share: float = 0.9
+    reserve: int = 0
 
     def schedule(self, interval: int | None = None) -> Schedule:
-        """The schedule that :func:`~xnorloom.folding.fit.fit` finds in this room.
+        """Find a schedule within the budget; see :func:`~xnorloom.folding.fit.fit`.
 
         Raises
         ------
-        FitError
+        NoScheduleError
             If there is none.
         """
         return fit(self.graph, self.device, interval=interval, share=self.share,
-                   reserve_cells=_OTHER_CELLS, reserve=self._others)
+                   reserve_cells=_OTHER_CELLS, reserve=self._reserved)
 
-    def _others(self, device: Device) -> int:
-        """Block RAMs for the frame of the link, however it may be cut into words, and others."""
+    def _reserved(self, device: Device) -> int:
+        """Block RAMs to leave: ``reserve``, and those of a frame buffer of any word width."""
         values = self.graph.input.size * self.graph.input.bits
         return self.reserve + rams(-(-values // 4), 8, device.family)
 
-    def less(self, schedule: Schedule, error: NoFitError) -> "Room | None":
-        """The room after ``schedule`` ended in ``error``; ``None`` if less would be no help."""
+    def less(self, schedule: Schedule, error: ResourceOverflowError) -> "ResourceBudget | None":
+        """Budget after ``schedule`` failed with ``error``; ``None`` if a smaller one is no help."""
         share, reserve = self.share, self.reserve
-        used, there = error.resources.get("logic_cells", (0, 0))
+        used, available = error.resources.get("logic_cells", (0, 0))
         plan = schedule.bind(self.graph)
-        guessed = sum(cost.cells for cost in estimate(plan, self.device.family))
-        if isinstance(error, CrampedError):
-            share = min(share, _CRAMPED * guessed / self.device.logic_cells)
-        elif used > there:
-            share = min(share, _LARGE * guessed / used)
-        used, there = error.resources.get("brams", (0, 0))
-        reserve += max(0, used - there)
+        estimated = sum(cost.cells for cost in estimate(plan, self.device.family))
+        if isinstance(error, CongestionError):
+            share = min(share, _AFTER_CONGESTION * estimated / self.device.logic_cells)
+        elif used > available:
+            share = min(share, _AFTER_OVERFLOW * estimated / used)
+        used, available = error.resources.get("brams", (0, 0))
+        reserve += max(0, used - available)
         if (share, reserve) == (self.share, self.reserve):
             return None
         return replace(self, share=share, reserve=reserve)

@@ -1,4 +1,4 @@
-"""From a netlist to a bitstream: place and route, what came of it, and packing."""
+"""Place and route with nextpnr: results, the critical path, and the bitstream."""
 
 import json
 import re
@@ -11,48 +11,62 @@ from typing import Any
 from xnorloom.errors import ToolError
 from xnorloom.support.artifacts import cached
 from xnorloom.support.cache import writable
+from xnorloom.support.process import Jobs, Tool
+from xnorloom.target.family import Family
 
 from .synthesis import Design, Netlist
-from .tools import Jobs, Tool, reason
 
-__all__ = ["CrampedError", "Hop", "NoFitError", "Route", "pack", "route"]
+__all__ = ["CongestionError", "Hop", "ResourceOverflowError", "Route", "pack", "route"]
 
-# Of what nextpnr counts, the things that a person knows, with the names they have here.
+# Names in reports of the resources that nextpnr counts.
 _RESOURCES = {
-    "ice40": {"ICESTORM_LC": "logic_cells", "ICESTORM_RAM": "brams", "ICESTORM_SPRAM": "sprams",
-              "ICESTORM_DSP": "dsps", "ICESTORM_PLL": "plls", "SB_IO": "pins", "SB_GB": "globals"},
-    "ecp5": {"TRELLIS_COMB": "logic_cells", "TRELLIS_FF": "flip_flops", "DP16KD": "brams",
-             "MULT18X18D": "dsps", "EHXPLLL": "plls", "TRELLIS_IO": "pins", "DCCA": "globals"},
+    Family.ICE40: {
+        "ICESTORM_LC": "logic_cells", "ICESTORM_RAM": "brams", "ICESTORM_SPRAM": "sprams",
+        "ICESTORM_DSP": "dsps", "ICESTORM_PLL": "plls", "SB_IO": "pins", "SB_GB": "globals"},
+    Family.ECP5: {
+        "TRELLIS_COMB": "logic_cells", "TRELLIS_FF": "flip_flops", "DP16KD": "brams",
+        "MULT18X18D": "dsps", "EHXPLLL": "plls", "TRELLIS_IO": "pins", "DCCA": "globals"},
 }
-# The file that describes a routed design, for the programs that pack it.
-_TEXTS = {"ice40": "top.asc", "ecp5": "top.config"}
 _USED = re.compile(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
 _STAGES = ((re.compile(r"Running main analytical placer"), "placing"),
            (re.compile(r"Running simulated annealing|Running timing-driven refinement"),
             "refining the placement"),
            (re.compile(r"Routing\.\.\.|Router1|Running router"), "routing"))
-# How nextpnr ends when the chip is too full for its placer or its router.
-_CRAMPED = re.compile(r"ERROR: .*(find legal placement|(Placing|Routing) design failed|"
+# Last messages of nextpnr on a chip that is too full for its placer or its router.
+_CONGESTED = re.compile(r"ERROR: .*(find legal placement|(Placing|Routing) design failed|"
                       r"[Ff]ailed to route|no B[Ee][Ll]s remaining)")
 
 
-class NoFitError(ToolError):
-    """A design that is larger than the chip; ``resources`` as of :class:`Route`."""
+class ResourceOverflowError(ToolError):
+    """Design that needs more of a resource than the chip has.
+
+    Attributes
+    ----------
+    resources : dict of str to (used, available)
+        See :class:`Route`.
+    """
 
     def __init__(self, message: str, resources: dict[str, tuple[int, int]]):
         super().__init__(message)
         self.resources = resources
 
 
-class CrampedError(NoFitError):
-    """A design that the chip could hold, but nextpnr finds no place or no way for all of it."""
+class CongestionError(ResourceOverflowError):
+    """Design that the chip could hold, but that nextpnr cannot place or route."""
 
 
 @dataclass(frozen=True)
 class Hop:
-    """A step of a path: ``kind`` is ``logic``, ``routing``, ``clk-to-q`` or ``setup``.
+    """Step of a timing path.
 
-    It takes ``ns`` and ends at pin ``port`` of cell ``cell``.
+    Parameters
+    ----------
+    kind : str
+        ``logic``, ``routing``, ``clk-to-q`` or ``setup``.
+    ns : float
+        Delay in nanoseconds.
+    cell, port : str
+        Cell and pin at the end of the step.
     """
 
     kind: str
@@ -63,20 +77,20 @@ class Hop:
 
 @dataclass(frozen=True)
 class Route:
-    """A placed and routed design.
+    """Placed and routed design.
 
     Parameters
     ----------
     folder : Path
-        In the cache, with the configuration as text and the log.
+        Cache entry with the configuration as text and the log.
     seed : int
-        Where the placer began.
+        Seed of the placer.
     fmax_hz : float
-        The fastest clock, in the slowest corner that the tools know.
+        Fastest clock, in the slowest corner that the tools know.
     resources : dict of str to (used, available)
-        By kind.
+        Resources by name.
     critical : tuple of Hop
-        The path that limits the clock.
+        Path that limits the clock.
     """
 
     folder: Path
@@ -87,43 +101,43 @@ class Route:
 
     @property
     def log(self) -> str:
-        """What nextpnr said."""
+        """Output of nextpnr."""
         return (self.folder / "log").read_text("utf-8")
 
 
-def route(design: Design, netlist: Netlist, family: str, seed: int, nextpnr: Tool, jobs: Jobs,
+def route(design: Design, netlist: Netlist, family: Family, seed: int, nextpnr: Tool, jobs: Jobs,
           progress: Callable[[str], object]) -> Route:
-    """Place and route ``netlist``, or find it in the cache.
+    """Place and route ``netlist``, unless the result is in the cache.
 
-    Whether the clock is met is not asked here.
+    A missed clock is no error here.
 
     Raises
     ------
-    NoFitError
-        If the chip is too small, or (:class:`CrampedError`) too full.
+    ResourceOverflowError
+        If the chip is too small, or too full (:class:`CongestionError`).
     ToolError
         If nextpnr fails.
     """
-    text = _TEXTS[family]
+    text = f"top.{family.configuration_suffix}"
     [command] = [command for command in design.commands if command[0] == nextpnr.name]
     arguments = [entry for entry in command[1:] if entry != "--quiet"]
-    # Its log has the output of --log, and the output can be watched.
+    # The output is watched line by line and has all that --log would write.
     place = arguments.index("--log")
     del arguments[place:place + 2]
     arguments += ["--seed", str(seed), "--report", "report.json", "--timing-allow-fail"]
 
     def make(folder: Path) -> None:
         progress(f"placing and routing, seed {seed}")
-        # Not as a link, which WebAssembly does not follow out of its folder.
+        # No link: WebAssembly does not follow links out of its folder.
         shutil.copyfile(netlist.path, folder / "top.json")
         name, content = design.constraints
         (folder / name).write_text(content, "utf-8")
         watch = _Watch(family, seed, progress)
         done = jobs.run(nextpnr, arguments, cwd=folder, log=folder / "log", watch=watch)
-        if done.status and _CRAMPED.search(done.output):
-            raise CrampedError(reason(done).removeprefix("ERROR: "), watch.resources)
+        if done.status and _CONGESTED.search(done.output):
+            raise CongestionError(done.reason.removeprefix("ERROR: "), watch.resources)
         if done.status:
-            raise ToolError(f"{nextpnr.name} failed: {reason(done)}")
+            raise ToolError(f"{nextpnr.name} failed: {done.reason}")
         (folder / "top.json").unlink()
         if not (folder / text).is_file():
             raise ToolError(f"{nextpnr.name} wrote no {text}")
@@ -140,9 +154,9 @@ def route(design: Design, netlist: Netlist, family: str, seed: int, nextpnr: Too
 
 
 class _Watch:
-    """Says how far nextpnr is, and ends it as soon as the chip turns out too small."""
+    """Reports the progress of nextpnr, and ends it when the chip turns out to be too small."""
 
-    def __init__(self, family: str, seed: int, progress: Callable[[str], object]):
+    def __init__(self, family: Family, seed: int, progress: Callable[[str], object]):
         self._names, self._seed, self._progress = _RESOURCES[family], seed, progress
         self._stage = ""
         self.resources: dict[str, tuple[int, int]] = {}
@@ -152,8 +166,8 @@ class _Watch:
         if found:
             if found[1] in self._names:
                 self.resources[self._names[found[1]]] = int(found[2]), int(found[3])
-        elif any(used > there for used, there in self.resources.values()):
-            raise NoFitError("the design is larger than the chip", self.resources)
+        elif any(used > available for used, available in self.resources.values()):
+            raise ResourceOverflowError("the design is larger than the chip", self.resources)
         for pattern, stage in _STAGES:
             if stage != self._stage and pattern.search(line):
                 self._stage = stage
@@ -161,7 +175,8 @@ class _Watch:
 
 
 def _clock(report: dict[str, Any]) -> tuple[str, float]:
-    """The clock of the design and its Fmax; the oscillator in front of a PLL drives no logic."""
+    """Clock of the design and its Fmax: the slowest one, since the input of a PLL drives no logic.
+    """
     clocks = report["fmax"]
     if not clocks:
         raise ToolError("nextpnr found no clock")
@@ -177,23 +192,23 @@ def _critical(report: dict[str, Any], clock: str) -> tuple[Hop, ...]:
     return ()
 
 
-def pack(routed: Route, family: str, packer: Tool, jobs: Jobs) -> bytes:
-    """The bitstream of ``routed``.
+def pack(routed: Route, family: Family, packer: Tool, jobs: Jobs) -> bytes:
+    """Pack the bitstream of ``routed``.
 
     Raises
     ------
     ToolError
         If the program fails.
     """
-    source = _TEXTS[family]
-    arguments = {"ice40": [source, "top.bin"],
-                 "ecp5": ["--compress", "--input", source, "--bit", "top.bin"]}[family]
+    source = f"top.{family.configuration_suffix}"
+    arguments = {Family.ICE40: [source, "top.bin"],
+                 Family.ECP5: ["--compress", "--input", source, "--bit", "top.bin"]}[family]
 
     def make(folder: Path) -> None:
         (folder / source).write_bytes((routed.folder / source).read_bytes())
         done = jobs.run(packer, arguments, cwd=folder)
         if done.status:
-            raise ToolError(f"{packer.name} failed: {reason(done)}")
+            raise ToolError(f"{packer.name} failed: {done.reason}")
         (folder / source).unlink()
 
     inputs = [routed.folder.name, arguments, packer.version]

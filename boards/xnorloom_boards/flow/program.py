@@ -8,14 +8,17 @@ from hashlib import sha256
 from pathlib import Path
 
 from xnorloom.errors import ToolError, XnorloomError
+from xnorloom.support.process import Jobs, Tool
+from xnorloom.target.family import Family
 
 from ..board import Board
-from .tools import Jobs, Tool, loader, reason
+from .tools import find_programmer
 
 __all__ = ["check_bitstream", "program"]
 
 # Synchronisation words. ECP5 bitstreams may have a comment before theirs.
-_PREAMBLES = {"ice40": bytes.fromhex("7eaa997e"), "ecp5": bytes.fromhex("ffffbdb3")}
+_PREAMBLES = {Family.ICE40: bytes.fromhex("7eaa997e"),
+              Family.ECP5: bytes.fromhex("ffffbdb3")}
 _HEAD = 1024
 # Failures in the output of openFPGALoader: a step ends in FAIL, Fail or Error, a bar is followed by
 # a line Fail, other lines begin with Error. For an iCE40 the exit status is 0 all the same (its
@@ -57,15 +60,15 @@ def program(board: Board, path: str | os.PathLike[str], *, volatile: bool = Fals
     """
     path = Path(path)
     check_bitstream(path, board)
-    programmer = programmer or loader()
-    command = [*board.loader, *([] if volatile else ["-f"]), path.name]
+    programmer = programmer or find_programmer()
+    command = [*board.programmer, *([] if volatile else ["-f"]), path.name]
     note(f"{programmer.name} {' '.join(command)}")
     with Jobs() as jobs:
         done = jobs.run(programmer, command, cwd=path.resolve().parent, watch=note)
     failure = _failure(done.output)
     if done.status:
         raise ToolError(f"{programmer.name} cannot write to board {board.name}: "
-                        f"{failure or reason(done)}; is it connected, and may you use its USB "
+                        f"{failure or done.reason}; is it connected, and may you use its USB "
                         f"port?")
     if failure is not None:
         advice = f"; {board.volatile_note}" if volatile and board.volatile_note else ""

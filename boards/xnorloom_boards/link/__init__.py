@@ -1,1 +1,1 @@
-"""The link between a host program and a network on a board; docs/protocol.md is its protocol."""
+"""Serial link between a host program and a network on a board; see docs/protocol.md."""

@@ -1,4 +1,4 @@
-"""Classifying images on a board, from Python."""
+"""Connection to a board, which classifies images."""
 
 import math
 import reprlib
@@ -18,10 +18,10 @@ from xnorloom.schedule import Fold, LayerPlan, WeightStyle
 from xnorloom.support.arguments import integer, text
 
 from ..errors import LinkError, WrongBitstreamError
-from .load_weights import load
+from .load_weights import load_weights
 from .port import Port, open_port
 from .protocol import Hello, LoadedLayer, frame_payloads, load_payloads, result_bytes
-from .send_frames import exchange
+from .send_frames import send_frames
 from .session import Faults, Session
 
 __all__ = ["DEFAULT_BAUD", "Connection", "open"]
@@ -31,30 +31,27 @@ Progress = Callable[[int, int], object]
 
 
 class Connection:
-    """A network on a board, as a function from images to classes.
+    """Connection to a network on a board, which classifies images.
 
-    Use it in a ``with`` block, which closes the port. Several threads may share it: their calls are
-    done one after another.
+    As a context manager it closes the port. Threads may share it; their calls take turns.
 
     Parameters
     ----------
     port : Port
-        An open serial port, or anything with ``read``, ``write`` and ``timeout``.
-    graph : Graph
-        The network that the board must hold; for ``None`` any, which can only be asked for what
-        it is.
+        Open serial port, or an object with ``read``, ``write`` and ``timeout``.
+    graph : Graph or None
+        Network that the board must hold. With ``None`` any will do, but only ``hello`` is of use.
     name : str
-        Of the port, for messages.
+        Name of the port, for messages.
     baud : int
-        Of the line; decides how far ahead frames are sent.
+        Rate of the line, from which the number of frames in flight follows.
     timeout : float
-        Seconds to wait for an answer, besides the time on the line.
+        Seconds to wait for an answer, besides its time on the line.
     retries : int
         Times that a message is sent again before it is given up.
-    loading : callable
-        Called with the messages with weights that the board has taken and those in all, now and
-        then, when it must be loaded: at once if it has no weights yet, and whenever it has lost
-        them.
+    loading : callable or None
+        Called periodically while the board is loaded with weights, with the messages that it has
+        and the messages in all. A board is loaded at once, and again when it lost its weights.
 
     Raises
     ------
@@ -74,7 +71,7 @@ class Connection:
         if not (hasattr(port, "read") and hasattr(port, "write")):
             raise TypeError(f"Connection port must be an open serial port, not {_shown(port)}")
         baud, retries = _check_options(graph, baud, timeout, retries)
-        # A callback may ask for more.
+        # Reentrant, for callbacks that use the connection.
         self._lock, self._closed = threading.RLock(), False
         self._port, self._graph, self._name, self._loading = port, graph, name, loading
         self._session = Session(port, name, baud=baud, timeout=timeout, retries=retries)
@@ -90,7 +87,7 @@ class Connection:
 
     def _load(self) -> None:
         """Load the board with its weights."""
-        load(self._session, self._hello, self._weights, self._loading)
+        load_weights(self._session, self._hello, self._weights, self._loading)
         self._hello = replace(self._hello, loaded=True)
 
     def _words(self, graph: Graph, wanted: LoadedLayer) -> npt.NDArray[np.uint16]:
@@ -116,42 +113,47 @@ class Connection:
 
     @property
     def hello(self) -> Hello:
-        """What the board says of itself."""
+        """Description of the board."""
         return self._hello
 
     @property
     def faults(self) -> Faults:
-        """What went wrong on the line so far, and was made good."""
+        """Errors on the line so far, all of them recovered."""
         return self._session.faults
 
     def classify(self, images: npt.ArrayLike,
                  progress: Progress | None = None) -> npt.NDArray[np.int64]:
-        """Classes of images.
+        """Classify images.
 
         Parameters
         ----------
-        images : array of uint8, shape (images, \\*input shape) or (images, size)
-            Pixels, which become elements as the input of the graph says.
-        progress : callable
-            Called now and then with the images done and the images in all.
+        images : array of uint8, shape (images, …)
+            Pixels, in a shape that :func:`~xnorloom.graph.pixels.fits` accepts for the input of
+            the graph. They are encoded as this input says.
+        progress : callable or None
+            Called periodically with the images done and the images in all.
+
+        Returns
+        -------
+        array of int64, shape (images,)
 
         Raises
         ------
         TypeError, ValueError
             If the images do not fit the graph, or the connection is closed.
         LinkError
-            If the port or the board fails; no class was made up then.
+            If the port or the board fails. No class is ever made up.
         """
         return self.results(encode(self._needed().input, images), progress)[0]
 
     def classify_frames(self, frames: npt.ArrayLike,
                         progress: Progress | None = None) -> npt.NDArray[np.int64]:
-        """Classes of frames, whose elements are those of the graph's input already."""
+        """Classify frames, whose elements are those of the graph's input already."""
         return self.results(frames, progress)[0]
 
     def results(self, frames: npt.ArrayLike, progress: Progress | None = None
                 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
-        """Classes of frames and, where the board was built so, scores of shape [B, classes]."""
+        """Classes of frames and, if the board sends them, scores of shape (frames, classes)."""
         with self._lock:
             return self._results(frames, progress)
 
@@ -164,8 +166,8 @@ class Connection:
             raise LinkError(f"the board on port {self._name} takes {hello.words} words of "
                             f"{hello.input_width} bits a frame, which {graph.name} does not have")
         payloads = frame_payloads(words, hello)
-        found = exchange(self._session, hello, payloads, progress,
-                         self._load if self._weights else None)
+        found = send_frames(self._session, hello, payloads, progress,
+                            self._load if self._weights else None)
         outputs = np.frombuffer(b"".join(found), np.uint8).reshape(count, hello.result_bytes)
         classes, scores = unpack_results(graph, outputs, scores=hello.scores)
         wrong = np.flatnonzero(classes >= graph.classes)
@@ -200,18 +202,18 @@ class Connection:
 def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
          timeout: float = 1.0, retries: int = 16,
          loading: Progress | None = None) -> Connection:
-    """Open a serial port and make sure of the board behind it.
+    """Open a serial port and check the board at its other end.
 
-    Parameters are those of :class:`Connection`, with ``port`` the name of a serial port, such as
+    Parameters are those of :class:`Connection`; ``port`` is the name of a serial port, such as
     ``/dev/ttyUSB1``.
 
     Raises
     ------
     PortError
-        If there is no such port (the message lists those there are), it is busy or not permitted,
-        or pyserial is not installed.
+        If there is no such port (the message lists the others), it is busy or not permitted, or
+        pyserial is not installed.
     LinkError
-        As of :class:`Connection`; the port is closed again.
+        See :class:`Connection`. The port is closed again.
     TypeError, ValueError
         If a parameter is not what it must be.
     """
@@ -230,7 +232,7 @@ def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
 
 def _check_options(graph: object, baud: object, timeout: object, retries: object
                    ) -> tuple[int, int]:
-    """The baud rate and the retries, if all of these are what they must be."""
+    """Check the options of a connection; returns the baud rate and the retries."""
     if graph is not None and not isinstance(graph, Graph):
         raise TypeError(f"Connection graph must be a Graph, not {_shown(graph)}")
     if isinstance(timeout, bool) or not isinstance(timeout, Real):
@@ -241,7 +243,7 @@ def _check_options(graph: object, baud: object, timeout: object, retries: object
 
 
 def _shown(value: object) -> str:
-    """A value in a line, or its type."""
+    """Value in a line, or its type."""
     if value is None or isinstance(value, (str, bytes, int, float)):
         return reprlib.repr(value)
     return f"a {type(value).__name__}"

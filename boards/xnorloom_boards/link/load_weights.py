@@ -1,107 +1,109 @@
-"""Weights to a device that must be loaded, over a port on which bytes may be lost and altered."""
+"""Transfer of weights to a board, over a port that may lose and alter bytes."""
 
 import time
 from collections.abc import Callable, Sequence
 
 from ..errors import LinkError
 from .protocol import ERROR_KIND, LOAD, LOAD_BYTES, LOADED, Hello, Message
-from .session import ALARM, Session, room
+from .session import ALARM, Session, sendable
 
-__all__ = ["load"]
+__all__ = ["load_weights"]
 
-# Messages that may be under way, as the page of the protocol says.
+# Messages in flight that the protocol allows.
 _WINDOW = 128
 
 
-def load(session: Session, hello: Hello, payloads: Sequence[bytes],
-         progress: Callable[[int, int], object] | None = None) -> None:
-    """Send messages with weights until the device says that it has them all, and the right ones.
+def load_weights(session: Session, hello: Hello, payloads: Sequence[bytes],
+                 progress: Callable[[int, int], object] | None = None) -> None:
+    """Send weights until the board reports that it has all of them, and the right ones.
 
     Parameters
     ----------
+    session : Session
+        Session with the board.
     hello : Hello
-        What the device said of itself.
+        Description of the board.
     payloads : sequence of bytes
-        As of :func:`~xnorloom_boards.link.protocol.load_payloads`.
-    progress : callable
-        Called with the messages that the device has taken and the messages in all, now and then.
+        See :func:`~xnorloom_boards.link.protocol.load_payloads`.
+    progress : callable or None
+        Called periodically with the messages that the board has and the messages in all.
 
     Raises
     ------
     LinkError
-        If it makes no headway, or another device answers in between.
+        If there is no progress, or another board answers in between.
     """
     session.settle(hello)
-    loading = _Loading(session, payloads, progress)
+    transfer = _Transfer(session, payloads, progress)
     while True:
-        loading.run()
+        transfer.run()
         if session.same(hello).loaded:
             return
-        # A reset between the last answer and this one.
-        loading.lost(0)
+        # The board was reset since its last answer.
+        transfer.restart(0)
 
 
-class _Loading:
-    """One call of :func:`load`.
+class _Transfer:
+    """State of one call of :func:`load_weights`.
 
-    The device takes messages in their order only, and each answer tells how many it has. So after
-    a loss all goes on from there, and answers that come late or twice do no harm.
+    The board accepts messages in order only, and each answer says how many it has. After a loss the
+    transfer goes on from there, so late and repeated answers do no harm.
     """
 
     def __init__(self, session: Session, payloads: Sequence[bytes],
                  progress: Callable[[int, int], object] | None):
         self._session, self._payloads, self._progress = session, payloads, progress
-        self._there = self._next = self._most = self._losses = 0
-        # Messages under way, in the order they were sent: sequence number to index.
+        self._accepted = self._next = self._most = self._losses = 0
+        # Messages in flight in the order of sending: sequence number to index.
         self._sent: dict[int, int] = {}
         self._window, self._line = session.window(LOAD_BYTES, _WINDOW)
 
     def run(self) -> None:
-        """Send until all are there."""
+        """Send until the board has all messages."""
         session, faults = self._session, self._session.faults
         deadline = self._later()
-        while self._there < len(self._payloads):
+        while self._accepted < len(self._payloads):
             if self._send():
                 deadline = self._later()
-            there, signs = self._there, faults.damaged + faults.reported
+            accepted, signs = self._accepted, faults.damaged + faults.reported
             for message in session.read():
-                self._take(message)
+                self._receive(message)
             now = time.monotonic()
-            if self._there > there:
+            if self._accepted > accepted:
                 deadline = self._later()
                 if self._progress is not None:
-                    self._progress(self._there, len(self._payloads))
+                    self._progress(self._accepted, len(self._payloads))
             if faults.damaged + faults.reported > signs:
                 deadline = min(deadline, now + self._line + ALARM)
             if now >= deadline:
                 faults.silences += 1
-                self.lost(self._there)
+                self.restart(self._accepted)
                 session.hello()
 
-    def lost(self, there: int) -> None:
-        """Go on behind the first messages that the device has, ``there`` of them."""
-        self._there = there
+    def restart(self, accepted: int) -> None:
+        """Go on after the first ``accepted`` messages, which the board has."""
+        self._accepted = accepted
         self._losses += 1
         if self._losses > self._session.retries:
             raise LinkError(f"weights were sent {self._losses} times to port "
-                            f"{self._session.name} and did not arrive, {self._there} of "
+                            f"{self._session.name} and did not arrive, {self._accepted} of "
                             f"{len(self._payloads)} messages at last; {self._session.faults}")
-        self._session.faults.resent += self._next - there
+        self._session.faults.resent += self._next - accepted
         self._sent.clear()
-        self._next = there
+        self._next = accepted
 
     def _later(self) -> float:
         return time.monotonic() + self._session.timeout + self._line
 
     def _send(self) -> bool:
-        """Send messages, many at once, when there is room for a good part of the window."""
+        """Send messages if a good part of the window is free; true if any were sent."""
         left = len(self._payloads) - self._next
-        count = room(self._window, len(self._sent), left)
+        count = sendable(self._window, len(self._sent), left)
         indices = range(self._next, self._next + count)
         self._next += count
         return self._session.send(LOAD, indices, self._payloads, self._sent)
 
-    def _take(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         faults = self._session.faults
         if message.kind & ERROR_KIND == ERROR_KIND:
             faults.reported += 1
@@ -117,13 +119,13 @@ class _Loading:
             index = self._sent.pop(first)
             if first == message.sequence:
                 break
-        self._there = int.from_bytes(message.payload, "little")
-        if self._there > self._most:
-            self._most, self._losses = self._there, 0
-        if self._there > len(self._payloads):
+        self._accepted = int.from_bytes(message.payload, "little")
+        if self._accepted > self._most:
+            self._most, self._losses = self._accepted, 0
+        if self._accepted > len(self._payloads):
             raise LinkError(f"the board on port {self._session.name} says that it has "
-                            f"{self._there} messages with weights, but there are "
+                            f"{self._accepted} messages with weights, but there are "
                             f"{len(self._payloads)}")
-        if self._there <= index:
-            self.lost(self._there)
-        self._next = max(self._next, self._there)
+        if self._accepted <= index:
+            self.restart(self._accepted)
+        self._next = max(self._next, self._accepted)

@@ -1,7 +1,9 @@
-"""Serial ports: opened, or refused with a reason."""
+"""Serial ports, opened or refused with a reason."""
 
 import errno
 from typing import Any, Protocol
+
+from xnorloom.support.extras import install_hint
 
 from ..errors import PortError
 
@@ -11,32 +13,32 @@ _BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 
 
 class Port(Protocol):
-    """What a session needs of a port; ``serial.Serial`` has it, and more."""
+    """Interface of a serial port, which ``serial.Serial`` has."""
 
     timeout: float | None
 
     def read(self, size: int, /) -> bytes:
-        """Up to ``size`` bytes; fewer, or none, if no more come in ``timeout`` seconds."""
+        """Read up to ``size`` bytes; fewer, or none, if no more come within ``timeout`` seconds."""
         ...
 
     def write(self, data: bytes, /) -> object:
-        """Send all of ``data``; an ``OSError`` if that fails, or takes too long."""
+        """Send all of ``data``; raise ``OSError`` if that fails or takes too long."""
         ...
 
 
 def open_port(name: str, baud: int, write_timeout: float) -> Any:
-    """Open a serial port for nobody but this process.
+    """Open a serial port for this process only.
 
     Raises
     ------
     PortError
-        If it cannot be opened, with the reason; or if pyserial is not installed.
+        If it cannot be opened, with the reason, or if pyserial is not installed.
     """
     try:
         import serial
     except ImportError:
-        raise PortError("serial ports need pyserial, which is not installed; "
-                        "pip install 'xnorloom[boards]'") from None
+        raise PortError(f"serial ports need pyserial, which is not installed; "
+                        f"{install_hint('boards')}") from None
     try:
         return serial.Serial(name, baud, timeout=1, write_timeout=write_timeout, exclusive=True)
     except refusals() as error:
@@ -44,10 +46,10 @@ def open_port(name: str, baud: int, write_timeout: float) -> Any:
 
 
 def refusals() -> tuple[type[Exception], ...]:
-    """What pyserial lets through when a port cannot be opened or set.
+    """Exceptions of pyserial for a port that cannot be opened or set.
 
-    For a rate that does not fit the structure of the system that is an ``OverflowError``; the error
-    of ``termios`` is no ``OSError``.
+    A rate beyond the structure of the system gives an ``OverflowError``, and the error of
+    ``termios`` is no ``OSError``.
     """
     try:
         import termios
@@ -57,7 +59,7 @@ def refusals() -> tuple[type[Exception], ...]:
 
 
 def timed_out(error: OSError) -> bool:
-    """Whether a write failed since the port took no bytes for too long."""
+    """True if a write failed because the port accepted no bytes for too long."""
     if isinstance(error, TimeoutError):
         return True
     try:
@@ -71,7 +73,7 @@ def _reason(name: str, baud: int, error: Exception) -> str:
     number, text = getattr(error, "errno", None), str(error)
     if not isinstance(error, (OSError, ValueError, OverflowError)):
         number, text = error.args[0], str(error.args[-1])
-    # On Windows pyserial gives no number, but the name of the error inside.
+    # On Windows pyserial gives the name of the error instead of its number.
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in text:
         return f"there is no port {name}; {_others()}"
     if number in _BUSY:

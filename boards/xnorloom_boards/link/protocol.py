@@ -1,7 +1,7 @@
-"""Messages of the serial protocol as bytes, on the side of the host; see docs/protocol.md.
+"""Messages of the serial protocol, encoded and decoded by the host; see docs/protocol.md.
 
-A message is kind, sequence number, payload and the CRC of these, stuffed so that ``END`` occurs
-nowhere in it, and then ``END``.
+A message is kind, sequence number, payload and CRC, stuffed so that they hold no ``END``, and then
+``END``.
 """
 
 import binascii
@@ -22,7 +22,7 @@ __all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", 
            "frame_bytes", "frame_payloads", "line_bytes", "load_payloads", "result_bytes",
            "words_per_byte"]
 
-# Of a device that is loaded with weights, and of any other.
+# Versions of boards that are loaded with weights, and of all others.
 LOAD_VERSION, VERSION = 2, 1
 END, ESCAPE, FLIP = 0xa5, 0x5a, 0x20
 CRC_INIT = 0xffff
@@ -32,13 +32,13 @@ HELLO_REPLY, RESULT, LOADED = 0x81, 0x82, 0x83
 ERROR_KIND, UNLOADED = 0xe0, 0xe5
 
 HELLO_BYTES = 16
-# Of a byte on the line: a start bit, eight of data, a stop bit.
+# Bits of a byte on the line: start bit, eight data bits, stop bit.
 LINE_BITS = 10
-# Words of weights in a message, and bytes of its payload with the number of the message before.
+# Words of weights in a message, and bytes of its payload, which begins with its number.
 LOAD_WORDS = 32
 LOAD_BYTES = 2 + 2 * LOAD_WORDS
 _MOST_LAYERS = 47
-# Kind, sequence number and CRC.
+# Bytes of kind, sequence number and CRC.
 _OVERHEAD = 4
 _STUFFED = {byte: bytes([ESCAPE, byte ^ FLIP]) for byte in (ESCAPE, END)}
 _PAIR = re.compile(re.escape(bytes([ESCAPE])) + b".", re.DOTALL)
@@ -46,7 +46,7 @@ _PAIR = re.compile(re.escape(bytes([ESCAPE])) + b".", re.DOTALL)
 
 @dataclass(frozen=True)
 class Message:
-    """What stands between two ``END``: kind, sequence number and payload."""
+    """Message without CRC, stuffing and ``END``."""
 
     kind: int
     sequence: int
@@ -54,7 +54,7 @@ class Message:
 
 
 class LoadedLayer(NamedTuple):
-    """A layer whose weights are loaded: its number in the graph, and its fold."""
+    """Layer whose weights are loaded: its index in the graph, and its fold."""
 
     index: int
     pe: int
@@ -63,28 +63,28 @@ class LoadedLayer(NamedTuple):
 
 @dataclass(frozen=True)
 class Hello:
-    """What a device says of itself.
+    """Description of a board, which it sends to the host.
 
     Parameters
     ----------
     digest : bytes
-        The first 8 bytes of the digest of its graph.
+        First 8 bytes of the digest of its graph.
     input_width : int
-        Bits in a word of the network's input stream, 1 to 65,535.
+        Bits per word of the network's input stream, 1 to 65,535.
     words : int
-        Words in a frame, 1 to 65,535.
+        Words per frame, 1 to 65,535.
     result_bytes : int
-        Bytes in the payload of a result, 1 to 255.
+        Bytes of the payload of a result, 1 to 255.
     credits : int
-        Frames that may be under way at once, 1 to 255.
+        Frames that may be in flight at once, 1 to 255.
     scores : bool
-        Whether results hold scores beside the class.
+        True if results hold scores besides the class.
     version : int
-        Of the protocol.
+        Version of the protocol.
     layers : tuple of LoadedLayer
-        The layers whose weights are loaded, in the order of loading, at most 47; only in version 2.
+        Layers whose weights are loaded, in the order of loading, at most 47; only in version 2.
     loaded : bool
-        Whether these weights are there.
+        True if the board has these weights.
     """
 
     digest: bytes
@@ -117,7 +117,7 @@ class Hello:
         return frame_bytes(self.words, self.input_width)
 
     def encode(self) -> bytes:
-        """The payload of a hello reply: 16 bytes, and 1 + 5 for each layer in version 2."""
+        """Encode as payload of a hello reply: 16 bytes, in version 2 also 1 + 5 per layer."""
         flags = self.scores | self.loaded << 1
         payload = (bytes([self.version]) + self.digest + self.input_width.to_bytes(2, "little")
                    + self.words.to_bytes(2, "little")
@@ -130,7 +130,7 @@ class Hello:
 
     @classmethod
     def decode(cls, payload: bytes) -> "Hello":
-        """The hello in a payload; ``ValueError`` if it is none."""
+        """Decode the payload of a hello reply; raise ``ValueError`` if it is none."""
         size = HELLO_BYTES
         if payload[:1] == bytes([LOAD_VERSION]):
             size += 1 + 5 * (payload[size] if len(payload) > size else 0)
@@ -145,7 +145,7 @@ class Hello:
 
 
 def encode(message: Message) -> bytes:
-    """The bytes of a message, its ``END`` included."""
+    """Encode a message as bytes, including its ``END``."""
     body = bytes([message.kind, message.sequence]) + message.payload
     body += binascii.crc_hqx(body, CRC_INIT).to_bytes(2, "big")
     for byte, stuffed in _STUFFED.items():
@@ -154,16 +154,20 @@ def encode(message: Message) -> bytes:
 
 
 class Decoder:
-    """Finds messages in bytes that come in pieces.
+    """Decodes messages from a stream of bytes.
 
-    What stands between two ``END`` and is no message is dropped and counted in ``faults``; nothing
-    at all is no fault. ``longest`` is how long a payload can be; of what is longer, nothing is
-    kept. So no bytes, however many and wrong, do more than to hide messages that they are part of.
+    Bytes between two ``END`` that are no message are dropped and counted, unless there are none.
+    The memory used is bounded, and wrong bytes spoil only the messages that they are part of.
 
     Parameters
     ----------
     longest : int
-        Bytes in the longest payload.
+        Bytes of the longest payload.
+
+    Attributes
+    ----------
+    faults : int
+        Number of damaged messages.
     """
 
     def __init__(self, longest: int):
@@ -172,7 +176,7 @@ class Decoder:
         self.faults = 0
 
     def feed(self, data: bytes) -> list[Message]:
-        """The messages that end in ``data``."""
+        """Decode the messages that end in ``data``."""
         *bodies, rest = data.split(bytes([END]))
         messages = []
         for body in bodies:
@@ -189,13 +193,13 @@ class Decoder:
         return messages
 
     def _keep(self, body: bytes) -> None:
-        # One byte more than a message can have tells that it is none.
+        # One byte more than a message can have marks it as too long.
         self._rest += body[:self._most + 1 - len(self._rest)]
 
 
 def _decode(stuffed: bytes) -> Message | None:
     body = _PAIR.sub(lambda pair: bytes([pair[0][-1] ^ FLIP]), stuffed + bytes([END]))
-    # An escape before the end has taken the end with it.
+    # An escape at the end has consumed the END.
     if body[-1] != END or len(body) <= _OVERHEAD or binascii.crc_hqx(body[:-1], CRC_INIT):
         return None
     body = body[:-1]
@@ -203,35 +207,35 @@ def _decode(stuffed: bytes) -> Message | None:
 
 
 def line_bytes(payload: int) -> int:
-    """Bytes on the line of a message of ``payload`` bytes, its ``END`` included, none stuffed."""
+    """Bytes on the line of a message of ``payload`` bytes with its ``END``, without stuffing."""
     return payload + _OVERHEAD + 1
 
 
 def words_per_byte(width: int) -> int:
-    """Words of ``width`` bits that share a byte of a frame; 1 where a word takes whole bytes."""
+    """Words of ``width`` bits that share a byte of a frame; 1 if a word takes whole bytes."""
     return max(1, 8 // width)
 
 
 def frame_bytes(words: int, width: int) -> int:
-    """Bytes in the payload of a frame of ``words`` words of ``width`` bits."""
+    """Bytes of the payload of a frame of ``words`` words of ``width`` bits."""
     return -(-words // words_per_byte(width)) * -(-width // 8)
 
 
 def result_bytes(graph: Graph, scores: bool) -> int:
-    """Bytes in the payload of a result, with or without the scores of all classes."""
+    """Bytes of the payload of a result, with or without the scores of all classes."""
     last = result_fields(graph, scores)[-1]
     return -(-(last.low_bit + last.width) // 8)
 
 
 def frame_payloads(words: npt.NDArray[np.uint8], hello: Hello) -> list[bytes]:
-    """The payload of each frame.
+    """Pack the words of frames into payloads, one per frame.
 
     Parameters
     ----------
     words : array of uint8, shape (frames * words, ceil(input_width / 8))
-        As of :func:`xnorloom.packing.pack_frames`.
+        See :func:`xnorloom.packing.pack_frames`.
     hello : Hello
-        What the device takes.
+        Description of the board.
     """
     together, width = words_per_byte(hello.input_width), hello.input_width
     rows = words.reshape(-1, hello.words, words.shape[1])
@@ -244,7 +248,7 @@ def frame_payloads(words: npt.NDArray[np.uint8], hello: Hello) -> list[bytes]:
 
 
 def load_payloads(words: npt.NDArray[np.uint16]) -> list[bytes]:
-    """The payloads of the messages that load ``words``: the number of the message, 32 words."""
+    """Pack weights into payloads of 32 words, each after the number of its message."""
     padded = np.pad(words, (0, -len(words) % LOAD_WORDS)).astype("<u2")
     return [number.to_bytes(2, "little") + row.tobytes()
             for number, row in enumerate(padded.reshape(-1, LOAD_WORDS))]

@@ -1,4 +1,4 @@
-"""Frames to results over a port on which bytes may be lost, altered and inserted."""
+"""Transfer of frames to a board and of results back, over a port that may lose and alter bytes."""
 
 import itertools
 import time
@@ -7,44 +7,46 @@ from collections.abc import Callable, Sequence
 
 from ..errors import LinkError
 from .protocol import ERROR_KIND, FRAME, RESULT, UNLOADED, Hello, Message
-from .session import ALARM, Session, room
+from .session import ALARM, Session, sendable
 
-__all__ = ["exchange"]
+__all__ = ["send_frames"]
 
 
-def exchange(session: Session, hello: Hello, payloads: Sequence[bytes],
-             progress: Callable[[int, int], object] | None = None,
-             load: Callable[[], object] | None = None) -> list[bytes]:
-    """Send frames and give back the results, in the order of the frames.
+def send_frames(session: Session, hello: Hello, payloads: Sequence[bytes],
+                progress: Callable[[int, int], object] | None = None,
+                load: Callable[[], object] | None = None) -> list[bytes]:
+    """Send frames and return the payloads of their results, in the order of the frames.
 
     Parameters
     ----------
+    session : Session
+        Session with the board.
     hello : Hello
-        What the device said of itself.
+        Description of the board.
     payloads : sequence of bytes
-        ``hello.frame_bytes`` each.
-    progress : callable
-        Called with the results that are there and the frames in all, now and then.
-    load : callable
-        Called when the device has lost its weights; loads them.
+        Frames of ``hello.frame_bytes`` each.
+    progress : callable or None
+        Called periodically with the results received and the frames in all.
+    load : callable or None
+        Loads the board with its weights; called when the board has lost them.
 
     Raises
     ------
     LinkError
-        If a frame was sent again too often, or another device answers in between.
+        If a frame was sent too often, or another board answers in between.
     """
     session.settle(hello, load)
-    results = _Exchange(session, hello, payloads, progress, load).run()
-    # Each frame has its result, or one behind it has: no other can come.
-    session.under_way = False
+    results = _Transfer(session, hello, payloads, progress, load).run()
+    # Results come in order, and that of the last frame sent has come.
+    session.in_flight = False
     return results
 
 
-class _Exchange:
-    """One call of :func:`exchange`.
+class _Transfer:
+    """State of one call of :func:`send_frames`.
 
-    A frame has a new sequence number each time it is sent. Results come in the order in which
-    frames were sent, so a result says of each frame sent before that it, or its result, was lost.
+    A frame gets a new sequence number each time it is sent. Results come in the order of sending,
+    so a result shows that each frame sent before without a result, or its result, was lost.
     """
 
     def __init__(self, session: Session, hello: Hello, payloads: Sequence[bytes],
@@ -57,12 +59,13 @@ class _Exchange:
         self._done = 0
         self._waiting = deque(range(len(payloads)))
         self._tries: dict[int, int] = {}
-        # Frames that are under way, in the order they were sent: sequence number to index.
+        # Frames in flight in the order of sending: sequence number to index.
         self._sent: dict[int, int] = {}
         self._window, self._line = session.window(hello.frame_bytes, hello.credits)
         self._patience = session.timeout + self._line
 
     def run(self) -> list[bytes]:
+        """Send until all results are there."""
         session, faults = self._session, self._session.faults
         deadline = time.monotonic() + self._patience
         while self._done < len(self._payloads):
@@ -70,18 +73,18 @@ class _Exchange:
                 deadline = time.monotonic() + self._patience
             done, signs = self._done, faults.damaged + faults.reported
             for message in session.read():
-                self._take(message)
+                self._receive(message)
             now = time.monotonic()
             if self._done > done:
                 deadline = now + self._patience
                 if self._progress is not None:
                     self._progress(self._done, len(self._payloads))
             if faults.damaged + faults.reported > signs:
-                # Something was lost; if no result tells what, there is no use in waiting long.
+                # Something was lost. If no result shows what, a long wait is of no use.
                 deadline = min(deadline, now + self._line + ALARM)
             if now >= deadline or self._unloaded:
                 faults.silences += not self._unloaded
-                self._again(list(self._sent))
+                self._resend(list(self._sent))
                 self._unloaded = False
                 found = session.same(self._hello)
                 if self._load is not None and not found.loaded:
@@ -89,11 +92,11 @@ class _Exchange:
         return [result for result in self._results if result is not None]
 
     def _send(self) -> bool:
-        count = room(self._window, len(self._sent), len(self._waiting))
+        count = sendable(self._window, len(self._sent), len(self._waiting))
         indices = [self._waiting.popleft() for _ in range(count)]
         return self._session.send(FRAME, indices, self._payloads, self._sent)
 
-    def _take(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         faults = self._session.faults
         if message.kind & ERROR_KIND == ERROR_KIND:
             faults.reported += 1
@@ -104,12 +107,12 @@ class _Exchange:
             faults.damaged += 1
         else:
             before = itertools.takewhile(lambda number: number != message.sequence, self._sent)
-            self._again(list(before))
+            self._resend(list(before))
             self._results[self._sent.pop(message.sequence)] = message.payload
             self._done += 1
 
-    def _again(self, numbers: list[int]) -> None:
-        """Have frames under way sent again, before all others and in their order."""
+    def _resend(self, numbers: list[int]) -> None:
+        """Queue frames in flight again, before all others and in their order."""
         for number in reversed(numbers):
             index = self._sent.pop(number)
             self._tries[index] = self._tries.get(index, 0) + 1

@@ -1,4 +1,4 @@
-"""Messages to and from a device, on a port on which bytes may be lost, altered and inserted."""
+"""Session with a board, over a port that may lose, alter and insert bytes."""
 
 import time
 from collections import deque
@@ -21,28 +21,36 @@ from .protocol import (
     line_bytes,
 )
 
-__all__ = ["ALARM", "Faults", "Session", "room"]
+__all__ = ["ALARM", "Faults", "Session", "sendable"]
 
 _LONGEST_REPLY = 255
 _READ = 1 << 16
-# Seconds of frames that are under way at most: more than a USB bridge keeps bytes for itself.
+# Seconds of frames in flight at most; a USB bridge holds bytes back for less.
 _AHEAD = 0.05
-# Seconds on the line of what is written at once at most: far less than a write timeout.
+# Seconds on the line of one write at most, far less than a write timeout.
 _PART = 0.25
-# Seconds after which a read gives up for a while, and from a sign of a loss to a new try.
+# Seconds of a read without bytes, and from a sign of a loss to a new try.
 _TICK, ALARM = 0.02, 0.05
-# Parts of the timeout that one of several questions waits, and how many of these may be answered.
+# Hellos per timeout, and how many of the last ones may be answered.
 _HELLO_PARTS, _HELLOS = 4, 128
 
 
 @dataclass
 class Faults:
-    """What went wrong on the line, and was made good.
+    """Errors on the line that were recovered.
 
-    ``resent`` frames, or messages with weights, were sent again, ``damaged`` messages came in,
-    ``reported`` ones went out, ``late`` answers belonged to nothing any more (those to another
-    program that come before the first one to this are none), ``silences`` ended the wait for an
-    answer.
+    Parameters
+    ----------
+    resent : int
+        Frames, or messages with weights, that were sent again.
+    damaged : int
+        Damaged messages from the board.
+    reported : int
+        Messages that the board reported as damaged.
+    late : int
+        Answers to no message in flight. Answers to an earlier program do not count.
+    silences : int
+        Waits for an answer that ended without one.
     """
 
     resent: int = 0
@@ -58,20 +66,27 @@ class Faults:
 
 
 class Session:
-    """Exchanges messages with a device on a port.
+    """Exchanges messages with a board at a port.
 
     Parameters
     ----------
     port : Port
-        Open; its ``timeout`` is set here.
+        Open port; its ``timeout`` is set here.
     name : str
-        Of the port, for messages.
+        Name of the port, for messages.
     baud : int
-        Of the line.
+        Rate of the line.
     timeout : float
-        Seconds to wait for an answer, besides the time it takes on the line.
+        Seconds to wait for an answer, besides its time on the line.
     retries : int
         Times that a message is sent again before it is given up.
+
+    Attributes
+    ----------
+    in_flight : bool
+        True if answers to an interrupted call can still come.
+    faults : Faults
+        Errors so far.
 
     Raises
     ------
@@ -87,28 +102,26 @@ class Session:
         except refusals() as error:
             raise self._gone(error) from error
         self._decoder = Decoder(_LONGEST_REPLY)
-        # Any number will do; another one than that of a program before is the better one.
+        # Preferably another number than that of the program before.
         self._sequence = time.time_ns() >> 20 & 0xff
         self._bytes = 0
-        # Whether answers of a call that was broken off can come.
-        self.under_way = False
+        self.in_flight = False
         self.faults = Faults()
 
     def hello(self) -> Hello:
-        """Ask the device what it is; when it has answered, no earlier answer can come any more.
+        """Ask the board for its description. No earlier answer can come after its reply.
 
-        It is asked again and again until a reply comes, which may be one for several of these
-        questions. A reply of a wrong length or version counts as a damaged one, unless it comes
-        twice, or no other one does.
+        Hellos are repeated until a reply comes, which may answer several of them. A reply of wrong
+        length or version counts as damaged, unless it comes twice, or no other reply does.
 
         Raises
         ------
         NoAnswerError
-            If it does not answer, or only garbage comes.
+            If nothing comes, or only garbage.
         WrongBitstreamError
-            If it speaks another version of the protocol.
+            If the board speaks another version of the protocol.
         LinkError
-            If it describes itself wrongly.
+            If its description is wrong.
         PortError
             If the port went away.
         """
@@ -116,7 +129,7 @@ class Session:
         odd: tuple[bytes, LinkError] | None = None
         for _ in range(self.retries + 1):
             asked.append(self.number(asked))
-            # An end before it, in case that half a message went out before.
+            # The END first ends half a message that may have been sent before.
             self.write(bytes([END]) + encode(Message(HELLO, asked[-1])))
             payload = self._reply(asked)
             if payload is None:
@@ -129,7 +142,7 @@ class Session:
                 odd = payload, error
                 self.faults.damaged += 1
             else:
-                self.under_way = False
+                self.in_flight = False
                 return found
         if odd is not None:
             raise odd[1]
@@ -142,7 +155,7 @@ class Session:
                             "rate that of the bitstream?")
 
     def _reply(self, asked: Collection[int]) -> bytes | None:
-        """The payload of the next reply to one of the hellos ``asked``, if it comes soon."""
+        """Payload of the next reply to one of the hellos ``asked``, if it comes soon."""
         deadline = time.monotonic() + self.timeout / _HELLO_PARTS
         while time.monotonic() < deadline:
             for message in self._messages():
@@ -163,12 +176,12 @@ class Session:
                             f"{error}") from error
 
     def same(self, hello: Hello) -> Hello:
-        """Ask the device what it is, which must be what it was: ``hello``, loaded or not.
+        """Ask for the description, which must be ``hello``, loaded or not.
 
         Raises
         ------
         WrongBitstreamError
-            If it is something else.
+            If it is another one.
         """
         found = self.hello()
         if replace(found, loaded=hello.loaded) != hello:
@@ -177,21 +190,20 @@ class Session:
         return found
 
     def settle(self, hello: Hello, load: Callable[[], object] | None = None) -> None:
-        """Have no answer under way, should a call before have been broken off.
+        """Wait out the answers to a call that was interrupted, if there was one.
 
-        Of such a call no more is known than that up to all credits are out; a border as of
-        :meth:`hello` ends that, as of :meth:`same`. Should the device not be loaded then, ``load``
-        is called.
+        Such a call may have left as many frames in flight as there are credits; the reply to a
+        hello (:meth:`same`) ends them. If the board is not loaded then, ``load`` is called.
         """
-        if self.under_way:
+        if self.in_flight:
             found = self.same(hello)
             if load is not None and not found.loaded:
                 load()
 
     def window(self, payload: int, most: int) -> tuple[int, float]:
-        """How many messages of ``payload`` bytes may be under way, and their seconds on the line.
+        """Number of messages of ``payload`` bytes, at most ``most``, that may be in flight.
 
-        At most ``most`` of them; the seconds are those if all bytes are stuffed.
+        Also returns their seconds on the line if all bytes are stuffed.
         """
         seconds = line_bytes(payload) * LINE_BITS / self.baud
         window = min(most, max(2, round(_AHEAD / seconds)))
@@ -199,9 +211,9 @@ class Session:
 
     def send(self, kind: int, indices: Iterable[int], payloads: Sequence[bytes],
              sent: dict[int, int]) -> bool:
-        """Send the payloads of ``indices`` under new numbers; whether there were any.
+        """Send the payloads of ``indices`` under new sequence numbers; true if there are any.
 
-        The numbers are not in ``sent``, and are put there with their indices.
+        The numbers are added to ``sent``, which holds those in flight, with their indices.
         """
         messages = []
         for index in indices:
@@ -209,19 +221,19 @@ class Session:
             sent[sequence] = index
             messages.append(encode(Message(kind, sequence, payloads[index])))
         if messages:
-            self.under_way = True
+            self.in_flight = True
             self.write(bytes([END]) + b"".join(messages))
         return bool(messages)
 
-    def number(self, taken: Collection[int]) -> int:
-        """The next sequence number that is not in ``taken``."""
+    def number(self, used: Collection[int]) -> int:
+        """Next sequence number that is not in ``used``."""
         self._sequence = self._sequence + 1 & 0xff
-        while self._sequence in taken:
+        while self._sequence in used:
             self._sequence = self._sequence + 1 & 0xff
         return self._sequence
 
     def write(self, data: bytes) -> None:
-        """Send bytes, in parts that a line without faults takes well within a write timeout."""
+        """Send bytes, in parts that take far less than a write timeout."""
         part = max(1, int(_PART * self.baud / LINE_BITS))
         try:
             for start in range(0, len(data), part):
@@ -232,14 +244,14 @@ class Session:
             raise self._gone(error) from error
 
     def read(self) -> list[Message]:
-        """The messages that end in the next bytes, or none if no byte comes for a while.
+        """Read messages, none if no byte comes for a while.
 
-        Without replies to hellos: one has come for a question that was asked several times.
+        Replies to hellos are left out, since a hello sent several times may have several.
         """
         return [message for message in self._messages() if message.kind != HELLO_REPLY]
 
     def _messages(self) -> list[Message]:
-        """The messages that end in the next bytes, of any kind."""
+        """Read messages of any kind."""
         try:
             waiting = getattr(self._port, "in_waiting", 0)
             data = self._port.read(min(waiting, _READ) or 1)
@@ -259,7 +271,7 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def room(window: int, under_way: int, waiting: int) -> int:
-    """How many messages to send now: none, or many at once, for a good part of the window."""
-    free = window - under_way
+def sendable(window: int, in_flight: int, waiting: int) -> int:
+    """Number of messages to send now: none, or many at once that fill a quarter of the window."""
+    free = window - in_flight
     return min(free, waiting) if free >= min(waiting, -(-window // 4)) else 0

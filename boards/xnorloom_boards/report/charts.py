@@ -1,38 +1,40 @@
-"""Charts of the report as inline SVG."""
+"""Charts of the report, as inline SVG."""
 
 from html import escape
 from typing import Any
 from unicodedata import east_asian_width
 
+from markupsafe import Markup
+
 from .critical_path import Step
 
 __all__ = ["bar", "path_chart", "timeline"]
 
-# Frames that the timeline shows, and the shades that they have in turn.
+# Frames in the timeline, and their shades.
 _FRAMES = 4
 _SHADES = (1.0, 0.62, 0.38, 0.2)
 _COLORS = {"logic": "var(--accent)", "routing": "var(--warm)", "carry chain": "var(--green)"}
 _OTHER = "var(--soft)"
 _WIDTH, _ROW = 960, 26
-# Width of a letter in the timeline, and how many of them a name may have there.
+# Width of a letter in the timeline, and the most letters of a name there.
 _LETTER, _LETTERS = 8, 24
 
 
-def bar(parts: list[tuple[float, str]]) -> str:
-    """A bar of ``parts`` as shares of the whole, each with its color."""
-    pieces, x = [], 0.0
-    for share, color in parts:
-        width = 300 * min(1.0, max(0.0, share))
-        pieces.append(f'<rect x="{x:.1f}" y="1" width="{width:.1f}" height="8" rx="2" '
-                      f'style="fill:{color}" />')
-        x += width
-    return ('<svg viewBox="0 0 300 10" preserveAspectRatio="none" style="height:10px" '
-            'aria-hidden="true"><rect x="0" y="1" width="300" height="8" rx="2" '
-            f'style="fill:var(--track)" />{"".join(pieces)}</svg>')
+def bar(share: float, color: str) -> Markup:
+    """Bar for a share of a whole, in a color of the page: ``accent`` or ``warm``."""
+    width = 300 * min(1.0, max(0.0, share))
+    return Markup(
+        '<svg viewBox="0 0 300 10" preserveAspectRatio="none" style="height:10px" '
+        'aria-hidden="true"><rect x="0" y="1" width="300" height="8" rx="2" '
+        f'style="fill:var(--track)" /><rect x="0.0" y="1" width="{width:.1f}" height="8" rx="2" '
+        f'style="fill:var(--{color})" /></svg>')
 
 
-def timeline(bars: list[dict[str, Any]], interval: int) -> str:
-    """When each part works: ``first`` and ``last`` cycle of a frame, then of those that follow."""
+def timeline(bars: list[dict[str, Any]], interval: int) -> Markup:
+    """Timeline of the parts of a network, for frames one interval apart.
+
+    Each part has the ``first`` and ``last`` cycle in which it works on the first frame.
+    """
     end = max(entry["last"] for entry in bars) + 1 + (_FRAMES - 1) * interval
     names = [_cut(entry["name"]) for entry in bars]
     left = max(100, 14 + _LETTER * max(map(_letters, names)))
@@ -54,8 +56,8 @@ def timeline(bars: list[dict[str, Any]], interval: int) -> str:
                 f'style="fill:var(--accent);opacity:{_SHADES[frame]}">'
                 f'<title>{escape(entry["name"])}, frame {frame + 1}: cycles {first:,} to {last:,}'
                 f"</title></rect>")
-    return (f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" '
-            f'aria-label="schedule of {_FRAMES} frames">{"".join(pieces)}</svg>')
+    return Markup(f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" '
+                  f'aria-label="schedule of {_FRAMES} frames">{"".join(pieces)}</svg>')
 
 
 def _letters(name: str) -> int:
@@ -86,8 +88,8 @@ def _axis(end: int, left: float, scale: float, height: int) -> list[str]:
     return pieces
 
 
-def path_chart(path: list[Step]) -> str:
-    """Delays of a path, one after the other, to scale, and what they come to by kind."""
+def path_chart(path: list[Step]) -> Markup:
+    """Delays of a path in order and to scale, with their sums by kind."""
     total = sum(max(0.0, step.ns) for step in path) or 1.0
     pieces, x = [], 0.0
     sums: dict[str, float] = {}
@@ -100,6 +102,6 @@ def path_chart(path: list[Step]) -> str:
         sums[step.kind] = sums.get(step.kind, 0.0) + step.ns
     legend = "".join(f'<li><i style="background:{_COLORS.get(kind, _OTHER)}"></i>{escape(kind)} '
                      f"{ns:.3f} ns</li>" for kind, ns in sums.items())
-    return (f'<svg viewBox="0 0 {_WIDTH} 24" preserveAspectRatio="none" style="height:24px" '
-            f'role="img" aria-label="critical path">{"".join(pieces)}</svg>'
-            f'<ul class="legend">{legend}</ul>')
+    return Markup(f'<svg viewBox="0 0 {_WIDTH} 24" preserveAspectRatio="none" '
+                  f'style="height:24px" role="img" aria-label="critical path">{"".join(pieces)}'
+                  f'</svg><ul class="legend">{legend}</ul>')

@@ -1,4 +1,4 @@
-"""The critical path in few words: what kind of cell, and in which component."""
+"""Critical path of a build, by component and kind of cell."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ __all__ = ["Step", "steps"]
 _CHAIN = "carry chain"
 _KINDS = {"clk-to-q": "clock to output"}
 _CARRY_PINS = ("CIN", "COUT", "FCI", "FCO")
-# Cells by their names and pins; those that none of these matches are told by the kind of hop.
+# Kinds of cells by name and pin; for other cells the kind of hop decides.
 _CELLS = (
     ("SPRAM", re.compile(r".*_RAM (?:ADDRESS|DATAIN|DATAOUT|CHIPSELECT|MASKWREN|WREN).*")),
     ("block RAM", re.compile(r".*_RAM \S+|.* (?:DO|DI|AD|CE|OCE|WE|RST|CS)[AB]\d*")),
@@ -20,32 +20,30 @@ _CELLS = (
     ("global buffer", re.compile(r".* (?:GLOBAL_BUFFER_OUTPUT|USER_SIGNAL_TO_GLOBAL_BUFFER)")),
     ("carry", re.compile(rf".* (?:{'|'.join(_CARRY_PINS)})")))
 _BY_KIND = {"clk-to-q": "flip-flop", "setup": "flip-flop", "logic": "LUT"}
-# What synthesis and packing put behind the name of a signal.
-_BEHIND = re.compile(r"_(?:SB_|TRELLIS_|LUT4_|CCU2C_|PFUMX_|L6MUX21_).*|\$CARRY$|"
+# Suffixes that synthesis and packing append to the name of a signal.
+_SUFFIX = re.compile(r"_(?:SB_|TRELLIS_|LUT4_|CCU2C_|PFUMX_|L6MUX21_).*|\$CARRY$|"
                      r"_(?:DFFLC|LC|RAM)$|(?:\.\d+)+$")
 _LEVELS = ("top", "design", "core", "network")
 
 
 @dataclass(frozen=True)
 class Step:
-    """A hop of a path, or the hops of a carry chain.
+    """Hop of a timing path, or all hops of a carry chain.
 
     Parameters
     ----------
     kind : str
-        What takes the time: ``logic``, ``routing``, ``carry chain``, ``clock to output`` or
-        ``setup``.
+        ``logic``, ``routing``, ``carry chain``, ``clock to output`` or ``setup``.
     ns : float
         Delay in nanoseconds.
     cell : str
-        Kind of the cell, with ``to`` before that of a cell at the end of a wire; empty if unknown.
+        Kind of the cell, for a wire ``to`` and that of the cell at its end; empty if unknown.
     component : str
-        Hierarchical name of the component within the network, or within the design if it is not
-        part of it.
+        Hierarchical name of the component within the network, else within the design.
     signal : str
-        Signal of the component after which the cell is named; empty if it has none.
+        Signal of the component that the cell is named after; empty if there is none.
     full : str
-        Names and pins as place and route has them.
+        Names and pins in the netlist.
     """
 
     kind: str
@@ -57,15 +55,15 @@ class Step:
 
 
 def steps(hops: list[dict[str, Any]]) -> list[Step]:
-    """The hops of a ``build.json``, carry chains as one each; delays add up to the same."""
+    """Combine the hops of a ``build.json`` to steps, one for each carry chain."""
     found, place = [], 0
     for chain, group in groupby(hops, _in_chain):
         run = list(group)
         if chain:
             found.append(_chain(run))
         else:
-            behind = hops[place + 1:place + len(run) + 1]
-            found += [_step(hop, then) for hop, then in zip(run, [*behind, None])]
+            following = hops[place + 1:place + len(run) + 1]
+            found += [_step(hop, then) for hop, then in zip(run, [*following, None])]
         place += len(run)
     return found
 
@@ -86,7 +84,7 @@ def _step(hop: dict[str, Any], then: dict[str, Any] | None) -> Step:
     kind = hop["kind"]
     cell = _cell(hop)
     if kind == "routing":
-        # What the cell is used as shows where the path leaves it.
+        # The pin by which the path leaves the cell may tell its kind.
         reached = then is not None and then["cell"] == hop["cell"]
         cell = cell or (_cell(then) if then is not None and reached else "")
         cell = cell and f"to {cell}"
@@ -103,10 +101,10 @@ def _cell(hop: dict[str, Any]) -> str:
 
 
 def _place(name: str) -> tuple[str, str]:
-    """Component and signal of a cell; both empty for those that place and route put in."""
+    """Component and signal of a cell; both empty for a cell that place and route added."""
     if name.startswith("$nextpnr"):
         return "", ""
-    *path, signal = _BEHIND.sub("", name.removeprefix("$gbuf_")).split(".")
+    *path, signal = _SUFFIX.sub("", name.removeprefix("$gbuf_")).split(".")
     above = "top"
     for level in _LEVELS:
         if path and path[0] == level:

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What a build came to, as plain values for a program and as text for a person."""
+"""Results of a build: the contents of ``build.json``, and a summary for the terminal."""
 
 import hashlib
 import importlib.metadata
@@ -11,17 +11,17 @@ from xnorloom.folding.summary import schedule_values
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.support.process import Tool
 from xnorloom.support.text import count, table
 
 from ..board import Board
+from ..flow.cell_counts import Part
 from ..flow.clock_search import Attempt
-from ..flow.synthesis import Part
-from ..flow.tools import Tool
 from ..link.protocol import LINE_BITS, line_bytes
 
 __all__ = ["TITLES", "build_values", "build_text"]
 
-# What kinds of cells and resources are called in reports, in the order of their columns.
+# Names of cells and resources in reports, in the order of their columns.
 TITLES = {"luts": "LUTs", "carries": "carries", "flip_flops": "flip-flops",
           "lut_rams": "LUT RAMs", "brams": "block RAMs", "sprams": "SPRAMs", "dsps": "multipliers",
           "logic_cells": "logic cells", "plls": "PLLs", "pins": "pins", "globals": "global nets"}
@@ -34,7 +34,7 @@ _KINDS = ("luts", "carries", "flip_flops", "lut_rams", "brams", "sprams", "dsps"
 def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                  attempts: list[Attempt], tools: dict[str, Tool],
                  bitstream: bytes) -> dict[str, Any]:
-    """The contents of ``build.json``."""
+    """Contents of ``build.json``."""
     network, design, route = Network(schedule.bind(graph)), best.design, best.route
     frames = design.hz / network.interval
     return {
@@ -82,7 +82,7 @@ def _digest(data: bytes) -> str:
 
 
 def _parts(graph: Graph, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
-    """Cells by layer with its operand buffer and register slice, and of what is no layer."""
+    """Cells of each layer, with its operand buffer and register slice, and of all other parts."""
     names = {f"{what}{index}": layer.name for index, layer in enumerate(graph.layers)
              for what in ("operands", "layer", "slice")}
     groups: dict[tuple[bool, str], dict[str, int]] = {
@@ -97,7 +97,7 @@ def _parts(graph: Graph, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
 
 
 def _timeline(network: Network) -> list[dict[str, Any]]:
-    """First and last cycle in which each part works on a frame that finds the network idle."""
+    """First and last cycle in which each part of an idle network works on a frame."""
     arrived = network.plan.words - 1
     bars = [{"name": "input", "first": 0, "last": arrived}]
     for stage in network.stages:
@@ -108,7 +108,7 @@ def _timeline(network: Network) -> list[dict[str, Any]]:
 
 
 def build_text(values: dict[str, Any]) -> str:
-    """What :func:`build_values` says, for a person at a terminal."""
+    """Summary of :func:`build_values` for the terminal."""
     clock, speed, board = values["clock"], values["speed"], values["board"]
     kinds = [kind for kind in _KINDS if any(part[kind] for part in values["parts"])]
     rows = [(part["name"], *(part[kind] or None for kind in kinds)) for part in values["parts"]]

@@ -29,12 +29,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, console: Console) -> int:
     """Program the board."""
     from xnorloom_boards import board
-    from xnorloom_boards.flow import tools
     from xnorloom_boards.flow.program import check_bitstream, program
+    from xnorloom_boards.flow.tools import find_programmer
 
     chosen, bitstream = board.find(arguments.board), Path(arguments.bitstream)
     check_bitstream(bitstream, chosen)
-    programmer = tools.loader()
+    programmer = find_programmer()
     for note in (chosen.note, chosen.volatile_note if arguments.volatile else ""):
         if note:
             console.say(f"Board: {note}")

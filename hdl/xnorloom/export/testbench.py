@@ -212,8 +212,8 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
     ----------
     network : Network
         The core; :func:`xnorloom.export.verilog.write` writes its Verilog.
-    frames : array of integers, shape (frames, \\*input shape) or (frames, size)
-        At least one.
+    frames : array of integers, shape (frames, …)
+        At least one frame; see :func:`~xnorloom.packing.pack_frames`.
     classes : array of integers, shape (frames,)
         The expected class of each frame.
     scores : array of integers, shape (frames, classes), or None

@@ -1,12 +1,7 @@
 """Verilog of a component, and of a network with its manifest."""
 
-import contextlib
 import json
 import os
-import re
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from amaranth._toolchain.yosys import YosysError
@@ -17,16 +12,10 @@ from ..errors import ToolError
 from ..gateware.network import Network
 from ..packing import load_words
 from ..support.files import make_directory, write_atomic
+from ..support.yosys import amaranth_variables, without_element_wires
 from .manifest import manifest, module_name
 
 __all__ = ["convert", "write"]
-
-# For people at waveforms, Amaranth names each element of an array: a wire `x[1]` that is read by
-# nobody. Where x is a port, ABC9 in Yosys 0.70 takes that wire for bit 1 of x and loses logic: one
-# of eight neurons was left of a layer synthesised for ECP5.
-_ELEMENT_WIRES = re.compile(r"^  (?:wire (?:\[\d+:0\] )?\\\S+\[\d+\]\S* |"
-                            r"assign \\\S+\[\d+\]\S*  = .*);\n", re.MULTILINE)
-
 
 def convert(component: wiring.Component, name: str = "top", *, platform: object = None) -> str:
     """Verilog of ``component`` as one text; the same design always gives the same text.
@@ -40,51 +29,14 @@ def convert(component: wiring.Component, name: str = "top", *, platform: object 
         If Yosys fails.
     """
     try:
-        with _variables_of_yosys():
+        with amaranth_variables():
             text = verilog.convert(component, name=name, emit_src=False, platform=platform,
                                    strip_internal_attrs=True)
     except YosysError as error:
         lines = str(error).strip().splitlines()
         raise ToolError(f"Yosys cannot write Verilog of {name!r}: "
                         f"{lines[-1] if lines else 'no message'}") from error
-    return _ELEMENT_WIRES.sub("", text)
-
-
-@contextlib.contextmanager
-def _variables_of_yosys() -> Iterator[None]:
-    """Environment variables with which Amaranth runs the Yosys of pip, and that Yosys runs."""
-    # Amaranth has no argument for this, only the variable.
-    values = {"AMARANTH_USE_YOSYS": "builtin"}
-    with contextlib.ExitStack() as stack:
-        if not _can_cache():
-            scratch = tempfile.TemporaryDirectory(prefix="xnorloom-")
-            values["XDG_CACHE_HOME"] = stack.enter_context(scratch)
-        before = {name: os.environ.get(name) for name in values}
-        os.environ.update(values)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-
-
-def _can_cache() -> bool:
-    """Whether the WebAssembly runtime of Yosys, which insists on it, can keep what it compiled."""
-    # Only here can a variable tell it another place.
-    if sys.platform in ("darwin", "win32"):
-        return True
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~"), ".cache")
-    if not root.is_absolute():
-        return False
-    try:
-        make_directory(root / "wasmtime")
-    except OSError:
-        return False
-    return True
+    return without_element_wires(text)
 
 
 def write(network: Network, directory: str | os.PathLike[str],

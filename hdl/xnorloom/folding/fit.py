@@ -9,10 +9,10 @@ from ..support.arguments import integer
 from ..target.device import DEVICES, Device, find_device
 from .search import Search
 
-__all__ = ["FitError", "fit"]
+__all__ = ["NoScheduleError", "fit"]
 
 
-class FitError(XnorloomError):
+class NoScheduleError(XnorloomError):
     """A network that does not fit a chip, or not at the wanted interval."""
 
 
@@ -44,7 +44,7 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
 
     Raises
     ------
-    FitError
+    NoScheduleError
         If there is none. The message says what was needed, what there is, and what fits.
     """
     device = find_device(device)
@@ -66,7 +66,7 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
         plan = search.least() if interval is None else search.best(interval)
         if plan is not None:
             return plan.schedule
-    raise FitError(search.refusal(interval, lambda: _nearest(search, search_of, interval)))
+    raise NoScheduleError(search.refusal(interval, lambda: _nearest(search, search_of, interval)))
 
 
 def _sprams(device: Device) -> tuple[int, ...]:

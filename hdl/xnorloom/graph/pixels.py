@@ -1,15 +1,45 @@
 """Quantization of 8-bit pixels to the elements of an input."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from ..support.arguments import integer
 from .input import PIXEL_BITS, Input
 
-__all__ = ["encode", "top_bits"]
+__all__ = ["encode", "fits", "frame_rows", "top_bits"]
 
 # Elements looked up at once; numpy makes a 64-bit index of each.
 _CHUNK_ELEMENTS = 1 << 20
+
+
+def fits(input: Input, shape: Sequence[int]) -> bool:
+    """True if frames of ``shape`` are unambiguous frames of ``input``.
+
+    Both have as many elements, and the same axes longer than 1 unless one of them has just one.
+    """
+    found, wanted = ([side for side in sides if side > 1] for sides in (shape, input.shape))
+    flat = min(len(found), len(wanted)) <= 1
+    return bool(shape) and math.prod(shape) == input.size and (found == wanted or flat)
+
+
+def frame_rows(name: str, input: Input, frames: np.ndarray) -> np.ndarray:
+    """Flatten frames to shape (frames, size).
+
+    Raises
+    ------
+    ValueError
+        If the shape of ``frames`` does not fit ``input`` (see :func:`fits`); the message begins
+        with ``name``.
+    """
+    if not fits(input, frames.shape[1:]):
+        wanted = ", ".join(map(str, input.shape))
+        other = f" or (frames, {input.size})" if input.shape != (input.size,) else ""
+        raise ValueError(f"{name} must have the shape (frames, {wanted}){other}, "
+                         f"not {frames.shape!r}")
+    return frames.reshape(len(frames), input.size)
 
 
 def encode(input: Input, pixels: npt.ArrayLike) -> npt.NDArray[np.uint8]:
@@ -19,8 +49,8 @@ def encode(input: Input, pixels: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     ----------
     input : Input
         Input of at most 8 bits per element.
-    pixels : array of uint8, shape (frames, \\*shape) or (frames, size)
-        Images.
+    pixels : array of uint8, shape (frames, …)
+        Images; see :func:`fits` for their shape.
 
     Returns
     -------
@@ -38,16 +68,11 @@ def encode(input: Input, pixels: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         raise ValueError(f"input must have at most {PIXEL_BITS} bits, as pixels have, "
                          f"not {input.bits}")
     array, size = _pixels("pixels", pixels), input.size
-    if array.shape[1:] not in (input.shape, (size,)):
-        wanted = ", ".join(map(str, input.shape))
-        other = f" or (frames, {size})" if input.shape != (size,) else ""
-        raise ValueError(f"pixels must have the shape (frames, {wanted}){other}, "
-                         f"not {array.shape!r}")
+    flat = frame_rows("pixels", input, array)
     if input.pixel_thresholds is None:
         return top_bits(array, input.bits)
     table = _table(input.pixel_thresholds)
     rows = np.arange(size) if len(table) > 1 else 0
-    flat = array.reshape(len(array), size)
     elements = np.empty_like(flat)
     chunk = max(1, _CHUNK_ELEMENTS // size)
     for start in range(0, len(flat), chunk):

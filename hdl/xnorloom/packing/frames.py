@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..graph import Input
+from ..graph.pixels import frame_rows
 from ..schedule import Plan
 from ..support.arguments import integers
 
@@ -29,8 +30,8 @@ def frame_words(input: Input, width: int, frames: npt.ArrayLike) -> np.ndarray:
         Shape and bits of a frame.
     width : int
         Bits per word.
-    frames : array of integers or bool, shape (frames, \\*input shape) or (frames, size)
-        Elements in 0 to ``2**bits - 1``.
+    frames : array of integers or bool, shape (frames, …)
+        Elements in 0 to ``2**bits - 1``; see :func:`~xnorloom.graph.pixels.fits` for the shape.
 
     Returns
     -------
@@ -38,13 +39,11 @@ def frame_words(input: Input, width: int, frames: npt.ArrayLike) -> np.ndarray:
     """
     frames = integers("Frames", frames, bools=True)
     size, bits = input.size, input.bits
-    if frames.shape[1:] not in (input.shape, (size,)):
-        raise ValueError(f"Frames must have the shape (frames, "
-                         f"{', '.join(map(str, input.shape))}), not {frames.shape!r}")
+    rows = frame_rows("Frames", input, frames)
     if frames.size and (frames.min() < 0 or frames.max() >> bits):
         raise ValueError(f"Elements of a frame must be in 0 to {(1 << bits) - 1}, "
                          f"not {frames.min() if frames.min() < 0 else frames.max()!s}")
-    elements = frames.reshape(len(frames), 1, size).astype(np.uint16)
+    elements = rows[:, np.newaxis].astype(np.uint16)
     planes = elements >> np.arange(bits, dtype=np.uint16)[::-1].reshape(1, bits, 1) & 1
     words = -(-size // width)
     padded = np.zeros((len(frames), bits, words * width), np.uint8)

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from xnorloom.errors import DataError
 from xnorloom.graph import Graph
 from xnorloom.graph.input import PIXEL_BITS
-from xnorloom.graph.pixels import encode
+from xnorloom.graph.pixels import encode, fits
 
 from .dataset import Dataset
 
@@ -16,8 +16,7 @@ __all__ = ["frames_of", "labels_of", "pixels_of"]
 def pixels_of(graph: Graph, dataset: Dataset) -> npt.NDArray[np.uint8]:
     """Images of ``dataset`` in the shape of the input of ``graph``.
 
-    Axes of length 1 make no difference. Images or inputs of a single axis fit any shape of as many
-    elements.
+    See :func:`~xnorloom.graph.pixels.fits` for the shapes that fit.
 
     Raises
     ------
@@ -29,9 +28,7 @@ def pixels_of(graph: Graph, dataset: Dataset) -> npt.NDArray[np.uint8]:
     if graph.input.bits > PIXEL_BITS:
         raise DataError(f"{misfit}: its pixels have {PIXEL_BITS} bits, the input has "
                         f"{graph.input.bits}")
-    found, wanted = ([d for d in sides if d > 1] for sides in (images.shape[1:], shape))
-    flat = min(len(found), len(wanted)) <= 1
-    if images[0].size != graph.input.size or (found != wanted and not flat):
+    if not fits(graph.input, images.shape[1:]):
         raise DataError(f"{misfit}: its images are {' x '.join(map(str, images.shape[1:]))}, "
                         f"the input is {' x '.join(map(str, shape))}")
     return images.reshape(len(images), *shape)

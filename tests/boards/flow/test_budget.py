@@ -1,12 +1,12 @@
-"""How much room a network has on a chip, and how much less after it turned out too large."""
+"""Resource budget of a network on a chip, and how it shrinks after a failed build."""
 
 import numpy as np
 import pytest
 
 from xnorloom.folding.estimate import estimate
 from xnorloom.target.device import DEVICES
-from xnorloom_boards.flow.budget import Room
-from xnorloom_boards.flow.place_and_route import CrampedError, NoFitError
+from xnorloom_boards.flow.budget import ResourceBudget
+from xnorloom_boards.flow.place_and_route import CongestionError, ResourceOverflowError
 
 UP5K = DEVICES["iCE40UP5K"]
 
@@ -20,10 +20,10 @@ def cells(graph, schedule):
     return sum(cost.cells for cost in estimate(schedule.bind(graph), "ice40"))
 
 
-def test_usual(graph):
+def test_defaults(graph):
     for device in DEVICES.values():
-        room = Room.usual(graph, device)
-        assert room.reserve == 0 and 0.5 < room.share < 1
+        budget = ResourceBudget(graph, device)
+        assert budget.reserve == 0 and 0.5 < budget.share < 1
 
 
 @pytest.mark.parametrize("name", ["iCE40UP5K", "iCE40HX8K", "LFE5U-25F"])
@@ -31,7 +31,7 @@ def test_usual(graph):
 def test_leaves_enough(random_graph, name, sizes, frame):
     """Block RAMs for a frame of the link, in words of 4 bits at worst, and cells for the rest."""
     graph, device = random_graph(np.random.default_rng(12), sizes), DEVICES[name]
-    costs = estimate(Room.usual(graph, device).schedule().bind(graph), device.family)
+    costs = estimate(ResourceBudget(graph, device).schedule().bind(graph), device.family)
     brams = sum(cost.brams for cost in costs)
     assert brams + (frame if device.family == "ice40" else 1) <= device.brams
     # Serial port, link and clock were measured to take 450.
@@ -39,22 +39,22 @@ def test_leaves_enough(random_graph, name, sizes, frame):
 
 
 @pytest.mark.parametrize("error, share, reserve", [
-    pytest.param(NoFitError("large", {"logic_cells": (6000, 5280), "brams": (3, 30)}),
+    pytest.param(ResourceOverflowError("large", {"logic_cells": (6000, 5280), "brams": (3, 30)}),
                  lambda guessed: 0.95 * guessed / 6000, 0, id="cells"),
-    pytest.param(CrampedError("no way", {"logic_cells": (5200, 5280)}),
+    pytest.param(CongestionError("no way", {"logic_cells": (5200, 5280)}),
                  lambda guessed: 0.9 * guessed / 5280, 0, id="cramped"),
-    pytest.param(CrampedError("no way", {}), lambda guessed: 0.9 * guessed / 5280, 0,
+    pytest.param(CongestionError("no way", {}), lambda guessed: 0.9 * guessed / 5280, 0,
                  id="cramped-unknown"),
-    pytest.param(NoFitError("large", {"logic_cells": (900, 5280), "brams": (33, 30)}),
+    pytest.param(ResourceOverflowError("large", {"logic_cells": (900, 5280), "brams": (33, 30)}),
                  None, 3, id="block-rams"),
-    pytest.param(NoFitError("large", {"logic_cells": (6000, 5280), "brams": (31, 30)}),
+    pytest.param(ResourceOverflowError("large", {"logic_cells": (6000, 5280), "brams": (31, 30)}),
                  lambda guessed: 0.95 * guessed / 6000, 1, id="both")])
 def test_less(graph, error, share, reserve):
-    room = Room.usual(graph, UP5K)
-    schedule = room.schedule()
+    budget = ResourceBudget(graph, UP5K)
+    schedule = budget.schedule()
     guessed = cells(graph, schedule)
-    less = room.less(schedule, error)
-    wanted = room.share if share is None else min(room.share, share(guessed))
+    less = budget.less(schedule, error)
+    wanted = budget.share if share is None else min(budget.share, share(guessed))
     assert (less.share, less.reserve) == (pytest.approx(wanted), reserve)
     # As much smaller is the next schedule.
     if share is not None:
@@ -62,6 +62,6 @@ def test_less(graph, error, share, reserve):
 
 
 def test_less_is_no_help(graph):
-    room = Room.usual(graph, UP5K)
-    error = NoFitError("large", {"logic_cells": (900, 5280), "pins": (50, 39)})
-    assert room.less(room.schedule(), error) is None
+    budget = ResourceBudget(graph, UP5K)
+    error = ResourceOverflowError("large", {"logic_cells": (900, 5280), "pins": (50, 39)})
+    assert budget.less(budget.schedule(), error) is None

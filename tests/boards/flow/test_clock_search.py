@@ -1,10 +1,10 @@
-"""The clock of a build, chosen from what place and route is said to have reached."""
+"""Search for the clock of a build, with given results of place and route."""
 
 import pytest
 
 from xnorloom_boards import board
 from xnorloom_boards.flow.clock_search import choose_clock, first_hz, reachable_hz
-from xnorloom_boards.flow.place_and_route import CrampedError
+from xnorloom_boards.flow.place_and_route import CongestionError
 
 BOARD = board.find("icebreaker")
 
@@ -61,14 +61,14 @@ def test_choose_clock_cramped():
     # What meets its clock is kept when a later attempt does not fit, and only then.
     def attempt(hz):
         if hz != first_hz(BOARD):
-            raise CrampedError("no way", {})
+            raise CongestionError("no way", {})
         return Routed(hz, fmax)
 
     fmax = 60e6
     best, attempts = choose_clock(BOARD, attempt)
     assert [best] == attempts
     fmax = 36e6
-    with pytest.raises(CrampedError, match="^no way$"):
+    with pytest.raises(CongestionError, match="^no way$"):
         choose_clock(BOARD, attempt)
 
 

@@ -1,4 +1,4 @@
-"""The host program over a real pseudo-terminal, against a model of the device with faults.
+"""Connection over a real pseudo-terminal, to a model of the board with faults.
 
 The device is written from the page of the protocol, apart from the codec of the host.
 """
@@ -173,6 +173,16 @@ def test_classify(network, credits):
         assert np.array_equal(connection.classify_frames(images[:9] >> 7), classes[:9])
         assert connection.faults.resent == 0
     assert calls[-1] == (count, count) and calls == sorted(calls)
+
+
+def test_classify_images_of_another_shape(network):
+    model = device(network)
+    graph, _, images = network
+    with Terminal(model) as terminal, host.open(terminal.name, graph) as connection:
+        count, size = 9, graph.input.size
+        for shape in ((size,), (1, size), (size, 1)):
+            classes = connection.classify(images[:count].reshape(count, *shape))
+            assert np.array_equal(classes, model.golden.classes[:count])
 
 
 def test_classify_nothing(network):

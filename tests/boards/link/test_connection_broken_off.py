@@ -1,4 +1,4 @@
-"""Calls that are broken off with frames or weights under way, and the next call on the same port.
+"""Calls interrupted with frames or weights in flight, and the next call on the same port.
 
 The board is written from the page of the protocol; only bytes to messages is the host's own codec.
 """
@@ -27,7 +27,7 @@ class Stop(Exception):
 
 
 class Board:
-    """A port in memory with a board behind it, whose answers can be read ``lag`` reads later.
+    """Port in memory with a board at its other end, whose answers can be read ``lag`` reads later.
 
     ``stop`` is the number of writes or reads after which the next one is broken off: half of what
     is to be written has gone out then, and nothing was read.

@@ -30,7 +30,7 @@ def frames():
 
 
 class Board:
-    """A port in memory with a board behind it that has SPRAM."""
+    """Port in memory with a board with SPRAM at its other end."""
 
     timeout = None
 
@@ -166,7 +166,7 @@ def test_reset(graph, frames, resets):
     assert connection.faults.resent > 0
 
 
-def test_reset_behind_the_last_weights(graph, frames):
+def test_reset_after_the_last_weights(graph, frames):
     """The board has said that it has them all, and forgets them before it is asked again."""
     count = len(Board(graph, frames).parts)
     board = Board(graph, frames, resets=(1 + count + 1,))

@@ -29,7 +29,7 @@ def graph(random_graph):
 
 
 class SlowPort:
-    """A port in memory with a board behind it, that takes ``baud`` without a fault.
+    """Port in memory with a board at its other end, that accepts ``baud`` without a fault.
 
     Bytes that it has to take longer than ``write_timeout`` for are refused, as pyserial does.
     """
@@ -71,7 +71,7 @@ def test_large_frames_on_a_slow_line(graph, baud):
 
 @pytest.fixture
 def terminal():
-    """Both ends of a pseudo-terminal with nothing behind it."""
+    """Both ends of a pseudo-terminal without a board."""
     master, slave = os.openpty()
     tty.setraw(slave)
     yield master, os.ttyname(slave)

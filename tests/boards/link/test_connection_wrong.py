@@ -1,4 +1,4 @@
-"""The host program with a port or a board that is not what it must be: clear errors, and soon."""
+"""Connection to a wrong port or board: clear errors, and soon."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def hello(graph, **change):
 
 
 class Board:
-    """A port in memory with a board behind it; ``answer`` makes the reply to a message."""
+    """Port in memory with a board at its other end; ``answer`` makes the reply to a message."""
 
     timeout = None
 
@@ -279,7 +279,7 @@ def test_unknown_port(graph, monkeypatch, tmp_path):
 
 @pytest.fixture
 def terminal():
-    """A port with nothing behind it."""
+    """Port without a board."""
     master, slave = os.openpty()
     tty.setraw(slave)
     yield os.ttyname(slave)
@@ -329,5 +329,5 @@ def test_no_pyserial(graph, monkeypatch):
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(PortError, match=(
             r"^serial ports need pyserial, which is not installed; "
-            r"pip install 'xnorloom\[boards\]'$")):
+            r"pip install '\.\[boards\]'$")):
         host.open("P", graph)

@@ -1,4 +1,4 @@
-"""Bytes 00 behind the CRC of a message, which the CRC does not see: found by the length.
+"""Bytes 00 after the CRC of a message, which the CRC does not detect: found by the length.
 
 The board is written from the page of the protocol; only bytes to messages is the host's own codec.
 """
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xnorloom_boards.errors import LinkError
-from xnorloom_boards.link.load_weights import load
+from xnorloom_boards.link.load_weights import load_weights
 from xnorloom_boards.link.protocol import (
     Decoder,
     Hello,
@@ -18,7 +18,7 @@ from xnorloom_boards.link.protocol import (
     encode,
     load_payloads,
 )
-from xnorloom_boards.link.send_frames import exchange
+from xnorloom_boards.link.send_frames import send_frames
 from xnorloom_boards.link.session import Session
 
 pytestmark = pytest.mark.usefixtures("link_clock")
@@ -42,7 +42,7 @@ def lost(line):
 
 
 class Board:
-    """A port in memory with a board behind it.
+    """Port in memory with a board at its other end.
 
     ``damage`` goes to messages of the kind ``kind``, either way, until it has changed ``times``.
     """
@@ -108,9 +108,9 @@ def classify(board, loads=True):
     hello = talk.hello()
     payloads = [np.random.default_rng(number).bytes(SIZE) for number in range(600)]
     if hello.layers and loads:
-        load(talk, hello, PARTS)
+        load_weights(talk, hello, PARTS)
         assert board.there == PARTS
-    found = exchange(talk, hello, payloads, None, lambda: load(talk, hello, PARTS))
+    found = send_frames(talk, hello, payloads, None, lambda: load_weights(talk, hello, PARTS))
     assert found == [result(payload) for payload in payloads]
     assert board.left == 0
     return talk.faults
@@ -153,7 +153,7 @@ def test_error():
 
 
 def test_other_hello_must_come_twice():
-    """What comes only once at a time is damaged, and no reason to give up."""
+    """A wrong reply that does not come twice in a row is damage, and no reason to give up."""
     board = Board(0, inserted)
     odd, asked = iter([b"\x09", b"\x08", b"\x09"]), []
 

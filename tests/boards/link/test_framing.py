@@ -49,7 +49,7 @@ def test_framer_times():
 
 
 def pieces(line, bad=(), seed=None):
-    """What the deframer makes of a line, message by message: its bytes, and whether it is good."""
+    """Messages that the deframer finds in a line: the bytes of each, and if it is good."""
     dut = Deframer()
     rng = None if seed is None else np.random.default_rng(seed)
     found, current = [], []

@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
-"""The link with a network behind it, byte by byte: right answers, or errors, and never wrong ones.
+"""Link with a network, byte by byte: right answers or errors, never wrong answers.
 
-What is sent and wanted is made by the codec of the host, whose own tests hold it to the page.
+Messages are encoded by the host, whose own tests compare them with the page.
 """
 
 from functools import partial
@@ -139,7 +139,7 @@ def test_missing_stop_bit(new_setup):
     assert setup.check(messages) == [1]
 
 
-def test_hello_comes_behind_the_results(new_setup):
+def test_hello_comes_after_the_results(new_setup):
     # So fast that the frame is still in the network when the hello is there.
     setup = new_setup()
     messages = setup.talk(setup.frame(0) + encode(Message(1, 9)), gap=1)

@@ -112,7 +112,7 @@ def test_loads(setup, gap, slow):
 
 @pytest.mark.parametrize("width", [1, 3, 6, 16])
 def test_frames_after_loads(new_setup, width):
-    # More loads between the frames leave nothing behind.
+    # More loads between the frames have no effect.
     setup = new_setup(width)
     found = setup.run([*setup.load(0, 1, 2, 3), *setup.frames(0, 1), *setup.load(2, 0),
                        *setup.frames(2, 3)])
@@ -141,7 +141,7 @@ def test_any_order(setup):
 
 
 def test_damaged(setup):
-    """What is damaged is not there, and can be sent again."""
+    """A damaged message is not accepted, and can be sent again."""
     whole = encode(setup.load(1)[0])
     flipped = bytes([*whole[:20], whole[20] ^ 4, *whole[21:]])
     short = encode(Message(LOAD, 55, setup.loads[1][:-1]))

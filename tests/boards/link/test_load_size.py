@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What a link that loads weights costs in cells: a bound that needs no particular Yosys."""
+"""Cells of a link that loads weights: a bound for any version of Yosys."""
 
 from pathlib import Path
 

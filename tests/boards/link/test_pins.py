@@ -12,8 +12,7 @@ from amaranth.sim import Simulator
 
 from xnorloom.gateware.network import Network
 from xnorloom.schedule import Fold, Schedule
-from xnorloom_boards.link import send_frames as exchange
-from xnorloom_boards.link import session
+from xnorloom_boards.link import send_frames, session
 from xnorloom_boards.link.connection import Connection
 from xnorloom_boards.link.gateware import Link, Uart, describe
 from xnorloom_sim.golden import evaluate
@@ -116,7 +115,7 @@ def test_board(random_graph, monkeypatch, rate, scores):
     line = Line(Board(network), rate, 2)
     # The host has the time of the board, however long it takes to simulate that.
     clock = SimpleNamespace(monotonic=lambda: line.cycles / CLOCK, time_ns=lambda: 0)
-    for module in (exchange, session):
+    for module in (send_frames, session):
         monkeypatch.setattr(module, "time", clock)
     with Connection(line, graph, baud=BAUD, timeout=0.3, retries=40) as connection:
         classes, values = connection.results(frames)

@@ -91,7 +91,7 @@ def test_decoder_one_fault(message, what, byte, data):
     line = encode(message)
     place = data.draw(st.integers(0, len(line) - 1))
     faulty = one_fault(line, what, place, byte)
-    # An end behind makes the rest of a message that lost its end one of its own.
+    # The next end makes the rest of a message without its end a message of its own.
     found = Decoder(30).feed(faulty + bytes([END]))
     if faulty.strip(bytes([END])) == line.strip(bytes([END])):
         assert found == [message]

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What the link and its serial port cost in cells: bounds that need no particular Yosys."""
+"""Cells of the link and its serial port: bounds for any version of Yosys."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The link with a network that takes its time: no frame is overtaken by the next one."""
+"""Link with a slow network: no frame is overtaken by the next one."""
 
 from itertools import count
 
@@ -17,7 +17,7 @@ OVERFLOW = 0xe4
 
 
 class Slow(wiring.Component):
-    """A link whose network takes a word now and then, and answers when it has a frame."""
+    """Link whose network accepts a word periodically, and answers when it has a frame."""
 
     def __init__(self):
         result = stream.Signature(2)

@@ -36,7 +36,7 @@ def levels(data, cycles_per_bit, *, idle=1.0, start=20.3, bits=None):
 
 
 def received(line, **rate):
-    """Bytes, bad marks and cycles of what the receiver makes of a line."""
+    """Bytes that the receiver finds in a line, with bad marks and cycles."""
     dut, found = UartReceiver(**rate), []
 
     async def bench(ctx):

@@ -1,4 +1,4 @@
-"""The critical path of a build on its page: what each hop is, and where."""
+"""Critical path of a build: kind, cell and component of each step."""
 
 import re
 from xml.etree import ElementTree
@@ -16,7 +16,7 @@ def hop(kind, ns, cell, port):
     return {"kind": kind, "ns": ns, "cell": cell, "port": port}
 
 
-# From a register through a LUT along a chain of three carries, behind it by a cell of nextpnr.
+# From a register through a LUT, a chain of three carries and a cell of nextpnr.
 PATH = [
     hop("clk-to-q", 1.39, f"{CORE}layer0.pe0.t_SB_DFF_Q_D_SB_LUT4_O_LC", "O"),
     hop("routing", 2.409, f"{CORE}buffer0.i__payload_SB_DFFE_Q_10_D_SB_CARRY_CO$CARRY", "I3"),

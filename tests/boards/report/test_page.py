@@ -1,4 +1,4 @@
-"""The page of a build: well-formed, whole in one file, and true to the values."""
+"""Page of a build: well-formed, a single file, with the right values."""
 
 import re
 from html.parser import HTMLParser
@@ -75,11 +75,11 @@ def test_well_formed(page):
     root = tree(page)
     assert root.tag == f"{SPACE}html"
     assert text(root.find(f"{SPACE}head/{SPACE}title")) == f"{NASTY} on iCEBreaker"
-    # What is not known to XML either: tags that HTML closes by itself.
+    # Also with the tags that only HTML closes implicitly.
     HTMLParser().feed(page)
 
 
-def test_by_itself(page):
+def test_single_file(page):
     root = tree(page)
     names = {element.tag.removeprefix(SPACE) for element in root.iter()}
     assert not names & {"script", "link", "iframe", "img", "object", "embed", "base", "form"}

@@ -41,6 +41,15 @@ def write(network, directory, frames):
                            golden.scores if network.scores else None)
 
 
+def test_frames_of_another_shape(network, frames, tmp_path):
+    classes = np.zeros(25, int)
+    scores = np.zeros((25, 5), int)
+    texts = [[path.read_text() for path in testbench.write(network, tmp_path, shaped, classes,
+                                                           scores)]
+             for shaped in (frames, frames.reshape(25, 1, 4, 5))]
+    assert texts[0] == texts[1]
+
+
 def read(path):
     return [int(line, 16) for line in path.read_text().splitlines()]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xnorloom.folding.estimate import estimate
-from xnorloom.folding.fit import FitError, fit
+from xnorloom.folding.fit import NoScheduleError, fit
 from xnorloom.graph import Dense, Graph, Input, Score, modelfile
 from xnorloom.schedule import Fold, Schedule
 from xnorloom.target.device import DEVICES
@@ -114,7 +114,7 @@ def test_nothing_is_faster(brams, cells):
      r"layer 'dense\d' alone [\d,]+; the smallest chip that it fits is LFE5U-25F"),
 ])
 def test_what_does_not_fit(name, device, options, message):
-    with pytest.raises(FitError, match=f"^{message}$"):
+    with pytest.raises(NoScheduleError, match=f"^{message}$"):
         fit(model(name), DEVICES[device], **options)
 
 
@@ -137,11 +137,11 @@ def test_reserves():
     # The function also takes a chip that is only suggested.
     for reserve, left in ((5, 5), (lambda chip: 5 * (chip.brams < 30), 0)):
         interval = fit(graph, UP5K, reserve=left).bind(graph).interval
-        with pytest.raises(FitError, match=(
+        with pytest.raises(NoScheduleError, match=(
                 rf"block RAMs where 11 of 16 are left, layer 'dense0' alone 1\d; the smallest chip "
                 rf"that it fits is iCE40UP5K, at an interval of {interval} cycles$")):
             fit(graph, DEVICES["iCE40HX1K"], reserve=reserve)
-    with pytest.raises(FitError, match=r" of 59,008 weights its block RAMs hold 0, and "):
+    with pytest.raises(NoScheduleError, match=r" of 59,008 weights its block RAMs hold 0, and "):
         fit(graph, DEVICES["iCE40HX1K"], reserve=17)
 
 
@@ -151,5 +151,5 @@ def test_hopeless_at_once():
     graph = Graph("huge", Input((3000,)), (
         Dense("hidden", rng.integers(0, 2, (4000, 3000)), rng.integers(0, 3000, 4000)),
         Score("score", rng.integers(0, 2, (5, 4000)), [0] * 5)))
-    with pytest.raises(FitError, match=rf"; it fits none of {', '.join(DEVICES)}$"):
+    with pytest.raises(NoScheduleError, match=rf"; it fits none of {', '.join(DEVICES)}$"):
         fit(graph, UP5K)

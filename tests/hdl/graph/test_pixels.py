@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xnorloom.graph import Input
 from xnorloom.graph import pixels as encoding
-from xnorloom.graph.pixels import encode, top_bits
+from xnorloom.graph.pixels import encode, fits, frame_rows, top_bits
 
 PIXELS = np.arange(256, dtype=np.uint8)
 
@@ -90,6 +90,22 @@ def test_memory(rows):
     tracemalloc.stop()
     # The result, tables of 64-bit integers, and indices of a chunk; indices of all would be 63 MB.
     assert peak < pixels.size + 784 * 256 * 10 + 8 * 2**20 * 2.5
+
+
+@pytest.mark.parametrize("wanted, shape, fitting", [
+    ((1, 28, 28), (28, 28), True), ((28, 28), (28, 28, 1), True), ((1, 28, 28), (784,), True),
+    ((784,), (28, 28), True), ((784,), (1, 28, 28), True), ((1, 784), (4, 196), True),
+    ((28, 28), (14, 56), False), ((28, 28), (28, 27), False), ((3, 8, 8), (8, 8, 3), False),
+    ((1,), (1, 1), True), ((1,), (), False)])
+def test_fits(wanted, shape, fitting):
+    frame, frames = Input(wanted), np.zeros((2, *shape), np.uint8)
+    assert fits(frame, shape) == fitting
+    if fitting:
+        assert frame_rows("frames", frame, frames).shape == (2, frame.size)
+        assert encode(frame, frames).shape == frames.shape
+    else:
+        with pytest.raises(ValueError, match=r"^frames must have the shape \(frames, "):
+            frame_rows("frames", frame, frames)
 
 
 WRONG = {

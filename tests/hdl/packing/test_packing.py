@@ -69,8 +69,8 @@ def test_unpack_wrong():
     ([[10**30]], TypeError, "^Frames must be integers, not an array of objects or of too large "
                             "integers$"),
     (np.zeros((2, 5), float), TypeError, "^Frames must be integers, not an array of float64$"),
-    (np.zeros((2, 4), int), ValueError, r"^Frames must have the shape \(frames, 2, 3\), "
-                                        r"not \(2, 4\)$"),
+    (np.zeros((2, 4), int), ValueError, r"^Frames must have the shape \(frames, 2, 3\) or "
+                                        r"\(frames, 6\), not \(2, 4\)$"),
     (np.full((1, 6), 4), ValueError, "^Elements of a frame must be in 0 to 3, not 4$"),
     (np.full((1, 2, 3), -1), ValueError, "^Elements of a frame must be in 0 to 3, not -1$"),
 ])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from xnorloom.errors import ToolError
-from xnorloom.support import artifacts
+from xnorloom.support import artifacts, process
 from xnorloom.support import cache as user_cache
 from xnorloom_sim.engines.verilator import build, toolchain
 
@@ -84,7 +84,9 @@ def test_compiler_is_no_program(simulate, cache, tmp_path, monkeypatch):
     tool.chmod(0o755)
     monkeypatch.setenv("CXX", str(tool))
     with pytest.raises(
-        ToolError, match=r"^The C\+\+ compiler does not work: \S+/tool: Exec format error$"
+        ToolError,
+        match=r"^The C\+\+ compiler does not work: \S+/tool: tool cannot be started: Exec format "
+        r"error$",
     ):
         simulate(cache)
 
@@ -164,7 +166,7 @@ def test_cache_of_zig(command, base, expected, tmp_path, monkeypatch):
     variables = dict(os.environ)
     if expected is not None:
         variables["ZIG_GLOBAL_CACHE_DIR"] = str(tmp_path / expected)
-    assert toolchain._environment(command.split()) == variables
+    assert process.environment(command.split()) == variables
 
 
 def test_zig_is_the_last_choice(monkeypatch):

@@ -1,4 +1,4 @@
-"""The device's side of the link: serial port, framing, and what the messages do."""
+"""Board side of the link: serial port, framing, and answers to messages."""
 
 from .link import Link, describe
 from .uart import Uart

@@ -1,4 +1,4 @@
-"""Messages in a stream of bytes: their ends, the stuffing, the CRC."""
+"""Framing of messages in a stream of bytes: end, stuffing, CRC."""
 
 from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
@@ -10,29 +10,31 @@ from .uart import RECEIVED
 
 __all__ = ["PART", "PIECE", "Deframer", "Framer"]
 
-# What comes in: a byte of a message, or its end, and then whether it was whole.
+# Received: a byte of a message, or its end and if the message was undamaged.
 PIECE = data.StructLayout({"data": 8, "end": 1, "good": 1})
-# What goes out: a byte of a message, and whether it is the last.
+# To be sent: a byte of a message, and if it is the last one.
 PART = data.StructLayout({"data": 8, "last": 1})
 
 
 def _crc(m: Module, restart):
-    """A CRC that starts anew in the cycle after ``restart``, at no cost in cells."""
+    """CRC that restarts in the cycle after ``restart``, at no cost in cells."""
     m.submodules.crc = ResetInserter(restart)(crc := CRC16_IBM_3740().create())
     return crc
 
 
 class Deframer(wiring.Component):
-    """Finds messages in bytes: takes out the stuffing and checks the CRC.
+    """Splits a stream of bytes into messages, removes the stuffing and checks the CRC.
 
-    Each byte of a message comes out as it comes in, the two of its CRC too, in the same cycle; so
-    ``latency`` is 0. At its end it is ``good`` if its CRC is right and no byte was bad. An end that
-    follows on another comes out too.
+    Each byte of a message, including the two of its CRC, leaves in the cycle in which it arrives,
+    so ``latency`` is 0. The end of a message is ``good`` if the CRC is right and no byte was bad.
+    Each of several ends in a row is an end.
 
     Members
     -------
     i : In(stream.Signature(RECEIVED, always_ready=True))
+        Bytes from the line.
     o : Out(stream.Signature(PIECE, always_ready=True))
+        Bytes and ends of messages.
     """
 
     latency = 0
@@ -63,15 +65,17 @@ class Deframer(wiring.Component):
 
 
 class Framer(wiring.Component):
-    """Makes messages of bytes: adds the CRC, the stuffing and the end.
+    """Adds CRC, stuffing and end to messages.
 
-    A byte comes out in the cycle after it came in, two bytes of CRC and the end follow the last;
-    ``interval`` is 2 cycles a byte, and one more for a byte that is stuffed.
+    ``latency`` is one cycle. Two bytes of CRC and the end follow the last byte. ``interval`` is two
+    cycles per byte, three for a byte that is stuffed.
 
     Members
     -------
     i : In(stream.Signature(PART))
+        Bytes of messages.
     o : Out(stream.Signature(8))
+        Bytes for the line.
     """
 
     latency = 1
@@ -90,7 +94,7 @@ class Framer(wiring.Component):
                      crc.data.eq(byte)]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [escaped.eq(special), self.o.valid.eq(special)]
-            # The CRC takes in its own first byte, too, which leaves the second in its place.
+            # The CRC also processes its own first byte, which shifts the second to its place.
             m.d.comb += [crc.valid.eq(~special), restart.eq(end)]
         with m.If(~self.o.valid):
             m.d.sync += end.eq(0)

@@ -1,4 +1,5 @@
-"""What a device does with the messages of the protocol, in front of a network."""
+# amaranth: UnusedElaboratable=no
+"""Board side of the serial protocol, between the bytes of a line and a network."""
 
 from dataclasses import replace
 
@@ -22,17 +23,17 @@ from .uart import RECEIVED, byte_cycles
 
 __all__ = ["LINE_CREDITS", "Link", "describe"]
 
-# Frames under way where the device keeps up with the line; half the sequence numbers.
+# Frames in flight if the board keeps up with the line; half of the sequence numbers.
 LINE_CREDITS = 128
-# Parts of the line's time that its two clocks may differ by, with room to spare.
+# Part of the time on the line that is left for the difference of the two clocks, generously.
 _LINE_PARTS = 20
 
 
 def describe(network: Network, *, clock_hz: int, baud: int) -> Hello:
-    """What a device with ``network`` on a serial line says of itself.
+    """Description of a board with ``network`` on a serial line.
 
-    It has :data:`LINE_CREDITS` credits if the answer to a frame is always out before the next
-    frame is in, even if the answer is stuffed throughout and the frame nowhere; else one.
+    It has :data:`LINE_CREDITS` credits if the answer to a frame is always sent before the next
+    frame has arrived, even if only the answer is stuffed, throughout; else one credit.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def describe(network: Network, *, clock_hz: int, baud: int) -> Hello:
                   network.plan.words, size, 1, network.scores,
                   LOAD_VERSION if layers else VERSION, layers)
     cycles = byte_cycles(clock_hz, baud)
-    # Out of the buffer at two cycles a byte, through the network, into the first byte.
+    # From the frame buffer through the network to the first byte of the answer.
     work = 3 * hello.frame_bytes + network.latency + 8
     answer = (2 * (size + 4) + 1) * (cycles + 1)
     frame = (hello.frame_bytes + 5) * cycles
@@ -56,19 +57,19 @@ def describe(network: Network, *, clock_hz: int, baud: int) -> Hello:
 
 
 class Link(wiring.Component):
-    """Answers messages; hands frames to a network once they came whole, and sends its results.
+    """Passes undamaged frames to a network, sends its results, and answers all other messages.
 
     One frame is in the network at a time. ``latency``, from the end of a frame to the transfer of
-    its last word, is a cycle and 3 for each of its bytes if the network is ready for them.
+    its last word, is ``3 * frame_bytes + 1`` cycles if the network is ready for the words.
 
     Parameters
     ----------
     hello : Hello
-        What it says of itself, and the size of frames.
+        Description that it sends to the host, with the size of frames.
     result : stream.Signature
-        Of the network's results.
+        Signature of the results of the network.
     weights : array of uint16 or None
-        The words that the network must be loaded with, if the hello has any layers.
+        Words that the network must be loaded with; if and only if the hello has layers.
 
     Members
     -------
@@ -77,11 +78,11 @@ class Link(wiring.Component):
     tx : Out(stream.Signature(8))
         Bytes to the line.
     o : Out(stream.Signature(input_width))
-        Words for the network.
+        Words of frames for the network.
     i : In(result)
         Results of the network.
-    load, loaded, reload
-        Those of the network the other way round, if it must be loaded.
+    load : Out(stream.Signature(16)), loaded : In(1), reload : Out(1)
+        Counterparts of the network's members of these names, if it must be loaded.
     """
 
     def __init__(self, hello: Hello, result: stream.Signature,
@@ -91,7 +92,7 @@ class Link(wiring.Component):
         if (weights is not None) != bool(hello.layers):
             raise ValueError(f"Link must have weights if and only if its hello has layers, not for "
                              f"{len(hello.layers)}")
-        self._hello, self._weights = hello, weights
+        self._hello, self._weights, self._reader = hello, weights, Reader(hello)
         load = {name: member.flip() for name, member in load_members().items()}
         super().__init__({"rx": In(stream.Signature(RECEIVED, always_ready=True)),
                           "tx": Out(stream.Signature(8)),
@@ -104,7 +105,7 @@ class Link(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return 3 * self._hello.frame_bytes + 1
+        return Parser.latency + self._reader.latency
 
     def elaborate(self, platform):
         m = Module()
@@ -113,7 +114,7 @@ class Link(wiring.Component):
         loads, size = bool(self._hello.layers), self._hello.frame_bytes
         m.submodules.parser = parser = Parser(size, loads)
         wiring.connect(m, deframer.o, parser.i)
-        m.submodules.reader = reader = Reader(self._hello)
+        m.submodules.reader = reader = self._reader
         m.submodules.replies = replies = Replies(self._hello, len(Value.cast(self.i.payload)))
         m.submodules.framer = framer = Framer()
         wiring.connect(m, reader.o, wiring.flipped(self.o))
@@ -123,10 +124,10 @@ class Link(wiring.Component):
         depth = max(size, LOAD_BYTES) if loads else size
         m.submodules.memory = memory = primitives.ram(8, depth)
         write = memory.write_port()
-        # The second register is for chips whose block RAM is slow.
+        # The second register is for chips with slow block RAM.
         byte = primitives.read(m, memory, reader.address, reader.fetch)
         data = delay(m, byte, 1, 1, name="byte")
-        # A frame may come in behind the one that is read, but not overtake it.
+        # A frame may be written after the one that is read, but not overtake it.
         overtakes = reader.busy & (parser.address == reader.address)
         m.d.comb += [
             parser.full.eq(overtakes), parser.busy.eq(replies.busy),

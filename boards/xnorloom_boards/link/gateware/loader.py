@@ -1,4 +1,4 @@
-"""Weights out of the buffer into the network, and whether they are the right ones."""
+"""Loader of weights, from messages in the frame buffer into the network."""
 
 from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import enum, stream, wiring
@@ -8,35 +8,49 @@ from amaranth.lib.wiring import In, Out
 __all__ = ["Loader", "weights_crc"]
 
 
-# Another polynomial than that of messages, which would miss what theirs has missed.
+# Another polynomial than that of messages, since the same one misses the same errors.
 def weights_crc(data: bytes) -> int:
-    """The CRC of the bytes of all words of weights."""
+    """CRC of the bytes of all weights."""
     return CRC16_CDMA2000().compute(data)
 
 
 class _Place(enum.Enum):
-    """Which byte of a message is next; ``REST`` is of no use."""
+    """Next byte of a message; ``REST`` are bytes to ignore."""
 
     LOW_NUMBER, HIGH_NUMBER, LOW, HIGH, REST = range(5)
 
 
 class Loader(wiring.Component):
-    """Takes messages with weights in their order, and drops any other.
+    """Passes the weights of messages to a network, if the messages come in order.
 
-    ``count`` of them were taken. When all weights are in, ``good`` rises if their CRC is ``crc``;
-    if it is not, everything starts over. A cycle after the last byte of a message both are true.
+    A word leaves with its second byte, so ``latency`` is 0. One cycle after the last byte of a
+    message ``count`` and ``good`` are valid. When the network has all weights and their CRC is
+    wrong, loading starts over.
+
+    Parameters
+    ----------
+    crc : int
+        CRC of all weights, see :func:`weights_crc`.
 
     Members
     -------
     start : In(1)
-        A message comes next.
+        High in a cycle before the first byte of a message.
     i : In(stream.Signature(8))
-        Its bytes: the number of the message, words, bytes behind the last word.
-    load, loaded, reload
-        Of the network.
+        Bytes of a message: its number, words, and padding after the last word.
+    load : Out(stream.Signature(16))
+        Words for the network.
+    loaded : In(1)
+        High if the network has all its words.
+    reload : Out(1)
+        High for a cycle to have the network loaded anew.
     count : Out(16)
+        Messages accepted so far.
     good : Out(1)
+        High if all weights are loaded and their CRC is right.
     """
+
+    latency = 0
 
     def __init__(self, crc: int):
         self._crc = crc

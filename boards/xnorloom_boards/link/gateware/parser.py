@@ -1,4 +1,4 @@
-"""Messages to what is to be done."""
+"""Decoder of messages into commands for the link."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
@@ -13,18 +13,51 @@ _BAD_CRC, _BAD_LENGTH, _BAD_KIND, _OVERFLOW, _UNLOADED = 1, 2, 3, 4, 5
 
 
 class _Place(enum.Enum):
-    """Which byte of a message is next; ``DONE`` where it is complete, ``LONG`` behind that."""
+    """Next byte of a message; ``DONE`` after the last one, ``LONG`` after further ones."""
 
     KIND, SEQUENCE, PAYLOAD, HIGH, LOW, DONE, LONG = range(7)
 
 
 class Parser(wiring.Component):
-    """Messages to what is to be done: ``start`` a frame, say ``hello``, or report an ``error``.
+    """Decodes messages into commands: start a frame, send a hello, or report an error.
 
-    Each of the three lasts for the cycle behind the end of a message, and never waits. With
-    ``loads`` there are messages with weights, too, which ``start`` with ``load``, and frames only
-    while ``loaded``.
+    A command lasts one cycle, and does not wait. ``latency``, from the end of a message to its
+    command, is one cycle.
+
+    Parameters
+    ----------
+    size : int
+        Bytes of a frame.
+    loads : bool
+        True if there are messages with weights.
+
+    Members
+    -------
+    i : In(stream.Signature(PIECE, always_ready=True))
+        Bytes and ends of messages.
+    address : Out(range(size))
+        Address of a payload byte in the frame buffer, which is larger for longer weight messages.
+    write : Out(1)
+        High if the byte is to be written there.
+    full : In(1)
+        High if the byte would overwrite one that is still to be read.
+    busy : In(1)
+        High while a frame is in work.
+    sequence : Out(8)
+        Sequence number of the last message.
+    start : Out(1)
+        Start the frame, or the weights, in the buffer.
+    hello : Out(1)
+        Send a hello reply.
+    error : Out(3)
+        Send an error of this number, unless it is 0.
+    load : Out(1)
+        With ``start``: high for weights; only with ``loads``.
+    loaded : In(1)
+        High if frames are accepted; only with ``loads``.
     """
+
+    latency = 1
 
     def __init__(self, size: int, loads: bool = False):
         self._size, self._loads = size, loads

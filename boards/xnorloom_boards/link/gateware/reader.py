@@ -1,4 +1,4 @@
-"""A frame, or weights, out of the buffer."""
+"""Reader of the frame buffer."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
@@ -10,10 +10,36 @@ __all__ = ["Reader"]
 
 
 class Reader(wiring.Component):
-    """The frame in the buffer, byte by byte, as words; ``busy`` until the last is transferred.
+    """Reads a frame from the buffer as words of the network's input stream.
 
-    ``fetch`` has the byte at ``address`` on ``data`` two cycles later, until the next. A message
-    with weights starts with ``load``; its bytes leave at ``load_bytes``.
+    Reading a byte takes three cycles. ``latency``, from ``start`` to the transfer of the last word,
+    is ``3 * frame_bytes`` cycles if no word waits.
+
+    Parameters
+    ----------
+    hello : Hello
+        Description of the board, with the layout of frames.
+
+    Members
+    -------
+    start : In(1)
+        Starts to read the buffer.
+    busy : Out(1)
+        High until the last word, or byte of weights, is transferred.
+    address : Out(range(size))
+        Address in the buffer.
+    fetch : Out(1)
+        High to read the byte at ``address``.
+    data : In(8)
+        The byte, from two cycles after ``fetch`` until the next ``fetch``.
+    o : Out(stream.Signature(input_width))
+        Words of a frame.
+    load : In(1)
+        With ``start``: high for weights; only if there are layers to load.
+    loading : Out(1)
+        High while, and after, weights are read; only if there are layers to load.
+    load_bytes : Out(stream.Signature(8))
+        Bytes of a message with weights; only if there are layers to load.
     """
 
     def __init__(self, hello: Hello):
@@ -24,6 +50,10 @@ class Reader(wiring.Component):
             "start": In(1), "busy": Out(1), "address": Out(range(size)),
             "fetch": Out(1), "data": In(8), "o": Out(stream.Signature(hello.input_width)),
             **(load if hello.layers else {})})
+
+    @property
+    def latency(self) -> int:
+        return 3 * self._hello.frame_bytes
 
     def elaborate(self, platform):
         m = Module()
@@ -56,7 +86,7 @@ class Reader(wiring.Component):
                              place.eq(Mux(word, 0, place + 1))]
         elif together > 1:
             place = Signal(range(together))
-            # In the last byte there may be fewer words.
+            # The last byte may hold fewer words.
             rest = self._hello.words - (size - 1) * together
             final = (place == together - 1) | (last & (place == rest - 1))
             m.d.comb += [word.eq(1), used.eq(fetched & self.o.ready & final),
@@ -69,7 +99,7 @@ class Reader(wiring.Component):
         if self._hello.layers:
             with m.If(self.start):
                 m.d.sync += self.loading.eq(self.load)
-                # It moves while bytes of weights go by.
+                # It also counts bytes of weights.
                 if bytes_a_word > 1 or together > 1:
                     m.d.sync += place.eq(0)
             m.d.comb += [self.load_bytes.payload.eq(self.data),

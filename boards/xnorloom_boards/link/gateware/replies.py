@@ -1,4 +1,4 @@
-"""The messages that a device sends."""
+"""Messages from a board to the host."""
 
 from amaranth.hdl import C, Cat, Module, Signal
 from amaranth.lib import stream, wiring
@@ -11,12 +11,47 @@ __all__ = ["Replies"]
 
 
 class Replies(wiring.Component):
-    """Hellos, results and errors as messages without CRC; ``busy`` from ``start`` to its result.
+    """Sends results, errors and hello replies, without CRC and stuffing.
 
-    A hello waits until it is not busy. Of errors that come while a message goes out, the last is
-    kept. Where there are weights to load, ``start`` may also be that of a message with weights,
-    which ``acknowledge`` answers with ``count``, and a hello tells whether they are ``loaded``.
+    ``latency``, from a result to the first byte of its message, is 0 cycles if no other message is
+    sent. Hello replies wait while a frame is in work. Of errors that wait, the last one is sent.
+
+    Parameters
+    ----------
+    hello : Hello
+        Description of the board.
+    bits : int
+        Width of a result.
+
+    Members
+    -------
+    start : In(1)
+        High in the cycle in which a frame, or a message with weights, starts.
+    hello : In(1)
+        Requests a hello reply.
+    error : In(3)
+        Requests an error of this number, unless it is 0.
+    sequence : In(8)
+        Sequence number of the last message from the host.
+    busy : Out(1)
+        High from the cycle after ``start`` until its result, or acknowledgement, is sent.
+    result : In(bits)
+        Result of the network.
+    ready : In(1)
+        High if the result is valid.
+    taken : Out(1)
+        High for a cycle after the result is sent.
+    o : Out(stream.Signature(PART))
+        Bytes of messages.
+    acknowledge : In(1)
+        Sends the answer to a message with weights; only if there are layers to load.
+    count : In(16)
+        Messages with weights accepted so far; only if there are layers to load.
+    loaded : In(1)
+        High if the weights are loaded; only if there are layers to load.
     """
+
+    latency = 0
 
     def __init__(self, hello: Hello, bits: int):
         self._hello = hello
@@ -94,7 +129,7 @@ class Replies(wiring.Component):
                     m.d.sync += place.eq(place + 1)
                     with m.If(part.last):
                         m.next = "taken"
-            # In a cycle of its own, so that no path leads from the serial port into the network.
+            # A cycle of its own, so that no path leads from the serial port into the network.
             with m.State("taken"):
                 m.d.comb += self.taken.eq(1)
                 m.d.sync += self.busy.eq(0)

