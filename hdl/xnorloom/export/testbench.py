@@ -36,8 +36,8 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
     ----------
     network : Network
         The core.
-    frames : array of integers, shape (frames, \\*input shape) or (frames, size)
-        At least one frame.
+    frames : array of integers, shape (frames, …)
+        At least one frame; see :func:`~xnorloom.packing.pack_frames`.
     classes : array of integers, shape (frames,)
         Expected class of each frame.
     scores : array of integers, shape (frames, classes), or None
