@@ -89,7 +89,7 @@ BROKEN = {
                 "must not import xnorloom_sim"),
     "beside": ("xnorloom_boards.build", "import xnorloom_sim.data.idx",
                "must not import xnorloom_sim"),
-    "command line": ("xnorloom_sim.verify.verify", "import os, xnorloom_cli.main",
+    "command line": ("xnorloom_sim.verification.steps", "import os, xnorloom_cli.main",
                      "must not import xnorloom_cli"),
     "in a function": ("xnorloom.support.text", "def f():\n    from ..graph import Graph",
                       "xnorloom.support is below xnorloom.graph"),

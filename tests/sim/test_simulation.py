@@ -151,18 +151,20 @@ def test_frames_of_other_types(case):
 
 def test_arguments_wrong(case):
     graph, schedule, frames = case
-    with pytest.raises(TypeError, match=r"^graph must be a Graph, not None$"):
+    with pytest.raises(TypeError, match=r"^Schedule can only be bound to a Graph, not to None$"):
         simulate(schedule.bind(None), frames)
-    with pytest.raises(TypeError, match=r"^schedule must be a Schedule, not None$"):
-        simulate((None).bind(graph), frames)
+    with pytest.raises(TypeError, match=r"^plan must be a Plan, not None$"):
+        simulate(None, frames)
     with pytest.raises(TypeError, match=r"^stall must be a Stall, not 0\.5$"):
         simulate(schedule.bind(graph), frames, stall=0.5)
 
 
 @pytest.mark.parametrize("engine", ["amaranth", "compiled"])
 def test_waveform_wrong(case, engine, tmp_path):
+    graph, schedule, frames = case
     with pytest.raises(FileNotFoundError):
-        simulate(*case, engine=engine, waveform=tmp_path / "missing" / "x.vcd")
+        simulate(schedule.bind(graph), frames, engine=engine,
+                 waveform=tmp_path / "missing" / "x.vcd")
 
 
 def test_schedule_wrong(case):

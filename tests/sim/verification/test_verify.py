@@ -14,8 +14,7 @@ from xnorloom.graph import Graph
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom_sim import golden
-from xnorloom_sim import verification as module
-from xnorloom_sim.verification import SourceModel, frames, verify
+from xnorloom_sim.verification import STEPS, SourceModel, frames, steps, verify
 
 SIZES = (20, 8, 6, 5)
 COUNT = 700  # more than are executed at once
@@ -115,7 +114,7 @@ def test_all_steps_are_equal(lowered, path, pixels, runtime):
         ("compiled", COUNT, 3, 0, None)]
     assert result.rows[0].title.startswith(
         "onnxruntime " if runtime == "onnxruntime" else "source, in numpy")
-    for step in module.STEPS:
+    for step in STEPS:
         total = 3 if step == "amaranth" else COUNT
         assert [what for what in seen if what[0] == step][-1] == (step, total, total)
     assert result.neurons == 14
@@ -203,16 +202,16 @@ PLANTED = [(0, "thresholds", 3, 1), (1, "thresholds", 0, -1), (2, "offsets", 1, 
     *(("amaranth", *planted) for planted in PLANTED),
     ("compiled", *PLANTED[1])])  # one is enough: the comparison is the same, compiling takes long
 def test_gateware_with_another_number(lowered, pixels, monkeypatch, step, layer, field, place, by):
-    """Thresholds and offsets off by one, in what the integer graph is compared with."""
+    """Thresholds and offsets off by one in the graph of the step."""
     graph = lowered.graph
     other = changed(graph, layer, field, place, getattr(graph.layers[layer], field)[place] + by)
     if step == "packed":
         right = golden.evaluate_packed
         monkeypatch.setattr(golden, "evaluate_packed", lambda _, frames: right(other, frames))
     else:
-        right = module.simulate
-        monkeypatch.setattr(module, "simulate", lambda _, *rest, **options: right(
-            other, *rest, **options))
+        right = steps.simulate
+        monkeypatch.setattr(steps, "simulate", lambda plan, *rest, **options: right(
+            plan.schedule.bind(other), *rest, **options))
     elements = encode(graph.input, pixels)
     row = verify(graph, elements, steps=[step], amaranth_frames=40).rows[1]
     elements = elements[:row.frames]
