@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The timing formulas, against numbers worked out by hand for small schedules."""
+"""Timing formulas against numbers computed by hand for small schedules."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_worked_example(random_graph):
     assert (last.cycles, last.depth, last.operands) == (2, 2, "registers")
     # Buffer 2, one more operand word, output 1.
     assert after.latency == 2 + 1 + 1 + 1
-    # Seven words in; a register slice behind each layer; five lanes take 3 + 1 in the argmax.
+    # Seven words in; a register slice after each layer; five lanes take 3 + 1 in the argmax.
     assert result.words == 7
     assert network.latency == 6 + (119 + 1) + (4 + 1) + 4
     assert result.interval == 112
