@@ -168,6 +168,6 @@ def verilate(_verilator_runtime) -> Callable[..., Callable[..., subprocess.Compl
 
         def run(*plusargs: str) -> subprocess.CompletedProcess:
             return subprocess.run([str(made / "simulate"), *plusargs], cwd=folder,
-                                  capture_output=True, text=True, timeout=300)
+                                  capture_output=True, text=True, timeout=3600)
         return run
     return build
