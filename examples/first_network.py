@@ -10,11 +10,8 @@ import sys
 
 import numpy as np
 
-from xnorloom import Dense, Graph, Input, Score, folding
-from xnorloom.export import verilog
-from xnorloom.gateware.network import Network
-from xnorloom_sim.golden import evaluate
-from xnorloom_sim.simulation import simulate
+from xnorloom import Dense, Graph, Input, Network, Score, automatic_schedule, write_verilog
+from xnorloom_sim import evaluate, simulate
 
 # A bit 1 stands for +1, a bit 0 for -1. Each of six neurons detects one line: its weights are the
 # picture of that line, and it fires if at least 8 of the 9 pixels agree.
@@ -31,7 +28,7 @@ decide = Score("decide", [[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [0] * 6], [0, 
 graph = Graph("lines", Input((3, 3)), (detect, decide))
 
 # The fewest XNOR gates that accept a new picture every 6 cycles.
-schedule = folding.automatic(graph, 6)
+schedule = automatic_schedule(graph, 6)
 plan = schedule.bind(graph)
 network = Network(plan, scores=True)
 for layer, fold in zip(graph.layers, schedule.folds):
@@ -56,5 +53,5 @@ for index in (0b000000111, 0b001001001, 0b101010101):
     name = ("horizontal", "vertical", "neither")[result.classes[index]]
     print("    ", name, result.scores[index].tolist())
 
-for path in verilog.write(network, sys.argv[1] if len(sys.argv) > 1 else "first-network"):
+for path in write_verilog(network, sys.argv[1] if len(sys.argv) > 1 else "first-network"):
     print("wrote", path)

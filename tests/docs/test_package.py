@@ -35,8 +35,8 @@ def test_wheel(wheel):
     wanted = {path.relative_to(ROOT / root).as_posix() for root, package in ROOTS.items()
               for path in (ROOT / root / package).rglob("*")
               if path.is_file() and path.suffix != ".pyc"}
-    assert names - {f"xnorloom/models/{name}" for name in (*MODELS, "README.md")} == wanted
-    assert {f"xnorloom/models/{name}" for name in MODELS} < names
+    assert names - {f"xnorloom/bundled/{name}" for name in (*MODELS, "README.md")} == wanted
+    assert {f"xnorloom/bundled/{name}" for name in MODELS} < names
 
 
 def test_models_of_the_source_tree():
@@ -49,15 +49,15 @@ def test_models_of_the_source_tree():
 def test_models_of_the_wheel(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    program = ("from xnorloom.graph import Graph\n"
+    program = ("import xnorloom\n"
                "from xnorloom.graph.bundled import bundled\n"
                "for name, path in bundled().items():\n"
-               "    print(name, Graph.load(path).digest, path)\n")
+               "    print(name, xnorloom.load(name).digest, path)\n")
     done = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True,
                           cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        f"{path.stem} {Graph.load(path).digest} {tmp_path / 'xnorloom' / 'models' / path.name}"
+        f"{path.stem} {Graph.load(path).digest} {tmp_path / 'xnorloom' / 'bundled' / path.name}"
         for path in bundled().values()]
 
 

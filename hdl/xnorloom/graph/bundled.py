@@ -5,7 +5,7 @@ from pathlib import Path
 __all__ = ["bundled"]
 
 # The folder of an installed package, and that of a source tree.
-_PLACES = (Path(__file__).parents[1] / "models", Path(__file__).parents[3] / "models")
+_PLACES = (Path(__file__).parents[1] / "bundled", Path(__file__).parents[3] / "models")
 
 
 def bundled() -> dict[str, Path]:
