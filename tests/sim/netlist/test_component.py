@@ -191,5 +191,5 @@ def test_no_yosys(random_graph, monkeypatch):
         Schedule(6, (Fold(3, 6, "wired"),)).bind(random_graph(np.random.default_rng(1), (6, 3))))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ToolError, match=r"^Netlists need Yosys, which is not installed: "
-                                        r"pip install xnorloom\[synth\]$"):
+                                        r"pip install '\.\[synth\]'$"):
         synthesise(network, "ice40")
