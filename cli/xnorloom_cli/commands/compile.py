@@ -81,7 +81,7 @@ def write_core(plan: Plan, directory: Path, *, scores: bool,
 
 
 def _check_name(name: str | None) -> None:
-    from xnorloom.export.manifest import check_name
+    from xnorloom.export.names import check_name
 
     try:
         if name is not None:

@@ -1,1 +1,1 @@
-"""Verilog of a network, with manifest and testbench."""
+"""Export of a network: Verilog, manifest and testbench."""

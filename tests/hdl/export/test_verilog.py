@@ -11,7 +11,8 @@ import pytest
 
 from xnorloom.errors import ToolError
 from xnorloom.export import verilog
-from xnorloom.export.manifest import manifest, module_name
+from xnorloom.export.manifest import manifest
+from xnorloom.export.names import module_name
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph

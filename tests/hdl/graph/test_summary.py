@@ -18,25 +18,25 @@ def graph_of(frame, scales=None):
 
 
 CASES = {  # input, line of the text, rule in the manifest
-    "top bit": (Input((6,)), None, "the 1 highest of the 8 bits of a pixel"),
-    "top bits": (Input((6,), 3), None, "the 3 highest of the 8 bits of a pixel"),
+    "top bit": (Input((6,)), None, "highest 1 bit of the 8-bit pixel"),
+    "top bits": (Input((6,), 3), None, "highest 3 bits of the 8-bit pixel"),
     "no pixels": (Input((6,), 9), None, None),
     "one cut": (
         Input((6,), 1, [[64]]), "1 where a pixel is at least 64",
-        "the number of cuts in the one row that an 8-bit pixel is not less than"),
+        "number of cuts, in the one row, that are at most the 8-bit pixel"),
     "cuts": (
         Input((6,), 2, [[3, 4, 200]]), "how many of 3, 4, 200 a pixel reaches",
-        "the number of cuts in the one row that an 8-bit pixel is not less than"),
+        "number of cuts, in the one row, that are at most the 8-bit pixel"),
     "many cuts": (
         Input((6,), 5, [list(range(31))]),
         "how many of 0, 1, 2, 3, 4, 5, 6, 7, …, 23, 24, 25, 26, 27, 28, 29, 30 a pixel reaches",
-        "the number of cuts in the one row that an 8-bit pixel is not less than"),
+        "number of cuts, in the one row, that are at most the 8-bit pixel"),
     "a cut for each": (
         Input((6,), 1, [[9], [1], [2], [3], [4], [5]]), "one for each element, from 1 to 9",
-        "the number of cuts in its row that an 8-bit pixel is not less than"),
+        "number of cuts, in the row of the element, that are at most the 8-bit pixel"),
     "cuts for each": (
         Input((2, 1), 2, [[3, 4, 200], [1, 9, 9]]), "3 for each element, from 1 to 200",
-        "the number of cuts in its row that an 8-bit pixel is not less than"),
+        "number of cuts, in the row of the element, that are at most the 8-bit pixel"),
 }
 
 

@@ -1,0 +1,71 @@
+"""Names of Verilog modules."""
+
+import re
+import reprlib
+
+from ..gateware.network import Network
+
+__all__ = ["check_name", "module_name"]
+
+# Reserved words of Verilog and SystemVerilog (IEEE 1800-2017).
+_KEYWORDS = frozenset("""
+    accept_on alias always always_comb always_ff always_latch and assert assign assume automatic
+    before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle
+    checker class clocking cmos config const constraint context continue cover covergroup coverpoint
+    cross deassign default defparam design disable dist do edge else end endcase endchecker endclass
+    endclocking endconfig endfunction endgenerate endgroup endinterface endmodule endpackage
+    endprimitive endprogram endproperty endsequence endspecify endtable endtask enum event
+    eventually expect export extends extern final first_match for force foreach forever fork
+    forkjoin function generate genvar global highz0 highz1 if iff ifnone ignore_bins illegal_bins
+    implements implies import incdir include initial inout input inside instance int integer
+    interconnect interface intersect join join_any join_none large let liblist library local
+    localparam logic longint macromodule matches medium modport module nand negedge nettype new
+    nexttime nmos nor noshowcancelled not notif0 notif1 null or output package packed parameter
+    pmos posedge primitive priority program property protected pull0 pull1 pulldown pullup
+    pulsestyle_ondetect pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime
+    ref reg reject_on release repeat restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always
+    s_eventually s_nexttime s_until s_until_with scalared sequence shortint shortreal showcancelled
+    signed small soft solve specify specparam static string strong strong0 strong1 struct super
+    supply0 supply1 sync_accept_on sync_reject_on table tagged task this throughout time
+    timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union
+    unique unique0 unsigned until until_with untyped use uwire var vectored virtual void wait
+    wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
+    """.split())
+# Short enough for a file name on every platform, with prefixes and suffixes.
+_LONGEST = 60
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if it can be the name of a Verilog module.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no identifier of at most 60 characters, or a keyword of (System)Verilog.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"Module name must be a string, not {name!r}")
+    if not re.fullmatch(rf"[A-Za-z_][0-9A-Za-z_]{{0,{_LONGEST - 1}}}", name):
+        raise ValueError(f"Module name must be 1 to {_LONGEST} letters, digits and underscores, "
+                         f"the first no digit, not {reprlib.repr(name)}")
+    if name in _KEYWORDS:
+        raise ValueError(f"Module name must be no keyword of (System)Verilog, not {name!r}")
+    return name
+
+
+def module_name(network: Network, name: str | None = None) -> str:
+    """Return ``name``, or the default ``bnn_<name of the graph>``, as the name of the module.
+
+    In the default, characters that no identifier has become ``_``, and the name is cut to 60
+    characters; a changed name ends with the start of the digest, which keeps names distinct.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See :func:`check_name`.
+    """
+    if name is not None:
+        return check_name(name)
+    graph = network.graph
+    plain = re.sub(r"[^0-9A-Za-z_]", "_", graph.name)[:_LONGEST]
+    return f"bnn_{plain}" if plain == graph.name else f"bnn_{plain}_{graph.digest[:8]}"
