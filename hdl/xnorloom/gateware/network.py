@@ -85,6 +85,9 @@ class Network(wiring.Component):
                for probe, layer in zip(self._probes, plan.layers)},
             **(load_members() if self._loaded else {})})
 
+    def __repr__(self) -> str:
+        return f"Network({self.graph.name!r}, latency {self.latency}, interval {self.interval})"
+
     @property
     def plan(self) -> Plan:
         return self._plan

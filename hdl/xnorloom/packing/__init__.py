@@ -1,4 +1,4 @@
-"""Frames, results and weights as words."""
+"""Packing of frames, results and weights into words."""
 
 from .frames import frame_words, pack_frames
 from .results import Field, label_width, result_fields, score_shape, unpack_results

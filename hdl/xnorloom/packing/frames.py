@@ -1,8 +1,8 @@
-"""Frames as words of the input stream.
+"""Packing of frames into words of the input stream.
 
-A frame is sent one bit plane after the other, the most significant first. A plane is the elements
-of the frame in C order, ``input_width`` per word, the first in bit 0. Each plane starts a new word.
-Words are rows of bytes, the lowest bits in the first byte.
+A frame is sent as bit planes, the most significant first. A plane has the elements of the frame in
+C order, ``input_width`` per word, the first in bit 0. Each plane starts a new word. Words are rows
+of bytes, the lowest bits in the first byte.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def frame_words(input: Input, width: int, frames: npt.ArrayLike) -> np.ndarray:
 
     Returns
     -------
-    array of uint8, shape (frames * words, ceil(input_width / 8))
+    array of uint8, shape (frames * words, ceil(width / 8))
     """
     frames = integers("Frames", frames, bools=True)
     size, bits = input.size, input.bits

@@ -1,4 +1,4 @@
-"""Results as words of the output stream."""
+"""Fields of the output words, and unpacking of results."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,19 @@ __all__ = ["Field", "label_width", "result_fields", "score_shape", "unpack_resul
 
 
 def label_width(classes: int) -> int:
-    """Return the bits of a class: ``max(1, ceil(log2(classes)))``."""
+    """Return the number of bits of a class: ``max(1, ceil(log2(classes)))``."""
     return max(1, (classes - 1).bit_length())
 
 
 def score_shape(layer: Score, planes: int) -> Shape:
-    """Return the shape of a score."""
+    """Return the shape of the scores of ``layer``."""
     low, high = layer.score_range(planes)
     return Shape.cast(range(low, high + 1))
 
 
 @dataclass(frozen=True)
 class Field:
-    """A part of an output word: ``width`` bits from ``low_bit`` on, perhaps two's complement."""
+    """Field of an output word: ``width`` bits from ``low_bit`` on, two's complement if signed."""
 
     name: str
     low_bit: int
@@ -32,7 +32,7 @@ class Field:
 
 
 def result_fields(graph: Graph, scores: bool) -> list[Field]:
-    """What an output word holds: the class, and on request the score of each class."""
+    """Return the fields of an output word: the class, and with ``scores`` each class's score."""
     final = graph.layers[-1]
     assert isinstance(final, Score)
     fields = [Field("class", 0, label_width(graph.classes), False)]
@@ -50,8 +50,9 @@ def unpack_results(graph: Graph, outputs: np.ndarray, *,
     Parameters
     ----------
     outputs : array of uint8, shape (frames, bytes)
+        A word per frame, the lowest bits in the first byte.
     scores : bool
-        Whether the words hold scores beside the class.
+        True if words hold the scores after the class.
 
     Returns
     -------

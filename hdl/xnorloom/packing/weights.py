@@ -1,4 +1,4 @@
-"""Weights as words of ROMs and SPRAMs."""
+"""Packing of weights into words of ROMs and SPRAMs."""
 
 import numpy as np
 
@@ -11,9 +11,7 @@ __all__ = ["load_words", "weight_bits", "weight_words"]
 def weight_bits(plan: LayerPlan) -> np.ndarray:
     """Return the bits of the weight words, shape (depth, lanes).
 
-    A word holds ``simd`` weights of each of ``pe`` neurons.
-
-    Weights of neurons and synapses that only fill up the last folds are 1.
+    A word has ``simd`` weights of each of ``pe`` neurons. Padding of the last folds is 1.
     """
     layer, fold = plan.layer, plan.fold
     padded = np.ones((plan.neuron_folds * fold.pe, plan.synapse_folds * fold.simd), np.uint8)
@@ -23,23 +21,23 @@ def weight_bits(plan: LayerPlan) -> np.ndarray:
 
 
 def load_words(plan: Plan) -> np.ndarray:
-    """Return the words that a network is loaded with: those of its layers of style ``spram``.
+    """Return the words to load into a network: the weights of its layers of style ``spram``.
 
     Returns
     -------
     array of uint16, shape (words,)
-        The :func:`weight_words` of these layers in their order; empty if there are none.
+        :func:`weight_words` of these layers in their order; empty if there are none.
     """
     words = [weight_words(layer) for layer in plan.layers if layer.fold.style.loadable]
     return np.concatenate([np.zeros(0, np.uint16), *words])
 
 
 def weight_words(plan: LayerPlan) -> np.ndarray:
-    """Return the weights of a layer as the contents of RAMs of 16 bits, one RAM after the other.
+    """Return the weights of a layer as the contents of RAMs of 16 bits, one RAM after another.
 
-    At address ``j * synapse_folds + k`` lane ``p * simd + s`` has the weight (1 for +1, 0 for -1)
-    of neuron ``j * pe + p`` for input ``k * simd + s``, or 1 where one of them does not exist. RAM
-    ``r`` holds lanes ``16 * r`` to ``16 * r + 15`` from bit 0 on, with 0 for those beyond the last.
+    At address ``j * synapse_folds + k``, lane ``p * simd + s`` has the weight (1 for +1, 0 for -1)
+    of neuron ``j * pe + p`` for input ``k * simd + s``, or 1 if either does not exist. RAM ``r``
+    has lanes ``16 * r`` to ``16 * r + 15`` from bit 0 on, and 0 after the last lane.
 
     Returns
     -------

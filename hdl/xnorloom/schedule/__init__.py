@@ -1,4 +1,4 @@
-"""Schedule of a network: the fold of each layer, and the plan that a schedule makes of a graph."""
+"""Schedule of a network: a fold per layer, and the plan of a graph under a schedule."""
 
 from .fold import Fold, WeightStyle
 from .plan import LayerPlan, OperandKind, Plan

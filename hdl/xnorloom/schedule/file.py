@@ -1,4 +1,4 @@
-"""The schedule file: JSON that a person can edit."""
+"""Schedule files: JSON, made to be edited."""
 
 import json
 import os
@@ -21,12 +21,12 @@ _VERSION = 1
 
 
 def save(schedule: Schedule, path: str | os.PathLike[str], graph: Graph) -> None:
-    """Write the schedule of ``graph`` to ``path`` as JSON that a person can edit."""
+    """Write the schedule of ``graph`` to the JSON file ``path``."""
     write_atomic(path, json.dumps(as_json(schedule, graph), indent=2) + "\n")
 
 
 def as_json(schedule: Schedule, graph: Graph) -> dict[str, Any]:
-    """The schedule as plain values, with the names of the layers it is for."""
+    """Return the schedule as JSON values, with the names of the layers of ``graph``."""
     schedule.bind(graph)
     layers = [{"layer": layer.name, **asdict(fold)}
               for layer, fold in zip(graph.layers, schedule.folds)]
@@ -67,13 +67,13 @@ def load(path: str | os.PathLike[str], graph: Graph) -> Schedule:
 
 
 def _folds(where: str, data: dict[str, object], graph: Graph) -> tuple[Fold, ...]:
-    """The folds in the contents of a schedule file, those of the layers of ``graph``."""
+    """Return the folds in the contents of a schedule file of ``graph``."""
     _check_keys(where, data, ("format", "version", "input_width", "layers"))
     layers = data["layers"]
     if not isinstance(layers, list):
         raise ScheduleError(f"{where}: layers must be a list, not {quoted(layers)}")
     names = [_name(where, entry) for entry in layers]
-    # First of all, for a schedule of another graph is wrong in many ways.
+    # Names come first: a schedule of another graph has many errors, and this one explains them.
     for name, layer in zip(names, graph.layers):
         if name != layer.name:
             raise ScheduleError(f"{where} has a fold for layer {quoted(name)} where graph "
@@ -84,10 +84,10 @@ def _folds(where: str, data: dict[str, object], graph: Graph) -> tuple[Fold, ...
 
 def _name(where: str, entry: object) -> object:
     if not isinstance(entry, dict):
-        raise ScheduleError(f"{where}: each of layers must be an object, not "
+        raise ScheduleError(f"{where}: each entry of layers must be an object, not "
                             f"{quoted(entry)}")
     if "layer" not in entry:
-        raise ScheduleError(f"{where}: each of layers must have the key 'layer', not only "
+        raise ScheduleError(f"{where}: each entry of layers must have the key 'layer', not only "
                             f"{', '.join(map(quoted, entry)) or 'none'}")
     return entry["layer"]
 

@@ -1,4 +1,4 @@
-"""A fold: the processing elements, synapses per cycle and weight style of one layer."""
+"""Fold of a layer: processing elements, synapses per cycle, weight style."""
 
 import enum
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ __all__ = ["Fold", "WeightStyle"]
 
 
 class WeightStyle(enum.StrEnum):
-    """Place where the weights of a layer live. Its value is the word in files and options."""
+    """Memory that holds the weights of a layer. Values are the words in files and options."""
 
     WIRED = "wired"
     LUT = "lut"
@@ -37,7 +37,7 @@ class WeightStyle(enum.StrEnum):
 
     @property
     def depths(self) -> range:
-        """Weight words per lane that this style can hold, where it has a limit."""
+        """Weight words per lane that this style can hold; no real limit for LUT and BLOCK."""
         match self:
             case WeightStyle.WIRED:
                 return range(1, 2)
@@ -56,24 +56,24 @@ class WeightStyle(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Fold:
-    """Folding of one layer.
+    """Fold of a layer.
 
     Parameters
     ----------
     pe : int
-        Processing elements: neurons worked on at once.
+        Processing elements: neurons processed per cycle.
     simd : int
-        Synapses of each of those neurons worked on at once.
+        Synapses of each of these neurons processed per cycle.
     style : WeightStyle or str
         ``wired`` (constants; ``pe`` and ``simd`` must be the whole layer), ``lut`` (look-up
-        tables), ``block`` (block RAM), or ``spram`` (SPRAM of an iCE40 UltraPlus, one for each 16
-        lanes, loaded before the first frame).
+        tables), ``block`` (block RAM) or ``spram`` (SPRAM of an iCE40 UltraPlus, one per 16 lanes,
+        loaded before the first frame).
     register_every : int
-        Adder levels of the popcount tree between two registers; 0 for none.
+        Adder levels between two registers of the popcount tree; 0 for no registers.
     read_register : bool
-        True to register weights before they are used (not ``wired``): for chips with slow RAM,
-        such as ECP5 (5.6 ns from the clock to the word), and for look-up tables of many words,
-        which are several levels of logic.
+        True to register weights after they are read (not ``wired``): for slow RAM, such as that of
+        ECP5 (5.6 ns from clock to word), and for look-up tables of many words, which are several
+        levels of logic.
     """
 
     pe: int
@@ -109,5 +109,5 @@ class Fold:
 
     @property
     def sprams(self) -> int:
-        """SPRAMs that hold the weights: one for each 16 lanes of style ``spram``."""
+        """SPRAMs that hold the weights: one per 16 lanes of style ``spram``, else 0."""
         return -(-self.lanes // SPRAM_WIDTH) if self.style is WeightStyle.SPRAM else 0

@@ -1,8 +1,8 @@
 """Plan: a graph under a schedule, with the geometry of every layer.
 
 Notation: a layer of ``m`` neurons with ``n`` inputs of ``K`` bit planes, folded with PE and SIMD,
-has ``SF = ceil(n / SIMD)`` synapse folds and ``NF = ceil(m / PE)`` neuron folds. It works for
-``F = NF * SF * K`` cycles per frame.
+has ``SF = ceil(n / SIMD)`` synapse folds and ``NF = ceil(m / PE)`` neuron folds. A frame takes it
+``F = NF * SF * K`` cycles.
 """
 
 import enum
@@ -28,7 +28,7 @@ MEMORY_BITS = 512
 
 
 class OperandKind(enum.StrEnum):
-    """Kind of the operand buffer of a layer. Its value is the word in tables and files."""
+    """Kind of the operand buffer of a layer. Values are the words in tables and files."""
 
     DIRECT = "direct"
     REGISTERS = "registers"
@@ -39,8 +39,9 @@ def operand_kind(size: int, planes: int, in_width: int, out_width: int,
                  passes: int) -> OperandKind:
     """Return the kind of operand buffer for frames of ``size`` elements of ``planes`` bit planes.
 
-    ``direct`` (no buffer) if each word is used once and as it arrives; ``memory`` if words are
-    used as they arrive and a frame has at least :data:`MEMORY_BITS` bits; otherwise ``registers``.
+    - ``direct`` (no buffer) if both widths are equal and there is one pass;
+    - ``memory`` if both widths are equal and a frame has at least :data:`MEMORY_BITS` bits;
+    - ``registers`` otherwise.
     """
     if in_width == out_width and passes == 1:
         return OperandKind.DIRECT
@@ -51,7 +52,7 @@ def operand_kind(size: int, planes: int, in_width: int, out_width: int,
 
 @dataclass(frozen=True, eq=False)
 class LayerPlan:
-    """One layer under its fold.
+    """Layer under its fold.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ class LayerPlan:
     planes : int
         Bit planes of the input.
     in_width : int or None
-        Bits per word that arrives at the layer; ``None`` for ``fold.simd``.
+        Bits per input word of the operand buffer; ``None`` for ``fold.simd``.
 
     Raises
     ------
@@ -76,6 +77,10 @@ class LayerPlan:
     fold: Fold
     planes: int = 1
     in_width: int | None = None
+
+    def __repr__(self) -> str:
+        return (f"LayerPlan({self.layer.name!r}, pe {self.fold.pe}, simd {self.fold.simd}, "
+                f"{self.fold.style}, {count(self.cycles, 'cycle')})")
 
     def __post_init__(self):
         layer, fold = self.layer, self.fold
@@ -100,21 +105,21 @@ class LayerPlan:
         depths = fold.style.depths
         if self.depth not in depths:
             raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
-                                f"{depths[-1]:,} weight words a lane, not {self.depth:,}")
+                                f"{depths[-1]:,} weight words per lane, not {self.depth:,}")
 
     @cached_property
     def synapse_folds(self) -> int:
-        """Steps over one bit plane of the inputs, ``SF``; the last may be partly filled."""
+        """Synapse folds ``SF``: steps over one bit plane. The last may be partly filled."""
         return -(-self.layer.inputs // self.fold.simd)
 
     @cached_property
     def neuron_folds(self) -> int:
-        """Steps over the neurons, ``NF``; the last may be partly filled."""
+        """Neuron folds ``NF``: steps over the neurons. The last may be partly filled."""
         return -(-self.layer.neurons // self.fold.pe)
 
     @property
     def steps(self) -> int:
-        """Cycles for one neuron fold, ``SF * K``."""
+        """Cycles per neuron fold, ``SF * K``."""
         return self.synapse_folds * self.planes
 
     @property
@@ -124,7 +129,7 @@ class LayerPlan:
 
     @property
     def cycles(self) -> int:
-        """Cycles for one frame, ``F``."""
+        """Cycles per frame, ``F``."""
         return self.neuron_folds * self.steps
 
     @cached_property
@@ -142,12 +147,14 @@ class LayerPlan:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A graph under a schedule; made by :meth:`xnorloom.schedule.Schedule.bind`.
+    """Graph under a schedule, as :meth:`xnorloom.schedule.Schedule.bind` returns it.
 
     Attributes
     ----------
     graph : Graph
+        The network.
     schedule : Schedule
+        Its schedule.
     layers : tuple of LayerPlan
         One per layer, in the order of the data.
     """
@@ -155,6 +162,10 @@ class Plan:
     graph: Graph
     schedule: "Schedule"
     layers: tuple[LayerPlan, ...]
+
+    def __repr__(self) -> str:
+        return (f"Plan({self.graph.name!r}, interval {self.interval}, "
+                f"{count(len(self.layers), 'layer')})")
 
     def _repr_html_(self) -> str:
         rows = [(entry.layer.name, entry.layer.neurons, entry.layer.inputs, entry.fold.pe,
@@ -166,10 +177,10 @@ class Plan:
 
     @property
     def words(self) -> int:
-        """Words of the input stream per frame, ``W = K * ceil(size / input_width)``."""
+        """Input words per frame, ``W = K * ceil(size / input_width)``."""
         return self.graph.input.bits * -(-self.graph.input.size // self.schedule.input_width)
 
     @cached_property
     def interval(self) -> int:
-        """Cycles between frames in a steady stream: the maximum of ``W`` and every ``F``."""
+        """Cycles between frames in a steady stream: the maximum of ``W`` and each ``F``."""
         return max(self.words, *(layer.cycles for layer in self.layers))

@@ -1,6 +1,6 @@
-"""Schedules: a fold for each layer, and the width of the input stream.
+"""Schedule: a fold per layer, and the width of the input stream.
 
-A schedule is data. :mod:`xnorloom.folding` makes one for a wanted interval.
+A schedule is data; :mod:`xnorloom.folding` chooses one for an interval or a chip.
 """
 
 import os
@@ -19,14 +19,14 @@ __all__ = ["Schedule"]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A fold for each layer and the width of the input stream.
+    """Fold per layer, and width of the input stream.
 
     Parameters
     ----------
     input_width : int
-        Bits in one word of the input stream; at most the elements of a frame.
+        Bits per word of the input stream; at most the elements of a frame.
     folds : sequence of Fold
-        One for each layer of the graph, in its order.
+        One per layer of the graph, in its order.
     """
 
     input_width: int
@@ -41,6 +41,10 @@ class Schedule:
         for fold in self.folds:
             if not isinstance(fold, Fold):
                 raise TypeError(f"Schedule folds must be a sequence of Fold, not of {fold!r}")
+
+    def __repr__(self) -> str:
+        folds = ", ".join(f"{fold.pe}x{fold.simd} {fold.style}" for fold in self.folds)
+        return f"Schedule(input_width {self.input_width}, [{folds}])"
 
     def bind(self, graph: Graph) -> Plan:
         """Return the plan of ``graph`` under this schedule.
@@ -65,12 +69,12 @@ class Schedule:
         return Plan(graph, self, tuple(layers))
 
     def as_json(self, graph: Graph) -> dict[str, Any]:
-        """The schedule as plain values, with the names of the layers it is for."""
+        """Return the schedule as JSON values, with the names of the layers of ``graph``."""
         from . import file
         return file.as_json(self, graph)
 
     def save(self, path: str | os.PathLike[str], graph: Graph) -> None:
-        """Write the schedule of ``graph`` to ``path`` as JSON that a person can edit."""
+        """Write the schedule of ``graph`` to the JSON file ``path``."""
         from . import file
         file.save(self, path, graph)
 

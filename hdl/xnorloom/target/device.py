@@ -1,4 +1,4 @@
-"""The chips: what a design may take of each, as their data sheets say."""
+"""Chips and their resources, from the data sheets."""
 
 from dataclasses import dataclass
 
@@ -7,32 +7,33 @@ from .family import Family
 __all__ = ["DEVICES", "LUT_DEPTH", "SPRAM_DEPTH", "SPRAM_WIDTH", "Device",
            "find_device"]
 
-# A LUT4 with three address bits and the activation holds eight weights and is the XNOR gate too.
+# A LUT4 with three address bits and the activation as inputs is a memory of eight weights together
+# with their XNOR gate.
 LUT_DEPTH = 8
 # Words and bits of an SB_SPRAM256KA (Lattice FPGA-TN-02022, iCE40 SPRAM Usage Guide).
 SPRAM_DEPTH, SPRAM_WIDTH = 16384, 16
 
 
-
 @dataclass(frozen=True)
 class Device:
-    """Resources of an FPGA.
+    """Chip and its resources.
 
     Parameters
     ----------
     name : str
-        Type of the chip, as its vendor writes it.
+        Part name of the vendor.
     family : Family
+        Its family.
     logic_cells : int
-        Four-input look-up tables, each with a flip-flop behind it.
+        Four-input look-up tables, each followed by a flip-flop.
     brams : int
         Block RAMs.
     sprams : int
-        Large single-port RAMs, whose contents a bitstream cannot set.
+        Large single-port RAMs (iCE40 UltraPlus); a bitstream cannot initialise them.
     dsps : int
         Multipliers.
     document : str
-        The data sheet that says so.
+        Data sheet with these numbers.
     """
 
     name: str
@@ -67,7 +68,7 @@ DEVICES: dict[str, Device] = {device.name: device for device in (
     Device("iCE40HX1K", Family.ICE40, 1280, 16, 0, 0, _HX),
     Device("iCE40HX8K", Family.ICE40, 7680, 32, 0, 0, _HX),
     Device("iCE40UP5K", Family.ICE40, 5280, 30, 4, 8, _UP),
-    # The data sheet rounds look-up tables to thousands; these are what the tools place.
+    # The data sheet rounds look-up tables to thousands; these are the numbers of nextpnr.
     _ecp5("LFE5U-25F", 24288, 56, 28),
     _ecp5("LFE5U-45F", 43848, 108, 72),
     _ecp5("LFE5U-85F", 83640, 208, 156),

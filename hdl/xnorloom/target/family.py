@@ -1,4 +1,4 @@
-"""Families of FPGAs: file suffixes, RAM shapes and tools."""
+"""FPGA families: RAM shapes, file suffixes and tools."""
 
 import enum
 
@@ -6,17 +6,17 @@ __all__ = ["Family"]
 
 
 class Family(enum.StrEnum):
-    """A family of FPGAs. Its value is the word in files, options and tool names."""
+    """Family of FPGAs. Values are the words in files, options and tool names."""
 
     ICE40 = "ice40"
     ECP5 = "ecp5"
 
     @property
     def block_ram_shapes(self) -> tuple[tuple[int, int], ...]:
-        """Words and bits of one block RAM with a read and a write port, deepest first.
+        """Words and bits of a block RAM with a read and a write port, deepest first.
 
-        iCE40: SB_RAM40_4K. ECP5: DP16KD, and PDPW16KD for the widest; the ninth bit of a byte
-        exists from 9 bits on.
+        iCE40: SB_RAM40_4K. ECP5: DP16KD, and PDPW16KD for the widest; words of fewer than 9 bits
+        do not use the ninth bit of each byte.
         """
         if self is Family.ICE40:
             return ((2048, 2), (1024, 4), (512, 8), (256, 16))
@@ -29,12 +29,12 @@ class Family(enum.StrEnum):
 
     @property
     def constraints_suffix(self) -> str:
-        """Suffix of the files with pins and clocks."""
+        """Suffix of constraint files, with pins and clocks."""
         return "pcf" if self is Family.ICE40 else "lpf"
 
     @property
     def configuration_suffix(self) -> str:
-        """Suffix of the text form of a configuration, between nextpnr and the packer."""
+        """Suffix of configurations as text, from nextpnr to the packer."""
         return "asc" if self is Family.ICE40 else "config"
 
     @property
@@ -44,5 +44,5 @@ class Family(enum.StrEnum):
 
     @property
     def packer(self) -> str:
-        """Name of the program that makes bitstreams."""
+        """Name of the program that packs a configuration into a bitstream."""
         return "icepack" if self is Family.ICE40 else "ecppack"

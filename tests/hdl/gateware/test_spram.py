@@ -236,5 +236,5 @@ def test_depth_wrong(pe, simd, depth):
         Score("last", np.ones((3, 100), int), np.zeros(3, int))))
     schedule = Schedule(4, (Fold(pe, simd, "spram"), Fold(3, 100, "wired")))
     with pytest.raises(ScheduleError, match=rf"^style spram of layer 'first' needs 2 to 16,384 "
-                                            rf"weight words a lane, not {depth:,}$"):
+                                            rf"weight words per lane, not {depth:,}$"):
         schedule.bind(graph)

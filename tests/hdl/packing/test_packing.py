@@ -1,4 +1,4 @@
-"""Packing, against bits counted out by hand."""
+"""Packing of frames and results, compared with bits written by hand."""
 
 import numpy as np
 import pytest

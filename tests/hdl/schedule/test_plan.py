@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The timing formulas, against numbers worked out by hand for small schedules."""
+"""Timing formulas of plans and stages, compared with numbers computed by hand."""
 
 import numpy as np
 import pytest
@@ -26,10 +26,14 @@ def test_worked_example(random_graph):
     assert (last.cycles, last.depth, last.operands) == (2, 2, "registers")
     # Buffer 2, one more operand word, output 1.
     assert after.latency == 2 + 1 + 1 + 1
-    # Seven words in; a register slice behind each layer; five lanes take 3 + 1 in the argmax.
+    # Seven words in; a register slice after each layer; five lanes take 3 + 1 in the argmax.
     assert result.words == 7
     assert network.latency == 6 + (119 + 1) + (4 + 1) + 4
     assert result.interval == 112
+
+    assert repr(result) == "Plan('random', interval 112, 2 layers)"
+    assert repr(first) == "LayerPlan('dense0', pe 4, simd 112, block, 112 cycles)"
+    assert repr(network) == "Network('random', latency 135, interval 112)"
 
 
 @pytest.mark.parametrize("width, buffer, words", [(8, "direct", 8), (4, "registers", 16),
@@ -40,7 +44,7 @@ def test_input_width(random_graph, width, buffer, words):
     result = schedule.bind(graph)
     assert result.words == words
     assert result.layers[0].operands == buffer
-    # More words than the layer has cycles: the input sets the pace.
+    # With more words than the layer has cycles, the input determines the interval.
     assert result.interval == max(8, words)
 
 

@@ -1,4 +1,4 @@
-"""Schedules: what fits a graph, and the file that a person edits."""
+"""Schedules and their files: folds that fit a graph, and errors."""
 
 import json
 import os
@@ -28,6 +28,10 @@ def test_fold():
 
 def test_folds_become_a_tuple():
     assert Schedule(4, list(SCHEDULE.folds)) == SCHEDULE
+
+
+def test_repr():
+    assert repr(SCHEDULE) == "Schedule(input_width 4, [2x3 block, 3x7 wired])"
 
 
 # Constructors
@@ -129,7 +133,7 @@ def test_misfit(schedule, message, tmp_path):
 # Files
 
 
-def test_file_is_for_a_person(tmp_path):
+def test_file(tmp_path):
     path = tmp_path / "s.json"
     SCHEDULE.save(path, GRAPH)
     assert path.read_text() == """\
@@ -162,7 +166,7 @@ def test_file_is_for_a_person(tmp_path):
 
 
 @given(st.data())
-def test_loads_what_was_saved(tmp_path_factory, data):
+def test_save_load(tmp_path_factory, data):
     folds = []
     for layer in GRAPH.layers:
         pe, simd = data.draw(st.integers(1, layer.neurons)), data.draw(st.integers(1, layer.inputs))
@@ -186,7 +190,7 @@ def test_register_every_may_be_left_out(tmp_path):
 
 
 def entry(**changes):
-    """An edit of the fold of the last layer; None takes a key away."""
+    """Return an edit of the fold of the last layer; ``None`` removes a key."""
     def edit(contents):
         contents["layers"][1].update(changes)
         for key, value in changes.items():
@@ -197,7 +201,7 @@ def entry(**changes):
 
 
 def top(**changes):
-    """An edit of the top level; None takes a key away."""
+    """Return an edit of the top level; ``None`` removes a key."""
     def edit(contents):
         return {key: value for key, value in {**contents, **changes}.items() if value is not None}
     return edit
@@ -233,13 +237,13 @@ EDITS = {
     "layers an object": (
         top(layers={"pe": 1}), r"schedule file PATH: layers must be a list, not \{'pe': 1\}"),
     "layers of numbers": (
-        top(layers=[1, 2]), r"schedule file PATH: each of layers must be an object, not 1"),
+        top(layers=[1, 2]), r"schedule file PATH: each entry of layers must be an object, not 1"),
     "too few layers": (
         top(layers=[]), r"schedule file PATH: schedule has 0 folds, but graph 'g' has 2 layers"),
     "no name": (
         entry(layer=None),
-        r"schedule file PATH: each of layers must have the key 'layer', not only 'pe', 'simd', "
-        r"'style', 'register_every', 'read_register'"),
+        r"schedule file PATH: each entry of layers must have the key 'layer', not only 'pe', "
+        r"'simd', 'style', 'register_every', 'read_register'"),
     "other name": (
         entry(layer="second"),
         r"schedule file PATH has a fold for layer 'second' where graph 'g' has 'last'"),
@@ -286,7 +290,7 @@ def test_edited_wrong(tmp_path, edit, message):
 
 
 def test_duplicate_key(tmp_path):
-    """JSON would take the last of them, and the edit of the first would be lost."""
+    """JSON would keep the last one only, and an edit of the first would be lost."""
     path = tmp_path / "s.json"
     SCHEDULE.save(path, GRAPH)
     path.write_text(path.read_text().replace('"pe": 3', '"pe": 2,\n      "pe": 3'))

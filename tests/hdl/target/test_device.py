@@ -1,4 +1,4 @@
-"""The chips: numbers of the data sheets."""
+"""Chips: numbers of the data sheets."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_resources(name, family, logic_cells, brams, kilobits, sprams, dsps):
     assert device.name == name
     assert (device.family, device.logic_cells, device.brams) == (family, logic_cells, brams)
     assert (device.sprams, device.dsps) == (sprams, dsps)
-    # The data sheets give the block RAM of a chip in Kbit, too.
+    # The data sheets also have the block RAM of a chip in Kbit.
     assert device.brams * device.bram_bits == kilobits * 1024
 
 
