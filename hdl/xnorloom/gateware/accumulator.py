@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Accumulator of agreeing synapses, and the processing element built around it."""
+"""Accumulator of agreeing synapses, and the base class of processing elements."""
 
 import numpy as np
 from amaranth.hdl import Module, Mux, Signal
@@ -14,38 +14,45 @@ __all__ = ["Accumulator", "ProcessingElement"]
 
 
 class Accumulator(wiring.Component):
-    """Counts agreeing synapses, ``simd`` a cycle, over one or more steps.
+    """Counter of agreeing synapses, ``simd`` per cycle, over one or more steps.
 
-    A count takes ``steps = folds * planes`` transfers of operands: the folds of the most
-    significant bit plane first, the accumulator doubled between planes. ``latency`` is
-    ``Popcount(simd, register_every=…).latency + (1 if steps > 1 else 0)`` enabled cycles from the
-    last operands to the count; ``interval`` is ``steps``.
+    A count takes ``steps = folds * planes`` operands: all folds of one bit plane after the other,
+    the most significant first. The sum is doubled between planes. ``latency``, from the last
+    operands to the count, is ``tree_latency + (1 if steps > 1 else 0)`` enabled cycles, where
+    ``tree_latency`` is that of the :class:`~xnorloom.gateware.popcount.Popcount`. ``interval`` is
+    ``steps``.
 
     Parameters
     ----------
     simd : int
-        Synapses worked on at once.
+        Synapses per step.
     folds : int
-        Steps over one bit plane.
+        Steps per bit plane.
     planes : int
         Bit planes.
     register_every : int
-        Adder levels between registers of the popcount; 0 for none.
+        Adder levels between two registers of the popcount; 0 for no registers.
     count_max : int or None
         Largest count that can occur; ``None`` for ``folds * simd * (2**planes - 1)``.
 
     Members
     -------
-    x, w : In(simd)
-        Activations and weights.
+    x : In(simd)
+        Activations.
+    w : In(simd)
+        Weights.
     en : In(1, init=1)
-        Registers keep their values while it is low.
-    add, first, double : In(1)
-        Only with several steps. They go with the operands that entered
-        ``Popcount(simd, register_every=…).latency`` enabled cycles earlier (so that many elements
-        share one delay line): there were operands; the first of a count; the first of a plane.
+        Enable of all registers.
+    add : In(1)
+        True if there are operands. Like the next two ports it exists only with several steps, and
+        is ``tree_latency`` enabled cycles later than the operands, so that many elements share one
+        delay line.
+    first : In(1)
+        True in the first step of a count.
+    double : In(1)
+        True in the first step of a bit plane.
     count : Out(range(count_max + 1))
-        The count, until the next ``add`` if there are several steps.
+        Count. With several steps it holds until the next ``add``.
     """
 
     def __init__(self, simd: int, *, folds: int = 1, planes: int = 1, register_every: int = 0,
@@ -78,7 +85,7 @@ class Accumulator(wiring.Component):
 
     @property
     def tree_latency(self) -> int:
-        """Cycles from operands to the output of the popcount tree."""
+        """Enabled cycles from operands to the output of the popcount tree."""
         return self._popcount.latency
 
     @property
@@ -86,7 +93,7 @@ class Accumulator(wiring.Component):
         return self._count_max
 
     def model(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """Counts of operands of the shape (..., planes, folds, simd), weights likewise."""
+        """Return the counts of activations and weights of shape (..., planes, folds, simd)."""
         partial = self._popcount.model(self._xnor.model(x, w)).sum(axis=-1)
         return partial @ (1 << np.arange(self._planes)[::-1])
 
@@ -107,7 +114,15 @@ class Accumulator(wiring.Component):
 
 
 class ProcessingElement(wiring.Component):
-    """Synapses and what follows the count; see the two kinds below."""
+    """Base class of neurons and score units: an accumulator with further members.
+
+    Parameters
+    ----------
+    accumulator : Accumulator
+        Source of the count.
+    members : dict of str to Member
+        Members besides those of the accumulator; ``count`` is internal.
+    """
 
     def __init__(self, accumulator: Accumulator, members: dict):
         self._accumulator = accumulator
@@ -121,7 +136,7 @@ class ProcessingElement(wiring.Component):
 
     @property
     def tree_latency(self) -> int:
-        """Cycles from operands to the output of the popcount tree."""
+        """Enabled cycles from operands to the output of the popcount tree."""
         return self._accumulator.tree_latency
 
     @property

@@ -1,4 +1,4 @@
-"""The class of a frame: the first index of the largest score."""
+"""Argmax: the class of a frame is the first index of the largest score."""
 
 import math
 
@@ -15,34 +15,37 @@ __all__ = ["Argmax", "result_layout"]
 
 
 def result_layout(classes: int, shape) -> data.StructLayout:
-    """A result with its scores: ``label``, and ``scores`` of every class."""
+    """Return the layout of a result with scores: ``label``, and ``scores`` of all classes."""
     return data.StructLayout({"label": unsigned(label_width(classes)),
                               "scores": data.ArrayLayout(shape, classes)})
 
 
 class Argmax(wiring.Component):
-    """Takes the scores of a frame, ``lanes`` a word, and gives the class.
+    """Index of the largest score of a frame, the first if there are several.
 
-    A tree of comparators, registered at each level, finds the best of a word; it is then compared
-    with the best of the words before. ``latency`` from the last word of a frame to its class is
-    ``ceil(log2(lanes)) + 1``; ``interval`` is ``ceil(classes / lanes)``.
+    Scores arrive ``lanes`` per word. A tree of comparators, registered at each level, finds the
+    largest score of a word, which is then compared with that of the previous words. ``latency``,
+    from the last word of a frame to its class, is ``ceil(log2(lanes)) + 1``; ``interval`` is
+    ``ceil(classes / lanes)``.
 
     Parameters
     ----------
     classes : int
-        Scores in a frame.
+        Scores per frame.
     lanes : int
-        Scores in a word; in the last word those beyond the last class are ignored.
+        Scores per word.
     shape : ShapeLike
-        Of a score, signed or unsigned.
+        Shape of a score, signed or unsigned.
     scores : bool
-        Whether the scores leave with the class.
+        True to send the scores with the class.
 
     Members
     -------
     i : In(stream.Signature(data.ArrayLayout(shape, lanes)))
+        Scores in the order of the classes. In the last word of a frame, those after the last class
+        are ignored.
     o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
-        The class, ``bits = max(1, ceil(log2(classes)))`` wide, or class and scores.
+        Class of ``bits = max(1, ceil(log2(classes)))`` bits, or class and scores.
     """
 
     def __init__(self, classes: int, *, lanes: int, shape, scores: bool = False):
@@ -65,7 +68,7 @@ class Argmax(wiring.Component):
         return -(-self._classes // self._lanes)
 
     def model(self, scores: np.ndarray) -> np.ndarray:
-        """Classes of an array of scores of the shape (frames, classes)."""
+        """Return the classes of scores of shape (frames, classes)."""
         return np.argmax(scores, axis=-1)
 
     def elaborate(self, platform):
@@ -75,7 +78,7 @@ class Argmax(wiring.Component):
         go = Signal()
         m.d.comb += [go.eq(~self.o.valid | self.o.ready), self.i.ready.eq(go)]
 
-        # Cycle 0: candidates (score, lane, whether there is such a class).
+        # Cycle 0: candidates, each with score, lane, and a flag that is high if the class exists.
         word = Signal(range(words))
         last = word == words - 1
         with m.If(self.i.valid & go):
@@ -89,7 +92,7 @@ class Argmax(wiring.Component):
         def register(value, name, reset=False):
             return delay(m, value, 1, go, name=name, reset=reset)
 
-        # Cycles 1 to ceil(log2(lanes)): the better of each two; of equals, the first.
+        # Cycles 1 to ceil(log2(lanes)): the better candidate of each pair, the first of equals.
         level = 0
         while len(candidates) > 1:
             level += 1
@@ -98,7 +101,7 @@ class Argmax(wiring.Component):
                 first, *second = candidates[pair:pair + 2]
                 if second:
                     (score, lane, exists), (score2, lane2, exists2) = first, second[0]
-                    # The first exists wherever the second does.
+                    # If the second exists, so does the first.
                     better = Signal(name=f"better{level}_{pair}")
                     m.d.comb += better.eq(exists2 & (score2 > score))
                     first = (Mux(better, score2, score), Mux(better, lane2, lane), exists)
@@ -108,11 +111,11 @@ class Argmax(wiring.Component):
             flags = [register(value, f"{name}{level}", True) for value, name
                      in zip(flags, ("valid", "last", "word"))]
 
-        # Last cycle: against the best of the words before, and out.
+        # Last cycle: comparison with the best of the previous words, and the output register.
         (score, lane, _), (valid, last, word) = candidates[0], flags
-        # Of the best score its complement is kept: the sum of another and it carries iff the other
-        # is larger, without inverters in front of the carry chain. Signed scores become unsigned
-        # by their sign, inverted.
+        # The best score is stored as its complement: the sum of another score and the complement
+        # carries iff that score is larger, without inverters before the carry chain. An inverted
+        # sign bit makes signed scores unsigned.
         shape = Shape.cast(self._shape)
         sign = C(1 << shape.width >> 1 if shape.signed else 0, shape.width)
         score = score.as_unsigned() ^ sign

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Binary layer: processing elements, their weights and parameters, and the sequencer."""
+"""Binary layer: processing elements, weights, parameters and sequencer."""
 
 import numpy as np
 from amaranth.hdl import Module, Signal, unsigned
@@ -22,12 +22,11 @@ __all__ = ["Layer"]
 
 
 class Layer(wiring.Component):
-    """Dense or score layer that works on ``pe`` neurons and ``simd`` synapses of each at once.
+    """Dense or score layer that processes ``simd`` synapses of ``pe`` neurons per cycle.
 
-    Operands arrive from an :class:`~xnorloom.gateware.operand_buffer.OperandBuffer`: the whole
-    input once for each neuron fold, most significant bit plane first. For each neuron fold a word
-    leaves with one element for each of ``pe`` neurons: the activation, or the score of a class. In
-    the last fold, lanes without a neuron give 0 (activations) or an undefined value (scores).
+    For each neuron fold the layer receives all operands of the frame, the most significant bit
+    plane first, and sends one word with an element per neuron: the activation, or the score of a
+    class. An :class:`~xnorloom.gateware.operand_buffer.OperandBuffer` sends operands in this order.
 
     ``latency``, from the last operands of a neuron fold to its output word, is
     ``fold.read_latency + popcount latency + (1 if steps > 1) + (1 if counts are scaled) + 1``.
@@ -36,22 +35,28 @@ class Layer(wiring.Component):
     Parameters
     ----------
     plan : LayerPlan
-        Weights and parameters, fold, bit planes of the input.
+        The layer under its fold.
 
     Members
     -------
     i : In(stream.Signature(simd))
-        Operands; bits beyond the last input of a plane are ignored.
+        Operands. Bits after the last input of a plane are ignored.
     o : Out(stream.Signature(data.ArrayLayout(element, pe)))
-        Element ``l`` of word ``j`` belongs to neuron ``j * pe + l``.
-    load, loaded, reload
-        With weights in SPRAM, as of :class:`~xnorloom.gateware.weight_ram.WeightRam`: the words
-        of :func:`xnorloom.packing.weight_words` go in while no operands do, and before any.
+        Element ``l`` of word ``j`` belongs to neuron ``j * pe + l``. If that neuron does not exist,
+        an activation is 0 and a score undefined.
+    load : In(stream.Signature(16))
+        With weights in SPRAM: the words of :func:`xnorloom.packing.weight_words`, before the first
+        operands.
+    loaded : Out(1)
+        With weights in SPRAM: true if all weights are loaded.
+    reload : In(1)
+        With weights in SPRAM: discards the weights; no operands may arrive meanwhile. See
+        :class:`~xnorloom.gateware.weight_ram.WeightRam`.
     """
 
     def __init__(self, plan: LayerPlan):
         if not isinstance(plan, LayerPlan):
-            raise TypeError(f"Layer must be given a LayerPlan, not {plan!r}")
+            raise TypeError(f"Layer plan must be a LayerPlan, not {plan!r}")
         self._plan, self._parameters = plan, Parameters(plan)
         layer, fold = plan.layer, plan.fold
         element = unsigned(1) if isinstance(layer, Dense) else score_shape(layer, plan.planes)
@@ -71,7 +76,7 @@ class Layer(wiring.Component):
         return self._plan.cycles
 
     def model(self, words: np.ndarray) -> np.ndarray:
-        """Return the output elements, shape (frames, neurons), of the operands of whole frames."""
+        """Return output elements, shape (frames, neurons), of the operands of whole frames."""
         plan, layer = self._plan, self._plan.layer
         words = np.asarray(words).reshape(-1, plan.neuron_folds, plan.planes, plan.synapse_folds,
                                           plan.fold.simd)
@@ -86,7 +91,7 @@ class Layer(wiring.Component):
         m = Module()
         plan, layer, fold = self._plan, self._plan.layer, self._plan.fold
 
-        # The pipeline stops as a whole while a word waits at the output.
+        # The whole pipeline stops while a word waits at the output.
         go, taken = Signal(), Signal()
         m.d.comb += [
             go.eq(~self.o.valid | self.o.ready),
@@ -102,7 +107,7 @@ class Layer(wiring.Component):
             with m.If(self.reload):
                 m.d.sync += step.address.eq(0)
 
-        # A padding synapse has activation 0 and weight 1, which do not agree, so it never counts.
+        # A padding synapse has activation 0 and weight 1, which never agree.
         operands = Signal(fold.simd)
         m.d.comb += operands.eq(self.i.payload)
         beyond = plan.synapse_folds * fold.simd - layer.inputs
@@ -110,13 +115,13 @@ class Layer(wiring.Component):
             with m.If(step.end_of_plane):
                 m.d.comb += operands[fold.simd - beyond:].eq(0)
 
-        # Cycles 1 to read_latency: weights are read; everything else waits for them.
+        # Cycles 1 to read_latency: weights are read, and operands wait for them.
         m.submodules.weights = weights = self._weights(m)
         m.d.comb += [weights.address.eq(step.address), weights.en.eq(go)]
         words = delay(m, weights.o, int(fold.read_register), go, name="words")
         x = delay(m, operands, fold.read_latency, go, name="x")
 
-        # Next cycles: counts. Flags travel beside the trees, once for all of them.
+        # Next cycles: counts. All trees share one delay line of flags.
         stages = fold.read_latency + self._sample.tree_latency
         flags = {"last": taken & step.end}
         if plan.steps > 1:

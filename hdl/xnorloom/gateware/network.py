@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""A whole network as one component: a stage per layer, and an argmax."""
+"""Network: a stage per layer, and an argmax."""
 
 import numpy as np
 from amaranth.hdl import Module
@@ -17,16 +17,16 @@ __all__ = ["Network"]
 
 
 class Network(wiring.Component):
-    """Classifies a stream of frames; all layers work at once, each on a frame of its own.
+    """Classifier of a stream of frames. All layers work concurrently, each on its own frame.
 
     ::
 
         i ─ OperandBuffer ─ Layer ─ RegisterSlice ─ … ─ RegisterSlice ─ Argmax ─ o
             └────────────── stage 0 ─────────────┘
 
-    In an idle network the result is valid ``latency`` cycles after the first word of a frame was
-    transferred, if its words come back to back; a frame enters and leaves every ``interval``
-    cycles. Both are exact::
+    ``latency`` is the number of cycles from the transfer of the first word of a frame to its valid
+    result, in an idle network with back-to-back input words. ``interval`` is the number of cycles
+    between frames. Both are exact::
 
         latency  = W - 1 + sum of the latencies of the stages + latency of the argmax
         interval = max(W, interval of each stage)
@@ -34,35 +34,35 @@ class Network(wiring.Component):
     where ``W`` is the number of input words per frame. Results leave in the order of the frames
     under any stall on either side.
 
-    A layer whose weights are in SPRAM does not have them yet when the reset ends. The words of
-    :func:`xnorloom.packing.load_words` go in through ``load``; when the last is in, ``loaded``
-    rises, and no word of a frame is transferred before that. Then it works as all others do.
+    Weights in SPRAM are loaded after reset: ``load`` takes the words of
+    :func:`xnorloom.packing.load_words`, and no word of a frame is transferred before ``loaded``
+    rises after the last of them.
 
     Parameters
     ----------
     plan : Plan
         The graph under its schedule; see :meth:`xnorloom.schedule.Schedule.bind`.
     scores : bool
-        Whether the scores leave with the class.
+        True to send the scores with the class.
     probes : bool
-        Whether the activations of the dense layers can be watched, for comparisons.
+        True for ports that show the activations of the dense layers, for comparisons.
 
     Members
     -------
     i : In(stream.Signature(input_width))
-        Words of frames, packed as :mod:`xnorloom.packing` says.
+        Words of frames; see :func:`xnorloom.packing.pack_frames`.
     o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
-        As of :class:`~xnorloom.gateware.argmax.Argmax`.
+        Class, or class and scores; see :class:`~xnorloom.gateware.argmax.Argmax`.
     probe0, probe1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(pe)}))
-        With ``probes``, one for each dense layer: ``valid`` is 1 in the cycles in which a word of
-        activations leaves the layer, ``payload`` is that word.
+        With ``probes``, one per dense layer: ``payload`` is a word of activations in each cycle in
+        which it leaves the layer; then ``valid`` is high.
     load : In(stream.Signature(16))
-        With weights in SPRAM: words of weights. Not ready once all are in.
+        With weights in SPRAM: words of weights. Not ready while all are loaded.
     loaded : Out(1)
-        With weights in SPRAM: whether all are in.
+        With weights in SPRAM: true if all weights are loaded.
     reload : In(1)
-        With weights in SPRAM: while it is high, weights are forgotten, so that all go in again. It
-        may rise only while no frame is in the network.
+        With weights in SPRAM: while high, discards the weights, so that all are loaded again. It
+        may be high only while no frame is in the network.
     """
 
     def __init__(self, plan: Plan, *, scores: bool = False, probes: bool = False):
@@ -74,7 +74,7 @@ class Network(wiring.Component):
         final = self._stages[-1].core.o.payload.shape()
         self._argmax = Argmax(plan.graph.classes, lanes=final.length, scores=scores,
                               shape=final.elem_shape)
-        # Layers that are loaded, in their order.
+        # Layers with loadable weights, in the order of loading.
         self._loaded = [stage.core for stage in self._stages
                         if stage.plan.fold.style.loadable]
         self._probes = [f"probe{index}" for index in range(len(plan.layers) - 1)] if probes else []
@@ -107,12 +107,12 @@ class Network(wiring.Component):
 
     @property
     def scores(self) -> bool:
-        """True if the scores leave with the class."""
+        """True if results have scores."""
         return self._scores
 
     @property
     def probes(self) -> tuple[str, ...]:
-        """Names of the ports that show activations, in the order of the layers."""
+        """Names of the ports with activations, in the order of the layers."""
         return tuple(self._probes)
 
     @property
@@ -125,7 +125,7 @@ class Network(wiring.Component):
         return self._plan.interval
 
     def model(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return classes and scores of frames, composed of the models of the parts."""
+        """Return classes and scores of ``frames``, composed of the models of the stages."""
         words = pack_frames(self._plan, frames)
         values = np.unpackbits(words, axis=1, count=self.schedule.input_width, bitorder="little")
         for stage in self._stages:
@@ -149,7 +149,7 @@ class Network(wiring.Component):
         return m
 
     def _load(self, m: Module):
-        """Load one layer after the other; returns the stream of frames, held back meanwhile."""
+        """Load one layer after the other; return the stream of frames, blocked meanwhile."""
         before = 1
         for layer in self._loaded:
             m.d.comb += [layer.load.payload.eq(self.load.payload), layer.reload.eq(self.reload),
@@ -165,6 +165,6 @@ class Network(wiring.Component):
 
     @staticmethod
     def _join(m: Module, source, sink):
-        # Payloads have the same bits, but the activations of a layer are an array on one side.
+        # Payloads have equal bits, but activations are an array on one side only.
         m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid),
                      source.ready.eq(sink.ready)]

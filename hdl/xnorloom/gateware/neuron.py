@@ -12,25 +12,25 @@ __all__ = ["Neuron"]
 
 
 class Neuron(ProcessingElement):
-    """A binary neuron: synapses and a threshold.
+    """Binary neuron: fires (outputs 1) iff the count of agreeing synapses reaches a threshold.
 
-    ``latency`` and ``interval`` are those of the synapses; the threshold is combinational.
+    The comparison is combinational, so ``latency`` and ``interval`` are those of the accumulator.
 
     Parameters
     ----------
     accumulator : Accumulator
-        Where the count comes from.
+        Source of the count.
     threshold : int or None
         Constant threshold, or ``None`` for an input.
 
     Members
     -------
     x, w, en, add, first, double : In
-        As of :class:`Accumulator`.
+        See :class:`~xnorloom.gateware.accumulator.Accumulator`.
     threshold : In(range(count_max + 2))
-        Threshold; there is none when it is constant.
+        Threshold; absent if it is constant.
     o : Out(1)
-        1 iff the count reaches the threshold.
+        1 iff the count is at least the threshold.
     """
 
     def __init__(self, accumulator: Accumulator, threshold: int | None = None):
@@ -44,7 +44,7 @@ class Neuron(ProcessingElement):
 
     def model(self, x: np.ndarray, w: np.ndarray,
               threshold: np.ndarray | None = None) -> np.ndarray:
-        """Activations of operands as of :meth:`Accumulator.model`."""
+        """Return activations; for the operands see :meth:`Accumulator.model`."""
         return self._comparator.model(self._accumulator.model(x, w), threshold)
 
     def elaborate(self, platform):

@@ -1,4 +1,4 @@
-"""Operand buffer: takes a frame in words as they come, gives it in words as a layer uses them."""
+"""Operand buffer: double buffer and width converter before a layer."""
 
 import numpy as np
 from amaranth.hdl import C, Cat, Module, Signal, Value
@@ -18,33 +18,34 @@ _LATENCY = 2
 
 
 class OperandBuffer(wiring.Component):
-    """Double buffer that gives every frame ``passes`` times over, in words of another width.
+    """Double buffer that sends each frame ``passes`` times, in words of another width.
 
-    A frame is ``planes`` bit planes of ``size`` bits; each plane starts a new word, on both
-    sides, and bits beyond its end are undefined. While one frame is given, the next is taken, so
-    output words follow each other without a gap as long as input keeps up. ``latency``, from the
-    last input word of a frame to its first output word, is 2 cycles (0 and no hardware for
-    ``direct``); ``interval`` is ``passes * planes * ceil(size / out_width)``, or the number of
-    input words if that is larger.
+    A frame has ``planes`` bit planes of ``size`` bits. Each plane starts a new word, on both
+    sides; bits after its end are undefined. One frame is received while another is sent, so output
+    words are back to back as long as the input keeps up. ``latency``, from the last input word of
+    a frame to its first output word, is 2 cycles (0 and no hardware for ``direct``). ``interval``
+    is ``planes * max(passes * ceil(size / out_width), ceil(size / in_width))``.
 
     Parameters
     ----------
     size : int
-        Bits in a plane.
+        Bits per plane.
     planes : int
-        Planes in a frame.
+        Planes per frame.
     in_width, out_width : int
-        Bits in a word, neither of which needs to divide anything.
+        Bits per word; neither needs to divide ``size``.
     passes : int
-        Times that each frame is given.
+        Number of times to send each frame.
     target_interval : int
-        Cycles from frame to frame that are wanted, where that is more than the least. Then there
-        may be time for a cycle in which nothing is taken, and no path leads from ``o`` to ``i``.
+        Cycles between frames that the network needs. If these or the output words leave a cycle
+        without an input word, there is no combinational path from ``o`` to ``i``.
 
     Members
     -------
     i : In(stream.Signature(in_width))
+        Words of frames.
     o : Out(stream.Signature(out_width))
+        Words of each frame, ``passes`` times.
     """
 
     def __init__(self, size: int, *, in_width: int, out_width: int, planes: int = 1,
@@ -72,9 +73,9 @@ class OperandBuffer(wiring.Component):
         return max(self._passes * self._planes * self._out_words, self._planes * self._in_words)
 
     def model(self, words: np.ndarray) -> np.ndarray:
-        """Output words of whole frames, both as arrays of bits of the shape (words, width).
+        """Return the output words of the input words of whole frames.
 
-        Undefined bits are 0.
+        Both are arrays of bits of shape (words, width). Undefined bits are 0.
         """
         planes = np.asarray(words).reshape(-1, self._in_words * self._in_width)[:, :self._size]
         padded = np.zeros((len(planes), self._out_words * self._out_width), np.uint8)
@@ -101,8 +102,8 @@ class OperandBuffer(wiring.Component):
         full = Signal()
         frame = Signal(planes * self._out_words * self._out_width, reset_less=True)
 
-        # The last word of a frame makes room for the next in the same cycle. While there is none,
-        # what is loaded does not matter.
+        # The next frame is loaded in the cycle in which the last word leaves. If there is none, the
+        # contents do not matter.
         go, free = Signal(), Signal()
         _, last = count(m, sent, self.o.valid & self.o.ready, name="sent")
         m.d.comb += [
@@ -132,7 +133,7 @@ class OperandBuffer(wiring.Component):
     def _memory(self):
         m = Module()
         words = self._planes * self._out_words
-        # Two banks, of which the one that is read is full, so that it is not written.
+        # Two banks. Only a full bank is read, and only one that is not full is written.
         place = (words - 1).bit_length()
         m.submodules.memory = memory = primitives.ram(self._out_width, 2 << place)
         write = memory.write_port()
@@ -167,5 +168,5 @@ class OperandBuffer(wiring.Component):
 
 
 def _address(place: Value, bank: Value, bits: int) -> Value:
-    # The banks are as far apart as the next power of two, which takes no more of a RAM.
+    # Banks start at a power of two, which takes no more RAM and no adder.
     return Cat(place, C(0, bits - len(place)), bank)

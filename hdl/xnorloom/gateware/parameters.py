@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Parameters of neurons: thresholds of a dense layer, scales and offsets of a score layer."""
+"""Parameters of neurons: thresholds of dense layers, scales and offsets of score layers."""
 
 import numpy as np
 from amaranth.hdl import Module, Mux, Shape, Signal
@@ -14,7 +14,7 @@ __all__ = ["Parameters"]
 
 
 class Parameters:
-    """Parameters of the neurons of a layer, by the port of the processing element that takes them.
+    """Parameters of the neurons of a layer, by port of the processing element.
 
     Parameters
     ----------
@@ -40,13 +40,13 @@ class Parameters:
         return range(int(values.min()), int(values.max()) + 1)
 
     def constant(self, port: str, lane: int) -> int | None:
-        """Return the value at ``port`` of a lane that works on one neuron only, else ``None``."""
+        """Return the value at ``port`` of a lane with a single neuron, else ``None``."""
         return int(self._padded(port)[lane]) if self._plan.neuron_folds == 1 else None
 
     def feed(self, m: Module, elements: list, go, last):
-        """Connect each processing element to the values of the neuron fold it works on.
+        """Connect each processing element to the values of its current neuron fold.
 
-        ``last`` is high in the cycle in which a neuron fold leaves the elements.
+        ``last`` is high in the cycle in which the results of a neuron fold leave the elements.
         """
         folds = self._plan.neuron_folds
         fold = Signal(range(folds), name="neuron_fold")
@@ -70,31 +70,31 @@ class Parameters:
         return self._layer.scales if port == "scale" else self._layer.offsets
 
     def _padded(self, port: str) -> np.ndarray:
-        """Values for whole neuron folds; at the largest threshold missing neurons never fire."""
+        """Return values of whole neuron folds; padding neurons never fire (largest threshold)."""
         values = self._values(port)
         return np.pad(values, (0, self._plan.neuron_folds * self._plan.fold.pe - len(values)),
                       constant_values=self.range(port)[-1])
 
     def _word(self, m: Module, port: str, width: int, fold, after, step):
-        """Values at ``port`` for all lanes in ``fold``, which becomes ``after`` by a ``step``."""
+        """Return the values of all lanes in ``fold``, which becomes ``after`` at a ``step``."""
         plan, words = self._plan, []
         for row in self._padded(port).reshape(plan.neuron_folds, plan.fold.pe):
             words.append(sum((int(value) & ((1 << width) - 1)) << (lane * width)
                              for lane, value in enumerate(row)))
-        # Shallow tables are cheaper in look-up tables, whatever the style of the weights. Only
-        # weights are worth loading.
+        # Shallow tables are cheaper in look-up tables, whatever the style of the weights. Loading
+        # pays for weights only.
         style = WeightStyle.LUT
         if plan.neuron_folds > LUT_DEPTH:
             style = WeightStyle.BLOCK if plan.fold.style.loadable else plan.fold.style
         m.submodules[f"{port}s"] = values = Rom(words, width * plan.fold.pe, style)
         if not values.latency or plan.fold.read_register and plan.steps > 1:
             # The next word is read ahead, so that no table is on the path to the comparison or
-            # addition.
+            # the addition.
             word = Signal(len(values.o), name=f"{port}_word", init=words[0])
             m.d.comb += values.address.eq(after)
             with m.If(step):
                 m.d.sync += word.eq(values.o)
             return word
-        # A read register holds the word of the address of the cycle before.
+        # The read register holds the word at the address of the previous cycle.
         m.d.comb += values.address.eq(Mux(step, after, fold) if values.latency else fold)
         return values.o

@@ -10,12 +10,12 @@ from .primitives import delay
 
 __all__ = ["Popcount", "levels"]
 
-# A leaf counts three bits in two LUT4; above that, adders pay.
+# A leaf counts three bits in two LUT4; for more bits adders are cheaper.
 _LEAF = 3
 
 
 def levels(size: int) -> int:
-    """Levels of logic in the tree: the leaf counters and the adders above."""
+    """Return the levels of the tree over ``size`` bits: leaf counters, and adders above."""
     count = 1
     while size > _LEAF:
         size = size // 2  # the larger half of size - 1 bits; one is the carry input
@@ -26,23 +26,23 @@ def levels(size: int) -> int:
 class Popcount(wiring.Component):
     """Number of ones in a vector.
 
-    A balanced tree in which an adder of two counts takes one more bit as its carry input,
+    A balanced tree in which each adder of two counts takes one more bit as carry input:
     ``pc(2m + 1) = pc(m) + pc(m) + bit``. ``latency`` is ``levels(size) // register_every``
-    enabled cycles (0 when ``register_every`` is 0), ``interval`` 1.
+    enabled cycles (0 if ``register_every`` is 0); ``interval`` is 1.
 
     Parameters
     ----------
     size : int
         Bits to count, at least 1.
     register_every : int
-        Levels between two registers; 0 makes the tree combinational.
+        Levels between two registers; 0 for a combinational tree.
 
     Members
     -------
     i : In(size)
-        The bits.
+        Bits to count.
     en : In(1, init=1)
-        Registers keep their values while it is low.
+        Enable of all registers.
     o : Out(range(size + 1))
         Number of ones.
     """
@@ -72,13 +72,13 @@ class Popcount(wiring.Component):
         return self._levels // every if every else 0
 
     def model(self, bits: np.ndarray) -> np.ndarray:
-        """Counts over the last axis of an array of 0 and 1."""
+        """Return the counts over the last axis of an array of 0 and 1."""
         return np.sum(bits, axis=-1, dtype=np.int64)
 
     def elaborate(self, platform):
         m = Module()
         every, top = self._register_every, self._levels
-        # A carry input waits for the counts it is added to: bits of one level, one delay line.
+        # Carry inputs wait for the counts they are added to, in one delay line per level.
         taken = [list[int]() for _ in range(top + 1)]
         _assign(range(self._size), top, taken)
         bits: dict[int, Value] = {}
@@ -92,7 +92,7 @@ class Popcount(wiring.Component):
                 bits |= {index: self.i[index] for index in indices}
 
         def settle(value: Value, level: int, name: str) -> Value:
-            """A count after its level: registered where the level is one of every ``every``."""
+            """Return a count after its level, registered after each ``every`` levels."""
             if every and level % every == 0:
                 return delay(m, value, 1, self.en, name=f"count{level}_{name}")
             return value
@@ -112,13 +112,13 @@ class Popcount(wiring.Component):
 
 
 def _halves(indices: range) -> tuple[range, range]:
-    """Operands of an adder; the first of ``indices`` is its carry input."""
+    """Return the operands of an adder; the first of ``indices`` is its carry input."""
     rest, half = indices[1:], len(indices) // 2
     return rest[:half], rest[half:]
 
 
 def _assign(indices: range, level: int, taken: list[list[int]]):
-    """Note in ``taken`` at which level each bit enters the tree."""
+    """Collect in ``taken`` the bits that enter the tree at each level."""
     if level == 1:
         taken[1] += indices
     elif indices:
@@ -128,6 +128,6 @@ def _assign(indices: range, level: int, taken: list[list[int]]):
 
 
 def _add(a: Value, b: Value, carry: Value) -> Value:
-    # Yosys turns a sum of three into one macro cell and full adders (1.8 cells a bit). One bit
-    # more on both operands makes the third a carry input of one plain adder (1.2 cells a bit).
+    # Yosys turns a sum of three into one macro cell and full adders (1.8 cells per bit). One more
+    # bit on both operands makes the third the carry input of a plain adder (1.2 cells per bit).
     return (Cat(C(1, 1), a) + Cat(carry, b))[1:]

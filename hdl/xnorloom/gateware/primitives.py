@@ -1,18 +1,18 @@
-"""Small parts of components: block RAM, modulo counter, delay line."""
+"""Primitives of components: block RAM, modulo counter, delay line."""
 
 from amaranth.hdl import Module, Mux, Signal, Value, ValueLike
 from amaranth.lib.memory import Memory
 
 __all__ = ["UNDEFINED", "count", "delay", "ram", "read"]
 
-# On a register whose first value is never seen; synthesis may then drop it, as block RAMs must.
+# For registers whose initial value is never seen: synthesis may drop it, as block RAM requires.
 UNDEFINED = {"undefined": 1}
 
 
 def ram(width: int, depth: int) -> Memory:
-    """A memory for block RAM in which no word is read in the cycle that writes it.
+    """Return a memory for block RAM in which no word is read in the cycle that writes it.
 
-    Without being told that, Yosys puts a bypass beside the RAM; and small ones into flip-flops.
+    The attributes keep Yosys from adding a bypass, and from using flip-flops for small memories.
     """
     return Memory(shape=width, depth=depth, init=[],
                   attrs={"ram_style": "block", "no_rw_check": 1})
@@ -21,7 +21,7 @@ def ram(width: int, depth: int) -> Memory:
 def read(m: Module, memory: Memory, address: ValueLike, en: ValueLike) -> Value:
     """Return the word of a :func:`ram` at ``address``, one enabled cycle later.
 
-    Yosys heeds what it is told of collisions only where it finds the read register by itself.
+    Yosys applies ``no_rw_check`` only to read registers that it infers, not to those of a port.
     """
     port = memory.read_port(domain="comb")
     word = Signal(memory.shape, name="word", reset_less=True, attrs=UNDEFINED)
@@ -32,9 +32,9 @@ def read(m: Module, memory: Memory, address: ValueLike, en: ValueLike) -> Value:
 
 
 def count(m: Module, steps: int, en: ValueLike, *, name: str) -> tuple[Value, Value]:
-    """Count enabled cycles modulo ``steps``; return the number and whether it is ``steps - 1``.
+    """Count enabled cycles modulo ``steps``; return the count, and a flag that it is ``steps - 1``.
 
-    Both are registers, so that nothing has to be compared in the cycle that uses them.
+    Both are registers, so that no comparator follows the count.
     """
     index = Signal(range(steps), name=name)
     if steps == 2:
@@ -50,10 +50,10 @@ def count(m: Module, steps: int, en: ValueLike, *, name: str) -> tuple[Value, Va
 
 def delay(m: Module, value: ValueLike, stages: int, en: ValueLike, *, name: str,
           reset: bool = False) -> Value:
-    """Return ``value`` as it was ``stages`` enabled cycles ago; registers start at zero.
+    """Return ``value`` of ``stages`` enabled cycles ago; registers start at zero.
 
-    A ``reset`` sets them to zero if it must. Flags must be; for data a reset is one more level of
-    logic in front of the enable input of each register (iCE40 gates the reset by it).
+    With ``reset`` the registers are reset too, which flags need. For data a reset costs a level of
+    logic before the enable input of each register (the enable of iCE40 gates the reset).
     """
     value = Value.cast(value)
     for stage in range(stages):

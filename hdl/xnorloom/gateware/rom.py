@@ -1,4 +1,4 @@
-"""Constant tables: where weights, thresholds and offsets live."""
+"""ROM for weights, thresholds, scales and offsets."""
 
 from collections.abc import Sequence
 
@@ -15,30 +15,34 @@ __all__ = ["Rom"]
 # Weight styles whose words are in the bitstream.
 _STYLES = tuple(style for style in WeightStyle if not style.loadable)
 
-class Rom(wiring.Component):
-    """Words that never change, in one of the weight styles.
 
-    ``wired`` is a constant, ``lut`` a function of the address in look-up tables (up to eight words
-    share a LUT4 with the gate behind), ``block`` a block RAM with its read register.
-    ``latency`` is 0, or 1 enabled cycle for ``block``; ``interval`` 1.
+class Rom(wiring.Component):
+    """Table of constant words, in one of the weight styles.
+
+    - ``wired``: a constant.
+    - ``lut``: a function of the address in look-up tables; up to eight words share a LUT4 with the
+      gate that follows.
+    - ``block``: a block RAM with its read register.
+
+    ``latency``, from address to word, is 0, or 1 enabled cycle for ``block``; ``interval`` is 1.
 
     Parameters
     ----------
     words : sequence of int
-        Contents, unsigned; one word only if ``wired``.
+        Contents, unsigned; a single word for ``wired``.
     width : int
-        Bits in a word.
+        Bits per word.
     style : WeightStyle or str
         ``wired``, ``lut`` or ``block``.
 
     Members
     -------
     address : In(range(len(words)))
-        Which word; below ``len(words)``.
+        Address of the word, below ``len(words)``.
     en : In(1, init=1)
-        The read register of a ``block`` keeps its word while it is low.
+        Enable of the read register of ``block``.
     o : Out(width)
-        The word.
+        Word at the address.
     """
 
     interval = 1
@@ -68,7 +72,7 @@ class Rom(wiring.Component):
         return len(self._words)
 
     def model(self, address: int) -> int:
-        """The word at ``address``."""
+        """Return the word at ``address``."""
         return self._words[address]
 
     def elaborate(self, platform):
@@ -76,7 +80,7 @@ class Rom(wiring.Component):
         if self.depth == 1 or self._width == 0:
             m.d.comb += self.o.eq(C(self._words[0], self._width))
         elif self._style is WeightStyle.BLOCK:
-            # The attribute is for small depths, which Yosys would put into flip-flops.
+            # Without the attributes Yosys puts shallow memories into flip-flops.
             m.submodules.memory = memory = Memory(
                 shape=unsigned(self._width), depth=self.depth, init=self._words,
                 attrs={"ram_style": "block", "rom_style": "block"})

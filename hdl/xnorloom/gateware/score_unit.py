@@ -15,36 +15,35 @@ __all__ = ["ScoreUnit"]
 
 
 class ScoreUnit(ProcessingElement):
-    """A class of the last layer: synapses, perhaps a scale, and an offset.
+    """Score of a class: the count of agreeing synapses, perhaps times a scale, plus an offset.
 
-    ``latency`` and ``interval`` are those of the synapses, with one cycle of latency more if there
-    is a scale; the addition is combinational.
+    The addition is combinational, the product registered: ``latency`` is that of the accumulator,
+    and one enabled cycle more with a scale. ``interval`` is that of the accumulator.
 
     Parameters
     ----------
     accumulator : Accumulator
-        Where the count comes from.
+        Source of the count.
     offsets : range
-        Values that the offset takes.
+        Values of the offset.
     offset : int or None
         Constant offset, or ``None`` for an input.
     scales : range or None
-        Values that the scale takes, not negative, or ``None`` for no scale.
+        Values of the scale, not negative; ``None`` for no scale.
     scale : int or None
-        Constant scale, or ``None`` for an input if there are ``scales``.
+        Constant scale, or ``None`` for an input (with ``scales``).
 
     Members
     -------
     x, w, en, add, first, double : In
-        As of :class:`Accumulator`.
+        See :class:`~xnorloom.gateware.accumulator.Accumulator`.
     scale : In(scales)
-        What the count of the synapses is multiplied with; there is none without ``scales`` or when
-        it is constant.
+        Factor of the count; absent without ``scales`` or if it is constant.
     offset : In(offsets)
-        Offset of the score that leaves, so one enabled cycle behind the scale; there is none when
+        Offset of the score at ``o``, with a scale one enabled cycle later than the scale; absent if
         it is constant.
     o : Out(range(min(offsets), max(scales) * count_max + max(offsets) + 1))
-        Count times scale plus offset; with a scale that of one enabled cycle ago.
+        Score: ``count * scale + offset``, with a scale one enabled cycle after the count.
     """
 
     def __init__(self, accumulator: Accumulator, offsets: range, offset: int | None = None, *,
@@ -70,7 +69,7 @@ class ScoreUnit(ProcessingElement):
 
     @staticmethod
     def _one_of(what: str, values: object, name: str, value: int | None) -> int | None:
-        """A constant of ``values``, if there is one."""
+        """Return the constant ``value``, one of ``values``, or ``None``."""
         if not isinstance(values, range):
             raise TypeError(f"ScoreUnit {what} must be a range, not {values!r}")
         if not values or values.step != 1:
@@ -86,7 +85,7 @@ class ScoreUnit(ProcessingElement):
 
     def model(self, x: np.ndarray, w: np.ndarray, offset: np.ndarray | None = None,
               scale: np.ndarray | None = None) -> np.ndarray:
-        """Scores of operands as of :meth:`Accumulator.model`."""
+        """Return scores; for the operands see :meth:`Accumulator.model`."""
         counts = self._accumulator.model(x, w)
         if self._scales is not None:
             counts = counts * np.asarray(self._scale if scale is None else scale)
@@ -113,9 +112,9 @@ class ScoreUnit(ProcessingElement):
         return self.offset if self._constant is None else self._constant
 
     def _tabulated(self, m: Module, count, scale: int, offset: int):
-        """``count * scale + offset`` of constants, modulo what ``o`` holds."""
-        # A bit of a product with four bits of the count is one LUT4. A score layer of 10 x 64 with
-        # scales of 12 bits takes 644 LUT4 so, and 1,129 with the multipliers that Yosys makes.
+        """Return ``count * scale + offset``, modulo ``2**len(o)``, from tables of products."""
+        # Each bit of the product with four bits of the count is one LUT4. A score layer of 10 x 64
+        # with scales of 12 bits takes 644 LUT4, and 1,129 with the multipliers of Yosys.
         width, terms = len(self.o), []
         for low in range(0, len(count), 4):
             part = count[low:low + 4]

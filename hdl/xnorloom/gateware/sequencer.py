@@ -1,4 +1,4 @@
-"""Layer sequencer: the steps of a layer through synapse folds, bit planes and neuron folds."""
+"""Layer sequencer: steps through synapse folds, bit planes and neuron folds."""
 
 from typing import NamedTuple
 
@@ -15,14 +15,18 @@ class Sequence(NamedTuple):
 
     Attributes
     ----------
-    address, following : Value
-        Address of the weight word, and the next address.
+    address : Signal
+        Address of the weight word.
+    following : Value
+        The next address in the memory.
     first : Value
         True in the first step of a neuron fold.
     double : Value
         True in the first step of a bit plane.
-    end_of_plane, end : Value
-        True in the last step of a bit plane, and of a neuron fold.
+    end_of_plane : Value
+        True in the last step of a bit plane.
+    end : Value
+        True in the last step of a neuron fold.
     """
 
     address: Signal
@@ -34,9 +38,9 @@ class Sequence(NamedTuple):
 
 
 def sequence(m: Module, plan: LayerPlan, step: Value) -> Sequence:
-    """Add the sequencer of a layer to ``m``. It advances in cycles in which ``step`` is high.
+    """Add the sequencer of a layer to ``m``. It advances while ``step`` is high.
 
-    For each neuron fold it runs through the synapse folds once per bit plane. Interval of a frame:
+    For each neuron fold it goes through all synapse folds once per bit plane, so that a frame takes
     ``plan.cycles`` steps.
     """
     column, end_of_plane = count(m, plan.synapse_folds, step, name="column")

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Stages of a network: for each kind of layer the chain of components that computes it."""
+"""Stages of a network: the chain of components of each kind of layer."""
 
 from typing import Protocol
 
@@ -16,9 +16,9 @@ __all__ = ["STAGES", "DenseStage", "Stage"]
 
 
 class Stage(Protocol):
-    """Chain of components between two streams, one stage per layer of the network.
+    """Chain of components from stream to stream, for one layer of the network.
 
-    A stage is no component itself: the network adds its parts as submodules, so that part and layer
+    A stage is not a component: the network adds its parts as submodules, so that part and layer
     number name a cell in Verilog, in reports and on critical paths.
 
     Attributes
@@ -28,8 +28,8 @@ class Stage(Protocol):
     parts : dict of str to Component
         Components by name, in the order of the data. Each has the streams ``i`` and ``o``.
     core : Component
-        The part that computes: its output stream can be probed, and with weights in SPRAM it has
-        the ports ``load``, ``loaded`` and ``reload``.
+        The part that computes. Its output stream can be probed; with weights in SPRAM it has the
+        ports ``load``, ``loaded`` and ``reload``.
     latency : int
         Cycles from the last input word of a frame to its last output word.
     interval : int
@@ -43,19 +43,19 @@ class Stage(Protocol):
     interval: int
 
     def model(self, values: np.ndarray) -> np.ndarray:
-        """Return the output elements of frames, one row per frame, from their input elements."""
+        """Return the output elements of input elements, one row per frame."""
         ...
 
     def window(self, arrived: int) -> tuple[int, int]:
-        """Return the first and last cycle of work on a frame that arrived in cycle ``arrived``."""
+        """Return the first and last cycle of work on a frame that is complete in ``arrived``."""
         ...
 
 
 class DenseStage:
     """Stage of a dense or score layer: operand buffer, layer, register slice.
 
-    ``latency`` is ``B + L + 1``, where ``L`` is the latency of the layer, and ``B`` is 0 without an
-    operand buffer and ``2 + F - 1`` with one. ``interval`` is ``F``.
+    ``latency`` is ``B + L + 1``, where ``L`` is the latency of the layer and ``B`` is 0 without an
+    operand buffer, ``2 + F - 1`` with one. ``interval`` is ``F``.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class DenseStage:
         return self.plan.cycles
 
     def model(self, values: np.ndarray) -> np.ndarray:
-        # Words of the stage before, filled up where the last one is not full.
+        # Words of the previous stage; the last is padded.
         width = self.plan.in_width
         words = np.pad(values, ((0, 0), (0, -values.shape[-1] % width))).reshape(-1, width)
         return self._slice.model(self.core.model(self._operands.model(words)))

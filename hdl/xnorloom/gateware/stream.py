@@ -9,19 +9,21 @@ __all__ = ["RegisterSlice"]
 
 
 class RegisterSlice(wiring.Component):
-    """A register slice: two words deep, no combinational path between its sides.
+    """Register slice: buffer of two words, without a combinational path between its sides.
 
-    ``latency`` 1, ``interval`` 1.
+    ``latency`` is 1; ``interval`` is 1.
 
     Parameters
     ----------
     shape : ShapeLike
-        Payload.
+        Shape of the payload.
 
     Members
     -------
     i : In(stream.Signature(shape))
+        Input stream.
     o : Out(stream.Signature(shape))
+        Output stream.
     """
 
     latency = 1
@@ -31,7 +33,7 @@ class RegisterSlice(wiring.Component):
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def model(self, words: np.ndarray) -> np.ndarray:
-        """The words themselves."""
+        """Return ``words``."""
         return words
 
     def elaborate(self, platform):

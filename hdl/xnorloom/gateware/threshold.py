@@ -1,4 +1,4 @@
-"""The activation: a count against a threshold."""
+"""Threshold comparator: the activation of a neuron."""
 
 import numpy as np
 from amaranth.hdl import C, Module, Value
@@ -11,16 +11,16 @@ __all__ = ["Threshold"]
 
 
 class Threshold(wiring.Component):
-    """Fires iff a count reaches a threshold.
+    """Comparator that fires (outputs 1) iff a count reaches a threshold.
 
-    Combinational: ``latency`` 0, ``interval`` 1.
+    It is combinational: ``latency`` is 0, ``interval`` is 1.
 
     Parameters
     ----------
     count_max : int
         Largest count; the smallest is 0.
     constant : int or None
-        The threshold, 0 (always fires) to ``count_max + 1`` (never fires); ``None`` makes it an
+        Constant threshold, 0 (always fires) to ``count_max + 1`` (never fires), or ``None`` for an
         input.
 
     Members
@@ -28,7 +28,7 @@ class Threshold(wiring.Component):
     p : In(range(count_max + 1))
         Count.
     t : In(range(count_max + 2))
-        Threshold; there is none when it is constant.
+        Threshold; absent if it is constant.
     o : Out(1)
         1 iff ``p >= t``.
     """
@@ -55,7 +55,7 @@ class Threshold(wiring.Component):
         return self._constant
 
     def model(self, p: np.ndarray, t: np.ndarray | None = None) -> np.ndarray:
-        """Activations, 0 or 1, of integer counts."""
+        """Return the activations, 0 or 1, of integer counts."""
         threshold = self._constant if t is None else t
         return (np.asarray(p) >= np.asarray(threshold)).astype(np.uint8)
 
@@ -68,8 +68,8 @@ class Threshold(wiring.Component):
         return m
 
     def _compare(self, constant: int) -> Value:
-        # Against a constant the comparison is a chain of AND and OR from the lowest bit up: three
-        # bits a LUT4, where a carry chain takes a cell a bit.
+        # Comparison with a constant is a chain of AND and OR from the lowest bit up: three bits per
+        # LUT4, where a carry chain takes a cell per bit.
         if constant > self._count_max:
             return C(0, 1)
         reached: Value = C(1, 1)

@@ -1,4 +1,4 @@
-"""Tables whose words are loaded: weights in the large RAMs of an iCE40 UltraPlus."""
+"""RAM for loadable weights: the SPRAMs of an iCE40 UltraPlus."""
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import stream, wiring
@@ -10,53 +10,52 @@ from . import primitives
 
 __all__ = ["WeightRam", "has_sprams", "load_members"]
 
-# Their bitstream cannot set the contents of these RAMs.
+# Chips with SPRAMs, whose contents a bitstream cannot initialise.
 _DEVICES = ("iCE40UP3K", "iCE40UP5K")
 
 
 def has_sprams(platform) -> bool:
-    """Whether the chip of ``platform`` has SPRAMs; ``None`` stands for no chip."""
+    """True if the chip of ``platform`` has SPRAMs; false for ``None``."""
     return getattr(platform, "device", None) in _DEVICES
 
 
 def load_members() -> dict[str, wiring.Member]:
-    """Members of a component that is loaded; see :class:`WeightRam`."""
+    """Return the members of components with loadable weights; see :class:`WeightRam`."""
     return {"load": In(stream.Signature(SPRAM_WIDTH)), "loaded": Out(1), "reload": In(1)}
 
 
 class WeightRam(wiring.Component):
-    """Words in RAMs of 16 bits, written once through a stream, then read.
+    """RAM of columns of 16 bits, written once through a stream, then read.
 
-    The bits of all words are cut into columns of 16. The words of the stream go to the first column
-    from address 0 on, then to the next, always at ``address``: whoever gives the addresses steps
-    from 0 to the last, and around, as words are transferred. When the last column is full,
-    ``loaded`` rises and no word is taken any more. ``latency`` from address to word is 1 enabled
-    cycle; ``interval`` 1.
+    Loading fills the first column from address 0 to the last, then the next column. A word is
+    written at ``address``, which the parent advances with each transfer, modulo ``depth``. When
+    the last column is full, ``loaded`` rises and ``load`` is no longer ready. ``latency``, from
+    address to word, is 1 enabled cycle; ``interval`` is 1.
 
-    On an iCE40 UltraPlus each column is an SB_SPRAM256KA, elsewhere a memory.
+    Each column is an SB_SPRAM256KA on an iCE40 UltraPlus, otherwise a memory.
 
     Parameters
     ----------
     depth : int
         Words, 2 to 16,384.
     width : int
-        Bits in a word, at least 1. The last column may have fewer than 16; the higher bits of what
-        is written to it are ignored.
+        Bits per word, at least 1. The last column may be narrower than 16 bits; it ignores the
+        higher bits of ``load``.
 
     Members
     -------
     load : In(stream.Signature(16))
-        Columns, word by word.
+        Words of the first column, then of the next.
     loaded : Out(1)
-        Whether all columns are full; before that nothing can be read.
+        True if all columns are full. Words can be read only then.
     reload : In(1)
-        Begin again with the first column; no word is taken meanwhile.
+        While high, restarts loading at the first column; ``load`` is not ready.
     address : In(range(depth))
-        Which word.
+        Address of the word.
     en : In(1, init=1)
-        The output keeps its word while it is low.
+        Enable of the output register.
     o : Out(width)
-        The word.
+        Word at the address.
     """
 
     latency = 1
@@ -75,7 +74,7 @@ class WeightRam(wiring.Component):
 
     @property
     def columns(self) -> int:
-        """RAMs."""
+        """Number of columns, each in a RAM of its own."""
         return -(-self._width // SPRAM_WIDTH)
 
     def elaborate(self, platform):
@@ -104,8 +103,8 @@ class WeightRam(wiring.Component):
                      o.eq(primitives.read(m, memory, self.address, self.en & ~write))]
 
     def _spram(self, m: Module, name: str, write, o):
-        # SLEEP and STANDBY save power, and POWEROFF is on while it is low. Before all is loaded,
-        # what is read does not matter, and the path to CHIPSELECT, which is far away, is short.
+        # SLEEP and STANDBY save power; POWEROFF is active low. Before `loaded`, the output does not
+        # matter, which keeps the path to CHIPSELECT short: the RAM is far from the logic.
         data = Signal(SPRAM_WIDTH, name=f"{name}_data")
         m.submodules[name] = Instance(
             "SB_SPRAM256KA", i_CLOCK=ClockSignal(), i_ADDRESS=Cat(self.address, Const(0, 14))[:14],

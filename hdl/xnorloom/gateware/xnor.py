@@ -1,4 +1,4 @@
-"""Multiplication of ±1: the XNOR array."""
+"""XNOR array: multiplication of bipolar bits."""
 
 import numpy as np
 from amaranth.hdl import Module
@@ -11,23 +11,23 @@ __all__ = ["XnorArray"]
 
 
 class XnorArray(wiring.Component):
-    """XNOR gates side by side, the products of bipolar bits.
+    """Array of XNOR gates, which multiply bipolar bits.
 
-    Combinational: ``latency`` 0, ``interval`` 1.
+    It is combinational: ``latency`` is 0, ``interval`` is 1.
 
     Parameters
     ----------
     size : int
-        Gates, at least 1.
+        Number of gates, at least 1.
 
     Members
     -------
     x : In(size)
-        Activations; bit 1 stands for +1, bit 0 for -1.
+        Activations; 1 stands for +1, 0 for -1.
     w : In(size)
-        Weights, likewise.
+        Weights, in the same code.
     o : Out(size)
-        Bit ``i`` is 1 iff ``x[i]`` and ``w[i]`` agree.
+        Products: bit ``i`` is 1 iff ``x[i]`` and ``w[i]`` agree.
     """
 
     latency = 0
@@ -42,7 +42,7 @@ class XnorArray(wiring.Component):
         return self._size
 
     def model(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """Products of bit arrays whose last axis has ``size`` elements of 0 or 1."""
+        """Return the products of arrays of 0 and 1 whose last axis has ``size`` elements."""
         return 1 - (np.asarray(x) ^ np.asarray(w))
 
     def elaborate(self, platform):

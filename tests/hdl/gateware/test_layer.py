@@ -267,5 +267,5 @@ def test_wrong(graph_layer, fold, planes, error, message):
 
 
 def test_no_plan():
-    with pytest.raises(TypeError, match="^Layer must be given a LayerPlan, not None$"):
+    with pytest.raises(TypeError, match="^Layer plan must be a LayerPlan, not None$"):
         Layer(None)
