@@ -13,7 +13,7 @@ __all__ = ["NoScheduleError", "fit"]
 
 
 class NoScheduleError(XnorloomError):
-    """A network does not fit a chip, or not at the wanted interval."""
+    """No schedule of a network fits a chip, or none reaches the wanted interval."""
 
 
 def fit(graph: Graph, device: Device | str, *, interval: int | None = None, share: float = 0.9,

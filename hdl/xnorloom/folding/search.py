@@ -7,7 +7,6 @@ from typing import NamedTuple
 from ..graph import Graph
 from ..schedule import Fold, LayerPlan, Schedule, WeightStyle
 from ..target.device import LUT_DEPTH, Device
-from ..target.family import Family
 from .estimate import LayerCost, argmax_cost, buffer_cost, estimate, layer_cost
 
 __all__ = ["Candidate", "Search"]
@@ -182,7 +181,7 @@ class Search:
 
     def _slow(self, style: WeightStyle, depth: int) -> bool:
         """True if reading weights takes so long that a register pays."""
-        if self.device.family is Family.ECP5:
+        if self.device.family.slow_block_ram:
             return style.in_ram
         return style is WeightStyle.LUT and depth > LUT_DEPTH
 
