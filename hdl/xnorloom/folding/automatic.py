@@ -1,4 +1,4 @@
-"""The automatic schedule: a wanted interval with the fewest lanes."""
+"""Automatic schedule: the fewest lanes that reach an interval."""
 
 from ..errors import ScheduleError
 from ..graph import Graph
@@ -8,28 +8,28 @@ from ..support.arguments import integer
 
 __all__ = ["DEFAULT_LANES", "fold_for", "automatic", "default_interval", "smallest_interval"]
 
-# Synapses per cycle that a network gets when nobody asks for an interval: about what an engine
-# in an iCE40 UP5K can be fed with from its block RAM (30 RAMs of 16 bits).
+# Synapses per cycle without a wanted interval: about the bandwidth of the block RAM of an iCE40
+# UP5K (30 RAMs of 16 bits).
 DEFAULT_LANES = 512
 
 
 def default_interval(graph: Graph) -> int:
-    """The interval that keeps about :data:`DEFAULT_LANES` lanes busy, at least the smallest."""
+    """Return the interval that keeps about :data:`DEFAULT_LANES` lanes busy, or the smallest."""
     work = sum(layer.weights.size * graph.planes(i) for i, layer in enumerate(graph.layers))
     return max(smallest_interval(graph), -(-work // DEFAULT_LANES))
 
 
 def smallest_interval(graph: Graph) -> int:
-    """The interval of the fully parallel network: one cycle for each bit plane of the input."""
+    """Return the interval of the fully parallel network: a cycle per bit plane of the input."""
     return graph.input.bits
 
 
 def fold_for(graph: Graph, index: int, interval: int,
              style: WeightStyle | str | None = None) -> Fold:
-    """The fold of layer ``index`` with the fewest lanes that works at most ``interval`` cycles.
+    """Return the fold of layer ``index`` with the fewest lanes and at most ``interval`` cycles.
 
-    Among folds of equally many lanes the one with the fewest flip-flops for accumulators and
-    operand buffer wins. ``style`` ``None`` takes the cheapest for the depth.
+    Among folds of equally many lanes it is the one with the fewest flip-flops in accumulators and
+    operand buffer. ``style`` ``None`` chooses the cheapest for the depth.
     """
     layer, planes = graph.layers[index], graph.planes(index)
     n, m = layer.inputs, layer.neurons
@@ -54,21 +54,23 @@ def fold_for(graph: Graph, index: int, interval: int,
 
 def automatic(graph: Graph, interval: int | None = None,
               style: WeightStyle | str | None = None) -> Schedule:
-    """Make a schedule whose interval is at most ``interval``, with the fewest lanes.
+    """Return the schedule with the fewest lanes and an interval of at most ``interval``.
 
-    The input stream is as wide as the first layer's SIMD, so its words arrive as they are used.
+    The input stream is as wide as the SIMD of the first layer, which needs no width conversion.
 
     Parameters
     ----------
-    interval : int
-        Wanted cycles per frame; :func:`default_interval` when ``None``.
-    style : WeightStyle or str
-        The weight style of every layer; ``None`` takes the cheapest for each depth.
+    graph : Graph
+        The network.
+    interval : int or None
+        Largest number of cycles per frame; ``None`` for :func:`default_interval`.
+    style : WeightStyle, str or None
+        Weight style of all layers; ``None`` for the cheapest at each depth.
 
     Raises
     ------
     ScheduleError
-        If no fold reaches the interval; the message names the smallest that can be.
+        If no fold reaches the interval; the message names the smallest possible.
     """
     if interval is None:
         interval = default_interval(graph)

@@ -1,4 +1,4 @@
-"""What layers are made of, counted: the parts that an estimate of their cells is a sum of."""
+"""Parts of layers, counted; the estimate of their cells is a weighted sum of them."""
 
 from functools import cache
 
@@ -15,9 +15,9 @@ __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_b
 
 @cache
 def _tree(simd: int, every: int, absorbs: bool) -> tuple[int, int]:
-    """Cells of a popcount of ``simd`` products, and flip-flops that only wait.
+    """Return the cells of a popcount of ``simd`` products, and its flip-flops of pure delay.
 
-    ``absorbs`` says whether the leaves compute the products, too.
+    With ``absorbs`` the leaves also compute the products.
     """
     cells = waits = 0
     nodes = [(simd, levels(simd))]
@@ -26,7 +26,7 @@ def _tree(simd: int, every: int, absorbs: bool) -> tuple[int, int]:
         if level == 1 or size <= 1:
             cells += {0: 0, 1: int(absorbs), 2: 2, 3: 4 if absorbs else 2}[size]
             continue
-        # Two counts and one bit more, with a cell to bring in the carry and one for the last.
+        # Two counts and one bit, with a cell to feed the carry in and one for the last carry.
         half = size // 2
         cells += half.bit_length() + 2
         stages = (level - 1) // every if every else 0
@@ -37,7 +37,7 @@ def _tree(simd: int, every: int, absorbs: bool) -> tuple[int, int]:
 
 
 def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
-    """Bits of a threshold, or of an offset and perhaps of a scale."""
+    """Return the bits of a threshold, or of an offset, or of an offset and a scale."""
     if isinstance(layer, Dense):
         return ((layer.count_max(planes) + 1).bit_length(),)
     numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
@@ -45,7 +45,7 @@ def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
 
 
 def score_bits(layer: Score, planes: int) -> int:
-    """Bits of a score."""
+    """Return the bits of a score."""
     return score_shape(layer, planes).width
 
 
@@ -75,7 +75,7 @@ def layer_parts(plan: LayerPlan) -> dict[str, float]:
     if 1 < neuron_folds and (neuron_folds <= LUT_DEPTH or fold.style is WeightStyle.LUT):
         parts["values"] = fold.pe * sum(values) * max(1, neuron_folds / LUT_DEPTH)
     if layer.scaled:
-        # A multiplier, or two tables of products for each four bits of the count.
+        # A multiplier, or two tables of products per four bits of the count.
         bits = values[1] * count if neuron_folds > 1 else element * 2 * -(-count // 4)
         parts["product"] = fold.pe * bits
     return parts
@@ -96,5 +96,5 @@ def buffer_parts(plan: LayerPlan) -> dict[str, float]:
 
 
 def argmax_parts(lanes: int, bits: int) -> dict[str, float]:
-    """The parts of an argmax of ``lanes`` scores of ``bits`` bits at once."""
+    """Return the parts of an argmax of ``lanes`` scores of ``bits`` bits per word."""
     return {"argmax": 1, "compare": lanes * bits}

@@ -1,8 +1,9 @@
-"""What a network takes of a chip under a schedule, layer by layer, without synthesis.
+"""Estimate of the resources of a network, layer by layer, without synthesis.
 
-Block RAMs are exact: each memory takes the shape of which the fewest are needed, and columns of
-equal bits take none. SPRAMs are exact, too: one for each 16 lanes. Cells are an estimate, a sum of
-the parts that a layer is made of, each times a constant; see :data:`CONSTANTS`.
+Block RAMs are exact: each memory has the shape that needs the fewest, and columns of equal bits
+need none. SPRAMs are exact: one per 16 lanes. Cells are estimated: the sum of the parts of a layer,
+each times a constant of the family (:data:`CONSTANTS`), is within 12 % of the packed cells of a
+layer (19 % for wired layers on ECP5).
 """
 
 from dataclasses import dataclass, replace
@@ -20,17 +21,17 @@ from .cells import argmax_parts, buffer_parts, layer_parts, score_bits, value_bi
 __all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "layer_cost",
            "rams"]
 
-# Cells for each unit of a part, in the order of `parts`. Least squares over 33 layers, buffers and
-# comparators of argmax, each by itself, that were synthesised by Yosys 0.70 as builds are, and
-# packed by nextpnr 0.11.1 (`--pack-only`), logic cells and TRELLIS_COMB. They come out within 12 %
-# of what was packed, but for wired layers on ECP5 (19 %).
-CONSTANTS: dict[str, dict[str, float]] = {
-    "ice40": {
+# Cells per unit of each part (see cells.py): least squares over 33 layers, buffers and argmax
+# comparators, each synthesised alone by Yosys 0.70 with the options of builds and packed by nextpnr
+# 0.11.1 (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB. The largest error is 12 %, and 19 %
+# for wired layers on ECP5.
+CONSTANTS: dict[Family, dict[str, float]] = {
+    Family.ICE40: {
         "layer": 54, "tree": 1.12, "wait": 1, "total": 1.81, "value": 0.64, "values": 0.35,
         "output": 1, "weights": 1.12, "wired": 0.39, "product": 1, "buffer": 1.01, "turning": 0,
         "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
     },
-    "ecp5": {
+    Family.ECP5: {
         "layer": 51, "tree": 0.95, "wait": 0, "total": 2.4, "value": 1.2, "values": 0.62,
         "output": 0.5, "weights": 1.15, "wired": 0, "product": 1, "buffer": 0, "turning": 1.09,
         "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
@@ -40,14 +41,14 @@ CONSTANTS: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class LayerCost:
-    """What one layer takes, its operand buffer and the register slice behind it included.
+    """Resources of a layer with its operand buffer and register slice.
 
     Parameters
     ----------
     name : str
-        The layer, or ``argmax``.
+        Name of the layer, or ``argmax``.
     cells : int
-        Logic cells, estimated.
+        Estimated logic cells.
     weight_brams, buffer_brams, value_brams : int
         Block RAMs for weights, for operands, and for thresholds or scales and offsets.
     sprams : int
@@ -63,17 +64,17 @@ class LayerCost:
 
     @cached_property
     def brams(self) -> int:
-        """Block RAMs."""
+        """Block RAMs in all."""
         return self.weight_brams + self.buffer_brams + self.value_brams
 
 
 def estimate(plan: Plan, family: Family | str) -> list[LayerCost]:
-    """Return the cost of each layer of ``plan``, and last that of the argmax.
+    """Return the cost of each layer of ``plan``, and at the end that of the argmax.
 
     Raises
     ------
     ValueError
-        If there is no such family.
+        If the family does not exist.
     """
     if family not in tuple(Family):
         raise ValueError(f"family must be one of {', '.join(Family)}, not {family!r}")
@@ -86,10 +87,10 @@ def estimate(plan: Plan, family: Family | str) -> list[LayerCost]:
 
 
 def rams(depth: int, width: int, family: Family) -> int:
-    """Block RAMs of a memory of ``depth`` words of ``width`` bits.
+    """Return the block RAMs of a memory of ``depth`` words of ``width`` bits.
 
-    Where it is deeper than a block RAM, Yosys lays its parts side by side, without regard to where
-    one RAM ends.
+    Yosys splits a memory that is deeper than a block RAM, and packs the columns of all parts side
+    by side, across the borders of parts.
     """
     return min(-(-(-(-depth // words) * width) // bits) for words, bits in family.block_ram_shapes)
 
@@ -97,7 +98,7 @@ def rams(depth: int, width: int, family: Family) -> int:
 def layer_cost(plan: LayerPlan, family: Family, *, exact: bool = True) -> LayerCost:
     """Return the cost of a layer without its operand buffer.
 
-    Unless ``exact``, columns of equal weights are not searched for, which takes most of the time.
+    ``exact`` finds columns of equal weights, which takes most of the time.
     """
     fold = plan.fold
     weights = values = 0
@@ -119,7 +120,7 @@ def buffer_cost(plan: LayerPlan, family: Family) -> LayerCost:
 
 
 def argmax_cost(graph: Graph, lanes: int, family: Family) -> LayerCost:
-    """What the argmax takes that is given ``lanes`` scores at once."""
+    """Return the cost of an argmax with ``lanes`` scores per word."""
     last = graph.layers[-1]
     assert isinstance(last, Score)
     bits = score_bits(last, graph.planes(len(graph.layers) - 1))
@@ -131,13 +132,13 @@ def _cells(parts: dict[str, float], family: Family) -> int:
 
 
 def _weight_columns(plan: LayerPlan) -> int:
-    """Return the columns of the table of weights that are not the same bit in all words."""
+    """Return the number of columns of the weight table with different bits."""
     words = weight_bits(plan)
     return int((words.min(axis=0) != words.max(axis=0)).sum())
 
 
 def _value_columns(plan: LayerPlan) -> list[int]:
-    """Return the same for the tables of thresholds, or of offsets and scales."""
+    """Return the same for the table of thresholds, or for those of offsets and scales."""
     layer, fold = plan.layer, plan.fold
     if isinstance(layer, Dense):
         tables = [(layer.thresholds, plan.count_max + 1)]

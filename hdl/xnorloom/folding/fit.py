@@ -1,4 +1,4 @@
-"""The schedule for a chip: the least interval that its memories and cells allow."""
+"""Schedule for a chip: the smallest interval that fits its memories and cells."""
 
 from collections.abc import Callable
 
@@ -13,15 +13,15 @@ __all__ = ["NoScheduleError", "fit"]
 
 
 class NoScheduleError(XnorloomError):
-    """A network that does not fit a chip, or not at the wanted interval."""
+    """No schedule of a network fits a chip, or none reaches the wanted interval."""
 
 
 def fit(graph: Graph, device: Device | str, *, interval: int | None = None, share: float = 0.9,
         reserve_cells: int = 0, reserve: int | Callable[[Device], int] = 0,
         register_every: int = 1) -> Schedule:
-    """A schedule of ``graph`` that fits ``device``.
+    """Return a schedule of ``graph`` that fits ``device``.
 
-    Weights are in SPRAM, which must be loaded, only if they fit no other way.
+    Weights are in SPRAM, which must be loaded, only if nothing fits without it.
 
     Parameters
     ----------
@@ -30,22 +30,22 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
     device : Device or str
         The chip, or its name, such as ``iCE40UP5K``.
     interval : int or None
-        Cycles per frame, at most; of the schedules that reach it the one with the fewest cells is
-        taken. ``None`` for the least that fits.
+        Largest number of cycles per frame; the result has the fewest cells that reach it. ``None``
+        for the smallest interval that fits.
     share : float
-        Share of the cells of the chip that the network may take.
+        Share of the cells of the chip that the network may use.
     reserve_cells : int
-        Cells that it must leave to others, if that is more.
+        Cells that the network must leave free, if that is more.
     reserve : int or callable
-        Block RAMs that it must leave to others; as a function, of any chip.
+        Block RAMs that the network must leave free, as a number or a function of the chip.
     register_every : int
-        Adder levels between registers of all layers. Routed, TFC on an iCE40UP5K runs at 45 MHz
-        with 1 and 34 MHz with 2, while cells differ by one in a hundred.
+        Adder levels between two registers, in all layers. Routed, TFC on an iCE40UP5K runs at
+        45 MHz with 1 and at 34 MHz with 2; cells differ by 1 %.
 
     Raises
     ------
     NoScheduleError
-        If there is none. The message says what was needed, what there is, and what fits.
+        If there is none. The message has what is needed, what is available, and what would fit.
     """
     device = find_device(device)
     if not 0 < share <= 1:
@@ -63,26 +63,26 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
 
     for sprams in _sprams(device):
         search = search_of(device, sprams)
-        plan = search.least() if interval is None else search.best(interval)
-        if plan is not None:
-            return plan.schedule
+        found = search.least() if interval is None else search.best(interval)
+        if found is not None:
+            return found.schedule
     raise NoScheduleError(search.refusal(interval, lambda: _nearest(search, search_of, interval)))
 
 
 def _sprams(device: Device) -> tuple[int, ...]:
-    """How many SPRAMs a network may take: none at first, and all if it fits no other way."""
+    """Return the limits of SPRAMs to try: none, then all."""
     return (0, device.sprams) if device.sprams else (0,)
 
 
 def _nearest(search: Search, search_of: Callable[[Device, int], Search],
              interval: int | None) -> str:
-    """What would fit instead: a larger interval, or another chip."""
+    """Return what would fit instead: a larger interval, or another chip."""
     least = search.least() if interval is not None else None
     if least is not None:
         return f"the least interval that fits is {search.interval(least)} cycles"
     chips = sorted(DEVICES.values(), key=lambda device: device.logic_cells)
     others = [search_of(chip, sprams) for chip in chips for sprams in _sprams(chip)]
-    # What the largest cannot hold none can.
+    # If the largest chip cannot hold the network, none can.
     for other in others if others[-1].holds(interval) else ():
         if interval is not None and other.holds(interval):
             return f"the smallest chip that it fits is {other.device.name}"

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Summary of a plan: folds, lanes and cycles as plain values."""
+"""Summary of a plan: folds, lanes and cycles as JSON values."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ __all__ = ["schedule_values"]
 
 
 def schedule_values(plan: Plan) -> dict[str, Any]:
-    """Folds and cycles of every layer and of the network: values of ``compile --json``.
+    """Return folds and cycles of each layer and of the network, the values of ``compile --json``.
 
-    A layer that works for the whole interval has ``bottleneck`` set.
+    ``bottleneck`` is true for layers whose cycles are the interval.
     """
     layers = [{
         "name": entry.layer.name, "neurons": entry.layer.neurons, "inputs": entry.layer.inputs,

@@ -54,8 +54,8 @@ class Network(wiring.Component):
     o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
         Class, or class and scores; see :class:`~xnorloom.gateware.argmax.Argmax`.
     probe0, probe1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(pe)}))
-        With ``probes``, one per dense layer: ``payload`` is a word of activations in each cycle in
-        which it leaves the layer; then ``valid`` is high.
+        With ``probes``, one per dense layer: ``valid`` is high in each cycle in which a word of
+        activations leaves the layer; ``payload`` is that word.
     load : In(stream.Signature(16))
         With weights in SPRAM: words of weights. Not ready while all are loaded.
     loaded : Out(1)

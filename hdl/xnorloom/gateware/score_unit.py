@@ -97,11 +97,13 @@ class ScoreUnit(ProcessingElement):
         if self._scales is None:
             m.d.comb += self.o.eq(count + self._offset)
         elif self._scale is None or self._constant is None:
+            # Cycle 0: product. Cycle 1: its register, and the offset.
             scale = self.scale if self._scale is None else self._scale
             product = Signal(range(self._accumulator.count_max * self._scales[-1] + 1))
             m.d.comb += product.eq(count * scale)
             m.d.comb += self.o.eq(delay(m, product, 1, self.en, name="product") + self._offset)
         else:
+            # Cycle 0: tables of products, offset included. Cycle 1: the register of their sum.
             score = Signal.like(self.o, name="score")
             m.d.comb += score.eq(self._tabulated(m, count, self._scale, self._constant))
             m.d.comb += self.o.eq(delay(m, score, 1, self.en, name="product"))

@@ -23,6 +23,11 @@ class Family(enum.StrEnum):
         return ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
 
     @property
+    def slow_block_ram(self) -> bool:
+        """True if a register after block RAM pays: ECP5 takes 5.6 ns from clock to word."""
+        return self is Family.ECP5
+
+    @property
     def bitstream_suffix(self) -> str:
         """Suffix of bitstream files."""
         return "bin" if self is Family.ICE40 else "bit"
