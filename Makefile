@@ -73,6 +73,7 @@ fuzz: $(VENV)/test.stamp
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
+	$(BIN)/python tests/style/idioms.py
 
 snapshots: $(VENV)/test.stamp
 	$(BIN)/python tests/snapshots/record.py --write

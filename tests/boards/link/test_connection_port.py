@@ -12,7 +12,7 @@ import pytest
 import serial
 
 from xnorloom.packing import pack_frames
-from xnorloom.schedule import Schedule
+from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.errors import PortError
 from xnorloom_boards.link import connection as host
 from xnorloom_boards.link.port import open_port
@@ -37,7 +37,8 @@ class SlowPort:
     timeout = None
 
     def __init__(self, graph, frames, baud, write_timeout):
-        rows = pack_frames(Schedule(1, ()).bind(graph), frames).reshape(len(frames), -1)
+        plan = Schedule(1, (Fold(1, 1, "block"), Fold(1, 1, "block"))).bind(graph)
+        rows = pack_frames(plan, frames).reshape(len(frames), -1)
         # Eight words of a bit in a byte.
         self.table = {np.packbits(row, bitorder="little").tobytes(): int(label)
                       for row, label in zip(rows, evaluate(graph, frames).classes)}

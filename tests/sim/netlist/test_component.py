@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What Yosys makes of the gateware, simulated with the cells of two FPGA families."""
+"""Netlists of Yosys, simulated with the cell models of two FPGA families."""
 
 import importlib.util
 import re
