@@ -14,7 +14,7 @@ class Replies(wiring.Component):
     """Sends results, errors and hello replies, without CRC and stuffing.
 
     ``latency``, from a result to the first byte of its message, is 0 cycles if no other message is
-    sent. Hello replies wait while a frame is in work. Of errors that wait, the last one is sent.
+    sent. Hello replies wait while a frame is in work. Only the last of waiting errors is sent.
 
     Parameters
     ----------
