@@ -5,6 +5,8 @@ import json
 import re
 import sys
 
+import pytest
+
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
 from xnorloom_cli.main import main
@@ -13,6 +15,7 @@ SIMULATION_KEYS = {"frames", "correct", "accuracy", "mismatches", "cycles", "lat
                    "engine"}
 
 
+@pytest.mark.full
 def test_demo(run, bundled, tmp_path):
     out = tmp_path / "out"
     text = run("demo", "--out", out)
@@ -32,6 +35,8 @@ def test_demo(run, bundled, tmp_path):
 
 def test_demo_names_itself_as_it_was_called(capsys, bundled, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
+    # Otherwise Zig's compiler is left, which first builds a C++ library for minutes.
+    monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("NEXTPNR_ICE40", "no-such-router")
     monkeypatch.setattr(sys, "argv", [".venv/bin/xnorloom", "demo"])
     assert main(["demo", "--out", str(tmp_path / "out")]) == 0

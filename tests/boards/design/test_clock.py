@@ -120,6 +120,7 @@ class Blinky(Elaboratable):
         return m
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name, hz, primitive", [
     ("icebreaker", 45 * MHZ, "SB_PLL40_PAD"),
     ("icestick", 60 * MHZ, "SB_PLL40_CORE"),
