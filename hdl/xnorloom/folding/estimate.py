@@ -23,8 +23,7 @@ __all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "
 
 # Cells per unit of each part (see cells.py): least squares over 33 layers, buffers and argmax
 # comparators, each synthesised alone by Yosys 0.70 with the options of builds and packed by nextpnr
-# 0.11.1 (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB. The largest error is 12 %, and 19 %
-# for wired layers on ECP5.
+# 0.11.1 (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB.
 CONSTANTS: dict[Family, dict[str, float]] = {
     Family.ICE40: {
         "layer": 54, "tree": 1.12, "wait": 1, "total": 1.81, "value": 0.64, "values": 0.35,
