@@ -16,6 +16,7 @@ from xnorloom.gateware.network import Network
 from xnorloom.gateware.rom import Rom
 from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom.schedule import Fold, Schedule
+from xnorloom.target.family import Family
 
 FAMILIES = ("ice40", "ecp5")
 # The options of builds.
@@ -87,7 +88,7 @@ def test_networks(packed, case, family):
 ])
 def test_rams(family, depth, width, expected):
     """As observed with Yosys."""
-    assert rams(depth, width, family) == expected
+    assert rams(depth, width, Family(family)) == expected
 
 
 @pytest.mark.parametrize("family, depth, width", [
@@ -96,7 +97,7 @@ def test_rams(family, depth, width, expected):
 def test_deep_tables(packed, family, depth, width):
     rng = np.random.default_rng(depth)
     words = [int(word) for word in rng.integers(0, 1 << width, depth)]
-    assert packed(Rom(words, width, "block"), family)[1] == rams(depth, width, family)
+    assert packed(Rom(words, width, "block"), family)[1] == rams(depth, width, Family(family))
 
 
 def test_columns_of_equal_weights_take_no_block_ram(random_graph):

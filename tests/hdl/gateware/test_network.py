@@ -184,10 +184,10 @@ def test_padding_bits_of_the_input_are_ignored(random_graph):
 def test_network_wrong(random_graph):
     graph = random_graph(np.random.default_rng(0), [4, 3, 2])
     schedule = automatic(graph, 1)
-    with pytest.raises(TypeError, match=r"^Network graph must be a Graph, not 'tfc'$"):
-        Network(schedule.bind("tfc"))
-    with pytest.raises(TypeError, match=r"^Network schedule must be a Schedule, not 3$"):
-        Network((3).bind(graph))
+    with pytest.raises(TypeError, match=r"^Schedule can only be bound to a Graph, not to 'tfc'$"):
+        schedule.bind("tfc")
+    with pytest.raises(TypeError, match=r"^Network plan must be a Plan, not 3$"):
+        Network(3)
     message = "schedule has 1 folds, but graph 'random' has 2 layers"
     with pytest.raises(ScheduleError, match=f"^{re.escape(message)}$"):
         Network(Schedule(1, schedule.folds[:1]).bind(graph))

@@ -143,16 +143,16 @@ def test_the_next_frame_is_taken_while_one_is_given(name):
 
 
 @pytest.mark.parametrize("arguments, error, message", [
-    (dict(size=0), ValueError, r"^OperandBuffer size must be at least 1, not 0$"),
-    (dict(size="8"), TypeError, r"^OperandBuffer size must be an integer, not '8'$"),
-    (dict(in_width=0), ValueError, r"^OperandBuffer in_width must be at least 1, not 0$"),
-    (dict(in_width=2.0), TypeError, r"^OperandBuffer in_width must be an integer, not 2\.0$"),
-    (dict(out_width=-1), ValueError, r"^OperandBuffer out_width must be at least 1, not -1$"),
-    (dict(out_width=None), TypeError, r"^OperandBuffer out_width must be an integer, not None$"),
-    (dict(planes=0), ValueError, r"^OperandBuffer planes must be at least 1, not 0$"),
-    (dict(planes=True), TypeError, r"^OperandBuffer planes must be an integer, not True$"),
-    (dict(passes=0), ValueError, r"^OperandBuffer passes must be at least 1, not 0$"),
-    (dict(passes=[2]), TypeError, r"^OperandBuffer passes must be an integer, not \[2\]$"),
+    (dict(size=0), ValueError, r"^Operand buffer size must be at least 1, not 0$"),
+    (dict(size="8"), TypeError, r"^Operand buffer size must be an integer, not '8'$"),
+    (dict(in_width=0), ValueError, r"^Operand buffer in_width must be at least 1, not 0$"),
+    (dict(in_width=2.0), TypeError, r"^Operand buffer in_width must be an integer, not 2\.0$"),
+    (dict(out_width=-1), ValueError, r"^Operand buffer out_width must be at least 1, not -1$"),
+    (dict(out_width=None), TypeError, r"^Operand buffer out_width must be an integer, not None$"),
+    (dict(planes=0), ValueError, r"^Operand buffer planes must be at least 1, not 0$"),
+    (dict(planes=True), TypeError, r"^Operand buffer planes must be an integer, not True$"),
+    (dict(passes=0), ValueError, r"^Operand buffer passes must be at least 1, not 0$"),
+    (dict(passes=[2]), TypeError, r"^Operand buffer passes must be an integer, not \[2\]$"),
 ])
 def test_wrong(arguments, error, message):
     with pytest.raises(error, match=message):

@@ -146,11 +146,11 @@ def test_chips():
 
 
 @pytest.mark.parametrize("depth, width, error, message", [
-    (1, 1, ValueError, r"^Loaded table depth must be in 2 to 16384, not 1$"),
-    (16385, 1, ValueError, r"^Loaded table depth must be in 2 to 16384, not 16385$"),
-    (2.0, 1, TypeError, r"^Loaded table depth must be an integer, not 2\.0$"),
-    (2, 0, ValueError, r"^Loaded table width must be at least 1, not 0$"),
-    (2, "1", TypeError, r"^Loaded table width must be an integer, not '1'$"),
+    (1, 1, ValueError, r"^Weight RAM depth must be in 2 to 16384, not 1$"),
+    (16385, 1, ValueError, r"^Weight RAM depth must be in 2 to 16384, not 16385$"),
+    (2.0, 1, TypeError, r"^Weight RAM depth must be an integer, not 2\.0$"),
+    (2, 0, ValueError, r"^Weight RAM width must be at least 1, not 0$"),
+    (2, "1", TypeError, r"^Weight RAM width must be an integer, not '1'$"),
 ])
 def test_wrong(depth, width, error, message):
     with pytest.raises(error, match=message):
