@@ -60,7 +60,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                 min(frames, design.baud / LINE_BITS / line_bytes(design.link["frame_bytes"]))},
         "resources": {kind: {"used": used, "available": there}
                       for kind, (used, there) in route.resources.items()},
-        "parts": _parts(graph, best.netlist.parts),
+        "parts": _parts(network, best.netlist.parts),
         "schedule": schedule_values(network.plan),
         "timeline": _timeline(network),
         "critical_path": [{"kind": hop.kind, "ns": round(hop.ns, 3), "cell": hop.cell,
@@ -81,12 +81,12 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _parts(graph: Graph, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
-    """Cells of each layer, with its operand buffer and register slice, and of all other parts."""
-    names = {f"{what}{index}": layer.name for index, layer in enumerate(graph.layers)
-             for what in ("operands", "layer", "slice")}
+def _parts(network: Network, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
+    """Cells of each layer, with all parts of its stage, and of all other parts."""
+    names = {f"{part}{index}": stage.plan.layer.name
+             for index, stage in enumerate(network.stages) for part in stage.parts}
     groups: dict[tuple[bool, str], dict[str, int]] = {
-        **{(True, layer.name): {} for layer in graph.layers}, (False, "argmax"): {}}
+        **{(True, layer.name): {} for layer in network.graph.layers}, (False, "argmax"): {}}
     for part in parts:
         key = (part.name in names, names.get(part.name, part.name))
         cells = groups.setdefault(key, {})

@@ -23,10 +23,7 @@ def import_values(lowered: Lowered) -> dict[str, Any]:
 
 def import_text(lowered: Lowered) -> str:
     """The values of :func:`import_values` as a table for people."""
-    rows = [(layer.name, layer.source, layer.neurons, layer.inverted, layer.constant,
-             layer.near_ties, layer.uncertain) for layer in lowered.layers]
-    header = ("layer", "in the source", "neurons", "inverted", "constant", "near a tie",
-              "uncertain")
+    rows, header = lowered.table()
     lines = [f"input    {lowered.preprocessing}, "
              f"{count(lowered.graph.input.bits, 'bit')} per element",
              f"scores   {_scores(lowered)}"]

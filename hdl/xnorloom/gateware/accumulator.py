@@ -57,8 +57,8 @@ class Accumulator(wiring.Component):
 
     def __init__(self, simd: int, *, folds: int = 1, planes: int = 1, register_every: int = 0,
                  count_max: int | None = None):
-        folds, planes = integer("Accumulator folds", folds, 1), integer(
-            "Accumulator planes", planes, 1)
+        folds = integer("Accumulator folds", folds, 1)
+        planes = integer("Accumulator planes", planes, 1)
         self._xnor = XnorArray(simd)
         self._popcount = Popcount(simd, register_every=register_every)
         self._folds, self._planes = folds, planes

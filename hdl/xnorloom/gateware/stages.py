@@ -76,9 +76,8 @@ class DenseStage:
 
     @property
     def latency(self) -> int:
-        first, _ = self.window(0)
-        waiting = 0 if self.plan.operands is OperandKind.DIRECT else first + self.plan.cycles - 1
-        return waiting + self.core.latency + self._slice.latency
+        _, last = self.window(0)
+        return last + self.core.latency + self._slice.latency
 
     @property
     def interval(self) -> int:

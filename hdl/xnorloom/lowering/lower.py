@@ -59,10 +59,15 @@ class Lowered:
         return f"Lowered({self.graph!r}, {self.preprocessing!r})"
 
     def _repr_html_(self) -> str:
-        rows = [(layer.name, layer.source, layer.neurons, layer.inverted, layer.constant,
-                 layer.near_ties, layer.uncertain) for layer in self.layers]
-        return html_table(repr(self), rows, ("layer", "in the source", "neurons", "inverted",
-                                             "constant", "near a tie", "uncertain"))
+        return html_table(repr(self), *self.table())
+
+    def table(self) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
+        """Return the report of the dense layers as rows of a table, and its header."""
+        rows: list[tuple[object, ...]] = [
+            (layer.name, layer.source, layer.neurons, layer.inverted, layer.constant,
+             layer.near_ties, layer.uncertain) for layer in self.layers]
+        return rows, ("layer", "in the source", "neurons", "inverted", "constant", "near a tie",
+                      "uncertain")
 
 
 def lower(program: Program, preprocessing: str | None = None, *, name: str | None = None,
