@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ..support.text import count
 
-__all__ = ["INPUT", "Dense", "Elementwise", "Move", "Operand", "Program", "Step", "Value", "apply"]
+__all__ = ["INPUT", "Dense", "Elementwise", "Move", "Operand", "Program", "Step", "Value", "apply",
+           "operands"]
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,24 @@ class Elementwise:
     function : callable
         Maps arrays, batch first, to an array of the broadcast shape, with the data type and the
         rounding of the source.
+    error : callable or None
+        Maps the same arrays to the largest deviation of any library from ``function``, for a
+        function that libraries compute differently, such as Sigmoid; None if all agree.
     """
 
     name: str
     tensor: str
     inputs: tuple[Operand, ...]
     function: Callable[..., np.ndarray]
+    error: Callable[..., np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Move:
-    """``function(input)``; the elements of each frame in another shape or order, none repeated.
+    """``function(input)``; the elements of each frame in another shape or order, or some of them.
 
     ``function`` takes arrays of any type, batch first. For the other fields see
-    :class:`Elementwise`.
+    :class:`Elementwise`. Between two linear layers, the steps together must keep each element.
     """
 
     name: str
@@ -108,7 +113,8 @@ class Program:
     steps : tuple of steps
         Each uses the input and the results of earlier steps.
     output : Value
-        Scores; the class is the first index of the largest.
+        Scores; the class is the first index of the largest. A single number per frame stands for
+        two classes; see :mod:`xnorloom.lowering.decision`.
     declared_preprocessing : str or None
         Preprocessing of the input if the source declares it; see
         :mod:`xnorloom.frontend.preprocessing`.
@@ -145,5 +151,11 @@ def apply(step: Step, results: Mapping[Value, np.ndarray]) -> np.ndarray:
         return product if step.bias is None else product + step.bias
     if isinstance(step, Move):
         return step.function(results[step.input])
-    return np.asarray(step.function(*(
-        results[operand] if isinstance(operand, Value) else operand for operand in step.inputs)))
+    return np.asarray(step.function(*operands(step, results)))
+
+
+def operands(step: Elementwise,
+             results: Mapping[Value, np.ndarray]) -> list[np.ndarray | np.generic]:
+    """Return the arrays that ``step`` works on."""
+    return [results[operand] if isinstance(operand, Value) else operand
+            for operand in step.inputs]

@@ -3,6 +3,7 @@
 The program calls the modules themselves and so rounds as PyTorch does on this machine.
 """
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,12 +15,14 @@ from ..errors import SourceError
 from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign
 from ..support.arguments import integer
 from .program import INPUT, Dense, Elementwise, Move, Program, Step, Value
+from .rising import RISING
 
 __all__ = ["from_module"]
 
 _IDENTITY = (nn.Identity, nn.Dropout)
 _SHAPES = (nn.Flatten, nn.Unflatten)
-_ELEMENTWISE = (nn.BatchNorm1d, nn.Hardtanh, nn.ReLU, Sign, Divide, Pixels, Scores)
+_RISING = {nn.Sigmoid: "sigmoid", nn.Tanh: "tanh"}
+_ELEMENTWISE = (nn.BatchNorm1d, nn.Hardtanh, nn.ReLU, *_RISING, Sign, Divide, Pixels, Scores)
 _LINEAR = (BinaryLinear, nn.Linear)
 _DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
@@ -61,8 +64,9 @@ def from_module(module: nn.Module, shape: tuple[int, ...], *, name: str | None =
         _check(path, leaf)
         with torch.no_grad():
             reader.read(path, leaf, elementwise)
+    notes = reader.leave_out_end()
     return Program(name or type(module).__name__, shape, reader.dtype, tuple(reader.steps),
-                   reader.value, declared)
+                   reader.value, declared, notes)
 
 
 class _Reader:
@@ -89,6 +93,7 @@ class _Reader:
         elif kind in _ELEMENTWISE or kind in own:
             if isinstance(module, nn.BatchNorm1d):
                 self._check_norm(name, module)
+            _check_numbers(name, module)
             self._elementwise(name, path, module)
         else:
             known = ", ".join(sorted(known.__name__ for known in
@@ -96,9 +101,22 @@ class _Reader:
             raise SourceError(f"{name}: a network may have modules of Sequential and {known}, "
                               f"not {kind.__module__}.{kind.__qualname__}")
 
-    def _elementwise(self, name: str, path: str, function: Callable[[Tensor], Tensor]) -> None:
-        step = Elementwise(name, path, (self.value,), _on_arrays(function, self.dtype))
+    def _elementwise(self, name: str, path: str, function: nn.Module) -> None:
+        error = RISING[_RISING[type(function)]][1] if type(function) in _RISING else None
+        step = Elementwise(name, path, (self.value,), _on_arrays(function, self.dtype), error)
         self.steps.append(step)
+
+    def leave_out_end(self) -> tuple[str, ...]:
+        """Leave out functions at the end that keep the order of scores; returns notes of them."""
+        notes = []
+        while self.steps and math.prod(self.shape) > 1:
+            step = self.steps[-1]
+            if not isinstance(step, Elementwise) or step.error is None:
+                break
+            self.steps.pop()
+            notes.append(f"{step.name} at the end is left out: it keeps the order of the scores, "
+                         f"but for ties that its rounding makes")
+        return tuple(notes)
 
     def _move(self, name: str, path: str, module: nn.Module) -> None:
         batch, *shape = _call(name, module, torch.zeros(1, *self.shape)).shape
@@ -130,6 +148,18 @@ class _Reader:
         if self.shape[:1] != (module.num_features,) or len(self.shape) > 2:
             raise SourceError(f"{name} must have frames of the shape ({module.num_features},), "
                               f"not {self.shape!r}")
+        variance = module.running_var + module.eps
+        if bool((variance < 0).any()):
+            channel = int((variance < 0).to(torch.uint8).argmax())
+            raise SourceError(f"{name} must have a running_var of 0 or more, with eps added, but "
+                              f"that of channel {channel} is {variance[channel]:.6g}, which has no "
+                              f"square root")
+
+
+def _check_numbers(name: str, module: nn.Module) -> None:
+    for key, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if tensor.is_floating_point() and bool(tensor.isnan().any()):
+            raise SourceError(f"{name} must have numbers as its parameters, but {key} has NaN")
 
 
 def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -80,6 +80,7 @@ def input_levels(segment: Segment,
         state, element = np.argwhere(~np.isfinite(values))[0]
         raise SourceError(f"element {element} of the input must be finite after {segment.tensor}, "
                           f"but is {values[state, element]} for {_level(levels, int(state))}")
+    deviation = _deviation(segment, levels, np.ascontiguousarray(frames), values)
     direction = np.where(values[-1] < values[0], -1, 1).astype(np.int8)
     values *= direction
     low, spread = values.min(axis=0), np.ptp(values, axis=0)
@@ -90,7 +91,7 @@ def input_levels(segment: Segment,
     step = _step(values[:, ~constant])
     steps = np.where(constant, 0, (values - low) / step)
     codes = np.rint(steps).astype(np.int64)
-    error = np.abs(steps - codes).max(axis=0)
+    error = np.abs(steps - codes).max(axis=0) + deviation / step
     top = int(codes.max())
     if error.max() > _ROUNDING or top >= 1 << _MOST_BITS:
         element = int(np.argmax(error))
@@ -111,6 +112,21 @@ def input_levels(segment: Segment,
     inputs = InputLevels(planes, step / 2, low + step / 2 * most, direction, codes.min(axis=0),
                          codes.max(axis=0), float(error.max() * step), table.dtype)
     return inputs, thresholds
+
+
+def _deviation(segment: Segment, levels: np.ndarray, frames: np.ndarray,
+               values: npt.NDArray[np.float64]) -> float:
+    """Bound the differences between libraries; refuse input elements that these decide."""
+    if not segment.deviates:
+        return 0.0
+    moved = np.abs([segment.evaluate(frames, sign).astype(np.float64) - values for sign in (-1, 1)])
+    wrong = np.argwhere(~(moved <= _ROUNDING / 256 * np.ptp(values, axis=0).max()))
+    if wrong.size:
+        _, state, element = wrong[0]
+        raise SourceError(f"element {element} of the input must be the same in all libraries after "
+                          f"{segment.tensor}, but for {_level(levels, int(state))} their rounding "
+                          f"decides")
+    return float(moved.max())
 
 
 def _step(values: npt.NDArray[np.float64]) -> float:

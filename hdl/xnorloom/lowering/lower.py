@@ -13,6 +13,7 @@ from ..errors import SourceError
 from ..frontend.preprocessing import levels
 from ..frontend.program import INPUT, Dense, Program
 from ..support.html import html_table
+from .decision import two_classes
 from .input_levels import input_levels
 from .preactivation import preactivation_of
 from .scores import IntegerScores, lower_scores
@@ -42,6 +43,9 @@ class Lowered:
         Tensor of the source with the activations of each dense layer.
     output : str
         Tensor of the source with the scores.
+    boundary : float or None
+        For a source with one output: class 1 is chosen where the output is above it, else class 0.
+        None if there is an output for each class.
     notes : tuple of str
         Remarks for the user.
     """
@@ -54,6 +58,7 @@ class Lowered:
     probes: tuple[Probe, ...]
     output: str
     notes: tuple[str, ...]
+    boundary: float | None = None
 
     def __repr__(self) -> str:
         return f"Lowered({self.graph!r}, {self.preprocessing!r})"
@@ -109,8 +114,13 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
             layers.append(layer)
             reports.append(report)
             probes.append(probe)
-    score, scores = lower_scores(preactivation, segments[-1], inputs, score_bits)
-    notes = program.notes
+    notes, boundary = program.notes, None
+    if len(segments[-1].order) == 1:
+        decision = two_classes(preactivation, segments[-1])
+        score, scores, boundary = decision.layer, decision.scores, decision.boundary
+        notes += decision.notes
+    else:
+        score, scores = lower_scores(preactivation, segments[-1], inputs, score_bits)
     if preactivation.slack.any():
         notes += (f"the source rounds the sums of its last layer, {preactivation.name}: where "
                   f"classes tie but for that, it may choose another",)
@@ -118,7 +128,7 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
     plain = "".join(letter if letter.isprintable() else "_" for letter in name or program.name)
     built = graph.Graph(plain or "network", frame, (*layers, score))
     return Lowered(built, program, preprocessing, tuple(reports), scores, tuple(probes),
-                   segments[-1].tensor, notes)
+                   segments[-1].tensor, notes, boundary)
 
 
 def _segments(program: Program) -> list[Segment]:

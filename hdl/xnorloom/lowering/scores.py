@@ -10,6 +10,7 @@ from ..graph import Score
 from ..support.arguments import integer
 from .input_levels import InputLevels
 from .preactivation import Preactivation
+from .score_order import reason
 from .scale_search import ClassPair, SearchResult, search_scales
 from .score_approximation import in_order, nearest
 from .score_table import ScoreTable
@@ -65,6 +66,10 @@ def lower_scores(linear: Preactivation, segment: Segment, inputs: InputLevels,
     SourceError
         If a score is not finite, or for the reasons given at :func:`integer_scores`.
     """
+    if segment.deviates:
+        raise SourceError(f"the scores must be the same in all libraries, but those of "
+                          f"{segment.tensor} are computed with a Sigmoid or Tanh: leave off what "
+                          f"follows the last layer, {linear.name}")
     classes = np.argsort(segment.order)
     counts = np.arange(linear.count_max + 1)[:, np.newaxis]
     values = np.ascontiguousarray(segment.evaluate(linear.sums(counts))[:, classes], np.float64)
@@ -80,7 +85,13 @@ def lower_scores(linear: Preactivation, segment: Segment, inputs: InputLevels,
             weights[number] ^= 1
             ranges[number] = linear.count_max - high, linear.count_max - low
     codes = np.stack([inputs.least, inputs.largest], axis=1)
-    scores = integer_scores(values, weights, ranges, planes=inputs.planes, codes=codes, bits=bits)
+    try:
+        scores = integer_scores(values, weights, ranges, planes=inputs.planes, codes=codes,
+                                bits=bits)
+    except SourceError as error:
+        if not (text := reason(linear, segment)):
+            raise
+        raise SourceError(f"no integer scores decide as the network does{text}") from error
     return Score("score", weights, scores.offsets, scores.scales), scores
 
 

@@ -10,7 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError
-from ..frontend.program import INPUT, Dense, Elementwise, Move, Program, Value, apply
+from ..frontend.program import (
+    INPUT,
+    Dense,
+    Elementwise,
+    Move,
+    Program,
+    Value,
+    apply,
+    operands,
+)
 
 __all__ = ["Segment", "segment_of"]
 
@@ -43,16 +52,28 @@ class Segment:
         """Name of the target in the source."""
         return _name(self.program, self.target, "tensor")
 
-    def evaluate(self, values: np.ndarray) -> np.ndarray:
+    def evaluate(self, values: np.ndarray, deviation: int = 0) -> np.ndarray:
         """Compute the target ``[B, elements]``, in the order of the origin, from ``values`` of it.
 
-        Division by zero and overflow give the results of the source.
+        Division by zero and overflow give the results of the source. With a ``deviation`` of -1 or
+        +1, functions that libraries compute differently give their smallest or largest results.
         """
         results = {self.origin: values}
         with np.errstate(all="ignore"):
             for number in self.steps:
-                results[Value(number)] = apply(self.program.steps[number], results)
+                step = self.program.steps[number]
+                result = apply(step, results)
+                if deviation and isinstance(step, Elementwise) and step.error is not None:
+                    error = step.error(*operands(step, results))
+                    result = result + np.asarray(deviation * error, result.dtype)
+                results[Value(number)] = result
         return results[self.target].reshape(len(values), -1)[:, self.order]
+
+    @property
+    def deviates(self) -> bool:
+        """True if libraries compute any of the steps differently."""
+        return any(isinstance(step, Elementwise) and step.error is not None
+                   for step in map(self.program.steps.__getitem__, self.steps))
 
 
 def segment_of(program: Program, target: Value) -> Segment:
@@ -113,9 +134,13 @@ def _index(program: Program, number: int, index: dict[Value, np.ndarray]) -> np.
     if not all(np.array_equal(first, other) for other in others):
         raise SourceError(f"{step.name} must combine each element with itself, not with others")
     for operand in step.inputs:
-        if not isinstance(operand, Value) and (
-                operand.ndim > first.ndim + 1
-                or operand.ndim == first.ndim + 1 and operand.shape[:1] != (1,)):
+        if isinstance(operand, Value):
+            continue
+        if operand.dtype.kind == "f" and np.isnan(operand).any():
+            raise SourceError(f"{step.name} must have numbers as its parameters, but has a "
+                              f"constant that is NaN")
+        if operand.ndim > first.ndim + 1 or (
+                operand.ndim == first.ndim + 1 and operand.shape[:1] != (1,)):
             raise SourceError(f"{step.name} must treat all frames alike, but has a constant of "
                               f"the shape {operand.shape!r} for frames of {first.shape!r}")
     zeros = {value: np.zeros((1, *first.shape), np.float32) for value in _inputs(step)}

@@ -35,7 +35,8 @@ class LayerReport:
     near_ties : int
         Neurons of which 1e-5 of one synapse's contribution would change a decision.
     uncertain : int
-        Neurons of which the source's own rounding of sums could change a decision.
+        Neurons of which the source's own rounding of sums could change a decision, or that of a
+        function which libraries compute differently, such as Sigmoid.
     """
 
     name: str
@@ -86,15 +87,18 @@ def find_thresholds(name: str, linear: Preactivation,
     layer = Dense(name, weights, linear.count_max + 1 - fires)
     least = (constant & (fires > 0)).astype(np.int64)
     largest = np.where(constant, least, 1)
-    outputs = InputLevels(1, levels.half, levels.middle, np.ones(len(fires), np.int8), least,
-                          largest, levels.error, linear.dtype)
     # Counts next to the switch, and at the ends.
     first = np.where(falls, fires, linear.count_max + 1 - fires)
     edges = np.stack([linear.ranges[:, 0], first - 1, first, linear.ranges[:, 1]])
     near = _could_change(linear, segment, levels, edges, "near")
     slack = _could_change(linear, segment, levels, edges, "slack")
+    deviation = _deviation(linear, segment, edges)
+    uncertain = slack | (deviation > TOLERANCE * levels.half)
+    error = levels.error + float(deviation[~uncertain].max(initial=0))
+    outputs = InputLevels(1, levels.half, levels.middle, np.ones(len(fires), np.int8), least,
+                          largest, error, linear.dtype)
     report = LayerReport(name, linear.name, len(fires), int(falls.sum()), int(constant.sum()),
-                         int(near.sum()), int(slack.sum()))
+                         int(near.sum()), int(uncertain.sum()))
     probe = Probe(name, segment.tensor, segment.order, levels.middle, levels.half)
     return layer, outputs, report, probe
 
@@ -177,6 +181,17 @@ def _could_change(linear: Preactivation, segment: Segment, levels: _Levels,
         difference = np.abs(segment.evaluate(linear.sums(counts, moved)) - here)
         changed |= ~(difference <= TOLERANCE * levels.half).all(axis=0)
     return changed
+
+
+def _deviation(linear: Preactivation, segment: Segment,
+               counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Bound the difference of each neuron's responses between libraries at its ``counts``."""
+    if not segment.deviates:
+        return np.zeros(len(linear.ranges))
+    sums = linear.sums(np.clip(counts, *linear.ranges.T))
+    here = segment.evaluate(sums).astype(np.float64)
+    return np.max([np.abs(segment.evaluate(sums, sign).astype(np.float64) - here)
+                   for sign in (-1, 1)], axis=(0, 1))
 
 
 def _refuse(linear: Preactivation, segment: Segment, neuron: int, half: float) -> NoReturn:

@@ -22,8 +22,9 @@ _RUNTIME_ERRORS = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.
                   state.NotImplemented, state.NoSuchFile, state.RuntimeException)
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 _ROUNDING = 1e-5
+_MOST_ELEMENTS = 1 << 26  # of an input; a model of a larger batch only runs with a smaller one
 _COMPARED = 8  # runs of the original model that its copy is compared with
-_ONLY_ERRORS = 3  # ONNX Runtime warns of every initialiser that is also listed as an input
+_QUIET = 4  # errors are raised, too, and a batch size that a model does not take is no error
 
 
 def load(path: str | os.PathLike[str]) -> ModelProto:
@@ -65,7 +66,7 @@ def open_standard(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runti
 class Batches:
     """Executes any number of frames in a model with a fixed batch size.
 
-    A copy with a larger batch size is used if it computes the same tensors for the first frames,
+    A copy with another batch size is used if it computes the same tensors for the first frames,
     except for the rounding of sums, whose order depends on the batch size.
 
     Parameters
@@ -103,10 +104,10 @@ class Batches:
     def _choose(self, frames: np.ndarray) -> int:
         """Return the batch size to use for all frames."""
         few, many = self._original, min(len(frames), MOST_FRAMES)
-        if few is None:
+        if few is None or few == many:
             return many
-        if few >= many:
-            return few
+        if few * frames[0].size > _MOST_ELEMENTS:
+            return many
         first = frames[:few * _COMPARED]
         expected = self._run(first, few)
         try:
@@ -127,6 +128,9 @@ class Batches:
             filled[:len(part)] = part
             for name, array in self._runs[batch](filled).items():
                 if name in parts:
+                    if batch == 1 and array.shape[:1] != (1,):
+                        # The tensors of a model for one frame may lack the batch.
+                        array = array[np.newaxis]
                     parts[name].append(array[:len(part)])
         return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
@@ -193,9 +197,9 @@ def _session(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
     source = frames_input(changed).name
     computed = [name for name in dict.fromkeys(tensors) if name != source]
     changed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in computed)
-    options = onnxruntime.SessionOptions()
+    options, settings = onnxruntime.SessionOptions(), onnxruntime.RunOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = _ONLY_ERRORS
+    options.log_severity_level = settings.log_severity_level = _QUIET
     try:
         session = onnxruntime.InferenceSession(changed.SerializeToString(), options,
                                                providers=["CPUExecutionProvider"])
@@ -204,7 +208,7 @@ def _session(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
 
     def execute(frames: np.ndarray) -> Tensors:
         try:
-            arrays = session.run(computed, {source: frames})
+            arrays = session.run(computed, {source: frames}, settings)
         except _RUNTIME_ERRORS as error:
             raise SourceError(f"onnxruntime cannot run the model: {first_line(error)}") from None
         return {source: frames, **dict(zip(computed, map(np.asarray, arrays)))}

@@ -1,11 +1,13 @@
 """qonnx as the runtime of ONNX files with operators of QONNX, Brevitas and FINN."""
 
+import contextlib
 import importlib.metadata
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import onnxruntime
 from onnx import ModelProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
@@ -19,6 +21,8 @@ from .onnxruntime import Batches, batched, frames_input, load
 
 __all__ = ["open_custom"]
 
+# Severities of ONNX Runtime's messages.
+_ONLY_FATAL, _DEFAULT = 4, 2
 _GENERAL = "qonnx.custom_op.general"
 # Former domains of the operators of qonnx.
 _FORMER = ("finn", "finn.custom_op.general", "onnx.brevitas")
@@ -42,6 +46,16 @@ def open_custom(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime
     return Runtime(f"qonnx {version}, node by node", Batches(model, tensors, _executor))
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # qonnx opens sessions of ONNX Runtime with the default severity, and passes their errors on.
+    onnxruntime.set_default_logger_severity(_ONLY_FATAL)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(_DEFAULT)
+
+
 def _executor(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
     """Prepare a model for qonnx, which needs the number of frames."""
     source = frames_input(model)
@@ -59,7 +73,7 @@ def _executor(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
 
     def execute(frames: np.ndarray) -> Tensors:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _quiet():
                 warnings.simplefilter("ignore")
                 context = execute_onnx(wrapper, {source.name: frames}, True)
         except Exception as error:

@@ -13,6 +13,7 @@ from xnorloom.lowering.thresholds import Probe
 
 from ..golden import Golden
 from ..runtimes.base import MOST_FRAMES, Runtime, Tensors
+from ..runtimes.decision import two_classes
 from ..runtimes.select import numpy_runtime, open_model
 from .compare import Difference, Found, compare
 
@@ -49,6 +50,8 @@ class SourceModel:
         tensors = list(dict.fromkeys([*(probe.tensor for probe in lowered.probes), lowered.output]))
         self._runtime: Runtime = (numpy_runtime(program, tensors) if path is None
                                   else open_model(path, tensors))
+        if lowered.boundary is not None:
+            self._runtime = two_classes(self._runtime, lowered.output, lowered.boundary)
         self._pixels = pixels.reshape(len(pixels), *program.shape)
         self._preprocessing, self._dtype = lowered.preprocessing, program.dtype
         self._probes: Sequence[Probe] = lowered.probes

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ...errors import SourceError
 from ..program import INPUT, Dense, Elementwise, Move, Operand, Program, Step, Value
+from ..rising import RISING
 from .config import Layer, chain, frame_shape, shown
 from .file import KerasFile, read
 from .quantizers import QUANTIZERS, elementwise, function_name, quantized
@@ -28,7 +29,9 @@ __all__ = ["load"]
 _IDENTITY = ("InputLayer", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout",
             "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "ActivityRegularization",
             "Identity")
+_SHAPES = ("Flatten", "Reshape")
 _DTYPES = ("float32", "uint8", "int32", "int64")
+_ERRORS = dict(RISING.values())
 _ROUNDING = ("TensorFlow rounds the slopes of batch normalisation differently from machine to "
              "machine, by some 1e-7 of them; only decisions as near to a tie may differ")
 
@@ -38,7 +41,8 @@ def load(path: str | os.PathLike[str], *, name: str | None = None) -> Program:
 
     The step and the tensor of a layer have its name. The name of an input quantizer ends in
     ``/input_quantizer``, those of sums before bias and activation in ``/MatMul`` and ``/BiasAdd``.
-    A softmax at the end is left out, since it keeps the order of the classes.
+    A softmax at the end is left out, since it keeps the order of the classes; for several outputs a
+    sigmoid and a tanh, too.
 
     Parameters
     ----------
@@ -56,7 +60,8 @@ def load(path: str | os.PathLike[str], *, name: str | None = None) -> Program:
     layers = chain(file.config)
     reader = _Reader(file, frame_shape(file.config, layers[0]), _input_dtype(layers[0]))
     for number, layer in enumerate(layers):
-        reader.read(layer, last=number == len(layers) - 1)
+        reader.read(layer, last=all(later.kind in (*_IDENTITY, *_SHAPES)
+                                    for later in layers[number + 1:]))
     return Program(name or Path(path).stem, reader.input_shape, reader.input_dtype,
                    tuple(reader.steps), reader.value, reader.declared_preprocessing,
                    tuple(reader.notes))
@@ -89,6 +94,8 @@ class _Reader:
         self.steps: list[Step] = []
         self.notes: list[str] = []
         self.declared_preprocessing: str | None = None
+        # True if the activation of the current layer is left out.
+        self.left_out = False
         self.kinds: dict[str, Callable[[Layer], None]] = {
             "Flatten": self._flatten, "Reshape": self._reshape, "Permute": self._permute,
             "Rescaling": self._rescaling, "Activation": self._activation,
@@ -110,12 +117,19 @@ class _Reader:
         if _dtype(layer) != "float32":
             raise SourceError(f"{layer.title} must compute in float32, not "
                               f"{shown(_dtype(layer))}")
-        if _softmax(layer):
-            if not last:
-                raise SourceError(f"{layer.title} must be the end of the network, as it has a "
-                                  f"softmax")
-            self.notes.append(f"the softmax of layer {layer.name} is left out, which keeps the "
-                              f"order of the classes")
+        activation = _activation_name(layer)
+        if activation == "softmax" and not last:
+            raise SourceError(f"{layer.title} must be the end of the network, as it has a softmax")
+        outputs = (layer.get("units", int) if layer.kind in ("Dense", "QuantDense")
+                   else math.prod(self.shape))
+        if activation == "softmax" and outputs == 1:
+            raise SourceError(f"{layer.title} must have two outputs or more, as it has a softmax, "
+                              f"which is 1 for every input if there is one")
+        self.left_out = activation == "softmax" or (
+            activation in RISING and last and outputs > 1)
+        if self.left_out:
+            self.notes.append(f"the {activation} of layer {layer.name} is left out, which keeps "
+                              f"the order of the classes")
             if layer.kind in ("Softmax", "Activation"):
                 return
         self.kinds[layer.kind](layer)
@@ -127,7 +141,8 @@ class _Reader:
                      *constants: Operand, part: str = "") -> None:
         self._check_float(layer)
         name = layer.name + part
-        self.steps.append(Elementwise(name, name, (self.value, *constants), function))
+        error = _ERRORS.get(function)
+        self.steps.append(Elementwise(name, name, (self.value, *constants), function, error))
 
     def _check_float(self, layer: Layer) -> None:
         if self.dtype != np.float32:
@@ -235,7 +250,7 @@ class _Reader:
                     "/input_quantizer")
         self._check_float(layer)
         function = None
-        if not _softmax(layer):
+        if not self.left_out:
             function = elementwise(layer.config.get("activation"), f"activation of {layer.title}")
         name = layer.name + ("/MatMul" if use_bias or function is not None else "")
         self.steps.append(Dense(layer.name, name, self.value, kernel))
@@ -251,10 +266,10 @@ class _Reader:
         return self.file.weights(layer.name, layer.kind, shapes)
 
 
-def _softmax(layer: Layer) -> bool:
-    spec = layer.config.get("activation")
-    return layer.kind == "Softmax" or function_name(spec, f"activation of {layer.title}"
-                                                    ) == "softmax"
+def _activation_name(layer: Layer) -> str:
+    if layer.kind == "Softmax":
+        return "softmax"
+    return function_name(layer.config.get("activation"), f"activation of {layer.title}")
 
 
 def _finite(layer: Layer, key: str, default: float | None = None) -> np.float32:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError
+from ..rising import RISING
 from .config import entry, shown
 
 __all__ = ["QUANTIZERS", "elementwise", "function_name", "quantized"]
@@ -48,6 +49,7 @@ _FUNCTIONS: dict[str, _Function | None] = {
     "SteHeaviside": _heaviside, "sign": np.sign,
     "hard_tanh": lambda x: np.clip(x, np.float32(-1), np.float32(1)),
     "relu": lambda x: np.maximum(x, np.float32(0)),
+    **{name: function for name, (function, _) in RISING.items()},
 }
 
 

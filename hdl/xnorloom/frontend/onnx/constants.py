@@ -13,7 +13,7 @@ from .operators import Handler, Kind, operator
 from .tracer import Tracer
 from .tracked import Known, Tracked, array_of
 
-__all__ = ["product"]
+__all__ = ["numbers", "product"]
 
 Array = np.ndarray
 Compute = Callable[..., Sequence[Array]]
@@ -46,12 +46,13 @@ def _on_shapes(function: Compute) -> Handler:
         [x] = operands
         if isinstance(x, Tracked):
             tracer.reads_batch = True
-            x = x.sample
+            # Only the shape is read: the elements take no memory.
+            x = np.broadcast_to(x.sample.dtype.type(0), tracer.shape(x))
         return on_constants(tracer, node, [x])
     return handle
 
 
-def _numbers(node: Node, name: str, array: Array | None) -> list[int] | None:
+def numbers(node: Node, name: str, array: Array | None) -> list[int] | None:
     """Return integers that are an input, in old versions an attribute."""
     if array is None:
         return node.integers(name)
@@ -107,58 +108,6 @@ def _shape(node: Node, x: Array) -> list[Array]:
 @_on_shapes
 def _size(node: Node, x: Array) -> list[Array]:
     return [np.array(x.size, np.int64)]
-
-
-@operator(Kind.CONSTANT, "Gather")
-@_on_constants
-def _gather(node: Node, x: Array, indices: Array) -> list[Array]:
-    axis = node.integer("axis", 0)
-    if x.shape[axis] == 0:
-        raise IndexError("nothing can be taken of an axis without elements")
-    check_size(x.size // x.shape[axis], indices.size)
-    return [np.take(x, indices, axis)]
-
-
-@operator(Kind.CONSTANT, "Slice")
-@_on_constants
-def _slice(node: Node, x: Array, *operands: Array | None) -> list[Array]:
-    given = [*operands, *[None] * (4 - len(operands))]
-    starts, ends, axes, steps = (_numbers(node, name, array) for name, array in
-                                 zip(("starts", "ends", "axes", "steps"), given))
-    if starts is None or ends is None:
-        raise ValueError("it must have starts and ends")
-    axes = list(range(len(starts))) if axes is None else axes
-    steps = [1] * len(starts) if steps is None else steps
-    if not len(starts) == len(ends) == len(axes) == len(steps):
-        raise ValueError("starts, ends, axes and steps must be of one length")
-    slices = [slice(None)] * x.ndim
-    for axis, start, end, step in zip(axes, starts, ends, steps):
-        slices[axis] = slice(start, end, step)
-    return [x[tuple(slices)]]
-
-
-@operator(Kind.CONSTANT, "Concat")
-@_on_constants
-def _concat(node: Node, *arrays: Array) -> list[Array]:
-    axis = node.integer("axis", 0)
-    check_size(sum(array.size for array in arrays))
-    if len({array.dtype for array in arrays}) != 1:
-        raise TypeError("its inputs must be of one type")
-    return [np.concatenate(arrays, axis)]
-
-
-@operator(Kind.CONSTANT, "Split")
-@_on_constants
-def _split(node: Node, x: Array, sizes: Array | None = None) -> list[Array]:
-    axis = node.integer("axis", 0)
-    lengths = _numbers(node, "split", sizes)
-    count = len(node.outputs)
-    if lengths is None:
-        each = -(-x.shape[axis] // count)
-        lengths = [each] * (count - 1) + [x.shape[axis] - each * (count - 1)]
-    if len(lengths) != count or sum(lengths) != x.shape[axis] or min(lengths) < 0:
-        raise ValueError(f"the parts {lengths!s:.60} must be {count} and fill the axis")
-    return list(np.split(x, np.cumsum(lengths)[:-1], axis))
 
 
 @operator(Kind.CONSTANT, "Expand")
@@ -218,7 +167,7 @@ def _reduce(function: Callable[..., Array]) -> Compute:
     def reduce(node: Node, x: Array, axes: Array | None = None) -> list[Array]:
         if not x.size:
             raise ValueError("there is nothing to reduce")
-        chosen = _numbers(node, "axes", axes)
+        chosen = numbers(node, "axes", axes)
         if not chosen and node.integer("noop_with_empty_axes", 0):
             return [x]
         result = function(x.astype(np.float64) if x.dtype.kind == "f" else x,

@@ -128,9 +128,9 @@ def _frames(entry: "ValueInfoProto") -> tuple[np.dtype, int | None, tuple[int, .
             raise SourceError(f"{what} must have a fixed size on every axis but the first, and "
                               f"axis {axis} is {size if isinstance(size, int) else shown(size)}")
         shape.append(size)
-    if math.prod(shape) * (batch or 1) > _MOST_INPUTS:
+    if math.prod(shape) > _MOST_INPUTS:
         raise SourceError(f"{what} must have at most {_MOST_INPUTS} elements, not "
-                          f"{math.prod(shape) * (batch or 1)}")
+                          f"{math.prod(shape)}")
     return TYPES[kind.elem_type], batch, tuple(shape)
 
 

@@ -28,7 +28,24 @@ def _matmul(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     arrays = [operand for operand in operands if isinstance(operand, np.ndarray)]
     if len(arrays) == 2:
         return [tracer.constant(node, compute(node, product, *arrays))]
-    return [tracer.dense(node, *_factors(node, operands))]
+    left, right = operands
+    if (isinstance(left, np.ndarray) and left.ndim == 2 and isinstance(right, Tracked)
+            and right.sample.ndim > 2 and right.sample.shape[-1] == 1):
+        # Frames as columns: weights on the left, and inputs on the axis before the last.
+        *axes, inputs, _ = right.sample.shape[1:]
+        row = tracer.reshape(node, right, (*axes, inputs),
+                             tensor=tracer.tensor(right))
+        result = tracer.dense(node, row, left.T, tensor="")
+        return [tracer.reshape(node, result, (*result.sample.shape[1:], 1))]
+    tracked, weights = _factors(node, operands)
+    if weights.ndim == 1:
+        result = tracer.dense(node, tracked, weights[:, np.newaxis], tensor="")
+        return [tracer.reshape(node, result, result.sample.shape[1:-1])]
+    # Leading axes of size 1 make one product, as for weights of two axes.
+    if weights.ndim > 2 and set(weights.shape[:-2]) == {1} and (
+            weights.ndim <= tracked.sample.ndim):
+        weights = weights.reshape(weights.shape[-2:])
+    return [tracer.dense(node, tracked, weights)]
 
 
 @operator(Kind.LINEAR, "Gemm")
@@ -104,7 +121,7 @@ def _batch_normalization(tracer: Tracer, node: Node, operands: list[Known]) -> l
     assert x is not None
     if node.integer("training_mode", 0) or any(node.outputs[1:]):
         raise node.error("must be in the mode of inference, not of training")
-    shape, dtype = array_of(x).shape, array_of(x).dtype
+    shape, dtype = tracer.shape(x), array_of(x).dtype
     if len(shape) < 2 or (node.version < 9 and not node.integer("spatial", 1) and len(shape) > 2):
         raise node.error(f"must have one set of parameters for each channel, on axis 1, not "
                          f"frames of the shape {shape[1:]}")
@@ -117,8 +134,17 @@ def _batch_normalization(tracer: Tracer, node: Node, operands: list[Known]) -> l
                              f"{dtype}, not {parameter.shape} and {parameter.dtype}")
         arrays.append(parameter.reshape(-1, *[1] * (len(shape) - 2)))
     gamma, beta, mean, variance = arrays
+    for what, array in zip(("scale", "bias", "mean", "variance"), arrays):
+        if np.isnan(array).any():
+            raise node.error(f"must have numbers as its parameters, but the {what} of channel "
+                             f"{int(np.argmax(np.isnan(array)))} is NaN")
     with np.errstate(all="ignore"):
         epsilon = dtype.type(node.real("epsilon", float(np.float32(1e-5))))
+        if (variance + epsilon < 0).any():
+            channel = int(np.argmax(variance + epsilon < 0))
+            raise node.error(f"must have variances of 0 or more, with epsilon {epsilon:.6g} added, "
+                             f"but that of channel {channel} is {variance.flat[channel]:.6g}, "
+                             f"which has no square root")
         slope = gamma * (dtype.type(1) / np.sqrt(variance + epsilon))
         shift = beta - mean * slope
     return [tracer.elementwise(node, [x, slope, shift], lambda x, slope, shift: x * slope + shift)]

@@ -1,5 +1,6 @@
 """Reader of ONNX models from any tool: QONNX, FINN, and plain ONNX of any exporter."""
 
+import math
 import os
 from pathlib import Path
 
@@ -9,7 +10,16 @@ from ...errors import SourceError
 from ..program import Program
 
 # Each of these registers its operators.
-from . import constants, elementwise, linear, outputs, quantizers, reshaping  # noqa: F401
+from . import (  # noqa: F401
+    constants,
+    elementwise,
+    linear,
+    linear_quantizers,
+    moving,
+    outputs,
+    quantizers,
+    reshaping,
+)
 from .file import Tensors, read, shown
 from .graph import SourceGraph, read_graph
 from .operators import names
@@ -47,13 +57,17 @@ def load(path: str | os.PathLike[str]) -> Program:
         raise SourceError(f"{output} must depend on its input")
     if scores.end == "largest":
         raise SourceError(f"{output} must be the scores or the class, not the largest score")
-    if scores.rough:
-        raise SourceError(f"{output} must not be a Tanh: its values differ between libraries")
-    if scores.sample.ndim != 2 or scores.sample.dtype.kind == "b":
+    shape = scores.sample.shape[1:]
+    classes = math.prod(shape)
+    if classes > 1:
+        scores = tracer.scores(scores)
+    # A single output stands for two classes and may be a truth value.
+    if max(shape, default=1) != classes or (scores.sample.dtype.kind == "b" and classes > 1):
         raise SourceError(f"{output} must be scores of the shape [batch, classes], not "
                           f"{scores.sample.dtype} of the shape "
-                          f"[batch, {', '.join(map(str, scores.sample.shape[1:]))}]")
-    return Program(Path(path).stem, source.shape, source.dtype, tuple(tracer.steps), scores.value,
+                          f"[batch, {', '.join(map(str, shape))}]")
+    steps = tuple(tracer.steps[:scores.value.step + 1])
+    return Program(Path(path).stem, source.shape, source.dtype, steps, scores.value,
                    _declared_preprocessing(source, tracer), tuple(tracer.notes))
 
 

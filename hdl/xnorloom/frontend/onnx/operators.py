@@ -22,6 +22,7 @@ class Kind(Enum):
 
     ELEMENTWISE = "elementwise"
     CONSTANT = "constant"
+    MOVING = "moving"
     RESHAPING = "reshaping"
     LINEAR = "linear"
     QUANTIZER = "quantizer"

@@ -10,22 +10,27 @@ from .tracked import Known, Tracked, frame_shape
 __all__: list[str] = []
 
 
-def _classes(node: Node, operands: list[Known], axis: int) -> Tracked:
+def _classes(node: Node, operands: list[Known], given: int) -> Tracked:
     """Return the scores that the node takes, after checking that it works along the classes."""
     scores = operands[0]
     if not isinstance(scores, Tracked):
         raise node.error("must work on a tensor that depends on the input, not on constants")
-    if scores.sample.ndim != 2 or axis not in (1, -1):
+    shape = scores.sample.shape
+    axis = given + len(shape) if given < 0 else given
+    if not 1 <= axis < len(shape) or any(
+            size != 1 for other, size in enumerate(shape) if other != axis):
         raise node.error(f"must work along axis 1 of scores [batch, classes], not along axis "
-                         f"{axis} of frames of the shape {frame_shape(scores)}")
+                         f"{given} of frames of the shape {frame_shape(scores)}")
+    if shape[axis] == 1:
+        raise node.error("must choose among two classes or more: of one score it makes the same "
+                         "result for every input; leave it off")
     return scores
 
 
-@operator(Kind.OUTPUT, "Softmax", "LogSoftmax", "Sigmoid")
+@operator(Kind.OUTPUT, "Softmax", "LogSoftmax")
 def _monotonic(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     scores = _classes(node, operands, node.integer("axis", -1 if node.version >= 13 else 1))
-    tracer.notes.append(f"{node.op} at the end is left out: it keeps the order of the scores, but "
-                      "for ties that its rounding makes")
+    tracer.note_order(node.op)
     return [Tracked(scores.value, scores.sample, end="scores")]
 
 
@@ -47,8 +52,8 @@ def _topk(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     if not isinstance(count, np.ndarray) or count.size != 1 or count.dtype.kind not in "iu":
         raise node.error("must have a constant whole number of scores to take")
     k = int(count.flat[0])
-    if not 1 <= k <= scores.sample.shape[1]:
-        raise node.error(f"must take 1 to {scores.sample.shape[1]} scores, not {k}")
+    if not 1 <= k <= scores.sample.size:
+        raise node.error(f"must take 1 to {scores.sample.size} scores, not {k}")
     if k > 1 and not node.integer("sorted", 1):
         raise node.error(f"must sort the {k} scores it takes, the largest first")
     tracer.notes.append("TopK at the end is left out: the hardware has its own ArgMax" + (

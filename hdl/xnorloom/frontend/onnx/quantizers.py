@@ -34,10 +34,16 @@ def _operands(node: Node, operands: list[Known], names: str) -> tuple[
         if not isinstance(other, np.ndarray):
             raise node.error(f"must have a constant {name}, not one that depends on the input")
         constants.append(other)
-    for one in (array_of(x).dtype, *(constant.dtype for constant in constants)):
+    for one in (array_of(x).dtype, *(constant.dtype for constant in constants
+                                     if constant.dtype.kind not in "iu")):
         if one != np.float32:
             raise node.error(f"must work on float32, not {one}")
     return x, constants
+
+
+def _single(x: np.ndarray) -> np.ndarray:
+    # With an integer parameter, numpy and so qonnx computes in double precision before.
+    return x.astype(np.float32)
 
 
 def _plus_or_minus(x: np.ndarray) -> np.ndarray:
@@ -48,7 +54,8 @@ def _plus_or_minus(x: np.ndarray) -> np.ndarray:
 @operator(Kind.QUANTIZER, "BipolarQuant", quant=True)
 def _bipolar(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     x, [scale] = _operands(node, operands, "x scale")
-    return [tracer.elementwise(node, [x, scale], lambda x, scale: _plus_or_minus(x) * scale)]
+    return [tracer.elementwise(node, [x, scale],
+                               lambda x, scale: _single(_plus_or_minus(x) * scale))]
 
 
 @operator(Kind.QUANTIZER, "Quant", "IntQuant", quant=True)
@@ -74,7 +81,7 @@ def _quant(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
             y = np.where(y > high, y.dtype.type(high), y)
             y = np.where(y < low, y.dtype.type(low), y)
             y = _ROUNDING[mode](y)
-        return (y - zero) * scale
+        return _single((y - zero) * scale)
     return [tracer.elementwise(node, [x, scale, zero], quant)]
 
 

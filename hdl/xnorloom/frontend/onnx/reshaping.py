@@ -43,10 +43,16 @@ def _to_shape(target: Callable[[Node, tuple[int, ...], list[Known]], list[int]])
             sizes = target(node, x.shape, operands)
             return [tracer.constant(node, compute(node, lambda x: x.reshape(sizes), x))]
         assert x is not None
-        shape = x.sample.shape
+        shape = tracer.shape(x)
+        # The output of a model for one frame may lack the batch.
+        free = tracer.source.batch == 1 and node.outputs[0] == tracer.source.output
+        if free and node.op == "Squeeze":
+            return [x]
         wanted = target(node, shape, operands)
         if wanted[:1] == [tracer.batch]:
             return [tracer.reshape(node, x, tuple(wanted[1:]))]
+        if free:
+            return [x]
         if tracer.source.batch is None and wanted[:1] == [1]:
             # Written for one frame, although the input takes any number.
             wanted = target(node, (1, *shape[1:]), operands)

@@ -1,7 +1,7 @@
 """Tracer of ONNX graphs: visits the nodes in order and makes the steps of the program."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ...errors import SourceError
 from ..program import INPUT, Dense, Elementwise, Move, Step, Value
 from .arrays import check_broadcast, compute
-from .file import LARGEST, Tensors, shown
+from .file import LARGEST, TYPES, Tensors, shown
 from .graph import SourceGraph
 from .node import Node
 from .operators import OPERATORS, Kind
@@ -34,7 +34,8 @@ class Tracer:
     tensors : Tensors
         Reader of its constants.
     batch : int
-        Number of frames in a sample.
+        Number of frames in a batch. Samples hold one of them, so that a large batch takes no
+        memory.
 
     Attributes
     ----------
@@ -62,7 +63,7 @@ class Tracer:
     _elements: int = 0
 
     def __post_init__(self):
-        sample = np.zeros((self.batch, *self.source.shape), self.source.dtype)
+        sample = np.zeros((1, *self.source.shape), self.source.dtype)
         self.known[self.source.input] = Tracked(INPUT, sample, raw=True)
 
     def operands(self, node: Node) -> list[Known]:
@@ -72,6 +73,28 @@ class Tracer:
                 tensor = self.source.tensors[name]
                 self.known[name] = self.tensors.array(tensor, f"tensor {shown(name)}")
         return [self.known[name] if name else None for name in node.inputs]
+
+    def shape(self, known: Tracked | np.ndarray) -> tuple[int, ...]:
+        """Return the shape of a tensor, batch included."""
+        return ((self.batch, *known.sample.shape[1:]) if isinstance(known, Tracked)
+                else known.shape)
+
+    def note_order(self, op: str) -> None:
+        """Note that an operator at the end is left out."""
+        self.notes.append(f"{op} at the end is left out: it keeps the order of the scores, but for "
+                          "ties that its rounding makes")
+
+    def scores(self, tracked: Tracked) -> Tracked:
+        """Return the scores that ``tracked`` has the order of, with a note if they are others."""
+        if tracked.before is None:
+            return tracked
+        self.note_order(tracked.kept_by)
+        return tracked.before
+
+    def tensor(self, tracked: Tracked) -> str:
+        """Return the name of a tensor."""
+        return (self.source.input if tracked.value == INPUT
+                else self.steps[tracked.value.step].tensor)
 
     def constant(self, node: Node, result: npt.ArrayLike) -> np.ndarray:
         """Return a constant computed by ``node``; the size of all constants together is limited."""
@@ -85,17 +108,22 @@ class Tracer:
             raise node.error(f"exceeds the limit of {2 * LARGEST} computed elements")
 
     def elementwise(self, node: Node, operands: Sequence[Tracked | np.ndarray],
-                    function: Function, *, tensor: str | None = None) -> Tracked | np.ndarray:
+                    function: Function, *, tensor: str | None = None,
+                    error: Function | None = None) -> Tracked | np.ndarray:
         """Apply an elementwise function; a step of the program unless all operands are constant.
 
         The step's tensor has the name of the output of ``node``, or ``tensor`` if given: "" for a
-        tensor without a name in the model.
+        tensor without a name in the model. For ``error`` see :class:`~..program.Elementwise`.
         """
         tracked = [operand for operand in operands if isinstance(operand, Tracked)]
         if not tracked:
             constants = [operand for operand in operands if isinstance(operand, np.ndarray)]
             compute(node, check_broadcast, *constants)
-            return self.constant(node, compute(node, function, *constants))
+            result = self.constant(node, compute(node, function, *constants))
+            if not any(_has_nan(constant) for constant in constants) and _has_nan(result):
+                raise node.error("has no result for these constants, such as a variance without "
+                                 "a square root")
+            return result
         if len({one.sample.ndim for one in tracked}) != 1:
             raise node.error("must combine frames of one number of axes, not of the shapes "
                              + " and ".join(map(frame_shape, tracked)))
@@ -103,10 +131,12 @@ class Tracer:
         inputs = [operand if isinstance(operand, Tracked)
                   else self._without_batch(node, operand, axes) for operand in operands]
         arrays = [one.sample if isinstance(one, Tracked) else one for one in inputs]
-        compute(node, check_broadcast, *arrays)
+        # Messages show the shapes with the batch.
+        compute(node, check_broadcast, *(np.broadcast_to(one.sample, self.shape(one))
+                                         if isinstance(one, Tracked) else one for one in inputs))
         sample = compute(node, function, *arrays)
         if sample.shape != np.broadcast_shapes(*(array.shape for array in arrays)) or (
-                len(sample) != self.batch):
+                len(sample) != 1):
             raise node.error(f"must keep frames apart, and makes {sample.shape} of "
                              f"{tracked[0].sample.shape}")
 
@@ -119,7 +149,7 @@ class Tracer:
             self.scaled.append(_divides(node, operands))
         step = Elementwise(node.name, node.outputs[0] if tensor is None else tensor,
                            tuple(one.value if isinstance(one, Tracked) else one
-                                 for one in inputs), quiet)
+                                 for one in inputs), quiet, error)
         return self._step(node, step, sample, kept)
 
     def _without_batch(self, node: Node, constant: np.ndarray, axes: int) -> np.ndarray:
@@ -137,15 +167,49 @@ class Tracer:
 
     def move(self, node: Node, tracked: Tracked, function: Function) -> Tracked:
         """Rearrange the elements of each frame by ``function``."""
-        sample = compute(node, function, tracked.sample)
-        return self._step(node, Move(node.name, node.outputs[0], tracked.value, function), sample,
-                          tracked.raw)
+        return self.join(node, [tracked], lambda arrays: function(arrays[0]), 0)
 
-    def reshape(self, node: Node, tracked: Tracked, shape: tuple[int, ...]) -> Tracked:
-        """Reshape each frame to ``shape``."""
-        if shape == tracked.sample.shape[1:]:
+    def join(self, node: Node, pieces: Sequence[Tracked],
+             function: Callable[[list[np.ndarray]], np.ndarray], output: int = 0) -> Tracked:
+        """Rearrange the elements of several tensors, which are all moves of one tensor.
+
+        ``function`` takes their arrays, batch first. The result is output number ``output`` of
+        ``node``.
+        """
+        sample = compute(node, function, [piece.sample for piece in pieces])
+        if len(pieces) == 1:
+            root, moves = pieces[0].value, [_same]
+        else:
+            origins, moves = zip(*(self._origin(piece.value) for piece in pieces))
+            if len(set(origins)) != 1:
+                raise node.error("must join parts of one tensor: branches that join again are not "
+                                 "supported")
+            root = origins[0]
+        step = Move(node.name, node.outputs[output], root,
+                    lambda array: function([move(array) for move in moves]))
+        return self._step(node, step, sample, all(piece.raw for piece in pieces))
+
+    def _origin(self, value: Value) -> tuple[Value, Function]:
+        """Return the tensor that ``value`` is a move of, and that move."""
+        functions: list[Function] = []
+        while value != INPUT and isinstance(step := self.steps[value.step], Move):
+            functions.insert(0, step.function)
+            value = step.input
+
+        def moved(array: np.ndarray) -> np.ndarray:
+            for function in functions:
+                array = function(array)
+            return array
+        return value, moved
+
+    def reshape(self, node: Node, tracked: Tracked, shape: tuple[int, ...], *,
+                tensor: str | None = None) -> Tracked:
+        """Reshape each frame to ``shape``; for ``tensor`` see :meth:`elementwise`."""
+        if shape == tracked.sample.shape[1:] and tensor is None:
             return tracked
-        return self.move(node, tracked, lambda array: array.reshape(len(array), *shape))
+        step = Move(node.name, node.outputs[0] if tensor is None else tensor, tracked.value,
+                    lambda array: array.reshape(len(array), *shape))
+        return self._step(node, step, compute(node, step.function, tracked.sample), tracked.raw)
 
     def dense(self, node: Node, tracked: Tracked, weights: np.ndarray, *,
               bias: np.ndarray | None = None, tensor: str | None = None) -> Tracked:
@@ -153,9 +217,16 @@ class Tracer:
         if weights.ndim != 2:
             raise node.error(f"must have a matrix of weights, not an array of the shape "
                              f"{weights.shape}")
-        if tracked.sample.ndim != 2:
-            raise node.error(f"must take frames of one axis, not of the shape "
-                             f"{frame_shape(tracked)}; flatten them first")
+        name = node.outputs[0] if tensor is None else tensor
+        if tracked.sample.ndim != 2 and weights.ndim == 2:
+            shape = tracked.sample.shape[1:]
+            if any(size != 1 for size in shape[:-1]) or not shape:
+                raise node.error(f"must take frames of one axis, not of the shape "
+                                 f"{frame_shape(tracked)}; flatten them first")
+            # Axes of size 1 before the inputs of the layer come back after it.
+            flat = self.reshape(node, tracked, shape[-1:], tensor=self.tensor(tracked))
+            result = self.dense(node, flat, weights, bias=bias, tensor="")
+            return self.reshape(node, result, (*shape[:-1], weights.shape[1]), tensor=name)
         if tracked.sample.shape[1] != len(weights) or not weights.shape[1]:
             raise node.error(f"must have weights for frames of the shape {frame_shape(tracked)}, "
                              f"not of the shape {weights.shape}")
@@ -165,8 +236,7 @@ class Tracer:
         if tracked.raw:
             self.scaled.append(False)
         weights = np.ascontiguousarray(weights)
-        step = Dense(node.name, node.outputs[0] if tensor is None else tensor, tracked.value,
-                     weights, bias)
+        step = Dense(node.name, name, tracked.value, weights, bias)
         return self._step(node, step, compute(node, np.matmul, tracked.sample, weights))
 
     def _step(self, node: Node, step: Step, sample: np.ndarray, raw: bool = False) -> Tracked:
@@ -199,6 +269,14 @@ def _constants(step: Step) -> list[np.ndarray]:
         return [step.weights]
     operands = step.inputs if isinstance(step, Elementwise) else ()
     return [operand for operand in operands if isinstance(operand, np.ndarray)]
+
+
+def _same(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def _has_nan(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and bool(np.isnan(array).any())
 
 
 def _divides(node: Node, operands: Sequence[Tracked | np.ndarray]) -> bool:
@@ -238,30 +316,33 @@ def _visit(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     """Return the outputs of ``node``."""
     operator = OPERATORS[node.quant, node.op]
     tracked = [operand for operand in operands if isinstance(operand, Tracked)]
-    if any(one.rough for one in tracked) and not _takes_sign(node, operands):
-        raise node.error("must take only the sign of a Tanh: its values differ between libraries")
     ended = [one.end for one in tracked if one.end]
     if operator.kind is Kind.OUTPUT:
         # One may follow another whose result is still the scores.
         if "classes" in ended or "largest" in ended:
             raise _after_end(node, tracked[0].end)
-    elif ended:
-        if node.quant or node.op not in _PASSING:
+        return operator.handle(tracer, node, [
+            tracer.scores(one) if isinstance(one, Tracked) else one for one in operands])
+    passing = not node.quant and node.op in _PASSING
+    if ended:
+        if not passing or not _keeps_scores(node, ended[0]):
             raise _after_end(node, ended[0])
         return [next(one for one in tracked if one.end)]
-    return operator.handle(tracer, node, operands)
+    results = operator.handle(tracer, node, operands)
+    if passing and len(tracked) == 1 and tracked[0].before and _keeps_scores(node, "scores"):
+        return [replace(one, before=tracked[0].before, kept_by=tracked[0].kept_by)
+                if isinstance(one, Tracked) else one for one in results]
+    return results
+
+
+def _keeps_scores(node: Node, end: str) -> bool:
+    """True unless the node casts scores to integers, or classes to truth values."""
+    number = node.integer("to", 0) if node.op == "Cast" else 1
+    kind = TYPES[number].kind if number in TYPES else ""
+    return kind == "f" if end == "scores" else kind != "b"
 
 
 def _after_end(node: Node, end: str | None) -> SourceError:
     what = {"scores": "Softmax or Sigmoid", "classes": "the class", "largest": "the largest scores"}
     return node.error(f"must not take {what[end or 'scores']}, which must be the last result")
 
-
-def _takes_sign(node: Node, operands: list[Known]) -> bool:
-    """True if the result depends on the sign of the operands alone."""
-    if node.op in ("Greater", "GreaterOrEqual", "Less", "LessOrEqual"):
-        return all(isinstance(operand, Tracked) and operand.rough
-                   or isinstance(operand, np.ndarray) and not operand.any()
-                   for operand in operands) and isinstance(operands[0], Tracked) != isinstance(
-                       operands[1], Tracked)
-    return node.op in ("Sign", "BipolarQuant")

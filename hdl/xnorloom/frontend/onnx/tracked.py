@@ -18,22 +18,26 @@ class Tracked:
     value : Value
         Value of the program.
     sample : array
-        The tensor for an input of zeros, batch first; shows its shape and type.
+        The tensor for one frame of zeros, batch first; shows the shape of a frame and the type.
     raw : bool
         True if its numbers are still those of the input.
     end : str or None
         ``"scores"``, ``"classes"`` or ``"largest"`` for the result of an operator that can only be
         the last, such as Softmax, ArgMax and the values of TopK; ``value`` is then that of the
         scores before it.
-    rough : bool
-        True if only the sign of its numbers is the same in every library.
+    before : Tracked or None
+        For the result of an elementwise function that keeps the order of scores, such as Sigmoid,
+        the scores before it.
+    kept_by : str
+        Operator of that function.
     """
 
     value: Value
     sample: np.ndarray
     raw: bool = False
     end: str | None = None
-    rough: bool = False
+    before: "Tracked | None" = None
+    kept_by: str = ""
 
 
 Known = Tracked | np.ndarray | None

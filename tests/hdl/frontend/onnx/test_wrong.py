@@ -57,8 +57,8 @@ NODES = {
     "two values": ("a = Neg(x)  y = Gemm<transB=1>(x, a)", "node 'Gemm y' (Gemm) must multiply "
                    "a tensor that depends on the input by constant weights on the right, not "
                    "two values that both depend on the input"),
-    "frames of two axes": ("a = Unsqueeze(x, one)  y = MatMul(a, w)", "node 'MatMul y' (MatMul) "
-                           "must take frames of one axis, not of the shape (1, 4); flatten them "
+    "frames of two axes": ("a = Reshape(x, split)  y = MatMul(a, w2)", "node 'MatMul y' (MatMul) "
+                           "must take frames of one axis, not of the shape (2, 2); flatten them "
                            "first"),
     "weights of another size": ("v = Transpose(w)  y = MatMul(x, v)", "node 'MatMul y' (MatMul) "
                                 "must have weights for frames of the shape (4,), not of the shape "
@@ -90,9 +90,27 @@ NODES = {
     "types": ("a = Add(x, one)  y = MatMul(a, w)", "node 'Add a' (Add) must have inputs of one "
               "type, not float32 and int64"),
     "kind": ("a = Not(x)  y = MatMul(a, w)", "node 'Not a' (Not) cannot work on float32"),
-    "constants only": ("a = Slice(x, zero, one, one)  y = MatMul(a, w)", "node 'Slice a' (Slice) "
+    "constants only": ("s = Tile(x, pair)  y = MatMul(s, w)", "node 'Tile s' (Tile) "
                        "works on constants only here, and its input depends on the input of the "
                        "model"),
+    "some elements": ("a = Slice(x, zero, one, one)  y = MatMul(a, w)", "node 'MatMul y' (MatMul) "
+                      "must have weights for frames of the shape (1,), not of the shape (4, 2)"),
+    "some frames": ("a = Slice(x, zero, one, zero)  y = MatMul(a, w)", "node 'Slice a' (Slice) "
+                    "must keep frames apart, and takes elements on axis 0, the batch"),
+    "frames turned round": ("a = Slice(x, last, first, zero, last)  y = MatMul(a, w)", "node "
+                            "'Slice a' (Slice) must keep frames apart, and takes elements on "
+                            "axis 0, the batch"),
+    "a frame": ("a = Gather(x, zero)  y = MatMul(a, w)", "node 'Gather a' (Gather) must keep "
+                "frames apart, and takes elements on axis 0, the batch"),
+    "elements past the end": ("a = Gather<axis=1>(x, five)  y = MatMul(a, w)", "node 'Gather a' "
+                              "(Gather) cannot be computed: index 5 is out of bounds for axis 1 "
+                              "with size 4"),
+    "places from the frame": ("a = Cast<to=7>(x)  b = Gather<axis=1>(x, a)  y = MatMul(b, w)",
+                              "node 'Gather b' (Gather) must take elements of frames at constant "
+                              "places, and not put constants between them"),
+    "constants between": ("a = Concat<axis=1>(x, deep1)  y = MatMul(a, w)", "node 'Concat a' "
+                          "(Concat) must take elements of frames at constant places, and not put "
+                          "constants between them"),
     "bomb": ("a = ConstantOfShape(huge)  b = Mul(w, a)  y = MatMul(x, b)", "node "
              "'ConstantOfShape a' (ConstantOfShape) cannot be computed: the result would have "
              "more than 67108864 elements"),
@@ -116,10 +134,16 @@ NODES = {
     "weights that are no bits": ("y = qonnx.custom_op.general.XnorPopcountMatMul(x, w)",
                                  "node 'XnorPopcountMatMul y' (XnorPopcountMatMul) must have "
                                  "weights 0 and 1 only"),
-    "values of Tanh": ("p = MatMul(x, w)  y = Tanh(p)", "the output of the model, 'y', must not be "
-                       "a Tanh: its values differ between libraries"),
-    "values of Tanh used": ("t = Tanh(x)  y = MatMul(t, w)", "node 'MatMul y' (MatMul) must take "
-                            "only the sign of a Tanh: its values differ between libraries"),
+    "Tanh of integers": ("a = Cast<to=7>(x)  y = Tanh(a)", "node 'Tanh y' (Tanh) cannot work on "
+                         "int64"),
+    "Sigmoid to integers, then the class": (
+        "p = MatMul(x, w)  s = Softmax(p)  y = Cast<to=7>(s)",
+        "node 'Cast y' (Cast) must not take Softmax or Sigmoid, which must be the last result"),
+    "no root": ("v = Sqrt(low)  a = Div(x, v)  y = MatMul(a, w)", "node 'Sqrt v' (Sqrt) has no "
+                "result for these constants, such as a variance without a square root"),
+    "variance": ("p = MatMul(x, w)  y = BatchNormalization(p, two, two, two, low2)", "node "
+                 "'BatchNormalization y' (BatchNormalization) must have variances of 0 or more, "
+                 "with epsilon 1e-05 added, but that of channel 1 is -1, which has no square root"),
     "Softmax inside": ("s = Softmax(x)  y = MatMul(s, w)", "node 'MatMul y' (MatMul) must not take "
                        "Softmax or Sigmoid, which must be the last result"),
     "Softmax of frames": ("y = Softmax<axis=0>(x)", "node 'Softmax y' (Softmax) must work along "
@@ -138,8 +162,8 @@ NODES = {
     "constant": ("y = Neg(w)", "the output of the model, 'y', must depend on its input"),
     "truth": ("y = Greater(x, four)", "the output of the model, 'y', must be scores of the shape "
               "[batch, classes], not bool of the shape [batch, 4]"),
-    "deep output": ("y = Unsqueeze(x, one)", "the output of the model, 'y', must be scores of the "
-                    "shape [batch, classes], not float32 of the shape [batch, 1, 4]"),
+    "deep output": ("y = Reshape(x, split)", "the output of the model, 'y', must be scores of the "
+                    "shape [batch, classes], not float32 of the shape [batch, 2, 2]"),
     "output of no use": ("p, y = Dropout(x)", "node 'Dropout p' (Dropout) gives 'y', and that "
                          "output is not supported"),
 }
@@ -147,7 +171,10 @@ CONSTANTS = (f"{W}, float[4] four = {{1,1,1,1}}, float[3] three = {{1,1,1}}, int
              "int64[1] zero = {0}, int64[1] all = {-1}, float[1,1,4] deep = {1,1,1,1}, "
              "float[3,1] tall = {1,2,3}, int64[2] huge = {1048576, 1048576}, float half = {0.5}, "
              f"int64[17] many = {{{','.join('1' * 17)}}}, float unit = {{1}}, "
-             "float[3,1] w3 = {1,2,3}")
+             "float[3,1] w3 = {1,2,3}, int64[3] split = {0,2,2}, float[2,2] w2 = {1,1,1,-1}, "
+             "int64[2] pair = {1,2}, int64[1] last = {-1}, int64[1] first = {-1000}, "
+             "int64[1] five = {5}, float[1,4] deep1 = {1,1,1,1}, float[4] low = {1,1,-1,1}, "
+             "float[2] two = {1,1}, float[2] low2 = {1,-1}")
 
 
 @pytest.mark.parametrize("name", NODES)
