@@ -11,12 +11,12 @@ from xnorloom.graph import Graph
 from xnorloom.support.extras import install_hint
 from xnorloom.target.device import Device
 
-from .errors import BoardError
+from .errors import BoardError, WrongBitstreamError
 
 if TYPE_CHECKING:
     from .link.connection import Connection
 
-__all__ = ["Board", "find", "names"]
+__all__ = ["Board", "find", "names", "numbered"]
 
 Resource = tuple[str, int]
 
@@ -49,6 +49,9 @@ class Board:
         Resources of LEDs; one with the subsignals ``r``, ``g``, ``b`` counts as three.
     programmer : tuple of str
         Arguments by which openFPGALoader finds the board.
+    number : int
+        Number, 1 to 63, by which its bitstreams tell a host which board it is; 0 for none. Numbers
+        are never given to another board.
     pll_pad : bool
         True if the oscillator is at the pad of an iCE40's PLL.
     high : tuple of (str, int)
@@ -69,6 +72,7 @@ class Board:
     baud: int
     leds: tuple[Resource, ...]
     programmer: tuple[str, ...]
+    number: int = 0
     pll_pad: bool = False
     high: tuple[Resource, ...] = ()
     note: str = ""
@@ -102,13 +106,31 @@ class Board:
         PortError
             If there is no such port, or it cannot be opened.
         LinkError
-            If nothing, or another network, answers there.
+            If nothing, another network, or another board answers there.
         TypeError, ValueError
             See :func:`xnorloom_boards.link.connection.open`.
         """
         from .link import connection
 
-        return connection.open(port, graph, baud=self.baud if baud is None else baud, **options)
+        return connection.open(port, graph, baud=self.baud if baud is None else baud,
+                               board=self, **options)
+
+    def expect(self, number: int, port: str) -> None:
+        """Check the number that a board at ``port`` gives, 0 if it gives none.
+
+        Raises
+        ------
+        WrongBitstreamError
+            If it is that of another board.
+        """
+        if number in (0, self.number):
+            return
+        found = numbered(number)
+        what = (f"is board number {number}, which this version does not know" if found is None
+                else f"is {found.name} ({found.title})")
+        raise WrongBitstreamError(
+            f"the board on port {port} {what}, wanted {self.name}; name the board that is there, "
+            f"or flash a bitstream that was built for {self.name}")
 
     def uart_ports(self, platform: Any) -> tuple[Any, Any]:
         """Request the serial port: I/O ports of the pins ``rx`` and ``tx``, without buffers."""
@@ -126,6 +148,11 @@ class Board:
     def high_ports(self, platform: Any) -> list[Any]:
         """Request the outputs to be held high: their I/O ports, without buffers."""
         return [platform.request(*resource, dir="-") for resource in self.high]
+
+
+def numbered(number: int) -> Board | None:
+    """Board of a number that is not 0, ``None`` if there is none."""
+    return next((entry for entry in _boards().values() if number and entry.number == number), None)
 
 
 @cache

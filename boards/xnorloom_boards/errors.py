@@ -27,4 +27,4 @@ class NoAnswerError(LinkError):
 
 
 class WrongBitstreamError(LinkError):
-    """Board that holds another network, or speaks another version of the protocol."""
+    """Board of another kind, with another network, or with another version of the protocol."""

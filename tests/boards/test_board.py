@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,24 @@ def pins(port):
 
 def test_names():
     assert board.names() == NAMES
+
+
+# Numbers that bitstreams in the field have: none may ever change.
+NUMBERS = {"icebreaker": 1, "icestick": 2, "hx8k_evn": 3, "upduino_v3": 4, "ulx3s_25f": 5,
+           "ulx3s_85f": 6, "colorlight_5a_75b": 7, "orangecrab_25f": 8, "ecp5_evn": 9}
+
+
+def test_numbers():
+    found = {name: board.find(name).number for name in NAMES}
+    assert {name: found[name] for name in NUMBERS} == NUMBERS
+    assert len(set(found.values())) == len(found)
+    assert all(1 <= number <= 63 for number in found.values())
+    for name, number in found.items():
+        assert board.numbered(number) is board.find(name)
+    assert board.numbered(0) is board.numbered(63) is None
+    page = (Path(__file__).parents[2] / "docs" / "boards.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|$", page, re.M)
+    assert {name: int(number) for number, name in rows} == found
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,14 +103,15 @@ def test_a_platform_is_fresh():
 
 
 def test_open(monkeypatch):
-    # The rate is that of the board unless another one is given.
+    # The rate is that of the board unless another one is given; the board itself must be there.
     calls = []
     monkeypatch.setattr(host, "open", lambda *given, **named: calls.append((given, named)))
     entry = board.find("icebreaker")
     entry.open("COM3")
     entry.open("COM3", "graph", baud=9600, timeout=2, retries=3)
-    assert calls == [(("COM3", None), {"baud": entry.baud}),
-                     (("COM3", "graph"), {"baud": 9600, "timeout": 2, "retries": 3})]
+    assert calls == [(("COM3", None), {"baud": entry.baud, "board": entry}),
+                     (("COM3", "graph"),
+                      {"baud": 9600, "board": entry, "timeout": 2, "retries": 3})]
 
 
 def test_package():

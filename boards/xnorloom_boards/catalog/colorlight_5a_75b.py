@@ -31,5 +31,6 @@ BOARD = Board(
     baud=115_200,
     leds=(),
     programmer=("-b", "colorlight", "-c", "ft232"),
+    number=7,
     note="connect an adapter for 3.3 V to J19: its TXD to KEY+, its RXD to DATA_LED-",
 )

@@ -28,5 +28,6 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
     programmer=("-b", "ecp5_evn"),
+    number=9,
     note="move two resistors and set the FT2232H to serial, as in section 6.2 of FPGA-EB-02017",
 )

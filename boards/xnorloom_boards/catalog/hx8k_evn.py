@@ -28,5 +28,6 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
     programmer=("-b", "ice40_generic"),
+    number=3,
     volatile_note="set its jumpers to load the FPGA and not the flash, as in its guide (EB85)",
 )

@@ -29,4 +29,5 @@ BOARD = Board(
     baud=3_000_000,
     leds=(("led_r", 0), ("led_g", 0)),
     programmer=("-b", "ice40_generic"),
+    number=1,
 )

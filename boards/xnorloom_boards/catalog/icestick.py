@@ -28,5 +28,6 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(5)),
     programmer=("-b", "ice40_generic"),
+    number=2,
     volatile_note="an unmodified iCEstick cannot be loaded past its flash: leave out --volatile",
 )

@@ -34,5 +34,6 @@ BOARD = Board(
     baud=3_000_000,
     leds=(("rgb_led", 0),),
     programmer=("-b", "orangeCrab"),
+    number=8,
     note="connect an adapter for 3.3 V: its TXD to pin 0, its RXD to pin 1",
 )

@@ -25,4 +25,5 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
     programmer=("-b", "ulx3s"),
+    number=5,
 )

@@ -17,4 +17,4 @@ def make():
 
 
 BOARD = replace(ulx3s_25f.BOARD, name="ulx3s_85f", title="ULX3S 85F",
-                device=DEVICES["LFE5U-85F"], make=make)
+                device=DEVICES["LFE5U-85F"], make=make, number=6)

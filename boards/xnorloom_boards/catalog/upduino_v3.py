@@ -38,6 +38,7 @@ BOARD = Board(
     baud=3_000_000,
     leds=(("rgb_led", 0),),
     programmer=("-b", "ice40_generic", "-c", "ft232"),
+    number=4,
     high=(("flash_deselect", 0),),
     note="close the jumper OSC (R16) with solder, which brings 12 MHz to pin 20",
 )

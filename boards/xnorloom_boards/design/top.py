@@ -55,6 +55,8 @@ class Core(wiring.Component):
         Number of LEDs.
     scores : bool
         True if the scores are sent with the class.
+    board : int
+        Number of the board, 0 for none.
 
     Members
     -------
@@ -67,10 +69,10 @@ class Core(wiring.Component):
     """
 
     def __init__(self, graph: Graph, schedule: Schedule, *, clock_hz: int, baud: int,
-                 leds: int = 0, scores: bool = False):
+                 leds: int = 0, scores: bool = False, board: int = 0):
         leds = integer("Core leds", leds, 0)
         self._network = Network(schedule.bind(graph), scores=scores)
-        self._hello = describe(self._network, clock_hz=clock_hz, baud=baud)
+        self._hello = describe(self._network, clock_hz=clock_hz, baud=baud, board=board)
         self._weights = load_words(schedule.bind(graph)) if self._hello.layers else None
         self._uart = Uart(clock_hz=clock_hz, baud=baud)
         self._label = result_fields(graph, scores)[0].width
@@ -150,7 +152,7 @@ class Top(Elaboratable):
         self._high = board.high_ports(platform)
         self._baud = baud_for(board, self.hz)
         self._core = Core(graph, schedule, clock_hz=self.hz, baud=self._baud,
-                          leds=len(self._lights), scores=scores)
+                          leds=len(self._lights), scores=scores, board=board.number)
 
     @property
     def hz(self) -> int:

@@ -7,27 +7,36 @@ from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
 from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from xnorloom.graph import Graph
 from xnorloom.graph.pixels import encode
-from xnorloom.packing import frame_words, unpack_results, weight_words
-from xnorloom.schedule import Fold, LayerPlan, WeightStyle
+from xnorloom.packing import frame_words, result_fields, unpack_results
 from xnorloom.support.arguments import integer, text
 
 from ..errors import LinkError, WrongBitstreamError
 from .load_weights import load_weights
 from .port import Port, open_port
-from .protocol import Hello, LoadedLayer, frame_payloads, load_payloads, result_bytes
+from .protocol import Hello, frame_payloads, result_bytes
 from .send_frames import send_frames
 from .session import Faults, Session
+from .weights import wanted_weights
 
-__all__ = ["DEFAULT_BAUD", "Connection", "open"]
+__all__ = ["DEFAULT_BAUD", "Connection", "Wanted", "open"]
 
 DEFAULT_BAUD = 1_000_000
 Progress = Callable[[int, int], object]
+
+
+class Wanted(Protocol):
+    """Interface of a board, which compares itself with the one at a port."""
+
+    def expect(self, number: int, port: str) -> None:
+        """Raise :class:`WrongBitstreamError` if ``number`` is that of another board."""
+        ...
 
 
 class Connection:
@@ -52,11 +61,14 @@ class Connection:
     loading : callable or None
         Called periodically while the board is loaded with weights, with the messages that it has
         and the messages in all. A board is loaded at once, and again when it lost its weights.
+    board : Wanted or None
+        Board that must be there (a :class:`~xnorloom_boards.board.Board`), unless its bitstream
+        does not say which one it is.
 
     Raises
     ------
     WrongBitstreamError
-        If the board holds another network.
+        If the board holds another network, or is another board.
     NoAnswerError
         If nothing, or garbage, comes from the port.
     PortError
@@ -67,7 +79,7 @@ class Connection:
 
     def __init__(self, port: Port, graph: Graph | None = None, *, name: str = "given",
                  baud: int = DEFAULT_BAUD, timeout: float = 1.0, retries: int = 16,
-                 loading: Progress | None = None):
+                 loading: Progress | None = None, board: Wanted | None = None):
         if not (hasattr(port, "read") and hasattr(port, "write")):
             raise TypeError(f"Connection port must be an open serial port, not {_shown(port)}")
         baud, retries = _check_options(graph, baud, timeout, retries)
@@ -77,27 +89,18 @@ class Connection:
         self._session = Session(port, name, baud=baud, timeout=timeout, retries=retries)
         self._hello = self._session.hello()
         self._weights: list[bytes] = []
+        if board is not None:
+            board.expect(self._hello.board, name)
         if graph is not None:
             self._check(graph)
-            if self._hello.layers:
-                words = [self._words(graph, layer) for layer in self._hello.layers]
-                self._weights = load_payloads(np.concatenate(words))
-                if not self._hello.loaded:
-                    self._load()
+            self._weights = wanted_weights(graph, self._hello, name)
+            if self._weights and not self._hello.loaded:
+                self._load()
 
     def _load(self) -> None:
         """Load the board with its weights."""
         load_weights(self._session, self._hello, self._weights, self._loading)
         self._hello = replace(self._hello, loaded=True)
-
-    def _words(self, graph: Graph, wanted: LoadedLayer) -> npt.NDArray[np.uint16]:
-        index, pe, simd = wanted
-        layer = graph.layers[index] if index < len(graph.layers) else None
-        if layer is None or pe > layer.neurons or simd > layer.inputs:
-            raise LinkError(f"the board on port {self._name} wants weights of layer {index} for "
-                            f"{pe} neurons and {simd} synapses at once, which {graph.name} does "
-                            f"not have")
-        return weight_words(LayerPlan(layer, Fold(pe, simd, WeightStyle.SPRAM)))
 
     def _check(self, graph: Graph) -> None:
         found, wanted = self._hello.digest.hex(), graph.digest[:16]
@@ -166,8 +169,9 @@ class Connection:
             raise LinkError(f"the board on port {self._name} takes {hello.words} words of "
                             f"{hello.input_width} bits a frame, which {graph.name} does not have")
         payloads = frame_payloads(words, hello)
+        last = result_fields(graph, hello.scores)[-1]
         found = send_frames(self._session, hello, payloads, progress,
-                            self._load if self._weights else None)
+                            self._load if self._weights else None, last.low_bit + last.width)
         outputs = np.frombuffer(b"".join(found), np.uint8).reshape(count, hello.result_bytes)
         classes, scores = unpack_results(graph, outputs, scores=hello.scores)
         wrong = np.flatnonzero(classes >= graph.classes)
@@ -201,7 +205,7 @@ class Connection:
 
 def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
          timeout: float = 1.0, retries: int = 16,
-         loading: Progress | None = None) -> Connection:
+         loading: Progress | None = None, board: Wanted | None = None) -> Connection:
     """Open a serial port and check the board at its other end.
 
     Parameters are those of :class:`Connection`; ``port`` is the name of a serial port, such as
@@ -224,7 +228,7 @@ def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
     opened = open_port(port, baud, write_timeout=timeout + 1)
     try:
         return Connection(opened, graph, name=port, baud=baud, timeout=timeout, retries=retries,
-                          loading=loading)
+                          loading=loading, board=board)
     except BaseException:
         opened.close()
         raise

@@ -18,9 +18,9 @@ from xnorloom.support.arguments import integer
 
 __all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", "HELLO_BYTES",
            "HELLO_REPLY", "LINE_BITS", "LOAD", "LOADED", "LOAD_BYTES", "LOAD_VERSION", "LOAD_WORDS",
-           "RESULT", "UNLOADED", "VERSION", "Decoder", "Hello", "LoadedLayer", "Message", "encode",
-           "frame_bytes", "frame_payloads", "line_bytes", "load_payloads", "result_bytes",
-           "words_per_byte"]
+           "MOST_LOADS", "RESULT", "UNLOADED", "VERSION", "Decoder", "Hello", "LoadedLayer",
+           "Message", "encode", "frame_bytes", "frame_payloads", "line_bytes", "load_payloads",
+           "result_bytes", "words_per_byte"]
 
 # Versions of boards that are loaded with weights, and of all others.
 LOAD_VERSION, VERSION = 2, 1
@@ -34,9 +34,13 @@ ERROR_KIND, UNLOADED = 0xe0, 0xe5
 HELLO_BYTES = 16
 # Bits of a byte on the line: start bit, eight data bits, stop bit.
 LINE_BITS = 10
+# Number of a board in the upper bits of the flags of a hello reply.
+_BOARD_BIT, _MOST_BOARDS = 2, 63
 # Words of weights in a message, and bytes of its payload, which begins with its number.
 LOAD_WORDS = 32
 LOAD_BYTES = 2 + 2 * LOAD_WORDS
+# Messages with weights that can be counted.
+MOST_LOADS = 0xffff
 _MOST_LAYERS = 47
 # Bytes of kind, sequence number and CRC.
 _OVERHEAD = 4
@@ -82,9 +86,12 @@ class Hello:
     version : int
         Version of the protocol.
     layers : tuple of LoadedLayer
-        Layers whose weights are loaded, in the order of loading, at most 47; only in version 2.
+        Layers whose weights are loaded, in the order of loading, each once, at most 47; only in
+        version 2.
     loaded : bool
         True if the board has these weights.
+    board : int
+        Number of the board, see :class:`~xnorloom_boards.board.Board`; 0 if it is not stated.
     """
 
     digest: bytes
@@ -96,6 +103,7 @@ class Hello:
     version: int = VERSION
     layers: tuple[LoadedLayer, ...] = ()
     loaded: bool = False
+    board: int = 0
 
     def __post_init__(self):
         if not isinstance(self.digest, bytes) or len(self.digest) != 8:
@@ -104,12 +112,17 @@ class Hello:
                            ("credits", 0xff)):
             integer(f"Hello {name}", getattr(self, name), 1, high)
         integer("Hello version", self.version, 0, 0xff)
+        integer("Hello board", self.board, 0, _MOST_BOARDS)
         if len(self.layers) > _MOST_LAYERS:
             raise ValueError(f"Hello layers must be at most {_MOST_LAYERS}, not "
                              f"{len(self.layers)}")
         for layer in self.layers:
             for name, low, high in (("index", 0, 0xff), ("pe", 1, 0xffff), ("simd", 1, 0xffff)):
                 integer(f"Hello layer {name}", getattr(layer, name), low, high)
+        indices = [layer.index for layer in self.layers]
+        for place, index in enumerate(indices):
+            if index in indices[:place]:
+                raise ValueError(f"Hello layers must be different ones, not layer {index} twice")
 
     @property
     def frame_bytes(self) -> int:
@@ -118,7 +131,7 @@ class Hello:
 
     def encode(self) -> bytes:
         """Encode as payload of a hello reply: 16 bytes, in version 2 also 1 + 5 per layer."""
-        flags = self.scores | self.loaded << 1
+        flags = self.scores | self.loaded << 1 | self.board << _BOARD_BIT
         payload = (bytes([self.version]) + self.digest + self.input_width.to_bytes(2, "little")
                    + self.words.to_bytes(2, "little")
                    + bytes([self.result_bytes, self.credits, flags]))
@@ -141,7 +154,8 @@ class Hello:
                                    int.from_bytes(part[3:], "little")) for part in rest)
         return cls(payload[1:9], int.from_bytes(payload[9:11], "little"),
                    int.from_bytes(payload[11:13], "little"), payload[13], payload[14],
-                   bool(payload[15] & 1), payload[0], layers, bool(layers and payload[15] & 2))
+                   bool(payload[15] & 1), payload[0], layers, bool(layers and payload[15] & 2),
+                   payload[15] >> _BOARD_BIT)
 
 
 def encode(message: Message) -> bytes:

@@ -14,7 +14,8 @@ __all__ = ["send_frames"]
 
 def send_frames(session: Session, hello: Hello, payloads: Sequence[bytes],
                 progress: Callable[[int, int], object] | None = None,
-                load: Callable[[], object] | None = None) -> list[bytes]:
+                load: Callable[[], object] | None = None,
+                bits: int | None = None) -> list[bytes]:
     """Send frames and return the payloads of their results, in the order of the frames.
 
     Parameters
@@ -29,6 +30,9 @@ def send_frames(session: Session, hello: Hello, payloads: Sequence[bytes],
         Called periodically with the results received and the frames in all.
     load : callable or None
         Loads the board with its weights; called when the board has lost them.
+    bits : int or None
+        Bits of a result, by default all. Further ones are 0; a result where they are not is
+        damaged.
 
     Raises
     ------
@@ -36,7 +40,7 @@ def send_frames(session: Session, hello: Hello, payloads: Sequence[bytes],
         If a frame was sent too often, or another board answers in between.
     """
     session.settle(hello, load)
-    results = _Transfer(session, hello, payloads, progress, load).run()
+    results = _Transfer(session, hello, payloads, progress, load, bits).run()
     # Results come in order, and that of the last frame sent has come.
     session.in_flight = False
     return results
@@ -51,8 +55,9 @@ class _Transfer:
 
     def __init__(self, session: Session, hello: Hello, payloads: Sequence[bytes],
                  progress: Callable[[int, int], object] | None,
-                 load: Callable[[], object] | None):
+                 load: Callable[[], object] | None, bits: int | None):
         self._load, self._unloaded = load, False
+        self._bits = 8 * hello.result_bytes if bits is None else bits
         self._session, self._hello, self._progress = session, hello, progress
         self._payloads = payloads
         self._results: list[bytes | None] = [None] * len(payloads)
@@ -103,7 +108,8 @@ class _Transfer:
             self._unloaded |= message.kind == UNLOADED
         elif message.kind != RESULT or message.sequence not in self._sent:
             faults.late += 1
-        elif len(message.payload) != self._hello.result_bytes:
+        elif (len(message.payload) != self._hello.result_bytes
+              or int.from_bytes(message.payload, "little") >> self._bits):
             faults.damaged += 1
         else:
             before = itertools.takewhile(lambda number: number != message.sequence, self._sent)

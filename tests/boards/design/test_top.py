@@ -12,7 +12,7 @@ from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards import board
 from xnorloom_boards.design.leds import Leds
-from xnorloom_boards.design.top import Core, baud_for
+from xnorloom_boards.design.top import Core, Top, baud_for
 from xnorloom_boards.flow.synthesis import elaborate
 from xnorloom_boards.link import connection as host
 from xnorloom_sim.board.simulated import SimulatedBoard
@@ -82,14 +82,23 @@ def test_core(graph):
 
 @pytest.mark.parametrize("scores", [False, True])
 def test_core_classifies(graph, scores):
-    core = Core(graph, SCHEDULE, clock_hz=42_750_000, baud=3_000_000, leds=2, scores=scores)
+    core = Core(graph, SCHEDULE, clock_hz=42_750_000, baud=3_000_000, leds=2, scores=scores,
+                board=37)
     frames = np.random.default_rng(9).integers(0, 2, (200, 16), dtype=np.uint8)
     with (SimulatedBoard(core, clock_hz=42_750_000, baud=3_000_000) as simulated,
           host.open(simulated.path, graph, baud=3_000_000) as connection):
+        assert connection.hello == core.hello and core.hello.board == 37
         classes, found = connection.results(frames)
     wanted = evaluate(graph, frames)
     assert (classes == wanted.classes).all()
     assert (found == wanted.scores).all() if scores else found is None
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_top_tells_its_board(graph, name):
+    chosen = board.find(name)
+    top = Top(graph, SCHEDULE, chosen, chosen.platform(), 50_000_000)
+    assert top.core.hello.board == chosen.number > 0
 
 
 @pytest.mark.parametrize("name", board.names())

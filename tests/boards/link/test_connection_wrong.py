@@ -9,13 +9,16 @@ import tty
 import numpy as np
 import pytest
 import serial
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
+from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom_boards import find
 from xnorloom_boards.errors import LinkError, NoAnswerError, PortError, WrongBitstreamError
 from xnorloom_boards.link import connection as host
-from xnorloom_boards.link.protocol import Decoder, Hello, Message, encode
+from xnorloom_boards.link.protocol import Decoder, Hello, LoadedLayer, Message, encode
 from xnorloom_boards.link.session import Faults
 
 
@@ -115,12 +118,34 @@ def test_later_version_of_another_length(graph):
     (b"\x02" + bytes(15) + b"\x02" + bytes(5), r"Hello must be 27 bytes, not 22"),
     (b"\x02" + b"\x01" * 15 + b"\x01\x00\x00\x00\x01\x00",
      r"Hello layer pe must be in 1 to 65535, not 0"),
+    (b"\x02" + b"\x01" * 15 + b"\x2f" + b"\x00\x01\x00\x01\x00" * 47,
+     r"Hello layers must be different ones, not layer 0 twice"),
+    (b"\x02" + b"\x01" * 15 + b"\x03" + b"".join(
+        bytes([layer, 1, 0, 1, 0]) for layer in (7, 3, 7)),
+     r"Hello layers must be different ones, not layer 7 twice"),
 ])
 def test_odd_hello(graph, payload, message):
     port = Board(lambda asked: encode(Message(0x81, asked.sequence, payload)))
     with pytest.raises(LinkError, match=(
             rf"^the board on port P describes itself wrongly: {message}$")):
         connect(port, graph)
+
+
+# The clock of the fixture may go on from example to example.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=40), st.integers(0, 60), st.lists(st.tuples(
+    st.integers(0, 3), st.integers(0, 6), st.integers(0, 21)), max_size=47))
+def test_every_hello_is_taken_or_refused(graph, tail, cut, layers):
+    """Layers that are near to right, and any bytes at the end: never another error."""
+    rows = b"".join(bytes([index, pe, 0, simd, 0]) for index, pe, simd in layers)
+    payload = (bytes([2]) + bytes.fromhex(graph.digest)[:8] + bytes([16, 0, 2, 0, 1, 8, 2])
+               + bytes([len(layers)]) + rows)
+    payload = payload[:cut] + tail if tail else payload
+    port = Board(lambda asked: encode(Message(0x81, asked.sequence, payload)))
+    try:
+        assert connect(port, graph).hello.digest == payload[1:9]
+    except LinkError as error:
+        assert "port P" in str(error)
 
 
 def test_other_size_of_frames(graph):
@@ -134,6 +159,87 @@ def test_other_size_of_results(graph):
     with pytest.raises(LinkError, match=(
             r"^the board on port P sends results of 2 bytes, but those of random have 1$")):
         connect(board(graph, result_bytes=2), graph)
+
+
+@pytest.mark.parametrize("layers, wanted", [
+    (((9, 1, 1),), "layer 9 for 1 neurons and 1 synapses at once"),
+    (((0, 5, 1),), "layer 0 for 5 neurons and 1 synapses at once"),
+    (((0, 1, 20),), "layer 0 for 1 neurons and 20 synapses at once"),
+    (((0, 65535, 65535), (1, 1, 1)), "layer 0 for 65535 neurons and 65535 synapses at once")])
+def test_weights_that_there_are_not(graph, layers, wanted):
+    said = hello(graph, version=2, layers=tuple(LoadedLayer(*layer) for layer in layers))
+    port = Board(lambda asked: encode(Message(0x81, asked.sequence, said.encode())))
+    with pytest.raises(LinkError, match=(
+            rf"^the board on port P wants weights of {wanted}, which random does not have$")):
+        connect(port, graph)
+
+
+def test_weights_that_are_too_deep(random_graph):
+    """17,000 words for each lane, where an SPRAM has 16,384."""
+    deep = random_graph(np.random.default_rng(3), (170, 100, 3))
+    said = hello(deep, version=2, layers=(LoadedLayer(0, 1, 1),))
+    port = Board(lambda asked: encode(Message(0x81, asked.sequence, said.encode())))
+    with pytest.raises(LinkError, match=r"^.* wants weights of layer 0 for 1 neurons and 1 .*$"):
+        connect(port, deep)
+
+
+def test_more_weights_than_messages(monkeypatch):
+    """Refused before they are made: the number of a message has 16 bits."""
+    from xnorloom_boards.link import weights
+
+    made = []
+    monkeypatch.setattr(weights, "weight_words", made.append)
+    # 1,024 SPRAMs of 16 words.
+    hidden = Dense("hidden", np.ones((256, 1024), np.uint8), np.zeros(256, np.int64))
+    score = Score("score", np.ones((10, 256), np.uint8), np.zeros(10, np.int64))
+    wide = Graph("wide", Input((1024,)), (hidden, score))
+    said = hello(wide, version=2, layers=(LoadedLayer(0, 16, 1024),))
+    assert weights.MOST_LOADS == 65535
+    monkeypatch.setattr(weights, "MOST_LOADS", 511)
+    port = Board(lambda asked: encode(Message(0x81, asked.sequence, said.encode())))
+    with pytest.raises(LinkError, match=(r"^the board on port P wants 16,384 words of weights, but "
+                                         r"the protocol has room for 16,352$")):
+        connect(port, wide)
+    assert made == []
+
+
+def test_another_board(graph):
+    wrong = (r"^the board on port P is upduino_v3 \(UPduino 3\), wanted icebreaker; name the board "
+             r"that is there, or flash a bitstream that was built for icebreaker$")
+    with pytest.raises(WrongBitstreamError, match=wrong):
+        connect(board(graph, board=find("upduino_v3").number), graph, board=find("icebreaker"))
+    # It goes before the network, whose cure would be the wrong one.
+    with pytest.raises(WrongBitstreamError, match=wrong):
+        connect(board(graph, board=4, digest=bytes(8)), graph, board=find("icebreaker"))
+    with pytest.raises(WrongBitstreamError, match=(
+            r"^the board on port P is board number 63, which this version does not know, wanted "
+            r"icebreaker; .+$")):
+        connect(board(graph, board=63), graph, board=find("icebreaker"))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_same_board(graph, number):
+    """Boards of before, which do not say which they are, are taken for any."""
+    found = connect(board(graph, board=number), graph, board=find("icebreaker"))
+    assert found.hello.board == number
+    assert connect(board(graph, board=number), graph).hello.board == number
+
+
+@pytest.mark.parametrize("payload", [b"\x05", b"\x81", b"\xfd"])
+def test_result_with_further_bits(graph, payload):
+    """Bits beyond the two of the class, whose rest would be class 1, are damage."""
+    said = []
+
+    def once(message):
+        said.append(message)
+        return encode(Message(0x82, message.sequence, payload if len(said) == 3 else b"\x02"))
+    connection = connect(board(graph, once), graph)
+    assert connection.classify_frames(FRAMES).tolist() == [2] * 20
+    assert (connection.faults.damaged, connection.faults.resent) == (1, 1)
+    port = board(graph, lambda message: encode(Message(0x82, message.sequence, payload)))
+    with pytest.raises(LinkError, match=r"^frame \d+ was sent 3 times to port P without a result; "
+                                        r".*damaged answers.*$"):
+        connect(port, graph).classify_frames(FRAMES)
 
 
 def test_class_that_there_is_not(graph):

@@ -9,6 +9,7 @@ from xnorloom_boards.link.protocol import (
     END,
     Decoder,
     Hello,
+    LoadedLayer,
     Message,
     encode,
     frame_bytes,
@@ -142,7 +143,22 @@ def test_hello_large():
     assert Hello.decode(hello.encode()) == hello
 
 
+def test_hello_board():
+    """The number of the board is in the six upper bits of the flags, of either version."""
+    for layers, version, size in ((), 1, 16), ((LoadedLayer(0, 1, 2),), 2, 22):
+        for flags in range(256):
+            hello = Hello(bytes(8), 1, 1, 1, 1, bool(flags & 1), version, layers,
+                          bool(flags & 2) and version == 2, flags >> 2)
+            payload = hello.encode()
+            assert len(payload) == size
+            assert payload[15] == (flags if version == 2 else flags & ~2)
+            assert Hello.decode(payload) == hello
+
+
 @pytest.mark.parametrize("change, message", [
+    (dict(board=64), r"Hello board must be in 0 to 63, not 64"),
+    (dict(layers=(LoadedLayer(1, 1, 1), LoadedLayer(0, 1, 1), LoadedLayer(1, 2, 2))),
+     r"Hello layers must be different ones, not layer 1 twice"),
     (dict(digest=b"1234567"), r"Hello digest must be 8 bytes, not b'1234567'"),
     (dict(input_width=0), r"Hello input_width must be in 1 to 65535, not 0"),
     (dict(words=65536), r"Hello words must be in 1 to 65535, not 65536"),

@@ -17,6 +17,7 @@ from xnorloom.folding import automatic
 from xnorloom.graph import Graph
 from xnorloom.graph.pixels import top_bits
 from xnorloom.schedule import Fold, Schedule
+from xnorloom_boards import find
 from xnorloom_boards.design.top import Core
 from xnorloom_boards.errors import LinkError, PortError, WrongBitstreamError
 from xnorloom_boards.link import connection as host
@@ -55,7 +56,8 @@ def small(random_graph):
 @pytest.fixture(scope="module")
 def design(small):
     """The small graph with scores, converted to Verilog once."""
-    core = Core(small[0], automatic(small[0], 20), clock_hz=CYCLES, baud=1, scores=True)
+    core = Core(small[0], automatic(small[0], 20), clock_hz=CYCLES, baud=1, scores=True,
+                board=find("upduino_v3").number)
     return SerialDesign(verilog.convert(core), "top")
 
 
@@ -175,3 +177,21 @@ def test_command(tfc, core, capsys):
     assert status == 0
     assert (values["frames"], values["mismatches"]) == (60, 0)
     assert values["correct"] > 50
+
+
+@pytest.mark.parametrize("name, status", [("upduino_v3", 0), ("icebreaker", 2)])
+def test_command_on_another_board(small, design, tmp_path, capsys, name, status):
+    """A board that is not the one of the command line is refused, also with the right network."""
+    graph, _, _ = small
+    graph.save(tmp_path / "small.bnn")
+    np.savez(tmp_path / "images.npz",
+             images=np.random.default_rng(5).integers(0, 256, (30, 40), dtype=np.uint8))
+    with board(design) as simulated:
+        port = simulated.path
+        assert main(["run", str(tmp_path / "small.bnn"), "--board", name, "--port", port,
+                     "--baud", "100000", "--data", str(tmp_path / "images.npz")]) == status
+    if status:
+        assert capsys.readouterr().err == (
+            f"xnorloom: error: the board on port {port} is upduino_v3 "
+            f"(UPduino 3), wanted icebreaker; name the board that is there, or flash a bitstream "
+            f"that was built for icebreaker\n")

@@ -29,8 +29,8 @@ LINE_CREDITS = 128
 _LINE_PARTS = 20
 
 
-def describe(network: Network, *, clock_hz: int, baud: int) -> Hello:
-    """Description of a board with ``network`` on a serial line.
+def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> Hello:
+    """Description of a board, with its number, that has ``network`` on a serial line.
 
     It has :data:`LINE_CREDITS` credits if the answer to a frame is always sent before the next
     frame has arrived, even if only the answer is stuffed, throughout; else one credit.
@@ -45,7 +45,7 @@ def describe(network: Network, *, clock_hz: int, baud: int) -> Hello:
                    for index, fold in enumerate(network.schedule.folds) if fold.style.loadable)
     hello = Hello(bytes.fromhex(network.graph.digest)[:8], network.schedule.input_width,
                   network.plan.words, size, 1, network.scores,
-                  LOAD_VERSION if layers else VERSION, layers)
+                  LOAD_VERSION if layers else VERSION, layers, board=board)
     cycles = byte_cycles(clock_hz, baud)
     # From the frame buffer through the network to the first byte of the answer.
     work = 3 * hello.frame_bytes + network.latency + 8
