@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import NoReturn, TextIO
 
 from xnorloom.errors import XnorloomError
+from xnorloom.support.text import printable
 
 from .console import write
 
@@ -50,7 +51,7 @@ def exit_status(run: Callable[[], int]) -> int:
             return _BROKEN_PIPE
         except OSError as error:
             _discard(sys.stdout)
-            where = f"{error.filename}: " if error.filename is not None else ""
+            where = f"{printable(error.filename)}: " if error.filename is not None else ""
             return _fail(f"{where}{error.strerror or error}")
         except MemoryError as error:
             return _fail(f"not enough memory: {error}" if str(error) else "not enough memory")
