@@ -106,6 +106,6 @@ def load(path: str | os.PathLike[str]) -> Program:
     reader = format_of(path).reader
     if reader is None:
         raise SourceError(
-            f"model {printable(path)} looks like a checkpoint of PyTorch, which holds weights without the "
-            f"network: export the network with torch.onnx.export, or with brevitas.export")
+            f"model {printable(path)} looks like a checkpoint of PyTorch, which holds weights "
+            f"without the network: export the network with torch.onnx.export, or with brevitas.export")
     return import_module(reader, __name__).load(path)

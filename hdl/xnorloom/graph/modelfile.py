@@ -30,8 +30,8 @@ FORMAT = "xnorloom-graph"
 VERSIONS = (1, 2)
 _KINDS = {"dense": Dense, "score": Score}
 # A file of a few kilobytes must not fill the memory: bytes that all members unpack to, and weights
-# and neurons of all layers. In memory a weight takes a byte, and a neuron up to a hundred. A network
-# of 784-4096-4096-4096-10 has 37 million weights and 12,298 neurons.
+# and neurons of all layers. In memory a weight takes a byte, and a neuron up to a hundred. A
+# network of 784-4096-4096-4096-10 has 37 million weights and 12,298 neurons.
 _LIMIT = 1 << 26
 _MOST_WEIGHTS, _MOST_NEURONS = 1 << 26, 1 << 20
 
@@ -76,8 +76,8 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     arrays = {"header": np.frombuffer(json.dumps(header, indent=1).encode(), np.uint8), **arrays}
     data, size = pack(arrays)
     if size > _LIMIT:
-        raise ModelFileError(f"graph {quoted(graph.name)} is too large for a model file: it unpacks to "
-                             f"{size} bytes, and {_LIMIT} is the limit")
+        raise ModelFileError(f"graph {quoted(graph.name)} is too large for a model file: it "
+                             f"unpacks to {size} bytes, and {_LIMIT} is the limit")
     write_atomic(path, data)
 
 

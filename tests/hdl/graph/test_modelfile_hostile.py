@@ -29,7 +29,7 @@ sys.stdout.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
 
 def bomb(layers, sizes, **changes):
-    """Header and arrays of a file whose layers have zeros only; the weights of a layer are bytes."""
+    """Header and arrays of a file whose layers have zeros only."""
     entries = [{"kind": kind, "name": f"{number}", "shape": list(shape)}
                for number, (kind, shape) in enumerate(layers)]
     contents = {"format": "xnorloom-graph", "version": 1, "name": "bomb", "digest": "0",
@@ -102,6 +102,6 @@ def test_no_regular_file(tmp_path, monkeypatch, kind):
     else:
         with socket.socket(socket.AF_UNIX) as end:
             end.bind("model.bnn")
-    with pytest.raises(ModelFileError, match=rf"^model file model\.bnn cannot be read: it must be a "
-                                             rf"regular file, but is {kind}$"):
+    with pytest.raises(ModelFileError, match=rf"^model file model\.bnn cannot be read: it must be "
+                                             rf"a regular file, but is {kind}$"):
         modelfile.load("model.bnn")

@@ -8,8 +8,13 @@ import stat
 
 import pytest
 
-from xnorloom.support.files import (destination, make_directory, open_regular, read_regular,
-                                     write_atomic)
+from xnorloom.support.files import (
+    destination,
+    make_directory,
+    open_regular,
+    read_regular,
+    write_atomic,
+)
 
 
 @pytest.mark.parametrize("data", ["größe\n", b"\x00\xff"], ids=["text", "bytes"])

@@ -65,7 +65,7 @@ def ready(path):
     time.sleep(1000)
 
 folder = Path(sys.argv[1])
-with staged(folder) as one, staged_file(str(folder / "a.vcd")) as two, scratch_file(folder) as three:
+with staged(folder) as one, staged_file(str(folder / "a.vcd")) as two, scratch_file(folder):
     for path in (one / "a", Path(two)):
         path.write_text("half")
     ready(folder)

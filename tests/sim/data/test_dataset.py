@@ -240,6 +240,6 @@ def test_npz_compressed_by_another_method(tmp_path, method):
 
 def test_npz_pipe(tmp_path):
     os.mkfifo(tmp_path / "set.npz")
-    with pytest.raises(DataError, match=r"set\.npz: not a readable \.npz file \(it must be a regular "
-                                        r"file, but is a pipe\)$"):
+    with pytest.raises(DataError, match=r"set\.npz: not a readable \.npz file \(it must be a "
+                                        r"regular file, but is a pipe\)$"):
         data.load(tmp_path / "set.npz")

@@ -92,8 +92,8 @@ def test_directory(small, tmp_path, suffix, transform):
 def test_directory_with_a_pipe(small, tmp_path, suffix):
     (tmp_path / "d").mkdir()
     os.mkfifo(tmp_path / "d" / f"t10k-images-idx3-ubyte{suffix}")
-    with pytest.raises(DataError, match=r"^mnist:test: \S+ubyte\S*: .*it must be a regular file, but "
-                                        r"is a pipe"):
+    with pytest.raises(DataError, match=r"^mnist:test: \S+ubyte\S*: .*it must be a regular file, "
+                                        r"but is a pipe"):
         data.load("mnist:test", directory=tmp_path / "d")
 
 

@@ -35,7 +35,8 @@ def test_missing(tmp_path):
     wrong(tmp_path / "no.onnx", r"model .*no\.onnx cannot be read: No such file or directory")
     wrong(tmp_path, "model .* cannot be read: Is a directory")
     os.mkfifo(tmp_path / "pipe")
-    wrong(tmp_path / "pipe", "model .*pipe cannot be read: it must be a regular file, but is a pipe")
+    wrong(tmp_path / "pipe", "model .*pipe cannot be read: it must be a regular file, but is "
+                             "a pipe")
     wrong("a\0b", "model a\0b cannot be read: .*null byte.*")
 
 
