@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from xnorloom.support.text import printable
+
 __all__ = ["Console", "timed", "write"]
 
 
@@ -57,7 +59,7 @@ class Console:
         terminal = _is_terminal(sys.stderr)
         # A log file gets a line every ten seconds.
         period = 0.1 if terminal else 10
-        with tqdm(total=total, desc=what, unit=unit, file=sys.stderr, mininterval=period,
+        with tqdm(total=total, desc=printable(what), unit=unit, file=sys.stderr, mininterval=period,
                   disable=sys.stderr is None or not (always or terminal)) as bar:
 
             def update(done: int, total: int) -> None:
@@ -73,9 +75,13 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def write(stream: TextIO | None, text: str) -> None:
-    """Write a line to ``stream`` and flush it; Python has ``None`` for a closed descriptor."""
+    """Write lines to ``stream`` and flush it; Python has ``None`` for a closed descriptor.
+
+    Whatever ``text`` holds, no control characters but line breaks and tabs reach the stream.
+    """
     if stream is None:
         return
+    text = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
     # Names in a model may contain characters that the terminal's encoding lacks.
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")

@@ -12,15 +12,17 @@ from types import TracebackType
 from typing import NoReturn, TextIO
 
 from xnorloom.errors import XnorloomError
+from xnorloom.support.text import printable
 
 from .console import write
+from .interrupts import INTERRUPTED, SAID, end_at_once, interrupted
 
 __all__ = ["BUG", "exit_status"]
 
 # EX_SOFTWARE in sysexits.h, an internal software error.
 BUG = 70
 # As a shell reports signals: 128 plus the number.
-_INTERRUPTED, _BROKEN_PIPE, _TERMINATED = 128 + 2, 128 + 13, 128 + 15
+_BROKEN_PIPE, _TERMINATED = 128 + 13, 128 + 15
 
 
 class _Terminated(BaseException):
@@ -37,7 +39,7 @@ def exit_status(run: Callable[[], int]) -> int:
         try:
             with _termination():
                 try:
-                    return run()
+                    return _run(run)
                 finally:
                     # A closed pipe must raise inside of this block.
                     if sys.stdout is not None:
@@ -50,17 +52,29 @@ def exit_status(run: Callable[[], int]) -> int:
             return _BROKEN_PIPE
         except OSError as error:
             _discard(sys.stdout)
-            where = f"{error.filename}: " if error.filename is not None else ""
+            where = f"{printable(error.filename)}: " if error.filename is not None else ""
             return _fail(f"{where}{error.strerror or error}")
         except MemoryError as error:
             return _fail(f"not enough memory: {error}" if str(error) else "not enough memory")
         except KeyboardInterrupt:
-            _last_words("xnorloom: interrupted")
-            return _INTERRUPTED
+            # A second Ctrl-C must not end this line in the middle.
+            end_at_once()
+            _last_words(SAID)
+            return INTERRUPTED
         except _Terminated:
             _last_words("xnorloom: terminated")
             return _TERMINATED
     return BUG
+
+
+def _run(run: Callable[[], int]) -> int:
+    try:
+        return run()
+    except Exception as error:
+        # Modules written in C turn Ctrl-C during their import into an ImportError.
+        if interrupted():
+            raise KeyboardInterrupt from error
+        raise
 
 
 class _Bugs:

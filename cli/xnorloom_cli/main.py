@@ -10,32 +10,56 @@ Exit statuses:
   143 for SIGTERM.
 """
 
-from collections.abc import Sequence
+# What this module imports is imported before Ctrl-C is handled, so that slow imports are inside of
+# functions.
+from . import interrupts
 
-from xnorloom import __version__
+# As that of `typing`, which takes long to import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-from .commands import COMMANDS
-from .completion import PrintCompletion
-from .console import Console
-from .exit_status import exit_status
-from .parser import Help, Parser
+    from .parser import Parser
 
 __all__ = ["main", "make_parser"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the command line ``argv``, by default that of the process, and return its exit status.
 
     ``--help``, ``--version`` and ``--print-completion`` raise ``SystemExit(0)``, as argparse does.
     """
+    # Ctrl-C ends the process at any time, but not a program that calls this function.
+    process = argv is None
+
     def run() -> int:
+        from .commands import COMMANDS
+        from .console import Console
+
         arguments = make_parser().parse_args(argv)
+        if process:
+            interrupts.raise_in_command()
         return COMMANDS[arguments.command].run(arguments, Console(json=arguments.json))
-    return exit_status(run)
+
+    if process:
+        interrupts.end_at_once()
+    try:
+        from .exit_status import exit_status
+
+        return exit_status(run)
+    finally:
+        if process:
+            interrupts.end_at_once()
 
 
-def make_parser() -> Parser:
+def make_parser() -> "Parser":
     """Make the parser of the command line, with a subparser for each command."""
+    from xnorloom import __version__
+
+    from .commands import COMMANDS
+    from .completion import PrintCompletion
+    from .parser import Help, Parser
+
     parser = Parser(
         prog="xnorloom", allow_abbrev=False,
         description="Turn trained binarized neural networks into FPGA gateware.",

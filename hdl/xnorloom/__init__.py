@@ -8,12 +8,12 @@ Models: :func:`load`, :func:`import_model`; :class:`Graph` of :class:`Input`, :c
 :mod:`xnorloom.errors`.
 """
 
-from importlib import import_module as _import_module
-from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
-from importlib.metadata import version as _version
-from typing import TYPE_CHECKING
-
+# Ctrl-C during what is imported here shows a traceback: `python -m xnorloom` imports it before the
+# module that handles Ctrl-C. So it is little, not even `typing`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    __version__: str
+
     from . import errors
     from .export.verilog import write as write_verilog
     from .folding.automatic import automatic as automatic_schedule
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Dense", "Fold", "Graph", "Input", "Network", "Schedule", "Score", "__version__",
            "automatic_schedule", "errors", "fit_schedule", "import_model", "load",
            "write_verilog"]
-
-try:
-    __version__ = _version("xnorloom")
-except _PackageNotFoundError:  # run from a source tree that is not installed
-    __version__ = "0+unknown"
 
 # Module of each name, and its name there.
 _PLACES = {
@@ -45,14 +40,28 @@ _PLACES = {
 
 def __getattr__(name: str) -> object:
     # Amaranth and numpy take half a second to import, which `xnorloom --help` must not.
+    from importlib import import_module
+
     if name == "errors":
-        return _import_module(".errors", __name__)
-    if name not in _PLACES:
+        return import_module(".errors", __name__)
+    if name == "__version__":
+        value = _version()
+    elif name in _PLACES:
+        module, attribute = _PLACES[name]
+        value = getattr(import_module(module, __name__), attribute)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _PLACES[name]
-    value = getattr(_import_module(module, __name__), attribute)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("xnorloom")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

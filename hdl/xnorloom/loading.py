@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import ModelFileError, SourceError
+from .errors import ModelFileError
 from .graph import Graph
 from .graph.bundled import bundled
+from .support.text import quoted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +48,8 @@ def load(model: str | os.PathLike[str], *, input: str | None = None,
         return import_model(path, input=input, score_bits=score_bits).graph
     for name, value in (("input", input), ("score_bits", score_bits)):
         if value is not None:
-            raise ValueError(f"{name} is only for a model of another tool, not for {str(model)!r}")
+            raise ValueError(f"{name} is only for a model of another tool, not for "
+                             f"{quoted(str(model))}")
     if path.is_file():
         return Graph.load(path)
     models = bundled()
@@ -55,8 +57,8 @@ def load(model: str | os.PathLike[str], *, input: str | None = None,
         return Graph.load(models[str(model)])
     if path.suffix or path.name != str(model):
         return Graph.load(path)
-    raise ModelFileError(f"model {str(model)!r} is neither a file nor one of the bundled models "
-                         f"{', '.join(models)}")
+    raise ModelFileError(f"model {quoted(str(model))} is neither a file nor one of the bundled "
+                         f"models {', '.join(models)}")
 
 
 def import_model(model: "str | os.PathLike[str] | nn.Module", *, input: str | None = None,
@@ -87,6 +89,8 @@ def import_model(model: "str | os.PathLike[str] | nn.Module", *, input: str | No
     SourceError
         If the model cannot be read, or no integer graph equals it; the message names the layer,
         the neuron and the value.
+    ValueError
+        If ``shape`` is missing for a PyTorch module, or given for a file.
     """
     from . import frontend
     from .lowering.lower import lower
@@ -96,7 +100,7 @@ def import_model(model: "str | os.PathLike[str] | nn.Module", *, input: str | No
             raise ValueError("shape is only for a PyTorch module: a file holds the shape")
         return lower(frontend.load(model), input, score_bits=score_bits)
     if shape is None:
-        raise SourceError("a PyTorch module needs shape=, the shape of one frame")
+        raise ValueError("a PyTorch module needs shape=, the shape of one frame")
     from .frontend import torch as torch_frontend
 
     return lower(torch_frontend.from_module(model, shape), input, score_bits=score_bits)

@@ -1,11 +1,12 @@
 """Output of the commands: steps with their time, and progress bars."""
 
+import io
 import threading
 import time
 
 import pytest
 
-from xnorloom_cli.console import Console, timed
+from xnorloom_cli.console import Console, timed, write
 
 
 @pytest.mark.parametrize("seconds, said", [
@@ -68,3 +69,15 @@ def test_progress_without_standard_error(monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     with Console(json=False).progress("images", 2, " frames", always=True) as progress:
         progress(2, 2)
+
+
+def test_nothing_but_text_is_written():
+    stream = io.StringIO()
+    write(stream, "one\ttwo\nthree \x1b[2J\x9b\r\u2028\u202e")
+    assert stream.getvalue() == "one\ttwo\nthree \\x1b[2J\\x9b\\r\\u2028\\u202e\n"
+
+
+def test_nothing_but_text_names_a_bar(capsys):
+    with Console(json=False).progress("a\x1b[2J", 2, " frames", always=True) as progress:
+        progress(2, 2)
+    assert "a\\x1b[2J: 100%" in capsys.readouterr().err

@@ -199,7 +199,7 @@ def test_data_bits(wrong, random_graph):
 
 
 def test_output_is_a_file(wrong):
-    message = r"output directory data\.npz cannot be written: File exists"
+    message = r"output directory data\.npz cannot be written: it is not a directory"
     wrong(message, "compile", "toy.bnn", "-o", "data.npz")
     wrong(message, "demo", "--out", "data.npz")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xnorloom
-from xnorloom.errors import ModelFileError, SourceError
+from xnorloom.errors import ModelFileError
 from xnorloom_cli.main import main
 
 NAMES = {"Dense", "Fold", "Graph", "Input", "Network", "Schedule", "Score", "automatic_schedule",
@@ -70,7 +70,7 @@ def test_modules():
                                  BinaryLinear(4, 2), Scores(4, 2)).eval()
     lowered = xnorloom.import_model(module, shape=(3, 3), input="u8")
     assert [layer.inputs for layer in lowered.graph.layers] == [9, 4]
-    with pytest.raises(SourceError, match="^a PyTorch module needs shape=, the shape of one frame"):
+    with pytest.raises(ValueError, match="^a PyTorch module needs shape=, the shape of one frame"):
         xnorloom.import_model(module)
 
 

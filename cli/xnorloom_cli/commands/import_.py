@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from xnorloom.errors import XnorloomError
+from xnorloom.support.text import printable, quoted
 
 from ..console import Console
 from ..inputs import load
@@ -33,17 +34,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, console: Console) -> int:
     """Write the model file."""
     from xnorloom.frontend import file_suffixes
+    from xnorloom.support.staging import check_destination
 
     from ..tables.imported import import_text, import_values
 
     if Path(arguments.output).suffix.lower() in file_suffixes():
         raise XnorloomError(f"argument --output: must name a model file, such as "
-                            f"{Path(arguments.output).stem}.bnn, not {arguments.output!r}")
+                            f"{printable(Path(arguments.output).stem)}.bnn, not "
+                            f"{quoted(arguments.output)}")
+    check_destination(arguments.output)
     loaded = load(arguments, console)
     if loaded.lowered is None:
-        raise XnorloomError(f"{arguments.model} must be a model from another tool, but is a model "
-                            f"file already")
+        raise XnorloomError(f"{printable(arguments.model)} must be a model from another tool, but "
+                            f"is a model file already")
     loaded.graph.save(arguments.output)
     values = {**import_values(loaded.lowered), "file": arguments.output}
-    console.result(values, f"\n{import_text(loaded.lowered)}\n\nwrote {arguments.output}")
+    console.result(values, f"\n{import_text(loaded.lowered)}\n\n"
+                           f"wrote {printable(arguments.output)}")
     return 0

@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import SourceError
+from ..support.files import open_regular
+from ..support.text import first_line, printable
 from .program import Program
 
 __all__ = ["CHECKPOINT", "FORMATS", "HDF5", "KERAS", "ONNX", "Format", "Program", "file_suffixes",
@@ -78,13 +80,11 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     """
     path = Path(path)
     try:
-        # Opening a pipe would block until a writer opens it.
-        if path.exists() and not path.is_dir() and not path.is_file():
-            raise SourceError(f"model {path} must be a regular file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(max(len(row.magic) for row in FORMATS))
-    except OSError as error:
-        raise SourceError(f"model {path} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or first_line(error)
+        raise SourceError(f"model {printable(path)} cannot be read: {printable(why)}") from error
     suffix = path.suffix.lower()
     for row in FORMATS:
         if row.magic and start.startswith(row.magic):
@@ -106,6 +106,6 @@ def load(path: str | os.PathLike[str]) -> Program:
     reader = format_of(path).reader
     if reader is None:
         raise SourceError(
-            f"model {path} looks like a checkpoint of PyTorch, which holds weights without the "
-            f"network: export the network with torch.onnx.export, or with brevitas.export")
+            f"model {printable(path)} looks like a checkpoint of PyTorch, which holds weights "
+            f"without the network: export the network with torch.onnx.export, or with brevitas.export")
     return import_module(reader, __name__).load(path)

@@ -14,15 +14,14 @@ these three makes a file of version 1. Equal graphs of equal names give equal by
 
 import json
 import os
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from ..errors import ModelFileError
 from ..support.archive import SIGNATURE, ArrayArchive, pack
-from ..support.files import BROKEN_ARCHIVE, write_atomic
-from ..support.text import first_line
+from ..support.files import BROKEN_ARCHIVE, open_regular, write_atomic
+from ..support.text import first_line, printable, quoted
 from . import Dense, Graph, Input, Score
 
 __all__ = ["FORMAT", "VERSIONS", "save", "load"]
@@ -30,8 +29,11 @@ __all__ = ["FORMAT", "VERSIONS", "save", "load"]
 FORMAT = "xnorloom-graph"
 VERSIONS = (1, 2)
 _KINDS = {"dense": Dense, "score": Score}
-# Bytes that all members unpack to, so that a small file cannot claim all memory.
+# A file of a few kilobytes must not fill the memory: bytes that all members unpack to, and weights
+# and neurons of all layers. In memory a weight takes a byte, and a neuron up to a hundred. A
+# network of 784-4096-4096-4096-10 has 37 million weights and 12,298 neurons.
 _LIMIT = 1 << 26
+_MOST_WEIGHTS, _MOST_NEURONS = 1 << 26, 1 << 20
 
 
 def save(graph: Graph, path: str | os.PathLike[str]) -> None:
@@ -40,10 +42,16 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ModelFileError
-        If the graph is larger than :func:`load` accepts, 64 MiB unpacked.
+        If the graph is larger than :func:`load` accepts: 64 MiB unpacked, 67,108,864 weights,
+        1,048,576 neurons.
     OSError
         If ``path`` cannot be written.
     """
+    neurons = sum(layer.neurons for layer in graph.layers)
+    if graph.synapses > _MOST_WEIGHTS or neurons > _MOST_NEURONS:
+        raise ModelFileError(f"graph {quoted(graph.name)} is too large for a model file: it has "
+                             f"{graph.synapses} weights of {neurons} neurons, and {_MOST_WEIGHTS} "
+                             f"and {_MOST_NEURONS} are the limits")
     arrays = {}
     layers = []
     for index, layer in enumerate(graph.layers):
@@ -68,8 +76,8 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     arrays = {"header": np.frombuffer(json.dumps(header, indent=1).encode(), np.uint8), **arrays}
     data, size = pack(arrays)
     if size > _LIMIT:
-        raise ModelFileError(f"graph {graph.name!r} is too large for a model file: it unpacks to "
-                             f"{size} bytes, and {_LIMIT} is the limit")
+        raise ModelFileError(f"graph {quoted(graph.name)} is too large for a model file: it "
+                             f"unpacks to {size} bytes, and {_LIMIT} is the limit")
     write_atomic(path, data)
 
 
@@ -81,21 +89,21 @@ def load(path: str | os.PathLike[str]) -> Graph:
     ModelFileError
         If the file is missing, unreadable, not a model file, of another version, or damaged.
     """
-    path = Path(path)
+    where = printable(path)
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             if file.read(len(SIGNATURE)) != SIGNATURE:
-                raise ModelFileError(f"{path} is not an xnorloom model file (no ZIP signature)")
+                raise ModelFileError(f"{where} is not an xnorloom model file (no ZIP signature)")
             file.seek(0)
-            return _read(file, path)
+            return _read(file, where)
     except OSError as error:
-        raise ModelFileError(f"model file {path} cannot be read: "
-                             f"{error.strerror or error}") from error
+        raise ModelFileError(f"model file {where} cannot be read: "
+                             f"{printable(error.strerror or error)}") from error
     except BROKEN_ARCHIVE as error:
-        raise ModelFileError(f"model file {path} is damaged: {first_line(error)}") from error
+        raise ModelFileError(f"model file {where} is damaged: {first_line(error)}") from error
 
 
-def _read(file: IO[bytes], path: Path) -> Graph:
+def _read(file: IO[bytes], path: str) -> Graph:
     with ArrayArchive(file) as archive:
         if "header" not in archive:
             raise ModelFileError(f"{path} is not an xnorloom model file (it has no header)")
@@ -106,18 +114,24 @@ def _read(file: IO[bytes], path: Path) -> Graph:
             raise ModelFileError(f"{path} is not an xnorloom model file (foreign header)")
         version = header.get("version")
         if type(version) is not int or version not in VERSIONS:
-            raise ModelFileError(f"model file {path} has version {version!r}, but this xnorloom "
-                                 f"reads versions {' and '.join(map(str, VERSIONS))}")
+            raise ModelFileError(f"model file {path} has version {quoted(version)}, but this "
+                                 f"xnorloom reads versions {' and '.join(map(str, VERSIONS))}")
+        entries = _item(header, "layers", list)
+        shapes = [_shape(entry) for entry in entries]
+        for what, most, claimed in (
+                ("neurons", _MOST_NEURONS, sum(neurons for neurons, _ in shapes)),
+                ("weights", _MOST_WEIGHTS, sum(neurons * inputs for neurons, inputs in shapes))):
+            if claimed > most:
+                raise ValueError(f"its layers claim {claimed} {what}, more than {most}")
         layers = []
-        for index, entry in enumerate(_item(header, "layers", list)):
-            neurons, inputs = _shape(entry)
+        for index, (entry, (neurons, inputs)) in enumerate(zip(entries, shapes)):
             packed = archive.array(f"weights{index}", "|u1", (neurons, -(-inputs // 8)))
             values = archive.array(f"values{index}", "<i8", (neurons,))
             weights = np.unpackbits(packed, axis=1, count=inputs, bitorder="little")
             kind = _item(entry, "kind", str)
             if kind not in _KINDS:
                 raise ValueError(f"kind of a layer must be one of {', '.join(_KINDS)}, "
-                                 f"not {kind!r}")
+                                 f"not {quoted(kind)}")
             arguments = [weights, values]
             if version > 1 and kind == "score" and "scales" in entry:
                 arguments.append(archive.array(f"scales{index}", "<i8", (neurons,)))
@@ -145,7 +159,8 @@ def _item(mapping: Any, key: str, kind: type) -> Any:
     if not isinstance(mapping, dict) or key not in mapping:
         raise ValueError(f"the header lacks {key!r}")
     if not isinstance(mapping[key], kind):
-        raise ValueError(f"{key!r} in the header must be a {kind.__name__}, not {mapping[key]!r}")
+        raise ValueError(f"{key!r} in the header must be a {kind.__name__}, not "
+                         f"{quoted(mapping[key])}")
     return mapping[key]
 
 
@@ -154,4 +169,5 @@ def _shape(entry: Any) -> tuple[int, int]:
         case [int(neurons), int(inputs)] if neurons > 0 and inputs > 0:
             return neurons, inputs
         case shape:
-            raise ValueError(f"'shape' of a layer must be two positive integers, not {shape!r}")
+            raise ValueError(f"'shape' of a layer must be two positive integers, not "
+                             f"{quoted(shape)}")

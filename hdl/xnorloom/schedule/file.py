@@ -4,13 +4,12 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from ..errors import ScheduleError
 from ..graph import Graph
-from ..support.files import write_atomic
-from ..support.text import clipped, quoted
+from ..support.files import read_regular, write_atomic
+from ..support.text import clipped, first_line, printable, quoted
 from .fold import Fold
 from .schedule import Schedule
 
@@ -18,6 +17,8 @@ __all__ = ["as_json", "load", "save"]
 
 _FORMAT = "xnorloom-schedule"
 _VERSION = 1
+# Bytes of a file; that of a network of a thousand layers has about 200 KB.
+_LIMIT = 1 << 24
 
 
 def save(schedule: Schedule, path: str | os.PathLike[str], graph: Graph) -> None:
@@ -42,17 +43,19 @@ def load(path: str | os.PathLike[str], graph: Graph) -> Schedule:
     ScheduleError
         If the file cannot be read, is not a schedule, or does not fit the graph.
     """
-    where = f"schedule file {path}"
+    where = f"schedule file {printable(path)}"
     try:
-        data = json.loads(Path(path).read_bytes(), object_pairs_hook=_object)
+        data = json.loads(read_regular(path, _LIMIT), object_pairs_hook=_object)
     except OSError as error:
-        raise ScheduleError(f"{where} cannot be read: {error.strerror or error}") from error
+        raise ScheduleError(f"{where} cannot be read: "
+                            f"{printable(error.strerror or error)}") from error
     except ScheduleError as error:
         raise ScheduleError(f"{where}: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise ScheduleError(f"{where} is not JSON: {error}") from error
+        raise ScheduleError(f"{where} is not JSON: {first_line(error)}") from error
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
-        raise ScheduleError(f"{path} is not an xnorloom schedule (format must be {_FORMAT!r})")
+        raise ScheduleError(f"{printable(path)} is not an xnorloom schedule (format must be "
+                            f"{_FORMAT!r})")
     version = data.get("version")
     if type(version) is not int or version != _VERSION:
         raise ScheduleError(f"{where} has version {quoted(version)}, but this xnorloom "
@@ -62,7 +65,7 @@ def load(path: str | os.PathLike[str], graph: Graph) -> Schedule:
         schedule = Schedule(data["input_width"], folds)
         schedule.bind(graph)
     except (ScheduleError, TypeError, ValueError) as error:
-        raise ScheduleError(f"{where}: {clipped(str(error))}") from error
+        raise ScheduleError(f"{where}: {clipped(error)}") from error
     return schedule
 
 
@@ -77,7 +80,7 @@ def _folds(where: str, data: dict[str, object], graph: Graph) -> tuple[Fold, ...
     for name, layer in zip(names, graph.layers):
         if name != layer.name:
             raise ScheduleError(f"{where} has a fold for layer {quoted(name)} where graph "
-                                f"{graph.name!r} has {layer.name!r}")
+                                f"{quoted(graph.name)} has {quoted(layer.name)}")
     return tuple(_fold(f"{where}: layer {quoted(name)}", entry)
                  for name, entry in zip(names, layers))
 
@@ -99,7 +102,7 @@ def _fold(what: str, entry: dict[str, Any]) -> Fold:
         return Fold(entry["pe"], entry["simd"], entry["style"], entry.get("register_every", 2),
                     entry.get("read_register", False))
     except (TypeError, ValueError) as error:
-        raise ScheduleError(f"{what}: {clipped(str(error))}") from error
+        raise ScheduleError(f"{what}: {clipped(error)}") from error
 
 
 def _check_keys(what: str, entry: dict[str, Any], needed: Sequence[str],

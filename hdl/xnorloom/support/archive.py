@@ -1,6 +1,7 @@
 """ZIP archives of numpy arrays, the layout of ``.npz`` files, read without pickle."""
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping
 from typing import IO
@@ -14,6 +15,9 @@ SIGNATURE = b"PK\x03\x04"
 
 # Fixed start of a .npy file of version 1.0; the length of its description follows in two bytes.
 _NPY = b"\x93NUMPY\x01\x00"
+_LONGEST_PREFIX = len(_NPY) + 2 + 0xffff
+# Bytes of a text, which may become many times larger as values in Python.
+_LONGEST_TEXT = 1 << 21
 
 
 def pack(arrays: Mapping[str, np.ndarray]) -> tuple[bytes, int]:
@@ -42,6 +46,7 @@ class ArrayArchive:
     """Reader of an archive; a context manager.
 
     Damaged and hostile files raise :data:`~.files.BROKEN_ARCHIVE`, at construction or on access.
+    Of a member no more is unpacked than its array takes, whatever the file claims.
 
     Parameters
     ----------
@@ -68,8 +73,11 @@ class ArrayArchive:
         if claimed > limit:
             raise ValueError(f"its members claim {claimed} bytes, more than {limit}")
 
-    def array(self, name: str, dtype: str, shape: tuple[int, ...] | None) -> np.ndarray:
-        """Read the array ``name``, of exactly this type and shape; None allows any length.
+    def array(self, name: str, dtype: str, shape: tuple[int, ...] | None,
+              limit: int = _LONGEST_TEXT) -> np.ndarray:
+        """Read the array ``name``, of exactly this type and shape.
+
+        A shape of None allows any length of one axis, up to ``limit`` bytes.
 
         Raises
         ------
@@ -81,13 +89,20 @@ class ArrayArchive:
         member = self._members[f"{name}.npy"]
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{name} is compressed by the foreign method {member.compress_type}")
-        data = self._archive.read(member)
+        if shape is not None:
+            limit = math.prod(shape) * np.dtype(dtype).itemsize
+        # A member may claim less or more than it holds.
+        with self._archive.open(member) as file:
+            data = file.read(min(limit, member.file_size) + _LONGEST_PREFIX)
+            longer = bool(file.read(1))
         start = len(_NPY) + 2 + int.from_bytes(data[8:10], "little")
         if shape is None:
+            if longer or len(data) - start > limit:
+                raise ValueError(f"{name} must have at most {limit} bytes")
             shape = (max(0, len(data) - start),)
         # The description is compared with the expected one, never evaluated.
         text = data[len(_NPY) + 2:start].strip()
-        if not data.startswith(_NPY) or text != _npy_text(dtype, shape):
+        if longer or not data.startswith(_NPY) or text != _npy_text(dtype, shape):
             raise ValueError(f"{name} must be an array of {dtype} of shape {shape!r}")
         return np.frombuffer(data, dtype, offset=start).reshape(shape)
 

@@ -1,7 +1,8 @@
 """Content-addressed cache of artifacts: folders that are made once per set of inputs.
 
 A folder lists its files with sizes and SHA-256 in ``manifest.json``. A folder with a damaged or
-missing file, or without the list, is made again.
+missing file, or without the list, is made again, and so is one that another user has put there. A
+cache that other users can write is refused.
 """
 
 import contextlib
@@ -9,14 +10,15 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import ToolError
-from .files import UNWRITABLE
+from .files import UNWRITABLE, open_regular, read_regular
 from .lock import directory_lock
+from .private import make_private, owned
+from .scratch import scratch_directory
 
 __all__ = ["cached", "entry", "intact", "key", "log_file", "write_list"]
 
@@ -24,10 +26,12 @@ __all__ = ["cached", "entry", "intact", "key", "log_file", "write_list"]
 _VERSION = 1
 
 _LIST = "manifest.json"
+_LONGEST_LIST = 1 << 24  # bytes
 _DAY = 24 * 3600  # seconds
 _UNUSED, _LEFT_OVER = 30 * _DAY, _DAY
 
-# The cache may hold other things: only these names are removed.
+# The cache may hold other things: only these names are removed. Earlier versions built
+# under the first of them.
 _BUILD = "xnorloom-build-"
 _OURS = re.compile(rf"{_BUILD}\w{{8}}|[0-9a-f]{{32}}(\.log)?")
 
@@ -89,22 +93,29 @@ def entry(place: Path, product: str, make: Maker) -> Path:
 
     Raises
     ------
+    UnsafeDirectoryError
+        If other users can write the folder; see :func:`~.private.check_private`.
     OSError
         If the folder cannot be written, or ``make`` leaves no product.
     """
+    try:
+        make_private(place.parent)
+    except OSError as error:
+        # A read-only cache is of use, if it is there.
+        if not place.parent.is_dir():
+            raise _refused(place, error) from error
     if intact(place, product):
         # The time of the last use; a read-only cache records none.
         with contextlib.suppress(OSError):
             os.utime(place)
         return place
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=_BUILD, dir=place.parent,
-                                              ignore_cleanup_errors=True)
-    except OSError as error:
-        raise _refused(place, error) from error
-    with scratch, _named(place):
-        folder = Path(scratch.name) / place.name
+    with contextlib.ExitStack() as stack:
+        try:
+            scratch = stack.enter_context(scratch_directory(place.parent))
+        except OSError as error:
+            raise _refused(place, error) from error
+        stack.enter_context(_named(place))
+        folder = scratch / place.name
         folder.mkdir()
         make(folder)
         if not (folder / product).is_file():
@@ -135,22 +146,26 @@ def intact(folder: Path, product: str) -> bool:
     """True if all listed files of ``folder`` are unchanged and ``product`` is one of them.
 
     Files that are not listed are ignored. All listed files are read, about 1 GB/s: 1 ms for a
-    simulation, 20 ms for a large routed design.
+    simulation, 20 ms for a large routed design. None may belong to another user.
     """
     try:
-        files = json.loads((folder / _LIST).read_bytes())
+        if not owned(folder.lstat()):
+            return False
+        files = json.loads(read_regular(folder / _LIST, _LONGEST_LIST))
         if not isinstance(files, dict) or product not in files:
             return False
         wanted = {folder / name: tuple(values) for name, values in files.items()}
         # Truncated files are found without reading any.
-        return (all(path.stat().st_size == size for path, (size, _) in wanted.items())
+        found = {path: path.lstat() for path in wanted}
+        return (all(found[path].st_size == size and owned(found[path])
+                    for path, (size, _) in wanted.items())
                 and all(_digest(path) == digest for path, (_, digest) in wanted.items()))
     except (OSError, ValueError, TypeError, RecursionError):
         return False
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -164,8 +179,8 @@ def _move(folder: Path, place: Path, product: str) -> None:
         if intact(place, product):
             return
         try:
-            # A folder with files in it cannot be replaced.
-            if place.is_dir():
+            # Neither a folder with files in it nor a file can be replaced by a folder.
+            if os.path.lexists(place):
                 place.rename(folder.with_name(f"{place.name}-damaged"))
             folder.rename(place)
         except OSError as error:
@@ -202,7 +217,7 @@ def _prune(cache: Path) -> None:
                 continue
             if path.is_dir():
                 # Renamed first, so that no other process finds a half removed entry.
-                with tempfile.TemporaryDirectory(prefix=_BUILD, dir=cache) as aside:
-                    path.rename(Path(aside) / path.name)
+                with scratch_directory(cache) as aside:
+                    path.rename(aside / path.name)
             else:
                 path.unlink()

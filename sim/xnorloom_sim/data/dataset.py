@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from xnorloom.errors import DataError
-from xnorloom.support.files import BROKEN_ARCHIVE
-from xnorloom.support.text import first_line
+from xnorloom.support.files import BROKEN_ARCHIVE, open_regular
+from xnorloom.support.text import first_line, printable, quoted
 
-from . import idx
+from . import idx, npz
 
 __all__ = ["DataError", "Dataset", "bundled", "load", "load_npz"]
 
@@ -66,7 +66,8 @@ def load(
         return bundled()
     if text not in idx.NAMES:
         known = ", ".join([*idx.NAMES, "mnist:bundled"])
-        raise DataError(f"data set must be one of {known} or the path of a .npz file, not {text!r}")
+        raise DataError(f"data set must be one of {known} or the path of a .npz file, not "
+                        f"{quoted(text)}")
     return Dataset(text, *idx.load(text, directory))
 
 
@@ -84,46 +85,29 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
     DataError
         If the file is not a complete ZIP archive of such arrays.
     """
-    path = Path(path)
-    labels = None
+    where = printable(path)
     try:
-        with path.open("rb") as stream:
-            # Checked first, since np.load returns the array of a single .npy file.
+        with open_regular(path) as stream:
+            # The array of a single .npy file is no archive.
             if not zipfile.is_zipfile(stream):
-                raise DataError(f"{path}: a .npz file must be a complete zip archive of arrays")
+                raise DataError("a .npz file must be a complete zip archive of arrays")
             stream.seek(0)
-            with np.load(stream, allow_pickle=False) as archive:
-                if "images" not in archive.files:
-                    found = ", ".join(archive.files) or "nothing"
-                    raise DataError(f"{path}: array 'images' is missing, the file has {found}")
-                images = archive["images"]
-                if "labels" in archive.files:
-                    labels = archive["labels"]
-    except DataError:
-        raise
+            images, labels = npz.read(stream)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, SyntaxError, *BROKEN_ARCHIVE) as error:
-        raise DataError(f"{path}: not a readable .npz file ({first_line(error)})") from None
-    for key, array in (("images", images), ("labels", labels)):
-        # np.load returns the bytes of a member that is not in the .npy format.
-        if array is not None and not isinstance(array, np.ndarray):
-            raise DataError(f"{path}: {key!r} must be an array in the .npy format")
-    if images.dtype != np.uint8:
-        raise DataError(f"{path}: 'images' must be of type uint8, not {images.dtype}")
+        raise DataError(f"{where}: no such file") from None
+    except OSError as error:
+        why = printable(error.strerror) if error.strerror else first_line(error)
+        raise DataError(f"{where}: not a readable .npz file ({why})") from None
+    except (SyntaxError, *BROKEN_ARCHIVE) as error:
+        raise DataError(f"{where}: not a readable .npz file ({first_line(error)})") from None
     if images.ndim < 2:
-        raise DataError(
-            f"{path}: 'images' must have the sample index and at least one more axis, "
-            f"not shape {images.shape}"
-        )
+        raise DataError(f"{where}: 'images' must have the sample index and at least one more axis, "
+                        f"not shape {images.shape}")
     if images.size == 0:
-        raise DataError(f"{path}: 'images' must not be empty, its shape is {images.shape}")
-    if labels is not None:
-        if labels.dtype.kind not in "iu":
-            raise DataError(f"{path}: 'labels' must be integers, not {labels.dtype}")
-        if labels.shape != images.shape[:1]:
-            raise DataError(
-                f"{path}: 'labels' must have shape {images.shape[:1]}, one for each image, "
-                f"not {labels.shape}"
-            )
-    return Dataset(str(path), images, labels)
+        raise DataError(f"{where}: 'images' must not be empty, its shape is {images.shape}")
+    if labels is not None and labels.shape != images.shape[:1]:
+        raise DataError(f"{where}: 'labels' must have shape {images.shape[:1]}, one for each "
+                        f"image, not {labels.shape}")
+    return Dataset(where, images, labels)

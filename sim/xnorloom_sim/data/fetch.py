@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from xnorloom.errors import DataError
+from xnorloom.support.files import read_regular
 
 __all__ = ["ERRORS", "LARGEST", "Fetch", "Mirror", "debian", "folder", "npm", "website"]
 
@@ -56,7 +57,7 @@ def folder(path: str) -> Mirror:
 
     def fetch(names: list[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
-            yield name, Path(path, f"{name}.gz").read_bytes()
+            yield name, read_regular(Path(path, f"{name}.gz"), LARGEST)
 
     return path, fetch
 

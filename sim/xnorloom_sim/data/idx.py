@@ -20,8 +20,8 @@ import numpy.typing as npt
 from xnorloom.errors import DataError
 from xnorloom.support import cache
 from xnorloom.support.extras import install_hint
-from xnorloom.support.files import write_atomic
-from xnorloom.support.text import first_line
+from xnorloom.support.files import read_regular, write_atomic
+from xnorloom.support.text import first_line, printable
 
 from . import fetch
 
@@ -113,18 +113,19 @@ def _from_directory(name: str, files: dict[str, str], directory: Path) -> dict[s
     for file, sha256 in files.items():
         for path in (directory / file, directory / f"{file}.gz"):
             try:
-                content = path.read_bytes()
+                content = read_regular(path, fetch.LARGEST)
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise DataError(f"{name}: {path}: {first_line(error)}") from None
+                raise DataError(f"{name}: {printable(path)}: {first_line(error)}") from None
             try:
                 contents[file] = _verified(file, sha256, content)
             except DataError as error:
-                raise DataError(f"{name}: {path}: {error}") from None
+                raise DataError(f"{name}: {printable(path)}: {error}") from None
             break
         else:
-            raise DataError(f"{name}: {directory} must hold {file} or {file}.gz, it has neither")
+            raise DataError(f"{name}: {printable(directory)} must hold {file} or {file}.gz, it has "
+                            f"neither")
     return contents
 
 
@@ -134,8 +135,9 @@ def _from_cache_or_mirror(name: str, wanted: _Set) -> dict[str, bytes]:
     contents = {}
     for file in files:
         with contextlib.suppress(OSError, DataError):  # missing or damaged: fetched again
-            contents[file] = _verified(file, files[file], (place / file).read_bytes())
-    tried = [f"cache {place}"]
+            contents[file] = _verified(file, files[file],
+                                       read_regular(place / file, fetch.LARGEST))
+    tried = [f"cache {printable(place)}"]
     for mirror, fetch_files in wanted.mirrors():
         missing = [file for file in files if file not in contents]
         if not missing:

@@ -10,6 +10,7 @@ import numpy as np
 
 from xnorloom.errors import XnorloomError
 from xnorloom.support.arguments import integer
+from xnorloom.support.files import destination
 
 __all__ = [
     "IDLE_LIMIT",
@@ -164,10 +165,12 @@ class Job:
 def check_waveform(job: Job) -> None:
     """Raise the OSError of a waveform that cannot be written, before the simulation.
 
+    It must be a regular file, or become one.
+
     Call it after the component is elaborated: Amaranth warns of components that never are.
     """
     if job.waveform is not None:
-        with open(job.waveform, "ab"):
+        with open(destination(job.waveform), "ab"):
             pass
 
 

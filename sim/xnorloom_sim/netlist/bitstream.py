@@ -8,10 +8,10 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from xnorloom.errors import ToolError, XnorloomError
+from xnorloom.support.scratch import scratch_directory
 
 from .cell_models import models
 
@@ -56,11 +56,11 @@ def to_verilog(bitstream: str | os.PathLike[str], pcf: str | os.PathLike[str],
     content = Path(bitstream).read_bytes()
     unpack, translate = _tool("iceunpack"), _tool("icebox_vlog")
     options = [] if package is None else ["-d", package]
-    with tempfile.TemporaryDirectory(prefix="xnorloom-") as folder:
-        Path(folder, "pins").write_bytes(Path(pcf).read_bytes())
-        Path(folder, "chip").write_bytes(content)
+    with scratch_directory() as folder:
+        (folder / "pins").write_bytes(Path(pcf).read_bytes())
+        (folder / "chip").write_bytes(content)
         if not content.startswith(_ASCII):
-            Path(folder, "chip").rename(Path(folder, "packed"))
+            (folder / "chip").rename(folder / "packed")
             _run([unpack, "packed", "chip"], folder, bitstream)
         text = _run([translate, "-s", *options, "-p", "pins", "chip"], folder, bitstream)
     text = _fed(text, bitstream)
@@ -95,7 +95,7 @@ def _tool(name: str) -> str:
     return path
 
 
-def _run(command: list[str], folder: str, bitstream: str | os.PathLike[str]) -> str:
+def _run(command: list[str], folder: Path, bitstream: str | os.PathLike[str]) -> str:
     """Run a tool in ``folder``; returns its output."""
     done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, errors="replace")

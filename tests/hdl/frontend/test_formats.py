@@ -33,7 +33,8 @@ def test_format_of(tmp_path, name, start, expected):
 @pytest.mark.parametrize("name", ["net.onnx", "net.h5"])
 def test_pipe_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    with pytest.raises(SourceError, match=rf"^model \S+/{name} must be a regular file$"):
+    with pytest.raises(SourceError, match=rf"^model \S+/{name} cannot be read: it must be a "
+                                          rf"regular file, but is a pipe$"):
         load(tmp_path / name)
 
 

@@ -239,6 +239,16 @@ def test_version(tmp_path, members, version, shown):
                              f"versions 1 and 2")
 
 
+@pytest.mark.parametrize("version", ["1" * 10**6, "\x1b[31m\n" * 99, 10**4000, [[]] * 10**5,
+                                     {"a" * 999: "b" * 999}])
+def test_long_version(tmp_path, members, version):
+    """It is not printed whole, and no escape sequence of it is printed."""
+    path = tmp_path / "later.bnn"
+    pack(path, members, header=header({**header_of(members), "version": version}))
+    assert len(refused(path)) <= len(f"model file {path} has version , but this xnorloom reads "
+                                     f"versions 1 and 2") + 60
+
+
 # Nothing is ever unpickled
 
 
@@ -329,7 +339,15 @@ LIES = {
         "Layer 'first' must have 9 inputs, as many as 'input' has outputs, not 10"),
     "shape huge": (
         edited(lambda h: h["layers"][0].update(shape=[10**12, 10**12])),
-        "weights0 must be an array of |u1 of shape (1000000000000, 125000000000)"),
+        "its layers claim 1000000000002 neurons, more than 1048576"),
+    "shape wide": (
+        edited(lambda h: h["layers"][0].update(shape=[3, 10**12])),
+        "its layers claim 3000000000006 weights, more than 67108864"),
+    "shape of many digits": (
+        edited(lambda h: h["layers"][0].update(shape=[3, 10**4000])), None),
+    "header long": (
+        lambda _: {"header": np.full((1 << 21) + 1, ord(" "), np.uint8)},
+        "header must have at most 2097152 bytes"),
     "shape negative": (
         edited(lambda h: h["layers"][0].update(shape=[-3, 9])),
         "'shape' of a layer must be two positive integers, not [-3, 9]"),
@@ -420,5 +438,11 @@ def test_no_file_is_saved_that_could_not_be_loaded(random_graph, tmp_path, monke
     monkeypatch.setattr(modelfile, "_LIMIT", 1000)
     with pytest.raises(ModelFileError, match=r"^graph 'random' is too large for a model file: it "
                                              r"unpacks to \d+ bytes, and 1000 is the limit$"):
+        graph.save(tmp_path / "large.bnn")
+    monkeypatch.setattr(modelfile, "_LIMIT", 1 << 26)
+    monkeypatch.setattr(modelfile, "_MOST_WEIGHTS", 59)
+    with pytest.raises(ModelFileError, match=r"^graph 'random' is too large for a model file: it "
+                                             r"has 60 weights of 8 neurons, and 59 and 1048576 are "
+                                             r"the limits$"):
         graph.save(tmp_path / "large.bnn")
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -28,13 +29,21 @@ def refused(place, reason):
     return f"^Cannot write to the cache folder '{re.escape(str(place))}': {reason}$"
 
 
-def test_not_written(tmp_path):
-    """An obstacle stays."""
+def link(path):
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("obstacle", [Path.touch, os.mkfifo, link, os.mkdir],
+                         ids=["file", "pipe", "link", "directory"])
+def test_obstacle_in_place_of_an_entry(tmp_path, obstacle):
+    """An entry that is no folder of ours is replaced."""
     place = tmp_path / "entry"
-    place.touch()
-    with pytest.raises(OSError, match=refused(place, "Not a directory")):
-        artifacts.entry(place, "product", lambda folder: (folder / "product").touch())
-    assert list(tmp_path.iterdir()) == [place]
+    obstacle(place)
+    for _ in range(2):
+        assert artifacts.entry(place, "product", lambda folder: (folder / "product").touch()
+                               ) == place
+        assert sorted(path.name for path in place.iterdir()) == ["manifest.json", "product"]
+        assert list(tmp_path.iterdir()) == [place]
 
 
 def test_not_made(tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -81,9 +82,14 @@ def replace(path):
     path.mkdir()
 
 
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
 DAMAGE = [(name, damage) for name in (*FILES, "manifest.json")
-          for damage in (cut, alter, zero, lengthen, Path.unlink, replace)
-          if name != "empty" or damage in (lengthen, Path.unlink, replace)]
+          for damage in (cut, alter, zero, lengthen, Path.unlink, replace, pipe)
+          if name != "empty" or damage in (lengthen, Path.unlink, replace, pipe)]
 
 
 @pytest.mark.parametrize("name, damage", DAMAGE, ids=lambda case: getattr(case, "__name__", case))

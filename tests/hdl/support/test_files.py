@@ -3,11 +3,18 @@
 import errno
 import os
 import re
+import socket
 import stat
 
 import pytest
 
-from xnorloom.support.files import make_directory, write_atomic
+from xnorloom.support.files import (
+    destination,
+    make_directory,
+    open_regular,
+    read_regular,
+    write_atomic,
+)
 
 
 @pytest.mark.parametrize("data", ["größe\n", b"\x00\xff"], ids=["text", "bytes"])
@@ -84,3 +91,92 @@ def test_make_directory_wrong(tmp_path):
         make_directory(tmp_path / "file")
     with pytest.raises(NotADirectoryError):
         make_directory(tmp_path / "file" / "below")
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def server(path):
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind(str(path))
+
+
+def device(path):
+    """A link, as only the administrator makes devices."""
+    path.symlink_to(os.devnull)
+
+
+def dangling(path):
+    path.symlink_to("nothing")
+
+
+def loop(path):
+    path.symlink_to(path.name)
+
+
+def link_to_a_pipe(path):
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+MUST_BE = "it must be a regular file, but is "
+NODES = {pipe: MUST_BE + "a pipe", server: MUST_BE + "a socket", device: MUST_BE + "a device",
+         dangling: "it is a symbolic link to no file", loop: "it is a symbolic link to no file",
+         link_to_a_pipe: MUST_BE + "a pipe", os.mkdir: "Is a directory"}
+
+
+def nodes(folder):
+    return {path.name: (os.lstat(path).st_ino, os.lstat(path).st_mode) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("make", NODES, ids=lambda make: make.__name__)
+def test_what_is_no_regular_file_stays(tmp_path, make, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "f")
+    before = nodes(tmp_path)
+    for write in (lambda: write_atomic("f", "text"), lambda: destination("f")):
+        with pytest.raises(OSError, match=re.escape(NODES[make])):
+            write()
+    with pytest.raises(OSError):
+        open_regular("f")
+    assert nodes(tmp_path) == before
+
+
+def test_link_to_a_file_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("there")
+    (tmp_path / "there" / "file").write_text("before")
+    os.symlink("there/file", "near")
+    os.symlink("near", "far")
+    write_atomic("far", "after")
+    assert (os.readlink("far"), os.readlink("near")) == ("near", "there/file")
+    assert (tmp_path / "there" / "file").read_text() == "after"
+    assert sorted(os.listdir()) == ["far", "near", "there"]
+    assert os.listdir("there") == ["file"]
+
+
+def test_read_regular(tmp_path):
+    (tmp_path / "f").write_bytes(b"12345")
+    assert read_regular(tmp_path / "f", 5) == b"12345"
+    with pytest.raises(OSError, match="it must have at most 4 bytes") as error:
+        read_regular(tmp_path / "f", 4)
+    assert error.value.filename == str(tmp_path / "f")
+
+
+def test_read_a_file_without_a_size():
+    """The size of files of the kernel is 0, whatever they hold."""
+    assert read_regular("/proc/self/status", 1 << 20).startswith(b"Name:")
+    with pytest.raises(OSError, match="it must have at most 4 bytes"):
+        read_regular("/proc/self/status", 4)
+
+
+def test_pipe_that_takes_the_place_of_a_file(tmp_path, monkeypatch):
+    """The file that is opened is checked, not only the one that was there before."""
+    (tmp_path / "f").touch()
+    before = os.stat(tmp_path / "f")
+    os.unlink(tmp_path / "f")
+    os.mkfifo(tmp_path / "f")
+    monkeypatch.setattr(os, "stat", lambda path: before)
+    with pytest.raises(OSError, match="but is a pipe"):
+        open_regular(tmp_path / "f")

@@ -1,8 +1,13 @@
 """Values and messages cut for people, counted nouns, and tables."""
 
-import pytest
+from pathlib import Path
 
-from xnorloom.support.text import clipped, count, first_line, quoted, table
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xnorloom.support.text import clipped, count, first_line, printable, quoted, table
 
 
 @pytest.mark.parametrize("longest", [4, 7, 60, 200])
@@ -21,6 +26,31 @@ def test_clipped(size, longest):
 
 def test_clipped_message():
     assert clipped(300 * "a" + "b") == 148 * "a" + "..." + 48 * "a" + "b"
+
+
+HOSTILE = "a\x1b[31mb\r\nc\x9b2Jd\u2028e\u202ef\u200bg\ud800h\0\ti\x7f\xa0j"
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("", ""), ("plain text", "plain text"), ("größe \u4e2d \U0001f600", "größe \u4e2d \U0001f600"),
+    ("back\\slash 'quote'", "back\\slash 'quote'"), (Path("a\nb"), r"a\nb"), (3, "3"),
+    (HOSTILE, r"a\x1b[31mb\r\nc\x9b2Jd\u2028e\u202ef\u200bg\ud800h\x00\ti\x7f\xa0j")])
+def test_printable(text, shown):
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters()))
+def test_everything_printable(text):
+    for shown in (printable(text), clipped(text), clipped(text, 7), quoted(text), quoted([text]),
+                  quoted({text: text}), first_line(ValueError(text)), printable(Path(text))):
+        assert shown.isprintable()
+    assert len(clipped(text, 7)) <= 7
+    assert all(line.isprintable() for line in table([[text, 1]], ["a", "b"]).split("\n"))
+    assert len(table([[text, 1]], ["a", "b"]).split("\n")) == 3
+
+
+def test_quoted_objects_of_many_lines():
+    assert quoted(np.zeros((3, 3))).isprintable()
 
 
 @pytest.mark.parametrize("value, shown", [

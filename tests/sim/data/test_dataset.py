@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -167,3 +169,77 @@ def test_npz_truncated_or_corrupt(tmp_path, save):
             assert "\n" not in str(error)
         else:
             assert np.array_equal(dataset.images, IMAGES)
+
+
+def npy_header(dtype, shape, version=1):
+    stream = io.BytesIO()
+    write = (np.lib.format.write_array_header_1_0 if version == 1 else
+             np.lib.format.write_array_header_2_0)
+    write(stream, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+BOMBS = {
+    # Zeros that are there and zeros that are only claimed, in types that fit and others.
+    "images": (npy_header("|u1", (1 << 29, 1)), 1 << 29,
+               r"'images' must have at most 268,435,456 bytes, but claims 536,870,912$"),
+    "images of integers": (npy_header("<i8", (1 << 26, 1)), 1 << 29,
+                           r"'images' must be of type uint8, not int64$"),
+    "images of texts": (npy_header("<U100000000", (1, 1)), 0,
+                        r"'images' must be of type uint8, not <U100000000$"),
+    "claimed": (npy_header("|u1", (1 << 20, 1)), 1 << 10,
+                r"not a readable \.npz file \(images claims 1048576 bytes, and its member 1152\)$"),
+    "version 2": (npy_header("|u1", (1 << 29, 1), 2), 1 << 29,
+                  r"'images' must have at most 268,435,456 bytes, but claims 536,870,912$"),
+    "version 9": (b"\x93NUMPY\x09\x00" + bytes(200), 0,
+                  r"not a readable \.npz file \(images is in version 9\.0 of the \.npy format\)$"),
+    "negative": (npy_header("|u1", (-1, -(1 << 50))), 9,
+                 r"not a readable \.npz file \(images claims 1125899906842624 bytes, and its "
+                 r"member 137\)$"),
+}
+
+
+@pytest.mark.parametrize("head, size, message", BOMBS.values(), ids=BOMBS)
+def test_npz_bomb(tmp_path, head, size, message):
+    """Nothing is unpacked before its type and size are checked."""
+    path = tmp_path / "set.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("images.npy", "w", force_zip64=True) as file:
+            file.write(head)
+            for _ in range(size >> 22):
+                file.write(bytes(1 << 22))
+            file.write(bytes(size % (1 << 22)))
+    assert path.stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=rf"^\S*set\.npz: {message}"):
+            data.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 21
+    finally:
+        tracemalloc.stop()
+
+
+def test_npz_as_large_as_its_file(tmp_path, monkeypatch):
+    """The limit grows with the file: what is hardly compressed is no bomb."""
+    monkeypatch.setattr("xnorloom_sim.data.npz._LIMIT", 100)
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28), dtype=np.uint8)
+    np.savez_compressed(tmp_path / "set.npz", images=images)
+    assert np.array_equal(data.load(tmp_path / "set.npz").images, images)
+    np.savez_compressed(tmp_path / "set.npz", images=images * 0)
+    with pytest.raises(DataError, match=r"'images' must have at most [\d,]+ bytes, but claims"):
+        data.load(tmp_path / "set.npz")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_npz_compressed_by_another_method(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "set.npz", "w", method) as archive:
+        archive.writestr("images.npy", npy(IMAGES))
+    with pytest.raises(DataError, match=r"images is compressed by the foreign method \d+\)$"):
+        data.load(tmp_path / "set.npz")
+
+
+def test_npz_pipe(tmp_path):
+    os.mkfifo(tmp_path / "set.npz")
+    with pytest.raises(DataError, match=r"set\.npz: not a readable \.npz file \(it must be a "
+                                        r"regular file, but is a pipe\)$"):
+        data.load(tmp_path / "set.npz")

@@ -88,6 +88,28 @@ def test_directory(small, tmp_path, suffix, transform):
     assert not small.exists()
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_directory_with_a_pipe(small, tmp_path, suffix):
+    (tmp_path / "d").mkdir()
+    os.mkfifo(tmp_path / "d" / f"t10k-images-idx3-ubyte{suffix}")
+    with pytest.raises(DataError, match=r"^mnist:test: \S+ubyte\S*: .*it must be a regular file, "
+                                        r"but is a pipe"):
+        data.load("mnist:test", directory=tmp_path / "d")
+
+
+def test_directory_with_large_files(small, tmp_path, monkeypatch):
+    """Neither a file nor its decompressed contents are larger in memory than any data set."""
+    monkeypatch.setattr(fetch, "LARGEST", 5000)
+    name = "t10k-images-idx3-ubyte"
+    put(tmp_path / "large", {name: bytes(5001)})
+    with pytest.raises(DataError, match=r"it must have at most 5,000 bytes"):
+        data.load("mnist:test", directory=tmp_path / "large")
+    put(tmp_path / "bomb", {name: bytes(1 << 20)}, ".gz", gzip.compress)
+    start = hashlib.sha256(bytes(5000)).hexdigest()
+    with pytest.raises(DataError, match=f"SHA-256 must be [0-9a-f]+, it is {start}"):
+        data.load("mnist:test", directory=tmp_path / "bomb")
+
+
 def test_directory_incomplete(small, tmp_path):
     put(tmp_path / "d", {"t10k-images-idx3-ubyte": FILES["t10k-images-idx3-ubyte"]})
     message = r"^mnist:test: \S+ must hold t10k-labels-idx1-ubyte or \S+\.gz, it has neither$"

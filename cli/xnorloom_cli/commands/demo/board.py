@@ -1,7 +1,6 @@
 """Last step of the demo: a bitstream, if the tools for it are installed."""
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] |
     Returns the values of ``build.json`` with the names of the files. If a tool is missing, says so
     and returns ``None``.
     """
+    from xnorloom.support.scratch import scratch_directory
     from xnorloom_boards import board, build
     from xnorloom_boards.flow import tools
     from xnorloom_boards.report.values import build_text
@@ -35,11 +35,11 @@ def bitstream(graph: Graph, staging: Path, console: Console) -> dict[str, Any] |
     except (board.BoardError, ToolError) as error:
         console.say(f"Left out: {error}")
         return None
-    with tempfile.TemporaryDirectory() as directory:
+    with scratch_directory() as directory:
         made = build.build(graph, chosen, directory=directory, interval=INTERVAL,
                            progress=lambda text: console.note(f"{text} ..."))
         names = [made.files[0].name, "build.json", "report.html"]
         for name in names:
-            shutil.copyfile(Path(directory) / name, staging / name)
+            shutil.copyfile(directory / name, staging / name)
     console.say(build_text(made.values))
     return {**made.values, "files": names}

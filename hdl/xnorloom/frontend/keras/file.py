@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError
-from ...support.files import BROKEN_ARCHIVE
+from ...support.files import BROKEN_ARCHIVE, open_regular
 from ...support.text import first_line
 from .. import HDF5, KERAS
 from .hdf5 import LIMIT, TEXT_LIMIT, array, member, open_bytes, reading, texts
@@ -120,7 +120,7 @@ def read(path: str | os.PathLike[str]) -> KerasFile:
     """
     path = Path(path)
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             data = file.read(LIMIT + 1)
     except IsADirectoryError:
         raise SourceError(f"{path} must be a file that Keras saved, .h5 or .keras, not a "

@@ -2,7 +2,6 @@
 
 import math
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ...errors import SourceError
 from ...support.extras import install_hint
+from ...support.files import open_regular
 from ...support.text import first_line
 from .. import ONNX
 
@@ -79,7 +79,7 @@ def read(path: str | os.PathLike[str]) -> "ModelProto":
 def _bytes(path: Path, what: str, start: int = 0, count: int | None = None) -> bytes:
     """Read ``count`` bytes of a regular file, or all of it."""
     try:
-        with open(path, "rb", opener=_open_regular) as file:
+        with open_regular(path) as file:
             file.seek(start)
             # No more than there is, since read() allocates all that is requested.
             most = max(0, os.fstat(file.fileno()).st_size - start)
@@ -90,13 +90,6 @@ def _bytes(path: Path, what: str, start: int = 0, count: int | None = None) -> b
     if len(data) > _LIMIT:
         raise SourceError(f"{what} is larger than {_LIMIT >> 20} MiB, which is the limit")
     return data
-
-
-def _open_regular(path: str, flags: int) -> int:
-    # Opening a pipe would block until a writer opens it.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(0, "it is no regular file")
-    return os.open(path, flags)
 
 
 class Tensors:

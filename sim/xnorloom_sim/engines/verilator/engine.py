@@ -3,7 +3,6 @@
 import math
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from xnorloom.errors import ToolError
 from xnorloom.support.cache import writable
+from xnorloom.support.scratch import scratch_directory
 
 from ..api import RESET_CYCLES, Job, Trace, check_waveform, deadline_error, protocol_error
 from .build import build
@@ -46,9 +46,9 @@ def simulate(job: Job) -> Trace:
         trace=job.waveform is not None,
         cache=writable("xnorloom/compiled") if job.cache is None else Path(job.cache).absolute(),
     )
-    with tempfile.TemporaryDirectory(prefix="xnorloom-") as scratch:
+    with scratch_directory() as scratch:
         names = ("words", "load", "masks", "result")
-        words, load, masks, result = files = [Path(scratch) / name for name in names]
+        words, load, masks, result = files = [scratch / name for name in names]
         job.words.tofile(words)
         load.write_bytes(b"" if job.load is None else job.load.tobytes())
         np.concatenate(job.stall.masks()).astype(np.uint8).tofile(masks)

@@ -33,9 +33,10 @@ def wrong(path, message: str) -> None:
 
 def test_missing(tmp_path):
     wrong(tmp_path / "no.onnx", r"model .*no\.onnx cannot be read: No such file or directory")
-    wrong(tmp_path, "model .* cannot be read: it is no regular file")
+    wrong(tmp_path, "model .* cannot be read: Is a directory")
     os.mkfifo(tmp_path / "pipe")
-    wrong(tmp_path / "pipe", "model .*pipe cannot be read: it is no regular file")
+    wrong(tmp_path / "pipe", "model .*pipe cannot be read: it must be a regular file, but is "
+                             "a pipe")
     wrong("a\0b", "model a\0b cannot be read: .*null byte.*")
 
 
@@ -210,7 +211,11 @@ def test_external_that_cannot_be_read(tmp_path):
                                          "read: No such file or directory"))
     (folder / "no.data").mkdir()
     wrong(folder / "net.onnx", re.escape("the external data of tensor 'w', 'no.data', cannot be "
-                                         "read: it is no regular file"))
+                                         "read: Is a directory"))
+    (folder / "no.data").rmdir()
+    os.mkfifo(folder / "no.data")
+    wrong(folder / "net.onnx", re.escape("the external data of tensor 'w', 'no.data', cannot be "
+                                         "read: it must be a regular file, but is a pipe"))
 
 
 def test_data_that_is_named_many_times(tmp_path):
