@@ -60,7 +60,11 @@ class Harness:
         self.dut, self._helpers = dut, helpers
         self.m = Module()
         self.m.domains.sync = domain = ClockDomain()
-        self._fragment = Fragment.get(dut, None)
+        sys.setprofile(_name_signals)
+        try:
+            self._fragment = Fragment.get(dut, None)
+        finally:
+            sys.setprofile(None)
         self.m.submodules.dut = self._fragment
         self._initial = Signal()
         self.m.d.comb += self._initial.eq(Initial())
@@ -98,14 +102,16 @@ class Harness:
         self.m.d.comb += Assert(self._initial | condition, src_loc_at=2)
 
     def peek(self, path: str):
-        """Return an internal signal by the names of submodules, and its own, between dots."""
+        """Return a register, or else a wire, by the names of submodules and its own, with dots."""
         *modules, name = path.split(".")
-        fragment = self._within(modules)
-        found = {id(signal): signal for statements in fragment.statements.values()
-                 for statement in statements for signal in statement._lhs_signals()
-                 if signal.name == name}
-        assert len(found) == 1, f"{path} names {len(found)} signals"
-        return found.popitem()[1]
+        statements = self._within(modules).statements
+        for domain in ("sync", "comb"):
+            found = {id(signal): signal for statement in statements.get(domain, ())
+                     for signal in statement._lhs_signals() if signal.name == name}
+            if found:
+                assert len(found) == 1, f"{path} names {len(found)} signals"
+                return found.popitem()[1]
+        raise AssertionError(f"{path} names no signal")
 
     def state(self, path: str, *names: str):
         """Return true if a finite state machine is in one of some states."""
@@ -189,6 +195,18 @@ class Queue:
                 m.d.sync += item.eq(word)
             with m.Elif(get):
                 m.d.sync += item.eq(after)
+
+
+def _name_signals(frame, event, _):
+    """Name signals after their variables where Amaranth cannot: in ``a, b = Signal(), Signal()``.
+    """
+    if event == "return":
+        code = frame.f_code
+        for name, value in frame.f_locals.items():
+            if isinstance(value, Signal) and name not in code.co_varnames[:code.co_argcount]:
+                if getattr(value, "name", None) == "$signal" \
+                        and value.src_loc[0] == code.co_filename:
+                    value.name = name
 
 
 def _any(conditions):
