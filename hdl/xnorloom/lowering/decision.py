@@ -59,7 +59,8 @@ def two_classes(linear: Preactivation, segment: Segment) -> Decision:
     """
     boundary = _boundary(linear, segment)
     low, high = linear.ranges[0]
-    sums = linear.sums(np.arange(low, high + 1)[:, np.newaxis])
+    counts = np.arange(low, high + 1)[:, np.newaxis]
+    sums = linear.sums(counts)
     values = segment.evaluate(sums)[:, 0].astype(np.float64)
     if not np.isfinite(values).all():
         place = int(np.argmin(np.isfinite(values)))
@@ -82,10 +83,11 @@ def two_classes(linear: Preactivation, segment: Segment) -> Decision:
     offsets = np.array([max(apart, 0), max(-apart, 0)])
     layer = Score("score", np.stack([weights ^ 1, weights]), offsets)
     notes = [f"one output, {segment.tensor}: class 1 where it is above {boundary:g}, else class 0"]
-    if segment.deviates and any(((segment.evaluate(sums, sign)[:, 0] > boundary) != wins).any()
-                                for sign in (-1, 1)):
+    moved = [segment.evaluate(linear.sums(counts, shift)) for shift in ("-slack", "+slack")]
+    moved += [segment.evaluate(sums, sign) for sign in (-1, 1)]
+    if any(((values[:, 0] > boundary) != wins).any() for values in moved):
         notes.append(f"the output {segment.tensor} comes so near to {boundary:g} that the class "
-                     f"depends on the library's rounding")
+                     f"may depend on the rounding of the source")
     scores = IntegerScores(layer.scales, layer.offsets, 0, len(values))
     return Decision(layer, scores, boundary, tuple(notes))
 

@@ -121,7 +121,7 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
         notes += decision.notes
     else:
         score, scores = lower_scores(preactivation, segments[-1], inputs, score_bits)
-    if preactivation.slack.any():
+    if preactivation.slack.any() and boundary is None:
         notes += (f"the source rounds the sums of its last layer, {preactivation.name}: where "
                   f"classes tie but for that, it may choose another",)
     # The name of a file may hold any characters.

@@ -10,9 +10,9 @@ from ..graph import Score
 from ..support.arguments import integer
 from .input_levels import InputLevels
 from .preactivation import Preactivation
-from .score_order import reason
 from .scale_search import ClassPair, SearchResult, search_scales
 from .score_approximation import in_order, nearest
+from .score_order import reason
 from .score_table import ScoreTable
 from .segment import Segment
 

@@ -13,7 +13,6 @@ from xnorloom.lowering.thresholds import Probe
 
 from ..golden import Golden
 from ..runtimes.base import MOST_FRAMES, Runtime, Tensors
-from ..runtimes.decision import two_classes
 from ..runtimes.select import numpy_runtime, open_model
 from .compare import Difference, Found, compare
 
@@ -50,12 +49,12 @@ class SourceModel:
         tensors = list(dict.fromkeys([*(probe.tensor for probe in lowered.probes), lowered.output]))
         self._runtime: Runtime = (numpy_runtime(program, tensors) if path is None
                                   else open_model(path, tensors))
-        if lowered.boundary is not None:
-            self._runtime = two_classes(self._runtime, lowered.output, lowered.boundary)
         self._pixels = pixels.reshape(len(pixels), *program.shape)
         self._preprocessing, self._dtype = lowered.preprocessing, program.dtype
         self._probes: Sequence[Probe] = lowered.probes
         self._output = lowered.output
+        # A source with one output chooses class 1 where it is above this.
+        self._boundary: float | None = lowered.boundary
 
     @property
     def title(self) -> str:
@@ -92,6 +91,10 @@ class SourceModel:
         values = [tensors[probe.tensor].reshape(len(tensors[probe.tensor]), -1)[:, probe.order]
                   for probe in self._probes]
         scores = tensors[self._output].reshape(len(tensors[self._output]), -1)
+        if self._boundary is not None:
+            # In float64, as an output may be a number of any type, or a bool.
+            scores = scores.astype(np.float64)
+            scores = np.hstack([np.full_like(scores, self._boundary), scores])
         bits = tuple((array > probe.middle).astype(np.uint8)
                      for array, probe in zip(values, self._probes))
         # A zero between -1 and +1, as sign(0) is, is neither, and what is not a number.

@@ -98,8 +98,8 @@ WRONG = {
                      rf"{NORM} the variance of channel 5 is NaN"),
     "negative variance": ("where", norm("running_var", -1.0),
                           r"node '/m/m.2/BatchNormalization' \(BatchNormalization\) must have "
-                          r"variances of 0 or more, with epsilon 1e-05 added, but that of channel 5 "
-                          r"is -1, which has no square root"),
+                          r"variances of 0 or more, with epsilon 1e-05 added, but that of channel "
+                          r"5 is -1, which has no square root"),
     "infinite slope": ("sign", norm("weight", INF), r"the response .+ neuron 5 is nan .+"),
     "nan score": ("where", norm("bias", NAN, -1), r"node .+ the bias of channel 5 is NaN"),
     "infinite score": ("where", norm("bias", INF, -1), r"the score of class 5 must be finite, .+"),

@@ -16,8 +16,8 @@ __all__: list[str] = []
 _FLOATS = (np.float32, np.float16)
 
 
-def _parameters(tracer: Tracer, node: Node,
-                operands: list[Known]) -> tuple[Tracked | np.ndarray, np.ndarray, np.ndarray | None]:
+def _parameters(tracer: Tracer, node: Node, operands: list[Known],
+                ) -> tuple[Tracked | np.ndarray, np.ndarray, np.ndarray | None]:
     """Return the tensor, and scale and zero point in a shape that fits it."""
     x, scale, zero = [*operands, None][:3]
     assert x is not None
@@ -29,7 +29,7 @@ def _parameters(tracer: Tracer, node: Node,
         raise node.error(f"must have a scale of float32 or float16, not {scale.dtype}")
     if not (np.isfinite(scale) & (scale != 0)).all():
         raise node.error("must have a scale of finite numbers other than 0")
-    if zero is not None and zero.shape != scale.shape:
+    if zero is not None and zero.shape != scale.shape and not zero.size == scale.size == 1:
         raise node.error(f"must have a zero point of the shape of its scale, {scale.shape}, not "
                          f"{zero.shape}")
     if node.integer("block_size", 0):

@@ -23,8 +23,9 @@ from . import (  # noqa: F401
 from .file import Tensors, read, shown
 from .graph import SourceGraph, read_graph
 from .operators import names
-from .tracer import Tracer, trace
+from .tracer import Tracer
 from .tracked import Tracked
+from .walk import trace
 
 __all__ = ["load"]
 

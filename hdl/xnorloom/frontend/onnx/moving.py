@@ -29,7 +29,8 @@ def _on_elements(function: Parts, all_inputs: bool = False) -> Handler:
         pieces = [operand for operand in taken if isinstance(operand, Tracked)]
         others = operands[len(taken):]
         if not pieces:
-            results = compute(node, partial(function, node), *operands)
+            arrays = [operand for operand in operands if not isinstance(operand, Tracked)]
+            results = compute(node, partial(function, node), *arrays)
             return [tracer.constant(node, result) for result in results]
         if len(pieces) < len(taken) or any(isinstance(other, Tracked) for other in others):
             raise node.error("must take elements of frames at constant places, and not put "
@@ -56,7 +57,8 @@ def _check_frames(node: Node, parts: Callable[[list[Array]], Sequence[Array]],
               for size, piece in zip(sizes, pieces)]
     marks = [np.arange(2 * size).reshape(array.shape) // size
              for size, array in zip(sizes, arrays)]
-    for array, mark in zip(compute(node, parts, arrays), compute(node, parts, marks)):
+    for array, mark in zip(compute(node, lambda: parts(arrays)),
+                           compute(node, lambda: parts(marks))):
         if len(array) != 2 or (array[0] != array[1]).any() or (mark[0] != 0).any() or (
                 mark[1] != 1).any():
             raise node.error("must keep frames apart, and takes elements on axis 0, the batch")
