@@ -20,7 +20,8 @@ def reason(linear: Preactivation, segment: Segment) -> str:
     names = _flat_steps(linear, segment)
     if not names:
         return ""
-    them = quoted(names[0]) if len(names) == 1 else f"{quoted(names[0])} to {quoted(names[-1])}"
+    them = " to ".join(f"the activation of {quoted(name)}" if name == linear.name else quoted(name)
+                       for name in dict.fromkeys([names[0], names[-1]]))
     follow, give, it = (("follows", "gives", "it") if len(names) == 1
                         else ("follow", "give", "them"))
     return (f": {them} {follow} the last layer, {quoted(linear.name)}, and {give} different sums "

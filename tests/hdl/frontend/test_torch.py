@@ -262,3 +262,49 @@ def test_wrong_arguments():
         from_module(Sign().eval(), (2.5,))
     with pytest.raises(ValueError, match=r"^shape must be in 1 to 1048576, not 0$"):
         from_module(Sign().eval(), (0,))
+
+
+@pytest.mark.parametrize("end,boundary", [
+    ([], 0), ([nn.Sigmoid()], 0.5), ([nn.Tanh()], 0), ([nn.Sigmoid(), nn.Flatten(0)], None)])
+def test_one_output(end, boundary):
+    generator = torch.Generator().manual_seed(3)
+    module = nn.Sequential(BinaryLinear(8, 5, generator=generator), Sign(),
+                           BinaryLinear(5, 1, generator=generator),
+                           norm(1, np.random.default_rng(5)), *end).eval()
+    if boundary is None:
+        with pytest.raises(SourceError, match="must leave the batch, the first axis, alone"):
+            from_module(module, (8,))
+        return
+    frames = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(np.uint8)
+    lowered = lower(from_module(module, (8,)), "bipolar")
+    with torch.no_grad():
+        wanted = module(2.0 * torch.from_numpy(frames) - 1)[:, 0].numpy() > boundary
+    assert lowered.boundary == boundary
+    np.testing.assert_array_equal(golden.evaluate(lowered.graph, frames).classes, wanted)
+
+
+@pytest.mark.parametrize("end", [nn.Sigmoid(), nn.Tanh()])
+def test_order_is_kept(end):
+    generator = torch.Generator().manual_seed(3)
+    layers = [BinaryLinear(8, 5, generator=generator), Sign(),
+              BinaryLinear(5, 3, generator=generator)]
+    plain = lower(from_module(nn.Sequential(*layers).eval(), (8,)), "bipolar")
+    ended = lower(from_module(nn.Sequential(*layers, end).eval(), (8,)), "bipolar")
+    assert ended.graph.layers[-1].offsets.tolist() == plain.graph.layers[-1].offsets.tolist()
+    assert len(ended.notes) == 1 and "at the end is left out" in ended.notes[0]
+
+
+@pytest.mark.parametrize("key,value,message", [
+    ("running_var", -1.0, r"^1 \(BatchNorm1d\) must have a running_var of 0 or more, with eps "
+                          r"added, but that of channel 2 is -0.99999, which has no square root$"),
+    ("running_var", np.nan, r"^1 \(BatchNorm1d\) must have numbers as its parameters, but "
+                            r"running_var has NaN$"),
+    ("weight", np.nan, r"^1 \(BatchNorm1d\) must have numbers as its parameters, but weight has "
+                       r"NaN$")])
+def test_parameters_without_a_meaning_wrong(key, value, message):
+    module = nn.Sequential(BinaryLinear(8, 5), norm(5, np.random.default_rng(5)), Sign(),
+                           BinaryLinear(5, 3)).eval()
+    with torch.no_grad():
+        getattr(module[1], key)[2] = value
+    with pytest.raises(SourceError, match=message):
+        from_module(module, (8,))

@@ -287,3 +287,34 @@ def test_numpy_runtime():
 def test_has_runtime(start, expected, tmp_path):
     (tmp_path / "model").write_bytes(start)
     assert select.has_runtime(tmp_path / "model") is expected
+
+
+@pytest.mark.parametrize("domain", [None, "qonnx.custom_op.general"])
+def test_a_batch_that_does_not_fit_is_quiet(tmp_path, rng, capfd, domain):
+    """The shape of one frame is put together by Concat, so that a larger batch fails to run."""
+    sizes = {"first": np.array([1], np.int64), "rest": np.array([INPUTS], np.int64)}
+    nodes = [helper.make_node("Concat", ["first", "rest"], ["shape"], axis=0),
+             helper.make_node("Reshape", ["x", "shape"], ["flat"], allowzero=1), *TAIL[:3]]
+    if domain:
+        nodes += [helper.make_node("Cast", ["fires"], ["number"], to=1),
+                  helper.make_node("Sub", ["number", "half"], ["moved"]),
+                  helper.make_node("BipolarQuant", ["moved", "one"], ["hidden"], domain=domain)]
+    else:
+        nodes.append(TAIL[3])
+    arrays = {**constants(rng), **sizes, "half": np.float32(0.5)}
+    path = save(tmp_path / "net.onnx", [*nodes, *TAIL[4:]], arrays, batch=1, opset=17,
+                domain=domain)
+    frames = rng.normal(size=(7, 3, 4)).astype(np.float32)
+    tensors = select.run(path, frames, TENSORS)
+    assert tensors["scores"].shape == (7, CLASSES)
+    one_by_one = [select.run(path, frames[n:n + 1], TENSORS)["scores"] for n in range(7)]
+    np.testing.assert_array_equal(tensors["scores"], np.concatenate(one_by_one))
+    captured = capfd.readouterr()
+    assert "onnxruntime" not in captured.err + captured.out
+
+
+def test_a_batch_that_takes_too_much_memory(tmp_path, rng):
+    path = save(tmp_path / "net.onnx", [helper.make_node("Flatten", ["x"], ["flat"]), *TAIL],
+                constants(rng), batch=1 << 40)
+    frames = rng.normal(size=(5, 3, 4)).astype(np.float32)
+    assert select.run(path, frames, TENSORS)["scores"].shape == (5, CLASSES)
