@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..graph import Score
+from ..support.text import quoted
 from .preactivation import Preactivation
 from .probe_sums import probe_sums
 from .score_order import reason
@@ -57,21 +58,21 @@ def two_classes(linear: Preactivation, segment: Segment) -> Decision:
         If the output has no known decision point, is not finite, or crosses it more than once as
         the sum rises.
     """
-    boundary = _boundary(linear, segment)
+    boundary, output = _boundary(linear, segment), quoted(segment.tensor)
     low, high = linear.ranges[0]
     counts = np.arange(low, high + 1)[:, np.newaxis]
     sums = linear.sums(counts)
     values = segment.evaluate(sums)[:, 0].astype(np.float64)
     if not np.isfinite(values).all():
         place = int(np.argmin(np.isfinite(values)))
-        raise SourceError(f"the output {segment.tensor} must be finite, but is {values[place]} "
-                          f"where layer {linear.name} has the count {low + place}")
+        raise SourceError(f"the output {output} must be finite, but is {values[place]} "
+                          f"where layer {quoted(linear.name)} has the count {low + place}")
     wins = values > boundary
     switches = np.count_nonzero(wins[1:] != wins[:-1])
     if switches > 1:
-        raise SourceError(f"the output {segment.tensor} must cross its decision point, "
-                          f"{boundary:g}, at most once as the sum of layer {linear.name} rises, "
-                          f"but crosses it {switches} times")
+        raise SourceError(f"the output {output} must cross its decision point, "
+                          f"{boundary:g}, at most once as the sum of layer "
+                          f"{quoted(linear.name)} rises, but crosses it {switches} times")
     weights, count_max = linear.weights[0], linear.count_max
     # Class 1 is chosen if its count is at least this.
     first = low + int(np.count_nonzero(~wins))
@@ -82,11 +83,11 @@ def two_classes(linear: Preactivation, segment: Segment) -> Decision:
     apart = 2 * first - 1 - count_max
     offsets = np.array([max(apart, 0), max(-apart, 0)])
     layer = Score("score", np.stack([weights ^ 1, weights]), offsets)
-    notes = [f"one output, {segment.tensor}: class 1 where it is above {boundary:g}, else class 0"]
+    notes = [f"one output, {output}: class 1 where it is above {boundary:g}, else class 0"]
     moved = [segment.evaluate(linear.sums(counts, shift)) for shift in ("-slack", "+slack")]
     moved += [segment.evaluate(sums, sign) for sign in (-1, 1)]
     if any(((values[:, 0] > boundary) != wins).any() for values in moved):
-        notes.append(f"the output {segment.tensor} comes so near to {boundary:g} that the class "
+        notes.append(f"the output {output} comes so near to {boundary:g} that the class "
                      f"may depend on the rounding of the source")
     scores = IntegerScores(layer.scales, layer.offsets, 0, len(values))
     return Decision(layer, scores, boundary, tuple(notes))
@@ -107,14 +108,14 @@ def _boundary(linear: Preactivation, segment: Segment) -> float:
         found_text = f"is {low:g} for every input"
     else:
         found_text = f"has values from {low:.6g} to {high:.6g}"
-    raise SourceError(f"the network has one output, {segment.tensor}, whose decision point must be "
-                      f"known: 0 for a logit, 0.5 after Sigmoid, or a comparison; but it "
+    raise SourceError(f"the network has one output, {quoted(segment.tensor)}, whose decision point "
+                      f"must be known: 0 for a logit, 0.5 after Sigmoid, or a comparison; but it "
                       f"{found_text}{reason(linear, segment)}")
 
 
 def _finite_values(segment: Segment, sums: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     values = segment.evaluate(sums)[:, 0].astype(np.float64)
     if np.isnan(values).all():
-        raise SourceError(f"the output {segment.tensor} must be a number, not NaN")
+        raise SourceError(f"the output {quoted(segment.tensor)} must be a number, not NaN")
     # Removes the sign of zeros.
     return values[~np.isnan(values)] + 0.0

@@ -181,7 +181,7 @@ def test_gateware(tmp_path):
     elements = elements_of(lowered.graph, EVERY)[::16]
     assert verify(lowered.graph, elements, steps=["packed", "amaranth"], amaranth_frames=8).equal
     assert lowered.boundary == 0.5
-    assert lowered.notes == ("one output, y: class 1 where it is above 0.5, else class 0",)
+    assert lowered.notes == ("one output, 'y': class 1 where it is above 0.5, else class 0",)
 
 
 @pytest.mark.parametrize("end,text", [

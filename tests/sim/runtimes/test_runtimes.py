@@ -290,8 +290,9 @@ def test_has_runtime(start, expected, tmp_path):
 
 
 @pytest.mark.parametrize("domain", [None, "qonnx.custom_op.general"])
-def test_a_batch_that_does_not_fit_is_quiet(tmp_path, rng, capfd, domain):
+def test_a_batch_that_does_not_fit_is_quiet(tmp_path, capfd, domain):
     """The shape of one frame is put together by Concat, so that a larger batch fails to run."""
+    rng = np.random.default_rng(3)
     sizes = {"first": np.array([1], np.int64), "rest": np.array([INPUTS], np.int64)}
     nodes = [helper.make_node("Concat", ["first", "rest"], ["shape"], axis=0),
              helper.make_node("Reshape", ["x", "shape"], ["flat"], allowzero=1), *TAIL[:3]]
@@ -313,7 +314,8 @@ def test_a_batch_that_does_not_fit_is_quiet(tmp_path, rng, capfd, domain):
     assert "onnxruntime" not in captured.err + captured.out
 
 
-def test_a_batch_that_takes_too_much_memory(tmp_path, rng):
+def test_a_batch_that_takes_too_much_memory(tmp_path):
+    rng = np.random.default_rng(4)
     path = save(tmp_path / "net.onnx", [helper.make_node("Flatten", ["x"], ["flat"]), *TAIL],
                 constants(rng), batch=1 << 40)
     frames = rng.normal(size=(5, 3, 4)).astype(np.float32)

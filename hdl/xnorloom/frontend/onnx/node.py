@@ -148,7 +148,10 @@ def node_of(message: "NodeProto", versions: dict[str, int], local: Collection[tu
 
 
 def _nearest(op: str, supported: Collection[str], quantizers: Collection[str]) -> str:
-    """Return the end of a message, with the supported operator of the nearest name."""
+    """Return the end of a message, with advice or the supported operator of the nearest name."""
+    if op.startswith(("QLinear", "QGemm")) or op in ("MatMulInteger", "DynamicQuantizeLinear"):
+        return ("; ONNX Runtime's static quantization can be read if it is made with "
+                "quant_format=QuantFormat.QDQ")
     near = get_close_matches(op, sorted({*supported, *quantizers}), 1, 0.5)
     if not near:
         return ""

@@ -1,4 +1,4 @@
-"""Ends of Keras networks: one output with a Sigmoid, and functions that keep the order of scores."""
+"""Ends of Keras networks: one output, and functions that keep the order of scores."""
 
 import itertools
 import json
@@ -117,6 +117,6 @@ def test_softmax_of_one_output_wrong(tmp_path):
 
 def test_relu_of_one_output_wrong(tmp_path):
     save(tmp_path / "net.h5", 1, "relu")
-    with pytest.raises(SourceError, match=r"^the network has one output, last, whose decision "
+    with pytest.raises(SourceError, match=r"^the network has one output, 'last', whose decision "
                                           r"point must be known: .*; leave it off"):
         lower(load(tmp_path / "net.h5"), "bipolar")

@@ -34,6 +34,9 @@ NODES = {
                "is not supported; the nearest supported one is Add of ONNX itself"),
     "quantizer": ("y = qonnx.custom_op.general.Trunc(x, w)", "node 'Trunc y' (Trunc) is an "
                   "operator of the domain 'qonnx.custom_op.general' that is not supported"),
+    "integer product": ("y = MatMulInteger(x, w)", "node 'MatMulInteger y' (MatMulInteger) is an "
+                        "operator that is not supported; ONNX Runtime's static quantization can be "
+                        "read if it is made with quant_format=QuantFormat.QDQ"),
     "convolution": ("y = Conv(x, w)", "node 'Conv y' (Conv) cannot be read: networks of fully "
                     "connected layers only, for now"),
     "too new": ("y = Gelu(x)", "node 'Gelu y' (Gelu) is an operator that is not supported; the "
