@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
-import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xnorloom.export.names import file_stem
 from xnorloom.folding.fit import NoScheduleError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
@@ -23,7 +23,7 @@ from .errors import BuildError
 from .flow.budget import ResourceBudget
 from .flow.clock_search import Attempt
 from .flow.place_and_route import Route, pack
-from .flow.schedule_search import ScheduleSearch, fastest_schedule
+from .flow.schedule_search import Found, ScheduleSearch, fastest_schedule
 from .flow.synthesis import Design, Netlist
 from .flow.tools import find_all
 from .report import page
@@ -97,7 +97,8 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         Cycles per frame, at most. Without ``interval``, ``schedule`` and ``fps`` it is the least
         that fits; a design that turns out larger than its estimate is followed by a slower one.
     fps : float or None
-        Frames per second that must be reached.
+        Frames per second that must be reached. If the clock turns out too slow, a faster schedule
+        follows, unless ``schedule`` is given.
     seeds : sequence of int
         Seeds of the placer; the fastest result is kept.
     scores : bool
@@ -125,24 +126,27 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     family, say = board.device.family, progress or (lambda text: None)
     tools = find_all(family)
     budget, tries = ResourceBudget(graph, board.device), 1
-    if schedule is None:
+    fixed, first = schedule is not None, schedule
+    if first is None:
         say("folding the network")
-        if interval is None and fps is not None:
-            schedule = fastest_schedule(budget, board, fps)
-        else:
-            schedule, tries = budget.schedule(interval), _TRIES if interval is None else 1
-    schedule.bind(graph)
+        first = (budget.schedule(interval) if interval is not None or fps is None
+                 else fastest_schedule(budget, board, fps))
+        tries = 1 if interval is not None else _TRIES
+    first.bind(graph)
     with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
         staging = stack.enter_context(staged(directory, _names(graph, board)))
         # Left in reverse order: programs end before the threads that wait for them.
         pool = stack.enter_context(ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)))
         jobs = stack.enter_context(Jobs(say))
         search = ScheduleSearch(graph, board, scores, seeds, tools, jobs, pool, say)
-        schedule, best, attempts = search.run(schedule, budget, tries, fps or 0)
+        found = search.run(first, budget, tries, fps or 0)
+        if fps is not None and not fixed:
+            found = search.faster(found, fps)
+        schedule, best, attempts = found.schedule, found.best, found.attempts
         if best is None:
-            raise BuildError(_too_slow(graph, board, attempts))
-        if fps is not None and best.design.hz < fps * schedule.bind(graph).interval:
-            raise BuildError(_missed(graph, schedule, board, best, fps, budget))
+            raise BuildError(_too_slow(graph, board, found))
+        if fps is not None and found.fps < fps:
+            raise BuildError(_missed(graph, board, found, fps, fixed))
         say("packing the bitstream")
         bitstream = pack(best.route, family, tools["packing"], jobs)
         values = build_values(graph, schedule, board, best, attempts, tools, bitstream)
@@ -154,32 +158,34 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
                  tuple(directory / name for name in names))
 
 
-def _too_slow(graph: Graph, board: Board, attempts: Sequence[Attempt]) -> str:
-    last = attempts[-1]
-    return (f"network {graph.name!r} misses its clock on board {board.name}: it was built for "
+def _too_slow(graph: Graph, board: Board, found: Found) -> str:
+    last = found.attempts[-1]
+    text = (f"network {graph.name!r} misses its clock on board {board.name}: it was built for "
             f"{last.design.hz / 1e6:.4g} MHz and reaches {last.route.fmax_hz / 1e6:.4g} MHz; try "
-            f"more seeds, or a fold with register_every 1")
+            f"more seeds")
+    # A register after each adder of the popcounts is the most that there can be.
+    most = all(fold.register_every == 1 for fold in found.schedule.folds)
+    return text if most else f"{text}, or a fold with register_every 1"
 
 
-def _missed(graph: Graph, schedule: Schedule, board: Board, best: Attempt, fps: float,
-            budget: ResourceBudget) -> str:
-    interval, hz = schedule.bind(graph).interval, best.design.hz
-    text = (f"network {graph.name!r} reaches {hz / interval:,.0f} frames a second on board "
-            f"{board.name} ({hz / 1e6:.4g} MHz, {interval:,} cycles a frame), not {fps:,.0f}")
+def _missed(graph: Graph, board: Board, found: Found, fps: float, fixed: bool) -> str:
+    hz = round(found.hz)
+    text = (f"network {graph.name!r} reaches {found.fps:,.0f} frames a second on board "
+            f"{board.name} ({hz / 1e6:.4g} MHz, {found.interval:,} cycles a frame), not {fps:,.0f}")
     needed = int(hz // fps)
     if needed < 1:
         return f"{text}; at this clock a frame in every cycle is {hz:,} a second"
     try:
-        budget.schedule(needed)
+        found.budget.schedule(needed)
     except NoScheduleError as fault:
         return f"{text}; at this clock it would take an interval of {needed} cycles, but {fault}"
-    return f"{text}; try --interval {needed}"
+    # A schedule that was not given was followed by faster ones already.
+    return f"{text}; try --interval {needed}" if fixed else f"{text}; try more seeds"
 
 
 def _names(graph: Graph, board: Board) -> list[str]:
     """Names of the files of a build: the bitstream first, the constraints fifth."""
-    stem = f"{re.sub(r'[^A-Za-z0-9_.]+', '_', graph.name).strip('_.') or 'network'}-{board.name}"
-    family = board.device.family
+    stem, family = f"{file_stem(graph)}-{board.name}", board.device.family
     return [f"{stem}.{family.bitstream_suffix}", "build.json", "report.html", "schedule.json",
             f"{stem}.{family.constraints_suffix}", "synthesis.log", "routing.log"]
 

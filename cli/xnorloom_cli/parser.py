@@ -1,7 +1,7 @@
 """Parser of the command line, and the arguments that several commands share."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from xnorloom.errors import XnorloomError
 from xnorloom.frontend import FORMATS
@@ -19,6 +19,13 @@ DATA = ("mnist:test, mnist:train, mnist:bundled (500 images, no download), fashi
 
 class Parser(argparse.ArgumentParser):
     """Argument parser that raises :class:`XnorloomError` for wrong arguments."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; refuse unknown arguments here, so that the message names the help of a command."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
 
     def error(self, message: str) -> NoReturn:
         raise XnorloomError(f"{message} (see {self.prog} --help)")

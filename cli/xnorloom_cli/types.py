@@ -3,6 +3,7 @@
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
+from decimal import Decimal
 
 from xnorloom.support.text import quoted
 
@@ -12,19 +13,23 @@ __all__ = ["OneOf", "directory", "integer", "natural", "path", "positive"]
 _HIGHEST = 10**12
 
 
+# Decimal digits, in groups or not, such as 1_000; with an exponent also a fraction, such as 2.5e3.
+_INTEGER = re.compile(r"[0-9]+(_[0-9]+)*((\.[0-9]+)?[eE]\+?[0-9]{1,2})?")
+
+
 def integer(text: str, low: int, high: int = _HIGHEST, *, ranged: bool = False) -> int:
-    """Convert decimal digits to an integer in ``low`` to ``high``.
+    """Convert a number such as ``300000``, ``300_000`` or ``3e5`` to an integer in ``low`` to
+    ``high``.
 
     If ``ranged``, messages name both bounds, otherwise the one that is violated.
     """
-    # Python converts at most some thousand digits.
-    digits = re.fullmatch(r"0*([0-9]+)", text)
-    value = int(digits[1]) if digits and len(digits[1]) <= len(str(high)) else None
-    if value is not None and low <= value <= high:
-        return value
+    value = Decimal(text.replace("_", "")) if _INTEGER.fullmatch(text) else None
+    # Compared before it is converted: Python converts at most some thousand digits.
+    if value is not None and low <= value <= high and value == int(value):
+        return int(value)
     if ranged:
         wanted = f"in {low} to {high}"
-    elif digits is None or value is not None and value < low:
+    elif value is None or value <= high:
         wanted = f"of at least {low}"
     else:
         wanted = f"of at most {high}"

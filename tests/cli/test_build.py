@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from xnorloom.errors import XnorloomError
+from xnorloom.graph import Graph
 from xnorloom_cli.commands import build
 from xnorloom_cli.console import Console
 
@@ -44,6 +45,20 @@ def test_build_directory(fakes, net_file, tmp_path, monkeypatch, fold_file):
     monkeypatch.chdir(tmp_path)
     assert build.run(building(net_file, fold="fold.json"), Console(json=False)) == 0
     assert (tmp_path / "my_net-icebreaker" / "build.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["x" * 57, "x" * 300, "é" * 300, "module", "build", "../up", "-o"])
+def test_build_of_any_name(fakes, net_file, tmp_path, monkeypatch, fold_file, capsys, name):
+    """Neither the default directory nor the files in it are too long, or elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    graph = Graph.load(net_file)
+    Graph(name, graph.input, graph.layers).save("named.bnn")
+    assert build.run(building("named.bnn", fold="fold.json"), Console(json=True)) == 0
+    values = json.loads(capsys.readouterr().out)
+    [folder] = set(tmp_path.iterdir()) - before - {tmp_path / "named.bnn", tmp_path / "cache"}
+    assert {path.name for path in folder.iterdir()} == {Path(path).name for path in values["files"]}
+    assert len(folder.name) <= 120 and values["model"]["name"] == name
 
 
 @pytest.mark.parametrize("option, text, message", [

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from xnorloom_cli.main import main
+from xnorloom_cli.commands import COMMANDS
+from xnorloom_cli.main import main, make_parser
+from xnorloom_cli.types import integer, natural, positive
 
 SIMULATE = ("simulate", "tfc", "--data", "mnist:bundled")
 BUILD = ("build", "tfc", "--board", "icebreaker", "-o", "out")
@@ -56,7 +58,9 @@ def test_too_large(capsys, name):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("text", ["x", "1x", "1.5", "1e3", "0x1", "1_000", " 1", "²", "٣", "∞"])
+@pytest.mark.parametrize("text", [
+    "x", "1x", "1.5", "1e-3", "1.5e0", "0x1", "_1", "1__0", "1_", " 1", "1.0", "e3", "1e", "1e999",
+    ".5e1", "²", "٣", "∞", "inf", "nan"])
 def test_no_number(capsys, name, text):
     command, _ = OPTIONS[name]
     if name.endswith("--stall"):
@@ -73,6 +77,36 @@ def test_no_number(capsys, name, text):
 def test_words(capsys, text, message):
     words = said(capsys, "compile", "tfc", "-o", "out", "--interval", text)
     assert words == f"must be an integer {message} (see xnorloom compile --help)"
+
+
+@pytest.mark.parametrize("text, value", [
+    ("300000", 300000), ("3e5", 300000), ("3E5", 300000), ("3e+5", 300000), ("300_000", 300000),
+    ("2.5e3", 2500), ("1.250e3", 1250), ("1_0.5e1", 105), ("1e0", 1), ("1e12", 10**12),
+    ("007", 7), ("1_000_000", 10**6)])
+def test_numbers_as_people_type_them(text, value):
+    assert positive(text) == natural(text) == integer(text, 1) == value
+    parser = make_parser()
+    for name, (command, large) in OPTIONS.items():
+        if value < large and not name.endswith("--stall"):
+            option = name.split(" --")[1]
+            found = vars(parser.parse_args([*command, text]))[option.replace("-", "_")]
+            assert found in (value, (value,)), name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_unknown_option(capsys, command):
+    """The message names the help of the command."""
+    given = {"import": ["m", "-o", "x.bnn"], "compile": ["m", "-o", "x"],
+             "simulate": ["m", "--data", "d"],
+             "verify": ["m", "--random", "1"], "build": ["m", "--board", "b"],
+             "flash": ["f", "--board", "b"], "info": ["m"],
+             "run": ["m", "--board", "b", "--port", "p", "--data", "d"]}.get(command, [])
+    for bogus in (["--bogus"], ["--bogus=1"], ["one", "too-many"] if given else ["too-many"]):
+        assert main([command, *given, *bogus]) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert output.err == (f"xnorloom: error: unrecognized arguments: {' '.join(bogus)} "
+                              f"(see xnorloom {command} --help)\n")
 
 
 def test_zeros_before_a_number(capsys):

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 from xnorloom.errors import XnorloomError
 from xnorloom.support.arguments import integer
 from xnorloom.target.family import Family
 
-__all__ = ["Pll", "PllError", "pll"]
+__all__ = ["Pll", "PllError", "frequencies", "pll"]
 
 
 class PllError(XnorloomError):
@@ -93,6 +94,12 @@ def _ecp5(input_hz: int) -> Iterator[Pll]:
 
 
 _FAMILIES = {Family.ICE40: _ice40, Family.ECP5: _ecp5}
+
+
+@cache
+def frequencies(family: Family, input_hz: int) -> tuple[Fraction, ...]:
+    """Frequencies that the PLL of ``family`` makes from ``input_hz``, ascending; maybe none."""
+    return tuple(sorted({found.output_hz for found in _FAMILIES[family](input_hz)}))
 
 
 def pll(family: Family, input_hz: int, wanted_hz: int) -> Pll:

@@ -82,5 +82,6 @@ def run(arguments: Namespace, console: Console) -> int:
 
 def _directory(graph: Graph, board: str) -> str:
     """Default directory, named after model and board."""
-    name = "".join(letter if letter.isalnum() else "_" for letter in graph.name)
-    return f"{name}-{board}"
+    from xnorloom.export.names import file_stem
+
+    return f"{file_stem(graph).replace('.', '_')}-{board}"

@@ -1,11 +1,12 @@
-"""Names of Verilog modules."""
+"""Names of Verilog modules and of files, from the name of a network."""
 
 import re
 import reprlib
 
 from ..gateware.network import Network
+from ..graph import Graph
 
-__all__ = ["check_name", "module_name"]
+__all__ = ["check_name", "file_stem", "module_name"]
 
 # Reserved words of Verilog and SystemVerilog (IEEE 1800-2017).
 _KEYWORDS = frozenset("""
@@ -33,6 +34,8 @@ _KEYWORDS = frozenset("""
     """.split())
 # Short enough for a file name on every platform, with prefixes and suffixes.
 _LONGEST = 60
+# The same for the start of a file name; encrypted file systems take 143 bytes.
+_LONGEST_STEM = 100
 
 
 def check_name(name: str) -> str:
@@ -56,16 +59,34 @@ def check_name(name: str) -> str:
 def module_name(network: Network, name: str | None = None) -> str:
     """Return ``name``, or the default ``bnn_<name of the graph>``, as the name of the module.
 
-    In the default, characters that no identifier has become ``_``, and the name is cut to 60
-    characters; a changed name ends with the start of the digest, which keeps names distinct.
+    In the default, characters that no identifier has become ``_``, and it is cut to 60 characters;
+    a changed name ends with the start of the digest, which keeps names distinct.
 
     Raises
     ------
     TypeError, ValueError
-        See :func:`check_name`.
+        See :func:`check_name`; never for the default.
     """
     if name is not None:
         return check_name(name)
     graph = network.graph
-    plain = re.sub(r"[^0-9A-Za-z_]", "_", graph.name)[:_LONGEST]
-    return f"bnn_{plain}" if plain == graph.name else f"bnn_{plain}_{graph.digest[:8]}"
+    plain = re.sub(r"[^0-9A-Za-z_]", "_", graph.name)
+    return _distinct(f"bnn_{plain}", graph, _LONGEST, changed=plain != graph.name)
+
+
+def file_stem(graph: Graph) -> str:
+    """Return the start of names of files for ``graph``, for every file system.
+
+    It has at most 100 letters, digits, ``_`` and ``.`` of the name of the graph. A longer name is
+    cut, and ends with the start of the digest.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.]+", "_", graph.name).strip("_.") or "network"
+    return _distinct(plain, graph, _LONGEST_STEM)
+
+
+def _distinct(name: str, graph: Graph, longest: int, *, changed: bool = False) -> str:
+    """``name``, with the start of the digest if it is ``changed`` or longer than ``longest``."""
+    end = f"_{graph.digest[:8]}"
+    if len(name) + (len(end) if changed else 0) > longest:
+        return name[:longest - len(end)] + end
+    return name + end if changed else name
