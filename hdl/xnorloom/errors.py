@@ -4,7 +4,7 @@ Wrong arguments of constructors and functions raise the builtin ``TypeError`` an
 """
 
 __all__ = ["XnorloomError", "ModelFileError", "SourceError", "ScheduleError", "ToolError",
-           "DataError"]
+           "MissingToolError", "DataError"]
 
 
 class XnorloomError(Exception):
@@ -25,6 +25,10 @@ class ScheduleError(XnorloomError):
 
 class ToolError(XnorloomError):
     """External program (Yosys, Verilator, a C++ compiler) is missing or failed."""
+
+
+class MissingToolError(ToolError):
+    """External program or package is not installed."""
 
 
 class DataError(XnorloomError):

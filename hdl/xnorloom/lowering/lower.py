@@ -15,7 +15,7 @@ from ..frontend.program import INPUT, Dense, Program
 from ..support.html import html_table
 from .decision import two_classes
 from .input_levels import input_levels
-from .preactivation import preactivation_of
+from .preactivation import Preactivation, preactivation_of
 from .scores import IntegerScores, lower_scores
 from .segment import Segment, segment_of
 from .thresholds import LayerReport, Probe, find_thresholds
@@ -41,6 +41,8 @@ class Lowered:
         Scales and offsets of the last layer.
     probes : tuple of Probe
         Tensor of the source with the activations of each dense layer.
+    linears : tuple of (Preactivation, Segment)
+        Linear layers of the source, each with the steps after it.
     output : str
         Tensor of the source with the scores.
     boundary : float or None
@@ -56,6 +58,7 @@ class Lowered:
     layers: tuple[LayerReport, ...]
     scores: IntegerScores
     probes: tuple[Probe, ...]
+    linears: tuple[tuple[Preactivation, Segment], ...]
     output: str
     notes: tuple[str, ...]
     boundary: float | None = None
@@ -105,10 +108,11 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
     denses = [program.steps[segment.origin.step] for segment in segments[1:]]
     inputs, thresholds = input_levels(segments[0], levels(preprocessing, program.dtype))
     frame = graph.Input(program.shape, inputs.planes, thresholds, preprocessing)
-    layers, reports, probes = [], [], []
+    layers, reports, probes, linears = [], [], [], []
     for number, (before, dense, after) in enumerate(zip(segments, denses, segments[1:])):
         assert isinstance(dense, Dense)
         preactivation = preactivation_of(dense, before.order, inputs)
+        linears.append((preactivation, after))
         if number < len(denses) - 1:
             layer, inputs, report, probe = find_thresholds(f"dense{number}", preactivation, after)
             layers.append(layer)
@@ -128,7 +132,7 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
     plain = "".join(letter if letter.isprintable() else "_" for letter in name or program.name)
     built = graph.Graph(plain or "network", frame, (*layers, score))
     return Lowered(built, program, preprocessing, tuple(reports), scores, tuple(probes),
-                   segments[-1].tensor, notes, boundary)
+                   tuple(linears), segments[-1].tensor, notes, boundary)
 
 
 def _segments(program: Program) -> list[Segment]:

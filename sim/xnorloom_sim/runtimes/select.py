@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorloom.errors import SourceError, ToolError
+from xnorloom.errors import MissingToolError, SourceError
 from xnorloom.frontend import format_of
 from xnorloom.frontend.program import Program
 from xnorloom.support.extras import install_hint
@@ -32,7 +32,7 @@ def open_model(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
 
     Raises
     ------
-    ToolError
+    MissingToolError
         If the packages of the extra ``verify`` are missing.
     SourceError
         If the file has no such tensors, or the runtime cannot run it.
@@ -44,7 +44,7 @@ def open_model(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
         from . import qonnx
     except ImportError as error:
         package = (error.name or "onnxruntime").partition(".")[0]
-        raise ToolError(f"the package {package} that runs the source model is missing: "
+        raise MissingToolError(f"the package {package} that runs the source model is missing: "
                         f"{install_hint('verify')}") from None
     return qonnx.open_custom(path, tensors)
 

@@ -1,6 +1,6 @@
 """Comparison of the results of a step with those of the integer graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from xnorloom.graph import Graph
 
 from ..golden import Golden
 
-__all__ = ["Difference", "Found", "compare"]
+__all__ = ["Compared", "Difference", "Follow", "Found", "compare"]
 
 
 @dataclass(frozen=True)
@@ -71,44 +71,142 @@ class Found:
     valid: tuple[npt.NDArray[np.bool_], ...] | None = None
     explain: Callable[[str, int, int, int], str] | None = None
 
+    def take(self, places: npt.NDArray[np.intp]) -> "Found":
+        """Return the results of the frames at ``places``."""
+        explain = self.explain
+        return Found(
+            self.classes[places], None if self.scores is None else self.scores[places],
+            tuple(bits[places] for bits in self.activations),
+            None if self.valid is None else tuple(valid[places] for valid in self.valid),
+            explain and (lambda kind, frame, *where: explain(kind, int(places[frame]), *where)))
 
-def compare(graph: Graph, found: Found, expected: Golden,
-            start: int = 0) -> tuple[int, Difference | None]:
-    """Return the number of frames that differ, and the first difference.
 
-    ``found`` may hold fewer frames than ``expected``: those from number ``start`` on.
+@dataclass(frozen=True)
+class Compared:
+    """Differences of a step from the integer graph.
+
+    Attributes
+    ----------
+    differences : int
+        Number of frames that differ.
+    first : Difference or None
+        The first difference.
+    rounding : int
+        Number of further frames that differ only by the source's own rounding.
+    first_rounding : Difference or None
+        The first difference by rounding.
+    """
+
+    differences: int = 0
+    first: Difference | None = None
+    rounding: int = 0
+    first_rounding: Difference | None = None
+
+    def __add__(self, later: "Compared") -> "Compared":
+        return Compared(self.differences + later.differences, self.first or later.first,
+                        self.rounding + later.rounding, self.first_rounding or later.first_rounding)
+
+
+Follow = Callable[[npt.NDArray[np.intp]], tuple[Golden, Sequence[npt.NDArray[np.bool_]]]]
+"""Function of the places of some frames.
+
+It returns the integer graph's results, each layer evaluated on the activations that the step found
+in the layer before; and for each dense layer, and for the class ``(B, 1)``, the values that may
+differ from these by the source's rounding.
+"""
+
+
+def compare(graph: Graph, found: Found, expected: Golden, start: int = 0,
+            follow: Follow | None = None) -> Compared:
+    """Compare the results of a step with the integer graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    found : Found
+        Results of the step, of some frames of ``expected``: those from number ``start`` on.
+    expected : Golden
+        Results of the graph.
+    start : int
+    follow : callable or None
+        Tells differences by rounding from others; ``None`` for a step that does not round.
     """
     here = slice(start, start + len(found.classes))
+    expected = Golden(expected.classes[here], expected.scores[here],
+                      tuple(bits[here] for bits in expected.activations))
+    wrongs = _wrongs(found, expected)
+    places = np.flatnonzero(_any(wrongs))
+    numbers = places + start
+    if not places.size:
+        return Compared()
+    if follow is None:
+        return Compared(len(places), _first(graph, found, expected, wrongs, int(places[0]),
+                                            int(numbers[0])))
+    some = found.take(places)
+    followed, excused = follow(places)
+    wrongs = _wrongs(some, followed)
+    real = [wrong & ~excuse for wrong, excuse in zip(wrongs, excused)]
+    # A frame that differs from the graph, but in which no value may differ, is not explained.
+    unexplained = ~_any(wrongs)
+    real[-1] |= unexplained[:, np.newaxis]
+    frames = _any(real)
+    first = first_rounding = None
+    if frames.any():
+        place = int(np.argmax(frames))
+        if unexplained[place]:
+            followed, real = _take(expected, places), _wrongs(some, _take(expected, places))
+        first = _first(graph, some, followed, real, place, int(numbers[place]))
+    if not frames.all():
+        place = int(np.argmin(frames))
+        plain = _take(expected, places)
+        first_rounding = _first(graph, some, plain, _wrongs(some, plain), place,
+                                int(numbers[place]))
+    return Compared(int(frames.sum()), first, int((~frames).sum()), first_rounding)
+
+
+def _take(golden: Golden, places: npt.NDArray[np.intp]) -> Golden:
+    return Golden(golden.classes[places], golden.scores[places],
+                  tuple(bits[places] for bits in golden.activations))
+
+
+def _any(wrongs: Sequence[npt.NDArray[np.bool_]]) -> npt.NDArray[np.bool_]:
+    return np.any([wrong.any(axis=1) for wrong in wrongs], axis=0)
+
+
+def _wrongs(found: Found, expected: Golden) -> list[npt.NDArray[np.bool_]]:
+    """Find the values that differ: of each dense layer, of the scores if any, and of the class."""
     wrongs = []
     for number, bits in enumerate(found.activations):
-        wrong = bits != expected.activations[number][here]
+        wrong = bits != expected.activations[number]
         if found.valid is not None:
             wrong |= ~found.valid[number]
         wrongs.append(wrong)
     if found.scores is not None:
-        wrongs.append(found.scores != expected.scores[here])
-    wrongs.append((found.classes != expected.classes[here])[:, np.newaxis])
-    frames = np.any([wrong.any(axis=1) for wrong in wrongs], axis=0)
-    if not frames.any():
-        return 0, None
-    frame = int(np.argmax(frames))
+        wrongs.append(found.scores != expected.scores)
+    wrongs.append((found.classes != expected.classes)[:, np.newaxis])
+    return wrongs
+
+
+def _first(graph: Graph, found: Found, expected: Golden, wrongs: list[npt.NDArray[np.bool_]],
+           frame: int, shown: int) -> Difference:
+    """Describe the first difference in ``frame``, whose number in all frames is ``shown``."""
     number = next(n for n, wrong in enumerate(wrongs) if wrong[frame].any())
     neuron = int(np.argmax(wrongs[number][frame]))
     dense = len(found.activations)
-    layer, there = min(number, dense), start + frame
+    layer = min(number, dense)
     if number < dense:
         kind, value = "activation", int(found.activations[number][frame, neuron])
-        wanted = int(expected.activations[number][there, neuron])
+        wanted = int(expected.activations[number][frame, neuron])
         if found.valid is not None and not found.valid[number][frame, neuron]:
             value = None
     elif found.scores is not None and number == dense:
         kind, value = "score", int(found.scores[frame, neuron])
-        wanted = int(expected.scores[there, neuron])
+        wanted = int(expected.scores[frame, neuron])
     else:
         kind, value = "class", int(found.classes[frame])
-        wanted = int(expected.classes[there])
+        wanted = int(expected.classes[frame])
     note = None
     if found.explain is not None:
         note = found.explain(kind, frame, layer, wanted if kind == "class" else neuron)
-    return int(frames.sum()), Difference(there, graph.layers[layer].name, kind,
-                                         None if kind == "class" else neuron, value, wanted, note)
+    return Difference(shown, graph.layers[layer].name, kind,
+                      None if kind == "class" else neuron, value, wanted, note)

@@ -10,11 +10,13 @@ from xnorloom.frontend import preprocessing
 from xnorloom.graph import Graph
 from xnorloom.lowering.lower import Lowered
 from xnorloom.lowering.thresholds import Probe
+from xnorloom.support.text import quoted
 
 from ..golden import Golden
 from ..runtimes.base import MOST_FRAMES, Runtime, Tensors
 from ..runtimes.select import numpy_runtime, open_model
-from .compare import Difference, Found, compare
+from .compare import Compared, Found, compare
+from .rounding import Rounding
 
 __all__ = ["SourceModel"]
 
@@ -55,6 +57,7 @@ class SourceModel:
         self._output = lowered.output
         # A source with one output chooses class 1 where it is above this.
         self._boundary: float | None = lowered.boundary
+        self._rounding = Rounding(lowered)
 
     @property
     def title(self) -> str:
@@ -66,28 +69,46 @@ class SourceModel:
         """Number of frames."""
         return len(self._pixels)
 
-    def compare(self, graph: Graph, expected: Golden,
+    def compare(self, graph: Graph, elements: npt.NDArray[np.unsignedinteger], expected: Golden,
                 progress: Callable[[int, int], object] | None = None
-                ) -> tuple[int, Difference | None]:
-        """Return the number of frames that differ from ``expected``, and the first difference.
+                ) -> tuple[Compared, npt.NDArray[np.int64]]:
+        """Compare the model with the results ``expected`` of ``graph``; return its classes, too.
+
+        Parameters
+        ----------
+        graph : Graph
+        elements : integers of shape (frames, inputs)
+            The frames, encoded for ``graph``.
+        expected : Golden
+        progress : function
+            Called with the number of finished and of all frames.
 
         Raises
         ------
         SourceError
             If the runtime cannot run the model.
         """
-        differences, first = 0, None
+        compared, classes = Compared(), []
         for start in range(0, self.frames, MOST_FRAMES):
             pixels = self._pixels[start:start + MOST_FRAMES]
             numbers = preprocessing.numbers(self._preprocessing, pixels, self._dtype)
             tensors = self._runtime.execute(numbers)
-            more, difference = compare(graph, self._found(tensors), expected, start)
-            differences, first = differences + more, first or difference
+            found, scores = self._found(tensors)
+            here = elements[start:start + MOST_FRAMES]
+
+            def follow(places: npt.NDArray[np.intp], found: Found = found,
+                       scores: np.ndarray = scores, here: np.ndarray = here):
+                return self._rounding.follow(graph, here[places], found.take(places),
+                                             scores[places])
+
+            compared += compare(graph, found, expected, start, follow)
+            classes.append(found.classes)
             if progress is not None:
                 progress(start + len(pixels), self.frames)
-        return differences, first
+        return compared, np.concatenate(classes)
 
-    def _found(self, tensors: Tensors) -> Found:
+    def _found(self, tensors: Tensors) -> tuple[Found, npt.NDArray[np.floating]]:
+        """Results of the model, and its scores."""
         values = [tensors[probe.tensor].reshape(len(tensors[probe.tensor]), -1)[:, probe.order]
                   for probe in self._probes]
         scores = tensors[self._output].reshape(len(tensors[self._output]), -1)
@@ -105,8 +126,8 @@ class SourceModel:
             if kind == "class":
                 top = int(np.argmax(scores[frame]))
                 return (f"source scores {scores[frame, top]:.9g} and {scores[frame, place]:.9g} "
-                        f"in tensor {self._output!r}")
+                        f"in tensor {quoted(self._output)}")
             return f"source value {values[layer][frame, place]:.9g} in tensor " \
-                   f"{self._probes[layer].tensor!r}"
+                   f"{quoted(self._probes[layer].tensor)}"
 
-        return Found(np.argmax(scores, axis=1), None, bits, valid, explain)
+        return Found(np.argmax(scores, axis=1), None, bits, valid, explain), scores

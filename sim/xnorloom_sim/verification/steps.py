@@ -4,13 +4,14 @@ Every step is compared with the integer graph, evaluated in ±1 arithmetic: the 
 neuron of every dense layer, the scores, and the class.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from xnorloom.errors import MissingToolError
 from xnorloom.folding import automatic
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
@@ -18,73 +19,30 @@ from xnorloom.schedule import Schedule
 from .. import golden
 from ..golden import Golden
 from ..simulation import simulate
-from .compare import Difference, Found, compare
+from .compare import Compared, Difference, Found, compare
+from .results import Row, Verification
 from .source_model import SourceModel
 
 __all__ = ["STEPS", "Difference", "Row", "SourceModel", "Verification", "verify"]
 
 STEPS = ("source", "graph", "packed", "amaranth", "compiled")
 _CHUNK = 500
-_TITLES = {"graph": "integer graph, matrix products", "packed": "packed golden model, popcounts",
+_TITLES = {"source": "source model", "graph": "integer graph, matrix products",
+           "packed": "packed golden model, popcounts",
            "amaranth": "Amaranth source, simulated", "compiled": "emitted Verilog, compiled"}
 
 Progress = Callable[[str, int, int], object]
 
 
-@dataclass(frozen=True)
-class Row:
-    """Result of one step.
-
-    Attributes
-    ----------
-    step : str
-        One of ``STEPS``.
-    title : str
-        Description of the program that ran.
-    frames, layers : int
-        Number of frames, and of layers whose activations or scores were compared.
-    differences : int
-        Number of frames that differ from the integer graph; ``None`` for that graph.
-    first : Difference
-        The first difference, or ``None``.
-    """
-
-    step: str
-    title: str
-    frames: int
-    layers: int
-    differences: int | None
-    first: Difference | None
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Results of all steps.
-
-    Attributes
-    ----------
-    rows : tuple of Row
-        The steps that ran, in order.
-    neurons : int
-        Number of neurons in dense layers.
-    switched : int
-        Number of those that were 0 in some frame and 1 in another.
-    """
-
-    rows: tuple[Row, ...]
-    neurons: int
-    switched: int
-
-    @property
-    def equal(self) -> bool:
-        """True if no step differs from the integer graph."""
-        return not any(row.differences for row in self.rows)
-
-
 def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None = None,
            schedule: Schedule | None = None, steps: Sequence[str] = STEPS,
-           amaranth_frames: int = 2, progress: Progress | None = None) -> Verification:
+           amaranth_frames: int = 2, labels: npt.ArrayLike | None = None,
+           missing: Mapping[str, str] | None = None,
+           progress: Progress | None = None) -> Verification:
     """Run frames through every step and compare each with the integer graph.
+
+    The compiled simulation is left out, with a row that says why, where its tools are not
+    installed.
 
     Parameters
     ----------
@@ -98,6 +56,10 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None 
         Those of ``STEPS`` to run; the integer graph is always evaluated.
     amaranth_frames : int
         Number of frames for the Amaranth simulation, which is slow.
+    labels : integers of shape ``[B]``, or None
+        Class of each frame, to count the correct ones.
+    missing : mapping of str to str, or None
+        Steps that cannot run, with the reason; each becomes a row that was left out.
     progress : function
         Called periodically with the step and the number of finished and of all frames.
 
@@ -106,9 +68,9 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None 
     TypeError, ValueError
         If an argument is wrong.
     XnorloomError
-        If a step cannot run: a tool is missing, or the gateware breaks a rule of streams.
+        If a step fails: a program breaks down, or the gateware breaks a rule of streams.
     """
-    for step in steps:
+    for step in (*steps, *(missing or ())):
         if step not in STEPS:
             raise ValueError(f"steps must be of {', '.join(STEPS)}, not {step!r}")
     frames = golden.check_frames(graph, elements)
@@ -117,38 +79,89 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None 
     if source is not None and source.frames != len(frames):
         raise ValueError(f"source must have {len(frames)} frames, as the graph, "
                          f"not {source.frames}")
+    if labels is not None and np.shape(labels) != (len(frames),):
+        raise ValueError(f"labels must have the shape ({len(frames)},), not {np.shape(labels)!r}")
     if amaranth_frames < 1:
         raise ValueError(f"amaranth_frames must be at least 1, not {amaranth_frames!r}")
-    schedule = schedule or automatic(graph)
-
-    def report(step: str) -> Callable[[int, int], object] | None:
-        return None if progress is None else partial(progress, step)
-
-    expected = _evaluate(golden.evaluate, graph, frames, report("graph"))
+    run = _Run(graph, frames, schedule or automatic(graph), progress,
+               None if labels is None else np.asarray(labels))
+    reasons = dict(missing or {})
     rows = []
-    if source is not None and "source" in steps:
-        differences, first = source.compare(graph, expected, report("source"))
-        rows.append(_row(graph, "source", source.title, len(frames), differences, first))
-    rows.append(_row(graph, "graph", _TITLES["graph"], len(frames), None, None))
-    if "packed" in steps:
-        found = _evaluate(golden.evaluate_packed, graph, frames, report("packed"))
-        rows.append(_row(graph, "packed", _TITLES["packed"], len(frames), *compare(
-            graph, Found(found.classes, found.scores, found.activations), expected)))
-    for engine, some in (("amaranth", frames[:amaranth_frames]), ("compiled", frames)):
-        if engine in steps:
-            result = simulate(schedule.bind(graph), some, engine=engine, probes=True,
-                              progress=report(engine))
-            assert result.activations is not None
-            rows.append(_row(graph, engine, _TITLES[engine], len(some), *compare(
-                graph, Found(result.classes, result.scores, result.activations), expected)))
+    for step in STEPS:
+        if step in reasons:
+            rows.append(run.left_out(step, reasons[step]))
+        elif step == "graph":
+            rows.append(run.graph())
+        elif step not in steps:
+            continue
+        elif step == "source":
+            if source is not None:
+                rows.append(run.source(source))
+        elif step == "packed":
+            rows.append(run.packed())
+        else:
+            number = amaranth_frames if step == "amaranth" else len(frames)
+            try:
+                rows.append(run.gateware(step, number))
+            except MissingToolError as error:
+                rows.append(run.left_out(step, str(error)))
+    expected = run.expected
     switched = sum(int((bits.min(axis=0) != bits.max(axis=0)).sum())
                    for bits in expected.activations)
-    return Verification(tuple(rows), sum(layer.neurons for layer in graph.layers[:-1]), switched)
+    return Verification(tuple(rows), sum(layer.neurons for layer in graph.layers[:-1]), switched,
+                        len(np.unique(expected.classes)))
 
 
-def _row(graph: Graph, step: str, title: str, frames: int, differences: int | None,
-         first: Difference | None) -> Row:
-    return Row(step, title, frames, len(graph.layers), differences, first)
+class _Run:
+    """The steps, on the same frames."""
+
+    def __init__(self, graph: Graph, frames: npt.NDArray[np.unsignedinteger], schedule: Schedule,
+                 progress: Progress | None, labels: npt.NDArray | None):
+        self._graph, self._frames, self._schedule = graph, frames, schedule
+        self._progress, self._labels = progress, labels
+        self.expected = _evaluate(golden.evaluate, graph, frames, self._report("graph"))
+
+    def graph(self) -> Row:
+        return self._row("graph", _TITLES["graph"], self.expected.classes)
+
+    def source(self, source: SourceModel) -> Row:
+        compared, classes = source.compare(self._graph, self._frames, self.expected,
+                                           self._report("source"))
+        return self._row("source", source.title, classes, compared, scores=0)
+
+    def packed(self) -> Row:
+        found = _evaluate(golden.evaluate_packed, self._graph, self._frames,
+                          self._report("packed"))
+        return self._found("packed", Found(found.classes, found.scores, found.activations))
+
+    def gateware(self, engine: str, number: int) -> Row:
+        result = simulate(self._schedule.bind(self._graph), self._frames[:number], engine=engine,
+                          probes=True, progress=self._report(engine))
+        assert result.activations is not None
+        return self._found(engine, Found(result.classes, result.scores, result.activations))
+
+    def left_out(self, step: str, reason: str) -> Row:
+        return Row(step, _TITLES[step], 0, 0, 0, 0, self._graph.classes, left_out=reason)
+
+    def _found(self, step: str, found: Found) -> Row:
+        return self._row(step, _TITLES[step], found.classes,
+                         compare(self._graph, found, self.expected))
+
+    def _row(self, step: str, title: str, classes: npt.NDArray[np.int64],
+             compared: Compared | None = None, scores: int | None = None) -> Row:
+        graph, number = self._graph, len(classes)
+        correct = None
+        if self._labels is not None:
+            correct = int((classes == self._labels[:number]).sum())
+        row = Row(step, title, number, len(graph.layers),
+                  sum(layer.neurons for layer in graph.layers[:-1]),
+                  graph.classes if scores is None else scores, graph.classes, correct=correct)
+        return row if compared is None else replace(
+            row, differences=compared.differences, first=compared.first,
+            rounding=compared.rounding, first_rounding=compared.first_rounding)
+
+    def _report(self, step: str) -> Callable[[int, int], object] | None:
+        return None if self._progress is None else partial(self._progress, step)
 
 
 def _evaluate(model: Callable[[Graph, npt.NDArray], Golden], graph: Graph, frames: npt.NDArray,

