@@ -50,6 +50,7 @@ def load(arguments: Namespace, console: "Console") -> Loaded:
     """
     from xnorloom import loading
     from xnorloom.frontend import file_suffixes
+    from xnorloom.graph.constants import constant_warnings
 
     path = Path(arguments.model)
     if path.suffix.lower() not in file_suffixes():
@@ -64,6 +65,8 @@ def load(arguments: Namespace, console: "Console") -> Loaded:
     for note in lowered.notes:
         console.say(f"{path.name}: {note}")
     console.say(f"{path.name}: {import_summary(lowered)}")
+    for line in constant_warnings(lowered.graph):
+        console.warn(f"{path.name}: {line}")
     return Loaded(path, lowered.graph, lowered)
 
 

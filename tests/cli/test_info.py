@@ -1,8 +1,15 @@
 """``xnorloom info``."""
 
+import json
 import re
 
-from xnorloom.graph import Graph
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from xnorloom.graph import Dense, Graph, Input, Score
+from xnorloom_cli.main import main
 
 
 def test_info(run_json, model):
@@ -31,3 +38,62 @@ def test_info_bundled(run_json, bundled):
 
 def test_info_wrong_name(wrong):
     wrong("model 'tcf' is neither a file nor one of the bundled models .*tfc.*", "info", "tcf")
+
+
+@pytest.fixture
+def dead(tmp_path):
+    """A model file whose only dense layer is constant."""
+    layers = (Dense("first", np.ones((5, 6), int), [0, 0, 7, 7, 0]),
+              Score("last", np.eye(2, 5, dtype=int), [0, 1]))
+    Graph("dead", Input((6,)), layers).save(tmp_path / "dead.bnn")
+    return tmp_path / "dead.bnn"
+
+
+WARNING = "layer first: all 5 neurons are constant, so that the network ignores its input"
+
+
+def test_info_constant(run_json, run, dead, model):
+    values = run_json("info", dead)
+    assert [entry["constant"] for entry in values["layers"]] == [5, 2]
+    assert values["warnings"][0] == WARNING
+    assert f"\nwarning  {WARNING}\n" in run("info", dead)
+    assert values["warnings"] == ["layer first: all 5 neurons are constant, so that the network "
+                                  "ignores its input", "the class is 1 for every input"]
+    assert run_json("info", model)["warnings"] == []
+
+
+IDEAS = {  # nodes between a sum of ±1 and the next layer, in whose table a sign has one value
+    "ReLU, then sign": [("Relu", ()), ("GreaterOrEqual", ("zero",)), ("Where", ("one", "minus"))],
+    "squared": [("Mul", ("itself",)), ("GreaterOrEqual", ("zero",)), ("Where", ("one", "minus"))],
+    "beyond the range": [("GreaterOrEqual", ("hundred",)), ("Where", ("one", "minus"))],
+}
+
+
+@pytest.mark.parametrize("nodes", IDEAS.values(), ids=IDEAS)
+def test_import_constant(nodes, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    arrays = {"w": np.sign(rng.normal(size=(6, 5))), "v": np.sign(rng.normal(size=(5, 2))),
+              "zero": 0.0, "one": 1.0, "minus": -1.0, "hundred": 100.0}
+    made, last = [helper.make_node("MatMul", ["x", "w"], ["t"])], "t"
+    for number, (kind, others) in enumerate(nodes):
+        others = [last if name == "itself" else name for name in others]
+        made.append(helper.make_node(kind, [last, *others], [f"t{number}"]))
+        last = f"t{number}"
+    made.append(helper.make_node("MatMul", [last, "v"], ["y"]))
+    graph = helper.make_graph(
+        made, "dead", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])],
+        [numpy_helper.from_array(np.asarray(array, np.float32), name)
+         for name, array in arrays.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+              tmp_path / "dead.onnx")
+    options = [str(tmp_path / "dead.onnx"), "--input", "bipolar"]
+    warning = WARNING.replace("first", "dense0")
+    for command in (["import", *options, "-o", str(tmp_path / "dead.bnn")], ["info", *options]):
+        assert main([*command, "--json"]) == 0
+        output, error = capsys.readouterr()
+        assert json.loads(output)["warnings"][0] == warning
+        assert f"xnorloom: warning: dead.onnx: {warning}\n" in error
+    # The model file tells without its source.
+    assert main(["info", str(tmp_path / "dead.bnn"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"][0] == warning

@@ -10,6 +10,7 @@ from xnorloom import __version__
 from xnorloom.folding.summary import schedule_values
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
+from xnorloom.graph.constants import constant_warnings
 from xnorloom.schedule import Schedule
 from xnorloom.support.process import Tool
 from xnorloom.support.text import count, table
@@ -41,7 +42,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
         "format": _FORMAT, "version": _VERSION,
         "model": {"name": graph.name, "digest": graph.digest, "classes": graph.classes,
                   "input": {"shape": list(graph.input.shape), "bits": graph.input.bits},
-                  "synapses": graph.synapses},
+                  "synapses": graph.synapses, "warnings": constant_warnings(graph)},
         "board": {"name": board.name, "title": board.title, "device": board.device.name,
                   "family": board.device.family, "note": board.note},
         "clock": {
@@ -130,6 +131,7 @@ def build_text(values: dict[str, Any]) -> str:
         f"{'frames':<14}{speed['frames_per_second']:,.0f} a second; "
         f"{speed['link_frames_per_second']:,.0f} over the serial port at "
         f"{values['link']['baud']:,} baud"]
+    lines += [f"{'warning':<14}{line}" for line in values["model"].get("warnings", ())]
     return "\n".join(lines)
 
 

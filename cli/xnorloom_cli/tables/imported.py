@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from xnorloom.graph.constants import constant_warnings
 from xnorloom.lowering.lower import Lowered
 from xnorloom.support.text import count, table
 
@@ -18,7 +19,7 @@ def import_values(lowered: Lowered) -> dict[str, Any]:
         "layers": [asdict(layer) for layer in lowered.layers],
         "scores": {"scale_bits": scores.bits, "changed_decisions": scores.changed,
                    "decisions": scores.total},
-        "notes": list(lowered.notes)}
+        "notes": list(lowered.notes), "warnings": constant_warnings(lowered.graph)}
 
 
 def import_text(lowered: Lowered) -> str:

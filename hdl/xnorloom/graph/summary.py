@@ -6,6 +6,7 @@ import numpy as np
 
 from ..support.html import html_table
 from ..support.text import count, table
+from .constants import constant_neurons, constant_warnings
 from .graph import Graph
 from .input import Input
 from .layers import Dense, Score
@@ -19,6 +20,7 @@ _SHOWN = 16
 def graph_values(graph: Graph) -> dict[str, Any]:
     """Input, layers, shapes, synapses and bits of ``graph``: the values of ``info --json``."""
     layers = []
+    constant = constant_neurons(graph)
     for index, layer in enumerate(graph.layers):
         dense = isinstance(layer, Dense)
         layers.append({
@@ -27,7 +29,8 @@ def graph_values(graph: Graph) -> dict[str, Any]:
             "synapses": layer.weights.size, "weight_bits": layer.weights.size,
             "threshold_bits":
                 layer.neurons * (graph.count_max(index) + 1).bit_length() if dense else 0,
-            "scale_bits": _scale_bits(layer) if isinstance(layer, Score) else 0})
+            "scale_bits": _scale_bits(layer) if isinstance(layer, Score) else 0,
+            "constant": int(constant[index].sum())})
     thresholds = graph.input.pixel_thresholds
     return {
         "name": graph.name, "digest": graph.digest,
@@ -35,7 +38,8 @@ def graph_values(graph: Graph) -> dict[str, Any]:
                   "cuts": None if thresholds is None else thresholds.tolist(),
                   "meaning": graph.input.preprocessing},
         "classes": graph.classes, "synapses": graph.synapses, "weight_bits": graph.synapses,
-        "score_range": list(graph.score_range), "layers": layers}
+        "score_range": list(graph.score_range), "layers": layers,
+        "warnings": constant_warnings(graph)}
 
 
 def graph_text(graph: Graph) -> str:
@@ -57,6 +61,7 @@ def graph_text(graph: Graph) -> str:
     if isinstance(score, Score) and score.scaled:
         lines.append(f"scales   {count(_scale_bits(score), 'bit')}, from {score.scales.min():,} "
                      f"to {score.scales.max():,}")
+    lines += [f"warning  {line}" for line in constant_warnings(graph)]
     return "\n".join([*lines, f"digest   {graph.digest}", "", table(rows, header)])
 
 
@@ -74,8 +79,12 @@ def _rows(graph: Graph) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
         for entry in layers]
     rows.append(("total", "", None, None, None, graph.synapses, graph.synapses,
                  sum(entry["threshold_bits"] for entry in layers)))
-    return rows, ("layer", "kind", "inputs", "bits each", "neurons", "synapses", "weight bits",
-                  "threshold bits")
+    header = ("layer", "kind", "inputs", "bits each", "neurons", "synapses", "weight bits",
+              "threshold bits")
+    constant = [entry["constant"] or None for entry in layers]
+    if not any(constant):
+        return rows, header
+    return [(*row, number) for row, number in zip(rows, [*constant, None])], (*header, "constant")
 
 
 def _scale_bits(score: Score) -> int:

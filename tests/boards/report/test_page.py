@@ -199,3 +199,13 @@ def test_wide_parts_scroll(page):
 def test_no_critical_path(values):
     values["critical_path"] = []
     assert "Critical path" not in sections(html.page(values))
+
+
+def test_warnings(values):
+    def shown():
+        return [text(element) for element in tree(html.page(values)).iter(f"{SPACE}p")
+                if element.get("class") == "warning"]
+
+    assert shown() == []
+    values["model"]["warnings"] = [f"layer {NASTY}: all 3 neurons are constant", "second"]
+    assert shown() == [f"Warning: layer {NASTY}: all 3 neurons are constant.", "Warning: second."]
