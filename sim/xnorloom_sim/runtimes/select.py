@@ -3,12 +3,13 @@
 ONNX files of standard operators run in ONNX Runtime with graph optimisation off, which merges batch
 norms into other nodes and so flips bits at ties. Files with operators of QONNX, Brevitas or FINN
 run in qonnx, node by node: each standard node is a session of its own in ONNX Runtime, so nothing
-is merged across nodes, and each other node is numpy code of qonnx.
+is merged across nodes, and each other node is numpy code of qonnx. PyTorch runs modules in memory.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from xnorloom.support.extras import install_hint
 
 from .base import MOST_FRAMES, Runtime, Tensors
 
+if TYPE_CHECKING:
+    from torch import nn
+
 __all__ = ["has_runtime", "numpy_runtime", "open_model", "run"]
 
 
@@ -27,26 +31,29 @@ def has_runtime(path: str | os.PathLike[str]) -> bool:
     return format_of(path).runtime is not None
 
 
-def open_model(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime:
-    """Return the runtime of an ONNX file that computes the named ``tensors``.
+def open_model(model: "str | os.PathLike[str] | nn.Module", tensors: Sequence[str]) -> Runtime:
+    """Return the runtime of an ONNX file or a PyTorch module that computes the named ``tensors``.
 
     Raises
     ------
     MissingToolError
         If the packages of the extra ``verify`` are missing.
     SourceError
-        If the file has no such tensors, or the runtime cannot run it.
+        If the model has no such tensors, or the runtime cannot run it.
     """
+    if not isinstance(model, (str, os.PathLike)):
+        from . import torch
+        return torch.open_module(model, tensors)
     try:
         from . import onnxruntime
-        if onnxruntime.is_standard(path):
-            return onnxruntime.open_standard(path, tensors)
+        if onnxruntime.is_standard(model):
+            return onnxruntime.open_standard(model, tensors)
         from . import qonnx
     except ImportError as error:
         package = (error.name or "onnxruntime").partition(".")[0]
         raise MissingToolError(f"the package {package} that runs the source model is missing: "
                         f"{install_hint('verify')}") from None
-    return qonnx.open_custom(path, tensors)
+    return qonnx.open_custom(model, tensors)
 
 
 def numpy_runtime(program: Program, tensors: Sequence[str]) -> Runtime:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from ..runtimes.base import MOST_FRAMES, Runtime, Tensors
 from ..runtimes.select import numpy_runtime, open_model
 from .compare import Compared, Found, compare
 from .rounding import Rounding
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["SourceModel"]
 
@@ -36,8 +40,9 @@ class SourceModel:
         The lowered model.
     pixels : array of uint8, shape (frames, elements of a frame ...)
         8-bit pixels, preprocessed as the model expects.
-    path : path or None
-        ONNX file for an independent runtime; ``None`` runs ``lowered.program`` in numpy.
+    source : path, torch.nn.Module or None
+        ONNX file for an independent runtime, or the PyTorch module that was imported; ``None`` runs
+        ``lowered.program`` in numpy.
 
     Raises
     ------
@@ -46,11 +51,11 @@ class SourceModel:
     """
 
     def __init__(self, lowered: Lowered, pixels: npt.NDArray[np.uint8],
-                 path: str | os.PathLike[str] | None = None):
+                 source: "str | os.PathLike[str] | nn.Module | None" = None):
         program = lowered.program
         tensors = list(dict.fromkeys([*(probe.tensor for probe in lowered.probes), lowered.output]))
-        self._runtime: Runtime = (numpy_runtime(program, tensors) if path is None
-                                  else open_model(path, tensors))
+        self._runtime: Runtime = (numpy_runtime(program, tensors) if source is None
+                                  else open_model(source, tensors))
         self._pixels = pixels.reshape(len(pixels), *program.shape)
         self._preprocessing, self._dtype = lowered.preprocessing, program.dtype
         self._probes: Sequence[Probe] = lowered.probes
