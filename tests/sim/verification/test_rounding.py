@@ -231,3 +231,32 @@ def test_a_real_difference_after_one_by_rounding(uncertain):
     assert (flipped.any(axis=1) & wrong).any()
 
 
+
+
+@pytest.mark.parametrize("sigmoid", [False, True])
+def test_one_output(sigmoid, tmp_path):
+    """Two classes: sums of ±0.1 that are 0 in exact arithmetic fall on either side of it."""
+    weights = signs(np.random.default_rng(4), 16, 1)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["logit"])]
+    if sigmoid:
+        nodes.append(helper.make_node("Sigmoid", ["logit"], ["output"]))
+    last = nodes[-1].output[0]
+    graph = helper.make_graph(
+        nodes, "one", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 16])],
+        [helper.make_tensor_value_info(last, TensorProto.FLOAT, ["N", 1])],
+        [numpy_helper.from_array(weights * np.float32(0.1), "w")])
+    path = tmp_path / "one.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+              path)
+    lowered = lower(frontend.load(path), "bipolar")
+    pixels = frames.random_pixels((16,), 600)
+    result, row = source_row(lowered, pixels, path)
+    sums = np.where(pixels >= 128, 1, -1) @ weights[:, 0].astype(np.int64)
+    assert result.equal
+    assert row.differences == 0
+    assert 0 <= row.rounding <= (sums == 0).sum()
+    other = changed(lowered.graph, 0, "offsets", 1, 5)
+    result, row = source_row(lowered, pixels, path, other)
+    assert not result.equal
+    classes = golden.evaluate(other, encode(other.input, pixels)).classes
+    assert row.differences == (classes != (sums > 0))[sums != 0].sum() > 0
