@@ -28,7 +28,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from xnorloom.graph import Dense, Graph, Input, Score
-from xnorloom.schedule import Fold, Schedule
+from xnorloom.schedule import Fold, Schedule, WeightStyle
 from xnorloom_boards.design.top import Core
 from xnorloom_sim.board.simulated import Faults, SimulatedBoard
 
@@ -69,7 +69,8 @@ def network(seed: int) -> tuple[Graph, Core]:
         Dense("first", rng.integers(0, 2, (24, 40), dtype=np.uint8), rng.integers(45, 75, 24)),
         Dense("second", rng.integers(0, 2, (16, 24), dtype=np.uint8), rng.integers(9, 16, 16)),
         Score("score", rng.integers(0, 2, (7, 16), dtype=np.uint8), rng.integers(-2, 3, 7))))
-    schedule = Schedule(8, (Fold(3, 8, "spram"), Fold(2, 8, "lut"), Fold(1, 8, "spram")))
+    schedule = Schedule(8, (Fold(3, 8, WeightStyle.SPRAM), Fold(2, 8, WeightStyle.LUT),
+                            Fold(1, 8, WeightStyle.SPRAM)))
     return graph, Core(graph, schedule, clock_hz=CYCLES, baud=1, scores=True)
 
 

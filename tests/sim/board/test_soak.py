@@ -33,10 +33,10 @@ def test_wrong_results_are_noticed(tmp_path):
     host = (tmp_path / "host.py").read_text()
     changed = host.replace("classes, scores = board.results(frames)",
                            "classes, scores = board.results(frames)\n"
-                           "            classes = classes[::-1] + 1")
+                           "            classes = classes + 1")
     assert changed != host
     (tmp_path / "host.py").write_text(changed)
-    done = subprocess.run([sys.executable, str(tmp_path / "soak.py"), "--seconds", "30", "--seed",
+    done = subprocess.run([sys.executable, str(tmp_path / "soak.py"), "--seconds", "20", "--seed",
                            "3"], capture_output=True, text=True, timeout=900)
     figures = json.loads(done.stdout.partition("\n")[2])
     assert done.returncode == 1 and figures["wrong"] == figures["frames"] > 0
