@@ -5,14 +5,15 @@
 PYTHON ?= python3
 # Where `make demo` writes.
 OUT ?= xnorloom-demo
-# More arguments for pytest, such as ARGS="-k graph", or for the program of `make boards`.
+# More arguments for pytest, such as ARGS="-k graph", or for the program of `make boards` or
+# `make soak`.
 ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream zig fuzz lint snapshots bench boards clean
+.PHONY: help demo quick test test-full bitstream zig fuzz fuzz-short soak lint snapshots bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -22,7 +23,11 @@ help:
 	@echo 'make bitstream  turn a bitstream back into Verilog and simulate it; needs'
 	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
 	@echo 'make zig     test the compiled engine with the C++ compiler of Zig'
-	@echo 'make fuzz    run the random tests with other examples than those of make test'
+	@echo 'make fuzz    run the random tests with new examples; prints its seed, and'
+	@echo '             make fuzz SEED=... repeats it'
+	@echo 'make fuzz-short  the same for the files of a few minutes'
+	@echo 'make soak    run the serial link for an hour, with all faults at once; prints its seed;'
+	@echo '             ARGS="--seconds 60 --seed 1" is shorter, or repeats a run'
 	@echo 'make lint    check style and types'
 	@echo 'make snapshots  replace the recorded results of the committed models, after a change'
 	@echo '                that is meant to change the Verilog or the output of a command'
@@ -62,13 +67,24 @@ bitstream: $(VENV)/test.stamp
 zig: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(ARGS) tests/sim/engines/proof_zig.py
 
-# Files whose examples hypothesis makes.
-RANDOM := $(addprefix tests/,hdl/gateware/test_network.py sim/test_golden.py \
-    hdl/folding/test_automatic.py hdl/graph/test_modelfile.py hdl/frontend/onnx/test_fuzz.py \
-    hdl/frontend/keras/test_fuzz.py hdl/lowering/test_lower.py hdl/lowering/test_scores.py)
+# Files whose examples hypothesis makes, those without simulations first.
+RANDOM_SHORT := $(addprefix tests/,hdl/folding/test_automatic.py hdl/graph/test_modelfile.py \
+    hdl/frontend/onnx/test_fuzz.py hdl/frontend/keras/test_fuzz.py hdl/lowering/test_scores.py \
+    hdl/export/test_names.py boards/link/test_protocol.py boards/link/test_connection_wrong.py)
+RANDOM := $(RANDOM_SHORT) $(addprefix tests/,hdl/gateware/test_network.py sim/test_golden.py \
+    hdl/lowering/test_lower.py)
+# The seed of the examples, another one in each run.
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+FUZZ = $(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz --hypothesis-seed=$(1) $(ARGS)
 
-fuzz: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --hypothesis-profile=fuzz $(ARGS) $(RANDOM)
+# The seed is drawn once, before it is printed.
+fuzz fuzz-short: $(VENV)/test.stamp
+	@seed=$(SEED); echo "make $@ SEED=$$seed repeats these examples"; \
+	$(call FUZZ,$$seed) $(if $(filter fuzz,$@),$(RANDOM),$(RANDOM_SHORT)) || { \
+	    echo "FAILED: make $@ SEED=$$seed" >&2; exit 1; }
+
+soak: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/soak/soak.py $(ARGS)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check

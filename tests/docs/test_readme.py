@@ -1,5 +1,6 @@
 """Commands and programs of the README, run as they are, with faked tools and a faked board."""
 
+import json
 import lzma
 import re
 import shlex
@@ -91,6 +92,16 @@ def test_program(place, capsys):
     fires = counts >= 392
     scores = (fires[:, None] == arrays["score"]).sum(axis=2)
     np.testing.assert_array_equal(evaluate(graph, images).scores, scores)
+
+
+def test_seeds():
+    """The command that is printed has the seeds of the row whose rate is printed beside it."""
+    [command] = [shlex.split(text) for text in COMMANDS if text.startswith("build")]
+    assert command[1:4] == ["models/tfc.bnn", "--board", "icebreaker"]
+    rows = json.loads((ROOT / "benchmarks" / "boards" / "rows.json").read_text())["rows"]
+    [row] = [row for row in rows if (row["model"], row["board"]) == ("tfc", "icebreaker")]
+    assert "interval" not in row and "--interval" not in command
+    assert [int(seed) for seed in command[command.index("--seed") + 1].split(",")] == row["seeds"]
 
 
 def test_speed():
