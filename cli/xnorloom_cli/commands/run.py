@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import Any
 
-from xnorloom.support.text import count
+from xnorloom.support.text import clipped, count, printable
 
 from ..console import Console
 from ..inputs import check_data_dir, load, load_frames
@@ -62,7 +62,8 @@ def run(arguments: Namespace, console: Console) -> int:
         "frames_per_second": len(frames) / seconds, "correct": correct,
         "accuracy": None if correct is None else correct / len(frames),
         "mismatches": len(wrong), "faults": faults}
-    console.result(values, f"{graph.name} on {chosen.title}, {dataset.name}\n\n{_text(values)}")
+    console.result(values, f"{clipped(graph.name)} on {chosen.title}, "
+                           f"{printable(dataset.name)}\n\n{_text(values)}")
     if len(wrong):
         first = int(wrong[0])
         console.warn(f"the board differs from the golden model, first in frame {first}: class "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
-from xnorloom.support.text import count, quoted, table
+from xnorloom.support.text import clipped, count, printable, quoted, table
 
 from ..console import Console
 from ..inputs import check_data_dir, load, make_schedule
@@ -92,7 +92,7 @@ def run(arguments: Namespace, console: Console) -> int:
               "random": None if arguments.data else len(pixels),
               "seed": None if arguments.data else arguments.seed, **_values(result),
               "near_ties": _sum(lowered, "near_ties"), "uncertain": _sum(lowered, "uncertain")}
-    console.result(values, f"{graph.name} on {name}\n\n{_text(result)}")
+    console.result(values, f"{clipped(graph.name)} on {printable(name)}\n\n{_text(result)}")
     _warn(result, lowered, values, console)
     return 0 if result.equal else 1
 

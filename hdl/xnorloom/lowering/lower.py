@@ -150,6 +150,6 @@ def _preprocessing(program: Program, preprocessing: str | None) -> str:
     if preprocessing is None:
         raise SourceError(
             f"the preprocessing of the input of {quoted(program.name)} must be given, as the model "
-            f"does not declare it: --input u8/255 (pixels as 0 to 1), u8 (pixels as 0 to 255), bipolar "
-            f"(-1 and +1), bits (0 and 1) or a formula such as (u8/255-0.1307)/0.3081")
+            f"does not declare it: --input u8/255 (pixels as 0 to 1), u8 (pixels as 0 to 255), "
+            f"bipolar (-1 and +1), bits (0 and 1) or a formula such as (u8/255-0.1307)/0.3081")
     return preprocessing

@@ -44,7 +44,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     try:
         # It may have been replaced since.
         _check_regular(path, os.fstat(handle))
-        return io.open(handle, "rb")
+        return open(handle, "rb")
     except BaseException:
         os.close(handle)
         raise
