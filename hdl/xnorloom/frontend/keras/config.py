@@ -5,9 +5,8 @@ from typing import Any
 
 from ...errors import SourceError
 from ...support.text import quoted
-from ...support.text import quoted as shown
 
-__all__ = ["Layer", "chain", "entry", "frame_shape", "shown"]
+__all__ = ["Layer", "chain", "entry", "frame_shape"]
 
 
 @dataclass(frozen=True, eq=False)

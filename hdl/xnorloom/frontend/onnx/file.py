@@ -11,13 +11,12 @@ from ...errors import SourceError
 from ...support.extras import install_hint
 from ...support.files import open_regular
 from ...support.text import first_line, printable, quoted
-from ...support.text import quoted as shown
 from .. import ONNX
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
 
-__all__ = ["AXES", "LARGEST", "TYPES", "Tensors", "read", "shown", "word"]
+__all__ = ["AXES", "LARGEST", "TYPES", "Tensors", "read", "word"]
 
 # A float LFC (784-1024-1024-1024-10) has 12 MB; decoding takes a multiple of the file in memory.
 _LIMIT = 256 << 20
