@@ -126,8 +126,8 @@ def _deviation(segment: Segment, levels: np.ndarray, frames: np.ndarray,
     if wrong.size:
         _, state, element = wrong[0]
         raise SourceError(f"element {element} of the input must be the same in all libraries after "
-                          f"{segment.tensor}, but for {_level(levels, int(state))} their rounding "
-                          f"decides")
+                          f"{printable(segment.tensor)}, but for {_level(levels, int(state))} "
+                          f"their rounding decides")
     return float(moved.max())
 
 
