@@ -7,6 +7,7 @@ from results import Result, current
 from rows import Model, Row, RowsError
 
 from xnorloom.support.files import write_atomic
+from xnorloom.support.text import clipped
 from xnorloom_boards import board
 from xnorloom_boards.link.protocol import LINE_BITS, line_bytes
 
@@ -92,7 +93,7 @@ def _reason(message: str) -> str:
         found = pattern.search(message)
         if found:
             return f"does not fit: {found.expand(put_as)}"
-    return message
+    return clipped(message)
 
 
 def _bounds(models: list[Model], rows: list[Row], found: dict[str, Result | None]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.support.text import printable, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,16 +58,16 @@ def load(arguments: Namespace, console: "Console") -> Loaded:
         for name, option in (("input", "input"), ("score_bits", "score-bits")):
             if getattr(arguments, name) is not None:
                 raise XnorloomError(f"argument --{option}: only allowed with a model from another "
-                                    f"tool, not with {arguments.model!r}")
+                                    f"tool, not with {quoted(arguments.model)}")
         return Loaded(path, loading.load(arguments.model))
     from .tables.imported import import_summary
 
     lowered = loading.import_model(path, input=arguments.input, score_bits=arguments.score_bits)
     for note in lowered.notes:
-        console.say(f"{path.name}: {note}")
-    console.say(f"{path.name}: {import_summary(lowered)}")
+        console.say(f"{printable(path.name)}: {note}")
+    console.say(f"{printable(path.name)}: {import_summary(lowered)}")
     for line in constant_warnings(lowered.graph):
-        console.warn(f"{path.name}: {line}")
+        console.warn(f"{printable(path.name)}: {line}")
     return Loaded(path, lowered.graph, lowered)
 
 
@@ -92,8 +93,8 @@ def check_data_dir(arguments: Namespace) -> None:
     """Raise :class:`XnorloomError` if ``--data-dir`` is given with data that is one file."""
     data = arguments.data
     if arguments.data_dir is not None and (data.endswith(".npz") or data == "mnist:bundled"):
-        raise XnorloomError(f"argument --data-dir: not allowed with --data {data}, which is a "
-                            f"single file")
+        raise XnorloomError(f"argument --data-dir: not allowed with --data {printable(data)}, "
+                            f"which is a single file")
 
 
 def load_frames(graph: Graph, arguments: Namespace) -> (

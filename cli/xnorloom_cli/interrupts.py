@@ -1,13 +1,13 @@
 """Ctrl-C in the process of the command line: one line and status 130, at any time.
 
 Before the work of a command there are only imports, and after it the interpreter's own clean-up:
-then the process ends at once. In between Ctrl-C raises ``KeyboardInterrupt``, so that no files are
-left behind.
+then the process ends at once. In between Ctrl-C raises ``KeyboardInterrupt``, so that temporary
+files are removed.
 """
 
 # This module is imported before Ctrl-C is handled, so that it imports nothing that takes time: the
 # module `signal` takes as long as all others together.
-import _signal
+import _signal  # pyright: ignore[reportMissingImports]
 import _thread
 import os
 import sys

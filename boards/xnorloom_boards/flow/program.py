@@ -8,7 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from xnorloom.errors import ToolError, XnorloomError
+from xnorloom.support.files import read_regular
 from xnorloom.support.process import Jobs, Tool
+from xnorloom.support.text import clipped, printable
 from xnorloom.target.family import Family
 
 from ..board import Board
@@ -20,6 +22,8 @@ __all__ = ["check_bitstream", "program"]
 _PREAMBLES = {Family.ICE40: bytes.fromhex("7eaa997e"),
               Family.ECP5: bytes.fromhex("ffffbdb3")}
 _HEAD = 1024
+# Bytes of a file; bitstreams of the largest chips have 2 MB.
+_LARGEST = 1 << 26
 # Failures in the output of openFPGALoader: a step ends in FAIL, Fail or Error, a bar is followed by
 # a line Fail, other lines begin with Error. For an iCE40 the exit status is 0 all the same (its
 # ice40.cpp, spiFlash.cpp, ftdispi.cpp and progressBar.cpp).
@@ -62,18 +66,19 @@ def program(board: Board, path: str | os.PathLike[str], *, volatile: bool = Fals
     check_bitstream(path, board)
     programmer = programmer or find_programmer()
     command = [*board.programmer, *([] if volatile else ["-f"]), path.name]
-    note(f"{programmer.name} {' '.join(command)}")
+    note(printable(f"{programmer.name} {' '.join(command)}"))
     with Jobs() as jobs:
-        done = jobs.run(programmer, command, cwd=path.resolve().parent, watch=note)
+        done = jobs.run(programmer, command, cwd=path.resolve().parent,
+                        watch=lambda line: note(clipped(line)))
     failure = _failure(done.output)
     if done.status:
         raise ToolError(f"{programmer.name} cannot write to board {board.name}: "
-                        f"{failure or done.reason}; is it connected, and may you use its USB "
-                        f"port?")
+                        f"{clipped(failure or done.reason)}; is it connected, and may you use its "
+                        f"USB port?")
     if failure is not None:
         advice = f"; {board.volatile_note}" if volatile and board.volatile_note else ""
         raise ToolError(f"{programmer.name} reports a failure at board {board.name}: "
-                        f"{failure}{advice}")
+                        f"{clipped(failure)}{advice}")
     return programmer
 
 
@@ -87,30 +92,32 @@ def check_bitstream(path: Path, board: Board) -> None:
     XnorloomError
         If it is not.
     """
+    where = printable(path)
     try:
-        data = path.read_bytes()
+        data = read_regular(path, _LARGEST)
     except OSError as error:
-        raise XnorloomError(f"bitstream {path} cannot be read: "
-                            f"{error.strerror or error}") from error
+        raise XnorloomError(f"bitstream {where} cannot be read: "
+                            f"{printable(error.strerror or error)}") from error
     head, wanted = data[:_HEAD], board.device.family
     family = next((name for name, word in _PREAMBLES.items() if word in head), None)
     if family is None:
-        raise XnorloomError(f"file {path} is not a bitstream")
+        raise XnorloomError(f"file {where} is not a bitstream")
     if family != wanted:
-        raise XnorloomError(f"bitstream {path} is for a chip of the family {family}, but board "
+        raise XnorloomError(f"bitstream {where} is for a chip of the family {family}, but board "
                             f"{board.name} has one of {wanted}")
     built = _built_for(path, sha256(data).hexdigest())
     if built is not None and built != board.name:
-        raise XnorloomError(f"bitstream {path} was built for board {built}, not {board.name}")
+        raise XnorloomError(f"bitstream {where} was built for board "
+                            f"{clipped(built)}, not {board.name}")
 
 
 def _built_for(path: Path, digest: str) -> str | None:
     """Board in the ``build.json`` beside a bitstream; ``None`` if it lists another bitstream."""
     try:
-        values = json.loads((path.parent / "build.json").read_bytes())
+        values = json.loads(read_regular(path.parent / "build.json", _LARGEST))
         if values["digests"]["bitstream"] == digest:
             return str(values["board"]["name"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # Bitstreams from elsewhere have no such file.
         return None
     return None

@@ -1,7 +1,6 @@
 """Connection to a board, which classifies images."""
 
 import math
-import reprlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from xnorloom.graph import Graph
 from xnorloom.graph.pixels import encode
 from xnorloom.packing import frame_words, result_fields, unpack_results
 from xnorloom.support.arguments import integer, text
+from xnorloom.support.text import quoted
 
 from ..errors import LinkError, WrongBitstreamError
 from .load_weights import load_weights
@@ -249,5 +249,5 @@ def _check_options(graph: object, baud: object, timeout: object, retries: object
 def _shown(value: object) -> str:
     """Value in a line, or its type."""
     if value is None or isinstance(value, (str, bytes, int, float)):
-        return reprlib.repr(value)
+        return quoted(value)
     return f"a {type(value).__name__}"

@@ -4,6 +4,7 @@ import errno
 from typing import Any, Protocol
 
 from xnorloom.support.extras import install_hint
+from xnorloom.support.text import clipped, first_line
 
 from ..errors import PortError
 
@@ -85,7 +86,7 @@ def _reason(name: str, baud: int, error: Exception) -> str:
         return f"port {name} is busy, or needs another user's permission"
     if not isinstance(error, OSError) and number in (None, errno.EINVAL):
         return f"port {name} cannot have the baud rate {baud}"
-    return f"port {name} is no serial port that can be used: {text.splitlines()[0]}"
+    return f"port {name} is no serial port that can be used: {first_line(error)}"
 
 
 def _others() -> str:
@@ -93,6 +94,6 @@ def _others() -> str:
     found = sorted((port.device, port.description) for port in list_ports.comports())
     if not found:
         return "no serial port was found"
-    named = (device if text in ("", "n/a", device) else f"{device} ({text})"
+    named = (clipped(device if text in ("", "n/a", device) else f"{device} ({text})")
              for device, text in found)
     return f"there are {', '.join(named)}"

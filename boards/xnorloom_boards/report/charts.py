@@ -1,10 +1,11 @@
 """Charts of the report, as inline SVG."""
 
-from html import escape
 from typing import Any
 from unicodedata import east_asian_width
 
 from markupsafe import Markup
+
+from xnorloom.support.html import escape
 
 from .critical_path import Step
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
-from xnorloom.support.text import quoted
+from xnorloom.support.text import printable, quoted
 
 from ..console import Console, timed
 from ..inputs import load
@@ -71,8 +71,8 @@ def run(arguments: Namespace, console: Console) -> int:
         scores=arguments.scores, progress=timed(console.note, after=" ..."))
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
-    bitstream = shlex.quote(str(made.files[0]))
-    lines = [build_text(made.values), "", *(f"wrote {path}" for path in made.files), "",
+    bitstream = printable(shlex.quote(str(made.files[0])))
+    lines = [build_text(made.values), "", *(f"wrote {printable(path)}" for path in made.files), "",
              f"Next: xnorloom flash --board {chosen.name} {bitstream}"]
     if chosen.note:
         lines.append(f"Board: {chosen.note}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xnorloom.errors import XnorloomError
 from xnorloom.schedule import Plan
+from xnorloom.support.text import clipped, printable
 
 from ..console import Console
 from ..inputs import load, make_schedule
@@ -56,13 +57,14 @@ def run(arguments: Namespace, console: Console) -> int:
     values = {"name": graph.name, "digest": graph.digest, "directory": arguments.output,
               "files": [str(path) for path in paths], **schedule_values(plan)}
     console.result(values, "\n".join([
-        f"{graph.name}: {graph.synapses:,} synapses",
+        f"{clipped(graph.name)}: {graph.synapses:,} synapses",
         "",
         schedule_text(plan),
         "",
-        *(f"wrote {path}" for path in paths),
+        *(f"wrote {printable(path)}" for path in paths),
         "",
-        f"To choose PE, SIMD and style yourself, edit {paths[-1]} and pass it with --fold."]))
+        f"To choose PE, SIMD and style yourself, edit {printable(paths[-1])} and pass it with "
+        f"--fold."]))
     return 0
 
 

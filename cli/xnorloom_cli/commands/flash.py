@@ -3,6 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from xnorloom.support.text import printable
+
 from ..console import Console
 from ..parser import add_board
 from ..types import path
@@ -44,7 +46,7 @@ def run(arguments: Namespace, console: Console) -> int:
     console.result({"board": chosen.name, "bitstream": str(bitstream),
                     "bytes": bitstream.stat().st_size, "volatile": arguments.volatile,
                     "loader": programmer.version},
-                   f"wrote {bitstream} into the {where} of {chosen.title}\n\n"
+                   f"wrote {printable(bitstream)} into the {where} of {chosen.title}\n\n"
                    f"Next: xnorloom run MODEL --board {chosen.name} --port PORT "
                    f"--data mnist:bundled")
     return 0

@@ -7,7 +7,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import Any
 
-from xnorloom.support.text import count
+from xnorloom.errors import XnorloomError
+from xnorloom.support.text import clipped, count, printable, quoted
 
 from ..console import Console
 from ..inputs import check_data_dir, load, load_frames
@@ -41,6 +42,9 @@ def run(arguments: Namespace, console: Console) -> int:
     from xnorloom_boards import board
     from xnorloom_sim import golden
 
+    if not arguments.port.isprintable():
+        raise XnorloomError(f"argument --port: must be a printable name, not "
+                            f"{quoted(arguments.port)}")
     chosen = board.find(arguments.board)
     check_data_dir(arguments)
     graph = load(arguments, console).graph
@@ -62,7 +66,8 @@ def run(arguments: Namespace, console: Console) -> int:
         "frames_per_second": len(frames) / seconds, "correct": correct,
         "accuracy": None if correct is None else correct / len(frames),
         "mismatches": len(wrong), "faults": faults}
-    console.result(values, f"{graph.name} on {chosen.title}, {dataset.name}\n\n{_text(values)}")
+    console.result(values, f"{clipped(graph.name)} on {chosen.title}, "
+                           f"{printable(dataset.name)}\n\n{_text(values)}")
     if len(wrong):
         first = int(wrong[0])
         console.warn(f"the board differs from the golden model, first in frame {first}: class "

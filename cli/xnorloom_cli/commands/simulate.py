@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from xnorloom.errors import XnorloomError
-from xnorloom.support.text import count, quoted
+from xnorloom.support.text import clipped, count, printable, quoted
 
 from ..console import Console
 from ..inputs import check_data_dir, load, load_frames, make_schedule
@@ -69,7 +69,7 @@ def run(arguments: Namespace, console: Console) -> int:
     plan = make_schedule(graph, arguments).bind(graph)
     dataset, frames, labels = load_frames(graph, arguments)
     if dataset.images.any() and not frames.any():
-        console.warn(f"every pixel of data {dataset.name} becomes 0: an input of "
+        console.warn(f"every pixel of data {printable(dataset.name)} becomes 0: an input of "
                      f"{count(graph.input.bits, 'bit')} takes the top bits of 8-bit pixels, "
                      f"and the largest pixel is {dataset.images.max()}")
     stall = Stall(i=arguments.stall, o=arguments.stall) if arguments.stall else None
@@ -79,7 +79,7 @@ def run(arguments: Namespace, console: Console) -> int:
         checked = check(plan, frames, labels, engine=arguments.engine, stall=stall,
                         waveform=waveform, progress=progress)
     text = simulation_text(checked)
-    console.result(checked.values, f"{graph.name} on {dataset.name}\n\n{text}")
+    console.result(checked.values, f"{clipped(graph.name)} on {printable(dataset.name)}\n\n{text}")
     for line in simulation_warnings(checked):
         console.warn(line)
     return 1 if checked.mismatches else 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from xnorloom.errors import DataError, MissingToolError, XnorloomError
 from xnorloom.graph import Graph
-from xnorloom.support.text import count, quoted
+from xnorloom.support.text import clipped, count, printable, quoted
 
 from ..console import Console
 from ..inputs import check_data_dir, load, make_schedule
@@ -98,7 +98,8 @@ def run(arguments: Namespace, console: Console) -> int:
               "random": None if arguments.data else len(pixels),
               "seed": None if arguments.data else arguments.seed, **verification_values(result),
               "near_ties": _sum(lowered, "near_ties"), "uncertain": _sum(lowered, "uncertain")}
-    console.result(values, f"{graph.name} on {name}\n\n{verification_text(result)}")
+    console.result(values, f"{clipped(graph.name)} on {printable(name)}\n\n"
+                           f"{verification_text(result)}")
     for line in verification_warnings(result, values["near_ties"], values["uncertain"]):
         console.warn(line)
     return 0 if result.equal else 1

@@ -1,10 +1,10 @@
 """Names of Verilog modules and of files, from the name of a network."""
 
 import re
-import reprlib
 
 from ..gateware.network import Network
 from ..graph import Graph
+from ..support.text import quoted
 
 __all__ = ["check_name", "file_stem", "module_name"]
 
@@ -47,10 +47,10 @@ def check_name(name: str) -> str:
         If it is no identifier of at most 60 characters, or a keyword of (System)Verilog.
     """
     if not isinstance(name, str):
-        raise TypeError(f"Module name must be a string, not {name!r}")
+        raise TypeError(f"Module name must be a string, not {quoted(name)}")
     if not re.fullmatch(rf"[A-Za-z_][0-9A-Za-z_]{{0,{_LONGEST - 1}}}", name):
         raise ValueError(f"Module name must be 1 to {_LONGEST} letters, digits and underscores, "
-                         f"the first no digit, not {reprlib.repr(name)}")
+                         f"the first no digit, not {quoted(name)}")
     if name in _KEYWORDS:
         raise ValueError(f"Module name must be no keyword of (System)Verilog, not {name!r}")
     return name

@@ -12,6 +12,7 @@ from ..errors import ToolError
 from ..gateware.network import Network
 from ..packing import load_words
 from ..support.files import make_directory, write_atomic
+from ..support.text import clipped, quoted
 from ..support.yosys import amaranth_variables, without_element_wires
 from .manifest import manifest
 from .names import module_name
@@ -36,8 +37,8 @@ def convert(component: wiring.Component, name: str = "top", *, platform: object 
                                    strip_internal_attrs=True)
     except YosysError as error:
         lines = str(error).strip().splitlines()
-        raise ToolError(f"Yosys cannot write Verilog of {name!r}: "
-                        f"{lines[-1] if lines else 'no message'}") from error
+        raise ToolError(f"Yosys cannot write Verilog of {quoted(name)}: "
+                        f"{clipped(lines[-1]) if lines else 'no message'}") from error
     return without_element_wires(text)
 
 

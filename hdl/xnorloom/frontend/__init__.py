@@ -107,5 +107,6 @@ def load(path: str | os.PathLike[str]) -> Program:
     if reader is None:
         raise SourceError(
             f"model {printable(path)} looks like a checkpoint of PyTorch, which holds weights "
-            f"without the network: export the network with torch.onnx.export, or with brevitas.export")
+            f"without the network: export the network with torch.onnx.export, or with "
+            f"brevitas.export")
     return import_module(reader, __name__).load(path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..support.text import count
+from ..support.text import clipped, count, quoted
 
 __all__ = ["INPUT", "Dense", "Elementwise", "Move", "Operand", "Program", "Step", "Value", "apply",
            "operands"]
@@ -28,8 +28,17 @@ INPUT = Value(-1)
 Operand = Value | np.ndarray | np.generic
 
 
+class _Named:
+    """Base of the steps: the name is for messages, printable and short whatever the source says."""
+
+    name: str
+
+    def __post_init__(self):
+        object.__setattr__(self, "name", clipped(self.name))
+
+
 @dataclass(frozen=True, eq=False)
-class Elementwise:
+class Elementwise(_Named):
     """``function(*inputs)``; each element of the result depends on that element of the inputs.
 
     Parameters
@@ -57,7 +66,7 @@ class Elementwise:
 
 
 @dataclass(frozen=True, eq=False)
-class Move:
+class Move(_Named):
     """``function(input)``; the elements of each frame in another shape or order, or some of them.
 
     ``function`` takes arrays of any type, batch first. For the other fields see
@@ -71,7 +80,7 @@ class Move:
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
+class Dense(_Named):
     """``input @ weights + bias`` for frames of shape ``(inputs,)``.
 
     Parameters
@@ -132,7 +141,7 @@ class Program:
 
     def __repr__(self) -> str:
         steps = count(len(self.steps), "step")
-        return f"Program({self.name!r}, {self.shape} {self.dtype}, {steps})"
+        return f"Program({quoted(self.name)}, {self.shape} {self.dtype}, {steps})"
 
     def run(self, frames: np.ndarray) -> list[np.ndarray]:
         """Compute the results of all steps, in float arithmetic, for frames ``[B, *shape]``."""

@@ -14,6 +14,7 @@ from torch.nn.utils import parametrize
 from ..errors import SourceError
 from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign
 from ..support.arguments import integer
+from ..support.text import clipped, first_line
 from .program import INPUT, Dense, Elementwise, Move, Program, Step, Value
 from .rising import RISING
 
@@ -99,7 +100,7 @@ class _Reader:
             known = ", ".join(sorted(known.__name__ for known in
                                      (*_IDENTITY, *_SHAPES, *_ELEMENTWISE, *_LINEAR)))
             raise SourceError(f"{name}: a network may have modules of Sequential and {known}, "
-                              f"not {kind.__module__}.{kind.__qualname__}")
+                              f"not {clipped(f'{kind.__module__}.{kind.__qualname__}')}")
 
     def _elementwise(self, name: str, path: str, function: nn.Module) -> None:
         error = RISING[_RISING[type(function)]][1] if type(function) in _RISING else None
@@ -176,7 +177,7 @@ def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 def _title(path: str, module: nn.Module) -> str:
     kind = _kind(module).__name__
-    return f"{path} ({kind})" if path else kind
+    return clipped(f"{path} ({kind})" if path else kind)
 
 
 def _kind(module: nn.Module) -> type[nn.Module]:
@@ -202,17 +203,17 @@ def _dtype(module: nn.Module) -> np.dtype:
     found = {}
     for name, tensor in tensors:
         if tensor.device.type != "cpu":
-            raise SourceError(f"{name} must be on the CPU, not on {tensor.device}")
+            raise SourceError(f"{clipped(name)} must be on the CPU, not on {tensor.device}")
         if tensor.is_floating_point():
             found.setdefault(tensor.dtype, name)
     if not found:
         return _DTYPES[torch.float32]
     if len(found) > 1:
-        types = ", ".join(f"{name} {dtype}" for dtype, name in found.items())
+        types = ", ".join(f"{clipped(name)} {dtype}" for dtype, name in found.items())
         raise SourceError(f"a network must have numbers of one type, not of several: {types}")
     ((dtype, name),) = found.items()
     if dtype not in _DTYPES:
-        raise SourceError(f"{name} must be torch.float32 or torch.float64, not {dtype}")
+        raise SourceError(f"{clipped(name)} must be torch.float32 or torch.float64, not {dtype}")
     return _DTYPES[dtype]
 
 
@@ -229,6 +230,5 @@ def _call(name: str, module: nn.Module, x: Tensor) -> Tensor:
     try:
         return module(x)
     except (RuntimeError, IndexError) as error:
-        first = str(error).splitlines()[0]
         raise SourceError(f"{name} cannot take frames of the shape "
-                          f"{tuple(x.shape[1:])!r} ({first})") from None
+                          f"{tuple(x.shape[1:])!r} ({first_line(error)})") from None

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..support.html import html_table
-from ..support.text import count, table
+from ..support.text import clipped, count, table
 from .constants import constant_neurons, constant_warnings
 from .graph import Graph
 from .input import Input
@@ -48,11 +48,11 @@ def graph_text(graph: Graph) -> str:
     shape = " x ".join(str(d) for d in graph.input.shape)
     low, high = graph.score_range
     lines = [
-        f"model    {graph.name}",
+        f"model    {clipped(graph.name)}",
         f"input    {shape} = {count(graph.input.size, 'element')} of "
         f"{count(graph.input.bits, 'bit')}"]
     if graph.input.preprocessing is not None:
-        lines.append(f"meaning  {graph.input.preprocessing}")
+        lines.append(f"meaning  {clipped(graph.input.preprocessing)}")
     if graph.input.pixel_thresholds is not None:
         lines.append(f"cuts     {_encoding(graph.input, graph.input.pixel_thresholds)}")
     lines.append(f"output   {count(graph.classes, 'class', 'es')}, "

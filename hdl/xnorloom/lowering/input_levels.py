@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError
+from ..support.text import printable
 from .segment import Segment
 
 __all__ = ["InputLevels", "input_levels"]
@@ -78,7 +79,8 @@ def input_levels(segment: Segment,
     values = table.astype(np.float64)
     if not np.isfinite(values).all():
         state, element = np.argwhere(~np.isfinite(values))[0]
-        raise SourceError(f"element {element} of the input must be finite after {segment.tensor}, "
+        raise SourceError(f"element {element} of the input must be finite after "
+                          f"{printable(segment.tensor)}, "
                           f"but is {values[state, element]} for {_level(levels, int(state))}")
     deviation = _deviation(segment, levels, np.ascontiguousarray(frames), values)
     direction = np.where(values[-1] < values[0], -1, 1).astype(np.int8)
@@ -124,8 +126,8 @@ def _deviation(segment: Segment, levels: np.ndarray, frames: np.ndarray,
     if wrong.size:
         _, state, element = wrong[0]
         raise SourceError(f"element {element} of the input must be the same in all libraries after "
-                          f"{segment.tensor}, but for {_level(levels, int(state))} their rounding "
-                          f"decides")
+                          f"{printable(segment.tensor)}, but for {_level(levels, int(state))} "
+                          f"their rounding decides")
     return float(moved.max())
 
 

@@ -13,6 +13,7 @@ from ..errors import SourceError
 from ..frontend.preprocessing import levels
 from ..frontend.program import INPUT, Dense, Program
 from ..support.html import html_table
+from ..support.text import printable, quoted
 from .decision import two_classes
 from .input_levels import input_levels
 from .preactivation import Preactivation, preactivation_of
@@ -118,7 +119,7 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
             layers.append(layer)
             reports.append(report)
             probes.append(probe)
-    notes, boundary = program.notes, None
+    notes, boundary = tuple(map(printable, program.notes)), None
     if len(segments[-1].order) == 1:
         decision = two_classes(preactivation, segments[-1])
         score, scores, boundary = decision.layer, decision.scores, decision.boundary
@@ -143,7 +144,8 @@ def _segments(program: Program) -> list[Segment]:
         assert isinstance(dense, Dense)
         segments.insert(0, segment_of(program, dense.input))
     if len(segments) == 1:
-        raise SourceError(f"network {program.name!r} must have a layer with weights, and has none")
+        raise SourceError(f"network {quoted(program.name)} must have a layer with weights, and "
+                          f"has none")
     return segments
 
 
@@ -151,7 +153,7 @@ def _preprocessing(program: Program, preprocessing: str | None) -> str:
     preprocessing = preprocessing or program.declared_preprocessing
     if preprocessing is None:
         raise SourceError(
-            f"the preprocessing of the input of {program.name!r} must be given, as the model does "
-            f"not declare it: --input u8/255 (pixels as 0 to 1), u8 (pixels as 0 to 255), bipolar "
-            f"(-1 and +1), bits (0 and 1) or a formula such as (u8/255-0.1307)/0.3081")
+            f"the preprocessing of the input of {quoted(program.name)} must be given, as the model "
+            f"does not declare it: --input u8/255 (pixels as 0 to 1), u8 (pixels as 0 to 255), "
+            f"bipolar (-1 and +1), bits (0 and 1) or a formula such as (u8/255-0.1307)/0.3081")
     return preprocessing

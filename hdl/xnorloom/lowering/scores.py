@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ..errors import SourceError
 from ..graph import Score
 from ..support.arguments import integer
+from ..support.text import clipped
 from .input_levels import InputLevels
 from .preactivation import Preactivation
 from .scale_search import ClassPair, SearchResult, search_scales
@@ -68,8 +69,8 @@ def lower_scores(linear: Preactivation, segment: Segment, inputs: InputLevels,
     """
     if segment.deviates:
         raise SourceError(f"the scores must be the same in all libraries, but those of "
-                          f"{segment.tensor} are computed with a Sigmoid or Tanh: leave off what "
-                          f"follows the last layer, {linear.name}")
+                          f"{clipped(segment.tensor)} are computed with a Sigmoid or Tanh: leave "
+                          f"off what follows the last layer, {linear.name}")
     classes = np.argsort(segment.order)
     counts = np.arange(linear.count_max + 1)[:, np.newaxis]
     values = np.ascontiguousarray(segment.evaluate(linear.sums(counts))[:, classes], np.float64)

@@ -6,6 +6,8 @@ from typing import SupportsIndex, cast
 import numpy as np
 import numpy.typing as npt
 
+from .text import quoted
+
 __all__ = ["frozen", "integer", "integers", "text"]
 
 
@@ -22,7 +24,7 @@ def integer(what: str, value: object, low: int | None = None, high: int | None =
             raise TypeError
         number = operator.index(cast(SupportsIndex, value))
     except TypeError:
-        raise TypeError(f"{what} must be an integer, not {value!r}") from None
+        raise TypeError(f"{what} must be an integer, not {quoted(value)}") from None
     if low is not None and high is not None and not low <= number <= high:
         raise ValueError(f"{what} must be in {low} to {high}, not {number}")
     if low is not None and number < low:
@@ -60,9 +62,10 @@ def text(what: str, value: object) -> str:
         Naming ``what`` and the value.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{what} must be a string, not {value!r}")
+        raise TypeError(f"{what} must be a string, not {quoted(value)}")
     if not value or not value.isprintable():
-        raise ValueError(f"{what} must be a printable string that is not empty, not {value!r}")
+        raise ValueError(f"{what} must be a printable string that is not empty, not "
+                         f"{quoted(value)}")
     return value
 
 

@@ -19,6 +19,7 @@ from .files import UNWRITABLE, open_regular, read_regular
 from .lock import directory_lock
 from .private import make_private, owned
 from .scratch import scratch_directory
+from .text import printable
 
 __all__ = ["cached", "entry", "intact", "key", "log_file", "write_list"]
 
@@ -35,7 +36,7 @@ _UNUSED, _LEFT_OVER = 30 * _DAY, _DAY
 _BUILD = "xnorloom-build-"
 _OURS = re.compile(rf"{_BUILD}\w{{8}}|[0-9a-f]{{32}}(\.log)?")
 
-_REFUSED = "Cannot write to the cache folder {!r}: {}"
+_REFUSED = "Cannot write to the cache folder '{}': {}"
 
 Maker = Callable[[Path], object]
 
@@ -119,7 +120,7 @@ def entry(place: Path, product: str, make: Maker) -> Path:
         folder.mkdir()
         make(folder)
         if not (folder / product).is_file():
-            raise OSError(_REFUSED.format(str(place), f"{product!r} is missing"))
+            raise OSError(_REFUSED.format(printable(place), f"{product!r} is missing"))
         write_list(folder)
         _move(folder, place, product)
     _prune(place.parent)
@@ -201,7 +202,7 @@ def _named(place: Path) -> Iterator[None]:
 
 
 def _refused(place: Path, error: OSError) -> OSError:
-    return OSError(_REFUSED.format(str(place), error.strerror or error))
+    return OSError(_REFUSED.format(printable(place), printable(error.strerror or error)))
 
 
 def _prune(cache: Path) -> None:

@@ -1,6 +1,7 @@
 """Files: regular ones only, read up to a limit and written atomically; writable directories."""
 
 import errno
+import io
 import os
 import stat
 import struct
@@ -8,7 +9,6 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 from .scratch import scratch_file
 
@@ -30,7 +30,7 @@ _KINDS = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR,
           (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a regular file to read bytes. Never waits, as the opening of a pipe would.
 
     Raises
@@ -44,7 +44,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         # It may have been replaced since.
         _check_regular(path, os.fstat(handle))
-        return os.fdopen(handle, "rb")
+        return open(handle, "rb")
     except BaseException:
         os.close(handle)
         raise

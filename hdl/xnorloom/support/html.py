@@ -1,11 +1,16 @@
-"""Tables in HTML, for notebooks."""
+"""HTML: foreign text, and tables for notebooks."""
 
+import html
 from collections.abc import Sequence
-from html import escape
 
 from .text import printable
 
-__all__ = ["html_table"]
+__all__ = ["escape", "html_table"]
+
+
+def escape(text: object) -> str:
+    """Printable ``text`` with ``&``, ``<``, ``>`` and quotes as references: valid in XML, too."""
+    return html.escape(printable(text))
 
 
 def html_table(title: str, rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
@@ -15,11 +20,11 @@ def html_table(title: str, rows: Sequence[Sequence[object]], header: Sequence[st
     """
     head = "".join(f"<th>{escape(text)}</th>" for text in header)
     body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
-    return (f"<table><caption>{escape(printable(title))}</caption><thead><tr>{head}</tr></thead>"
+    return (f"<table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table>")
 
 
 def _cell(value: object) -> str:
     if isinstance(value, int):
         return f'<td style="text-align: right">{value:,}</td>'
-    return f"<td>{'' if value is None else escape(printable(value))}</td>"
+    return f"<td>{'' if value is None else escape(value)}</td>"

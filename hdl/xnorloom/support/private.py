@@ -50,8 +50,8 @@ def check_private(path: Path, base: Path | None = None) -> None:
 
     - From ``base`` (by default ``path`` itself) down to ``path``, each directory must belong to
       this user or the administrator, and neither its group nor others may write it.
-    - Above, those with the sticky bit, such as ``/tmp``, may be writable: nobody can rename in them
-      what is ours. The administrator's may belong to anybody, as in a container.
+    - Above, those with the sticky bit, such as ``/tmp``, may be writable: other users cannot
+      rename in them what is ours. The administrator's may belong to anybody, as in a container.
     - A group that is the user's alone may write ``base`` and the directories above.
 
     On Windows, whose directories have no such modes, nothing is checked.
@@ -72,7 +72,7 @@ def check_private(path: Path, base: Path | None = None) -> None:
     """
     if not hasattr(os, "getuid"):
         return
-    # Whoever can replace a link, or a directory where it leads, can replace what is behind it.
+    # Whoever can replace a link, or a directory where it leads, can replace all below it.
     real, base = path.resolve(strict=True), (base or path).resolve()
     links = [place.parent.resolve() for place in (path, *path.absolute().parents)
              if place.is_symlink()]
@@ -98,7 +98,7 @@ def _check(place: Path, found: os.stat_result, inside: bool, below: bool) -> Non
 
 
 def _private_group(group: int) -> bool:
-    """True for the group that Linux distributions make for each user, if nobody else is in it."""
+    """True for the group that Linux distributions make for each user, if no other user is in it."""
     import grp
     import pwd
 

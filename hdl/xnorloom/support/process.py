@@ -13,6 +13,7 @@ from types import TracebackType
 
 from ..errors import ToolError
 from .cache import writable
+from .text import clipped, printable
 
 __all__ = ["Done", "Jobs", "Tool", "environment", "run"]
 
@@ -23,7 +24,7 @@ _PACKAGES = {"libusb-1.0.so.0": "libusb-1.0-0", "libftdi1.so.2": "libftdi1-2"}
 # Lines that name an error: "ERROR: …" of Yosys, "%Error-WIDTH: …" of Verilator, "error: …" of a
 # compiler; not the counts of errors that nextpnr, Clang and Verilator end with.
 _ERROR = re.compile(r"\berror(-\w+)?:(?! Exiting due to)", re.IGNORECASE)
-_LONGEST = 300
+_LONGEST = 300  # characters of a line that is shown
 # Message of a YoWASP program that compiles its WebAssembly.
 _FIRST_USE = "Preparing to run "
 # Cache folders that must exist: by a word in the command, the variable that names the folder, and
@@ -59,13 +60,12 @@ class Done:
 
     @property
     def reason(self) -> str:
-        """Most telling line of the output of a failed program."""
+        """Most telling line of the output of a failed program, printable and clipped."""
         if self.status < 0:
             return f"ended by signal {signal.Signals(-self.status).name}"
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
         errors = [line for line in lines if _ERROR.search(line)]
-        text = (errors or lines or [f"exit status {self.status}"])[-1]
-        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+        return clipped((errors or lines or [f"exit status {self.status}"])[-1], _LONGEST)
 
 
 class Jobs:
@@ -126,7 +126,8 @@ class Jobs:
                     text=True, errors="replace", start_new_session=self._detached)
                 self._running.add(process)
         except OSError as error:
-            raise ToolError(f"{tool.name} cannot be started: {error.strerror or error}") from error
+            raise ToolError(f"{tool.name} cannot be started: "
+                            f"{printable(error.strerror or error)}") from error
         try:
             assert process.stdout is not None
             with process.stdout:
@@ -146,7 +147,7 @@ class Jobs:
             log.write_text(done.output, encoding="utf-8")
         library = _LIBRARY.search(done.output)
         if status and library:
-            raise ToolError(_missing(tool.name, library[1]))
+            raise ToolError(_missing(tool.name, clipped(library[1])))
         return done
 
     def _end(self, process: "subprocess.Popen[str]") -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import ToolError
 from .process import Tool, run
+from .text import clipped, printable, quoted
 
 __all__ = ["find", "native", "packaged"]
 
@@ -53,8 +54,8 @@ def native(name: str, path: str, reported: Callable[[], str] | None = None) -> T
     done = run((*command, "-V"), cwd=Path.cwd(), name=name)
     lines = done.output.strip().splitlines()
     if done.status or not lines:
-        raise ToolError(f"{name} does not work: {shlex.join(command)}")
-    return Tool(name, command, lines[0])
+        raise ToolError(f"{name} does not work: {printable(shlex.join(command))}")
+    return Tool(name, command, clipped(lines[0]))
 
 
 def find(name: str, module: str, function: str, hint: str,
@@ -82,7 +83,7 @@ def find(name: str, module: str, function: str, hint: str,
     if chosen:
         path = shutil.which(chosen)
         if path is None:
-            raise ToolError(f"{variable} must name a program, not {chosen!r}")
+            raise ToolError(f"{variable} must name a program, not {quoted(chosen)}")
         return native(name, path, reported)
     found = packaged(name, module, function)
     if found is not None:

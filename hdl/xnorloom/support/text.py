@@ -67,7 +67,7 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     """Lay out ``rows`` under ``header`` as plain text.
 
     Each row has as many cells as ``header``. A column is right-aligned if each of its cells is an
-    integer or ``None``, which stays blank. Cells are printable.
+    integer or ``None``, which stays blank. Cells are printable and clipped.
     """
     right = [all(row[column] is None or isinstance(row[column], int) for row in rows)
              for column in range(len(header))]
@@ -83,4 +83,4 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) else printable(value)
+    return f"{value:,}" if isinstance(value, int) else clipped(value)

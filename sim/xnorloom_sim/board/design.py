@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xnorloom.support.text import clipped
+
 from ..engines.verilator import build
 
 __all__ = ["SerialDesign", "program"]
@@ -55,7 +57,7 @@ class SerialDesign:
         for what in ("clock", "rx", "tx"):
             if getattr(self, what) not in found:
                 raise ValueError(f"Serial design must have the port {getattr(self, what)!r} as its "
-                                 f"{what}, not only {', '.join(sorted(found)) or 'none'}")
+                                 f"{what}, not only {clipped(', '.join(sorted(found)) or 'none')}")
         return list(ports)
 
     def wrapped(self) -> str:

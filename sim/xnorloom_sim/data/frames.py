@@ -7,6 +7,7 @@ from xnorloom.errors import DataError
 from xnorloom.graph import Graph
 from xnorloom.graph.input import PIXEL_BITS
 from xnorloom.graph.pixels import encode, fits
+from xnorloom.support.text import printable, quoted
 
 from .dataset import Dataset
 
@@ -24,7 +25,7 @@ def pixels_of(graph: Graph, dataset: Dataset) -> npt.NDArray[np.uint8]:
         If the images do not have the shape of the input, or pixels have fewer bits than it.
     """
     shape, images = graph.input.shape, dataset.images
-    misfit = f"data {dataset.name} does not fit model {graph.name!r}"
+    misfit = f"data {printable(dataset.name)} does not fit model {quoted(graph.name)}"
     if graph.input.bits > PIXEL_BITS:
         raise DataError(f"{misfit}: its pixels have {PIXEL_BITS} bits, the input has "
                         f"{graph.input.bits}")
@@ -53,6 +54,7 @@ def labels_of(graph: Graph, dataset: Dataset,
     labels = dataset.labels[:limit]
     wrong = labels[(labels < 0) | (labels >= graph.classes)]
     if wrong.size:
-        raise DataError(f"data {dataset.name} does not fit model {graph.name!r}: labels must be in "
-                        f"0 to {graph.classes - 1}, not {wrong[0]}")
+        raise DataError(f"data {printable(dataset.name)} does not fit model "
+                        f"{quoted(graph.name)}: labels must be in 0 to {graph.classes - 1}, not "
+                        f"{wrong[0]}")
     return labels

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from xnorloom.errors import ToolError, XnorloomError
 from xnorloom.support.scratch import scratch_directory
+from xnorloom.support.text import clipped, printable
 
 from .cell_models import models
 
@@ -67,7 +68,7 @@ def to_verilog(bitstream: str | os.PathLike[str], pcf: str | os.PathLike[str],
     # Ports are declared again as wires, which Verilog allows in its old style only.
     ports = _HEADER.search(text)
     if ports is None or "\nendmodule" not in text:
-        raise BitstreamError(f"{os.fspath(bitstream)}: icebox_vlog made no module of it")
+        raise BitstreamError(f"{printable(os.fspath(bitstream))}: icebox_vlog made no module of it")
     declared = [port.split(" ", 1) for port in ports[1].split(", ") if port]
     names = ", ".join(name for _, name in declared)
     lines = "".join(f"\n  {direction} {name};" for direction, name in declared)
@@ -81,8 +82,9 @@ def _fed(text: str, bitstream: str | os.PathLike[str]) -> str:
     if not pads:
         return text
     if len(pads) != 1 or len(ports) != 1:
-        raise BitstreamError(f"{os.fspath(bitstream)} must have one pin that only a PLL uses for "
-                             f"its PLL, not {', '.join(ports) or 'none'}")
+        raise BitstreamError(f"{printable(os.fspath(bitstream))} must have one pin that "
+                             f"only a PLL uses for its PLL, not "
+                             f"{clipped(', '.join(ports) or 'none')}")
     # An escaped name ends with a blank.
     return text.replace(f".PACKAGEPIN({pads[0]})", f".PACKAGEPIN({ports[0]} )")
 
@@ -101,6 +103,6 @@ def _run(command: list[str], folder: Path, bitstream: str | os.PathLike[str]) ->
                           text=True, errors="replace")
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
-        raise BitstreamError(f"{os.fspath(bitstream)} must be a bitstream of an iCE40; "
-                             f"{Path(command[0]).name} says: {lines[-1]}")
+        raise BitstreamError(f"{printable(os.fspath(bitstream))} must be a bitstream of an iCE40; "
+                             f"{printable(Path(command[0]).name)} says: {clipped(lines[-1])}")
     return done.stdout

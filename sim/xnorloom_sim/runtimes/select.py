@@ -17,6 +17,7 @@ from xnorloom.errors import MissingToolError, SourceError
 from xnorloom.frontend import format_of
 from xnorloom.frontend.program import Program
 from xnorloom.support.extras import install_hint
+from xnorloom.support.text import quoted
 
 from .base import MOST_FRAMES, Runtime, Tensors
 
@@ -69,7 +70,7 @@ def numpy_runtime(program: Program, tensors: Sequence[str]) -> Runtime:
     place = {step.tensor: index for index, step in enumerate(program.steps)}
     for name in tensors:
         if name not in place:
-            raise SourceError(f"{program.name}: no step computes tensor {name!r}")
+            raise SourceError(f"{quoted(program.name)}: no step computes tensor {name!r}")
 
     def execute(frames: np.ndarray) -> Tensors:
         results = program.run(frames)

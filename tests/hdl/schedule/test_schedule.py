@@ -228,7 +228,7 @@ EDITS = {
         r"schedule file PATH: input_width must be at most the 10 elements of a frame, not 11"),
     "width long": (
         top(input_width="4" * 9999),
-        r"schedule file PATH: Schedule input_width must be an integer, not '44{100,160}\.\.\.4+'"),
+        r"schedule file PATH: Schedule input_width must be an integer, not '4{27}\.\.\.4+'"),
     "unknown key at the top": (
         top(speed=1), r"schedule file PATH has the unknown key 'speed', wanted format, version, "
                       r"input_width, layers"),

@@ -56,7 +56,7 @@ def test_writable_by_others(tmp_path, name, bits):
 @pytest.mark.parametrize("bits, refused", [(0o755, False), (0o1777, False), (0o777, True),
                                            (0o1770, False), (0o770, True)])
 def test_directories_above(tmp_path, bits, refused):
-    """In a directory with the sticky bit nobody else can rename what is ours."""
+    """In a directory with the sticky bit no other user can rename what is ours."""
     path = make_private(tmp_path / "above" / "cache")
     (tmp_path / "above").chmod(bits)
     if refused:
@@ -144,7 +144,7 @@ def test_program_in_a_cache_of_others_is_not_returned(tmp_path, give_away):
 
 @pytest.mark.parametrize("name", ["", "program"])
 def test_entry_of_another_user_is_made_again(tmp_path, give_away, name):
-    """What was put there while the cache could be written stays no program of ours."""
+    """Even where the cache itself was made private since."""
     place, made = tmp_path / "entry", []
 
     def make(folder):

@@ -110,6 +110,6 @@ def test_leaving_ends_programs(tmp_path):
     (Done(1, "a\n\nb \n\n"), "b"),
     (Done(7, ""), "exit status 7"),
     (Done(-9, "ERROR: b"), "ended by signal SIGKILL"),
-    (Done(1, "ERROR: " + 400 * "x"), "ERROR: " + 293 * "x" + " ...")])
+    (Done(1, "ERROR: " + 400 * "x"), "ERROR: " + 216 * "x" + "..." + 74 * "x")])
 def test_reason(done, text):
     assert done.reason == text

@@ -17,6 +17,7 @@ from xnorloom.graph.summary import graph_text, graph_values
 from xnorloom.schedule import Plan
 from xnorloom.support.extras import install_hint
 from xnorloom.support.staging import staged
+from xnorloom.support.text import printable
 from xnorloom_sim import data
 from xnorloom_sim.check import Check, check
 from xnorloom_sim.data import Dataset
@@ -86,8 +87,8 @@ def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], i
         picture.draw(staging / PICTURE, title, frames[chosen].reshape(-1, *graph.input.shape),
                      labels[chosen], simulation.classes[chosen], simulation.scores[chosen])
         names.append(PICTURE)
-        console.say(f"{out / PICTURE} shows {len(chosen)} of the digits, each with the class and "
-                    f"the scores that the gateware gave.")
+        console.say(f"{printable(out / PICTURE)} shows {len(chosen)} of the digits, each with "
+                    f"the class and the scores that the gateware gave.")
     except ImportError as error:
         package = (error.name or "matplotlib").partition(".")[0]
         console.say(f"Left out: {package} is not installed. Try: {install_hint('plot')}")
@@ -98,7 +99,7 @@ def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], i
     board = demo_board.bitstream(graph, staging, console)
     if board is not None:
         names += board["files"]
-        console.say("\n" + "\n".join(f"wrote {out / name}" for name in board["files"]))
+        console.say("\n" + "\n".join(f"wrote {printable(out / name)}" for name in board["files"]))
     result = {"model": graph_values(graph), "schedule": schedule_values(plan),
               "simulations": [entry.values for entry in runs], "clock_hz": CLOCK,
               "frames_per_second": CLOCK / plan.interval,
@@ -165,16 +166,16 @@ def _verilog(plan: Plan, out: Path, staging: Path, console: Console) -> list[str
     for name in names:
         content = (staging / name).read_bytes()
         lines = len(content.splitlines())
-        console.say(f"{out / name}  ({lines:,} lines, {len(content):,} bytes)")
+        console.say(f"{printable(out / name)}  ({lines:,} lines, {len(content):,} bytes)")
     return names
 
 
 def _next(out: str, console: Console) -> None:
-    quoted = shlex.quote(str(Path(out) / "schedule.json"))
+    quoted = printable(shlex.quote(str(Path(out) / "schedule.json")))
     # `make demo` calls it in a virtual environment that is not on the search path.
     program = "xnorloom"
     if shutil.which(program) is None and Path(sys.argv[0]).name == program:
-        program = shlex.quote(sys.argv[0])
+        program = printable(shlex.quote(sys.argv[0]))
     commands = [
         (f"{program} build tfc --board icebreaker", "a bitstream as fast as the chip allows"),
         (f"{program} run tfc --board icebreaker --port PORT --data mnist:bundled",

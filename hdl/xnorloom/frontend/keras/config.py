@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import SourceError
+from ...support.text import quoted
 
-__all__ = ["Layer", "chain", "entry", "frame_shape", "shown"]
+__all__ = ["Layer", "chain", "entry", "frame_shape"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +29,6 @@ class Layer:
         return entry(self.config, key, kinds, self.title)
 
 
-def shown(value: Any) -> str:
-    """Format a value of a configuration for a message, clipped."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def entry(config: Any, key: str, kinds: type | tuple[type, ...], what: str) -> Any:
     """Return ``config[key]`` if it has one of these types; a bool is not a number.
 
@@ -48,7 +43,7 @@ def entry(config: Any, key: str, kinds: type | tuple[type, ...], what: str) -> A
     value = config[key]
     if not isinstance(value, kinds) or isinstance(value, bool) and bool not in kinds:
         wanted = " or ".join(kind.__name__ for kind in kinds)
-        raise SourceError(f"{key} of {what} must be {wanted}, not {shown(value)}")
+        raise SourceError(f"{key} of {what} must be {wanted}, not {quoted(value)}")
     return value
 
 
@@ -62,7 +57,8 @@ def chain(config: dict[str, Any]) -> list[Layer]:
     """
     kind = entry(config, "class_name", str, "the network")
     if kind not in ("Sequential", "Functional", "Model"):
-        raise SourceError(f"the network must be Sequential or Functional, not of the class {kind}")
+        raise SourceError(f"the network must be Sequential or Functional, not of the class "
+                          f"{quoted(kind)}")
     inner = entry(config, "config", (dict, list), "the network")
     # The oldest files have only the list of layers.
     items = inner if isinstance(inner, list) else entry(inner, "layers", list, "the network")
@@ -88,7 +84,7 @@ def _layer(item: Any, number: int) -> Layer:
     name = entry(config, "name", str, what)
     for text in (kind, name):
         if not text or not text.isprintable() or len(text) > 200:
-            raise SourceError(f"names of {what} must be printable and short, not {shown(text)}")
+            raise SourceError(f"names of {what} must be printable and short, not {quoted(text)}")
     return Layer(name, kind.rsplit(">", 1)[-1], config)
 
 
@@ -171,6 +167,6 @@ def frame_shape(config: dict[str, Any], first: Layer) -> tuple[int, ...]:
         if (not isinstance(shape, list) or len(shape) < 2
                 or not all(type(size) is int and 0 < size <= 1 << 20 for size in shape[1:])):
             raise SourceError(f"the shape of the input must be fixed but for the batch, not "
-                              f"{shown(shape)}")
+                              f"{quoted(shape)}")
         return tuple(shape[1:])
     raise SourceError("the network must say what shape its input has; begin it with an Input")

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from ...errors import SourceError
 from ...support.files import BROKEN_ARCHIVE, open_regular
-from ...support.text import first_line
+from ...support.text import first_line, printable, quoted
 from .. import HDF5, KERAS
 from .hdf5 import LIMIT, TEXT_LIMIT, array, member, open_bytes, reading, texts
 
@@ -37,10 +36,10 @@ class KerasFile:
 
     config: dict[str, Any]
 
-    def __init__(self, path: Path, data: bytes, by_number: bool):
-        self._path = path
+    def __init__(self, where: str, data: bytes, by_number: bool):
+        self._where = where
         self._data = data
-        self._root = open_bytes(path, data)
+        self._root = open_bytes(where, data)
         self._by_number = by_number
         self._counts: dict[str, int] = {}
 
@@ -61,15 +60,15 @@ class KerasFile:
         SourceError
             If one is missing, has another shape or type, is not finite, or is in another file.
         """
-        with reading(self._path):
+        with reading(self._where):
             if self._by_number:
                 found = self._numbered(kind, list(shapes))
             else:
                 found = self._named(layer)
         arrays = {}
         for name, shape in shapes.items():
-            what = f"{name} of layer {layer!r} in {self._path}"
-            with reading(self._path):
+            what = f"{name} of layer {quoted(layer)} in {self._where}"
+            with reading(self._where):
                 dataset = found.pop(name, None)
                 if dataset is None:
                     raise SourceError(f"{what} is missing")
@@ -88,7 +87,8 @@ class KerasFile:
             # "layer/kernel:0", in Keras 3 preceded by the name of the network.
             name = path.rsplit("/", 1)[-1].split(":")[0]
             if name in found:
-                raise SourceError(f"layer {layer!r} in {self._path} has {name} twice")
+                raise SourceError(f"layer {quoted(layer)} in {self._where} has "
+                                  f"{quoted(name)} twice")
             found[name] = member(group, path)
         return found
 
@@ -103,7 +103,7 @@ class KerasFile:
             group = member(self._root, f"{parent}/{place}/vars")
             if group is not None:
                 if len(group) > len(names):
-                    raise SourceError(f"{place} in {self._path} must have {len(names)} weights "
+                    raise SourceError(f"{place} in {self._where} must have {len(names)} weights "
                                       f"({', '.join(names)}), not {len(group)}")
                 return {name: member(group, str(number)) for number, name in enumerate(names)}
         return {}
@@ -118,70 +118,70 @@ def read(path: str | os.PathLike[str]) -> KerasFile:
         If the file is missing, unreadable, too large, damaged, of another format or without a
         configuration, or if h5py is not installed.
     """
-    path = Path(path)
+    where = printable(path)
     try:
         with open_regular(path) as file:
             data = file.read(LIMIT + 1)
     except IsADirectoryError:
-        raise SourceError(f"{path} must be a file that Keras saved, .h5 or .keras, not a "
+        raise SourceError(f"{where} must be a file that Keras saved, .h5 or .keras, not a "
                           f"directory") from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or first_line(error)
-        raise SourceError(f"Keras file {path} cannot be read: {why}") from error
+        raise SourceError(f"Keras file {where} cannot be read: {printable(why)}") from error
     if len(data) > LIMIT:
-        raise SourceError(f"Keras file {path} must have at most {LIMIT} bytes, and has more")
+        raise SourceError(f"Keras file {where} must have at most {LIMIT} bytes, and has more")
     if data.startswith(HDF5.magic):
-        return _read_hdf5(path, data)
+        return _read_hdf5(where, data)
     if data.startswith(KERAS.magic):
-        return _read_archive(path, data)
-    raise SourceError(f"{path} must be a file that Keras saved, HDF5 (.h5) or ZIP (.keras), but "
+        return _read_archive(where, data)
+    raise SourceError(f"{where} must be a file that Keras saved, HDF5 (.h5) or ZIP (.keras), but "
                       f"{'has other contents' if data else 'is empty'}")
 
 
-def _read_hdf5(path: Path, data: bytes) -> KerasFile:
-    file = KerasFile(path, data, by_number=False)
-    with reading(path):
+def _read_hdf5(where: str, data: bytes) -> KerasFile:
+    file = KerasFile(where, data, by_number=False)
+    with reading(where):
         found = texts(data, file._root, "model_config")
         weights_only = "layers" in file._root or "layer_names" in file._root.attrs
     if found is None:
-        raise SourceError(f"{path} must hold a network as model.save() of Keras writes it, but "
+        raise SourceError(f"{where} must hold a network as model.save() of Keras writes it, but "
                           f"holds {'weights alone' if weights_only else 'none'}")
-    file.config = _json(path, "".join(found))
+    file.config = _json(where, "".join(found))
     return file
 
 
-def _read_archive(path: Path, data: bytes) -> KerasFile:
+def _read_archive(where: str, data: bytes) -> KerasFile:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {info.filename: info for info in archive.infolist()}
             parts = []
             for name, limit in (("config.json", TEXT_LIMIT), ("model.weights.h5", LIMIT)):
                 if name not in members:
-                    raise SourceError(f"{path} must be an archive that Keras saved, but has no "
+                    raise SourceError(f"{where} must be an archive that Keras saved, but has no "
                                       f"{name}")
                 if members[name].file_size > limit:
-                    raise SourceError(f"{name} in {path} must have at most {limit} bytes, but "
+                    raise SourceError(f"{name} in {where} must have at most {limit} bytes, but "
                                       f"claims {members[name].file_size}")
                 if members[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise NotImplementedError(f"{name} is compressed in a way Keras never does")
                 parts.append(archive.read(name))
     except BROKEN_ARCHIVE as error:
-        raise SourceError(f"Keras file {path} is damaged: {first_line(error)}") from error
-    config = _json(path, parts[0])
-    file = KerasFile(path, parts[1], by_number=True)
+        raise SourceError(f"Keras file {where} is damaged: {first_line(error)}") from error
+    config = _json(where, parts[0])
+    file = KerasFile(where, parts[1], by_number=True)
     file.config = config
     return file
 
 
-def _json(path: Path, content: str | bytes) -> dict[str, Any]:
+def _json(where: str, content: str | bytes) -> dict[str, Any]:
     def refuse(word: str):
         raise ValueError(f"{word} is no number")
 
     try:
         config = json.loads(content, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"configuration in {path} must be JSON: {first_line(error)}") from error
+        raise SourceError(f"configuration in {where} must be JSON: {first_line(error)}") from error
     if not isinstance(config, dict):
-        raise SourceError(f"configuration in {path} must be a JSON object, not a "
+        raise SourceError(f"configuration in {where} must be a JSON object, not a "
                           f"{type(config).__name__}")
     return config

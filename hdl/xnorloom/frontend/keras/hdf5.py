@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from ...errors import SourceError
 from ...support.extras import install_hint
-from ...support.text import first_line
+from ...support.text import clipped, first_line, quoted
 from .. import HDF5
 from . import attributes
 
@@ -29,20 +28,21 @@ _BROKEN = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeErro
            OverflowError, MemoryError, NotImplementedError)
 
 
-def open_bytes(path: Path, data: bytes) -> Any:
+def open_bytes(where: str, data: bytes) -> Any:
     """Open an HDF5 file with these contents, and return its root group.
 
     Raises
     ------
     SourceError
-        If the contents are damaged, or h5py is not installed; ``path`` is for messages.
+        If the contents are damaged, or h5py is not installed; ``where``
+        names the file in messages.
     """
     try:
         import h5py
     except ImportError:
         raise SourceError("files of Keras are read with h5py, which is not installed: "
                           f"{install_hint(HDF5.extra)}") from None
-    with reading(path):
+    with reading(where):
         _check(data)
         return h5py.File(io.BytesIO(data), "r")
 
@@ -60,12 +60,12 @@ def _check(data: bytes) -> None:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(where: str) -> Iterator[None]:
     """Context manager that converts exceptions of h5py for damaged files to SourceError."""
     try:
         yield
     except _BROKEN as error:
-        raise SourceError(f"Keras file {path} is damaged: {first_line(error)}") from error
+        raise SourceError(f"Keras file {where} is damaged: {first_line(error)}") from error
 
 
 def member(group: Any, path: str) -> Any:
@@ -79,8 +79,8 @@ def member(group: Any, path: str) -> Any:
         if link is None:
             return None
         if not isinstance(link, h5py.HardLink):
-            raise SourceError(f"{path} must be in the file itself, but is a link to "
-                              f"{str(getattr(link, 'path', 'elsewhere'))[:60]!r}")
+            raise SourceError(f"{clipped(path)} must be in the file itself, but is a link to "
+                              f"{quoted(str(getattr(link, 'path', 'elsewhere')))}")
         group = group[part]
     return group
 

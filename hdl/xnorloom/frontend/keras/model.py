@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError
+from ...support.text import quoted
 from ..program import INPUT, Dense, Elementwise, Move, Operand, Program, Step, Value
 from ..rising import RISING
-from .config import Layer, chain, frame_shape, shown
+from .config import Layer, chain, frame_shape
 from .file import KerasFile, read
 from .quantizers import QUANTIZERS, elementwise, function_name, quantized
 
@@ -72,7 +73,8 @@ def _input_dtype(first: Layer) -> np.dtype:
         return np.dtype(np.float32)
     found = _dtype(first)
     if found not in _DTYPES:
-        raise SourceError(f"the input must be of the type {', '.join(_DTYPES)}, not {shown(found)}")
+        raise SourceError(f"the input must be of the type {', '.join(_DTYPES)}, not "
+                          f"{quoted(found)}")
     return np.dtype(found)
 
 
@@ -116,7 +118,7 @@ class _Reader:
             raise _unknown(layer, sorted([*self.kinds, "Softmax"]))
         if _dtype(layer) != "float32":
             raise SourceError(f"{layer.title} must compute in float32, not "
-                              f"{shown(_dtype(layer))}")
+                              f"{quoted(_dtype(layer))}")
         activation = _activation_name(layer)
         if activation == "softmax" and not last:
             raise SourceError(f"{layer.title} must be the end of the network, as it has a softmax")
@@ -170,7 +172,7 @@ class _Reader:
                 self._move(layer, size, lambda x: np.moveaxis(x, 1, -1))
             case other:
                 raise SourceError(f"data_format of {layer.title} must be channels_last or "
-                                  f"channels_first, not {shown(other)}")
+                                  f"channels_first, not {quoted(other)}")
 
     def _reshape(self, layer: Layer) -> None:
         target = layer.get("target_shape", list)
@@ -184,14 +186,14 @@ class _Reader:
                 self._move(layer, shape)
                 return
         raise SourceError(f"target_shape of {layer.title} must be a shape of {size} elements, not "
-                          f"{shown(target)}")
+                          f"{quoted(target)}")
 
     def _permute(self, layer: Layer) -> None:
         dims = layer.get("dims", list)
         rank = len(self.shape)
         if not all(type(dim) is int for dim in dims) or sorted(dims) != [*range(1, rank + 1)]:
             raise SourceError(f"dims of {layer.title} must be an order of 1 to {rank}, not "
-                              f"{shown(dims)}")
+                              f"{quoted(dims)}")
         shape = tuple(self.shape[dim - 1] for dim in dims)
         self._move(layer, shape, lambda x: x.transpose(0, *dims))
 
@@ -214,7 +216,7 @@ class _Reader:
         axis, rank = layer.config.get("axis", -1), len(self.shape)
         if axis not in (-1, rank, [-1], [rank]) or rank > 2:
             raise SourceError(f"{layer.title} must be for the last axis of flat frames, not for "
-                              f"axis {shown(axis)} of frames of shape {self.shape}")
+                              f"axis {quoted(axis)} of frames of shape {self.shape}")
         for key in ("renorm", "virtual_batch_size"):
             if layer.config.get(key):
                 raise SourceError(f"{layer.title} must be without {key}")
@@ -276,7 +278,7 @@ def _finite(layer: Layer, key: str, default: float | None = None) -> np.float32:
     value = layer.get(key, (int, float), default)
     # An integer in JSON may be too large for a float.
     if not abs(value) < 1e30:
-        raise SourceError(f"{key} of {layer.title} must be a finite number, not {shown(value)}")
+        raise SourceError(f"{key} of {layer.title} must be a finite number, not {quoted(value)}")
     return np.float32(value)
 
 

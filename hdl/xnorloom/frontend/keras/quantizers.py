@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError
+from ...support.text import quoted
 from ..rising import RISING
-from .config import entry, shown
+from .config import entry
 
 __all__ = ["QUANTIZERS", "elementwise", "function_name", "quantized"]
 
@@ -124,7 +125,7 @@ def _parsed(spec: Any, what: str) -> tuple[str, dict[str, Any]]:
     else:
         name = "linear" if spec is None else spec
     if not isinstance(name, str) or not name.isprintable():
-        raise SourceError(f"{what} must be a word or an object, not {shown(spec)}")
+        raise SourceError(f"{what} must be a word or an object, not {quoted(spec)}")
     name = name.rsplit(">", 1)[-1]
     return _ALIASES.get(name, name), config if isinstance(config, dict) else {}
 
@@ -132,18 +133,18 @@ def _parsed(spec: Any, what: str) -> tuple[str, dict[str, Any]]:
 def _number(config: dict[str, Any], key: str, default: float, what: str) -> np.float32:
     value = config.get(key, default)
     if type(value) not in (int, float) or not abs(value) < 1e30:
-        raise SourceError(f"{key} of {what} must be a number, not {shown(value)}")
+        raise SourceError(f"{key} of {what} must be a number, not {quoted(value)}")
     return np.float32(value)
 
 
 def _bits(config: dict[str, Any], what: str) -> int:
     bits = config.get("k_bit", 2)
     if type(bits) is not int or not 1 <= bits <= 16:
-        raise SourceError(f"k_bit of {what} must be an integer in 1 to 16, not {shown(bits)}")
+        raise SourceError(f"k_bit of {what} must be an integer in 1 to 16, not {quoted(bits)}")
     return bits
 
 
 def _unknown(name: str, what: str) -> SourceError:
     known = sorted({*_FUNCTIONS, *_ALIASES.values()})
-    return SourceError(f"{what} is {shown(name)}, which is not supported; these are: "
+    return SourceError(f"{what} is {quoted(name)}, which is not supported; these are: "
                        f"{', '.join(known)}")

@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
+from ...support.text import quoted
 from .arrays import check_size, compute
-from .file import shown
 from .node import Node
 from .operators import Handler, Kind, operator
 from .tracer import Tracer
@@ -66,7 +66,7 @@ def _constant(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     value = node.tensor("value")
     if value is None:
         return _on_constants(_constant_of_numbers)(tracer, node, operands)
-    array = tracer.tensors.array(value, f"the value of node {shown(node.name)}")
+    array = tracer.tensors.array(value, f"the value of node {quoted(node.name)}")
     return [tracer.constant(node, array)]
 
 
@@ -87,7 +87,7 @@ def _constant_of_shape(tracer: Tracer, node: Node, operands: list[Known]) -> lis
     def full(node: Node, shape: Array) -> list[Array]:
         tensor = node.tensor("value")
         value = (np.zeros(1, np.float32) if tensor is None
-                 else tracer.tensors.array(tensor, f"the value of node {shown(node.name)}"))
+                 else tracer.tensors.array(tensor, f"the value of node {quoted(node.name)}"))
         if value.size != 1:
             raise ValueError(f"the value must be one element, not {value.size}")
         sizes = [int(size) for size in shape.ravel()]

@@ -10,13 +10,13 @@ import numpy as np
 from ...errors import SourceError
 from ...support.extras import install_hint
 from ...support.files import open_regular
-from ...support.text import first_line
+from ...support.text import first_line, printable, quoted
 from .. import ONNX
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
 
-__all__ = ["AXES", "LARGEST", "TYPES", "Tensors", "read", "shown", "word"]
+__all__ = ["AXES", "LARGEST", "TYPES", "Tensors", "read", "word"]
 
 # A float LFC (784-1024-1024-1024-10) has 12 MB; decoding takes a multiple of the file in memory.
 _LIMIT = 256 << 20
@@ -24,7 +24,6 @@ _LIMIT = 256 << 20
 LARGEST = 1 << 26
 # Axes of an array; numpy has a limit too.
 AXES = 16
-_LONGEST = 60
 # Types by their numbers in TensorProto.DataType, without strings, complex numbers and 8-bit floats.
 TYPES = {1: np.dtype(np.float32), 2: np.dtype(np.uint8), 3: np.dtype(np.int8),
          4: np.dtype(np.uint16), 5: np.dtype(np.int16), 6: np.dtype(np.int32),
@@ -38,13 +37,8 @@ _FIELDS = {1: "float_data", 7: "int64_data", 11: "double_data", 12: "uint64_data
 def word(name: object) -> str:
     """Check that a name is text; protobuf returns bytes for invalid UTF-8."""
     if not isinstance(name, str):
-        raise SourceError(f"a name in the model must be text in UTF-8, not {name!r:.{_LONGEST}}")
+        raise SourceError(f"a name in the model must be text in UTF-8, not {quoted(name)}")
     return name
-
-
-def shown(name: str) -> str:
-    """Quote a name for a message, on one line and clipped."""
-    return repr(name if len(name) <= _LONGEST else name[:_LONGEST - 1] + "…")
 
 
 def read(path: str | os.PathLike[str]) -> "ModelProto":
@@ -62,17 +56,17 @@ def read(path: str | os.PathLike[str]) -> "ModelProto":
     except ImportError:
         raise SourceError("reading ONNX files takes the package onnx: "
                           f"{install_hint(ONNX.extra)}") from None
-    data = _bytes(Path(path), f"model {path}")
+    data = _bytes(Path(path), f"model {printable(path)}")
     if not data:
-        raise SourceError(f"model {path} is empty")
+        raise SourceError(f"model {printable(path)} is empty")
     try:
         model = onnx.ModelProto.FromString(data)
     except (DecodeError, ValueError, RuntimeError, RecursionError) as error:
-        raise SourceError(f"{path} is no ONNX model, or only a part of one: "
+        raise SourceError(f"{printable(path)} is no ONNX model, or only a part of one: "
                           f"{first_line(error)}") from None
     # Many other files parse as messages without known fields.
     if not model.HasField("graph") or not model.graph.node:
-        raise SourceError(f"{path} is no ONNX model: there is no graph of nodes in it")
+        raise SourceError(f"{printable(path)} is no ONNX model: there is no graph of nodes in it")
     return model
 
 
@@ -86,7 +80,7 @@ def _bytes(path: Path, what: str, start: int = 0, count: int | None = None) -> b
             data = file.read(min(most, _LIMIT + 1 if count is None else count))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
-        raise SourceError(f"{what} cannot be read: {reason}") from None
+        raise SourceError(f"{what} cannot be read: {printable(reason)}") from None
     if len(data) > _LIMIT:
         raise SourceError(f"{what} is larger than {_LIMIT >> 20} MiB, which is the limit")
     return data
@@ -118,7 +112,7 @@ class Tensors:
         shape = tuple(tensor.dims)
         if any(size < 0 for size in shape) or math.prod(shape) > LARGEST or len(shape) > AXES:
             raise SourceError(f"{what} must have a shape of at most {LARGEST} elements on {AXES} "
-                              f"axes, not {shape!r:.{_LONGEST}}")
+                              f"axes, not {quoted(shape)}")
         count = math.prod(shape)
         dtype = TYPES[kind]
         self._left -= count * dtype.itemsize
@@ -160,14 +154,14 @@ class Tensors:
             raise SourceError(f"{what} has external data at an invalid location: "
                               f"{first_line(error)}") from None
         if Path(location).is_absolute() or not path.is_relative_to(folder):
-            raise SourceError(f"{what} has external data in {shown(location)}, which is outside "
+            raise SourceError(f"{what} has external data in {quoted(location)}, which is outside "
                               "the folder of the model")
         if offset < 0 or length != size:
             raise SourceError(f"{what} takes {size} bytes of external data, not {length} at "
                               f"{offset}")
-        data = _bytes(path, f"the external data of {what}, {shown(location)},", offset, size)
+        data = _bytes(path, f"the external data of {what}, {quoted(location)},", offset, size)
         if len(data) != size:
-            raise SourceError(f"{what} takes {size} bytes of {shown(location)} from {offset} on, "
+            raise SourceError(f"{what} takes {size} bytes of {quoted(location)} from {offset} on, "
                               f"and {len(data)} are there")
         return data
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import SourceError
-from .file import AXES, TYPES, shown, word
+from ...support.text import quoted
+from .file import AXES, TYPES, word
 from .node import QUANT, Node, node_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def read_graph(model: "ModelProto", supported: Collection[str],
     tensors: dict[str, TensorProto] = {}
     for tensor in graph.initializer:
         if word(tensor.name) in tensors:
-            raise SourceError(f"the model has two initializers {shown(tensor.name)}")
+            raise SourceError(f"the model has two initializers {quoted(tensor.name)}")
         tensors[tensor.name] = tensor
     entry = _only([value for value in graph.input if word(value.name) not in tensors], "input")
     output = word(_only(list(graph.output), "output").name)
@@ -85,12 +86,12 @@ def read_graph(model: "ModelProto", supported: Collection[str],
         node = node_of(message, versions, local, supported, quantizers)
         for name in node.inputs:
             if name in sparse:
-                raise node.error(f"takes {shown(name)}, and sparse tensors are not supported")
+                raise node.error(f"takes {quoted(name)}, and sparse tensors are not supported")
             if name and name != entry.name and name not in tensors and name not in makers:
-                raise node.error(f"takes {shown(name)}, which nothing in the model provides")
+                raise node.error(f"takes {quoted(name)}, which nothing in the model provides")
         nodes.append(node)
     if not nodes:
-        raise SourceError(f"the output of the model, {shown(output)}, must be the result of a "
+        raise SourceError(f"the output of the model, {quoted(output)}, must be the result of a "
                           "node")
     return SourceGraph(entry.name, output, dtype, batch, shape, _datatype(graph, entry.name),
                        tensors, tuple(nodes))
@@ -98,7 +99,7 @@ def read_graph(model: "ModelProto", supported: Collection[str],
 
 def _only(values: "list[ValueInfoProto]", what: str) -> "ValueInfoProto":
     if len(values) != 1:
-        names = ", ".join(shown(word(value.name)) for value in values[:5])
+        names = ", ".join(quoted(word(value.name)) for value in values[:5])
         raise SourceError(f"the model must have one {what}, not {len(values)}"
                           + (f": {names}" if names else ""))
     return values[0]
@@ -106,7 +107,7 @@ def _only(values: "list[ValueInfoProto]", what: str) -> "ValueInfoProto":
 
 def _frames(entry: "ValueInfoProto") -> tuple[np.dtype, int | None, tuple[int, ...]]:
     """Return the type, the batch and the frame shape of the input."""
-    what = f"the input of the model, {shown(word(entry.name))},"
+    what = f"the input of the model, {quoted(word(entry.name))},"
     kind = entry.type.tensor_type
     if not entry.type.HasField("tensor_type") or kind.elem_type not in TYPES:
         raise SourceError(f"{what} must be a tensor of numbers, not of ONNX type "
@@ -126,7 +127,7 @@ def _frames(entry: "ValueInfoProto") -> tuple[np.dtype, int | None, tuple[int, .
     for axis, size in enumerate(rest, 1):
         if not isinstance(size, int) or size < 1:
             raise SourceError(f"{what} must have a fixed size on every axis but the first, and "
-                              f"axis {axis} is {size if isinstance(size, int) else shown(size)}")
+                              f"axis {axis} is {size if isinstance(size, int) else quoted(size)}")
         shape.append(size)
     if math.prod(shape) > _MOST_INPUTS:
         raise SourceError(f"{what} must have at most {_MOST_INPUTS} elements, not "
@@ -140,7 +141,7 @@ def _makers(graph: "GraphProto", taken: set[str]) -> "dict[str, NodeProto]":
     for message in graph.node:
         for name in map(word, message.output):
             if name and (name in taken or name in makers):
-                raise SourceError(f"the model has two tensors {shown(name)}")
+                raise SourceError(f"the model has two tensors {quoted(name)}")
             if name:
                 makers[name] = message
     return makers
@@ -181,7 +182,7 @@ def _needed(output: str, makers: "dict[str, NodeProto]") -> "list[NodeProto]":
         if maker is None or id(maker) in done:
             continue
         if id(maker) in open_:
-            raise SourceError(f"the model has a cycle: {shown(item)} needs itself")
+            raise SourceError(f"the model has a cycle: {quoted(item)} needs itself")
         open_.add(id(maker))
         stack.append(maker)
         stack.extend(word(name) for name in reversed(maker.input) if name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SourceError
+from ...support.text import quoted
 from ..program import Program
 
 # Each of these registers its operators.
@@ -20,7 +21,7 @@ from . import (  # noqa: F401
     quantizers,
     reshaping,
 )
-from .file import Tensors, read, shown
+from .file import Tensors, read
 from .graph import SourceGraph, read_graph
 from .operators import names
 from .tracer import Tracer
@@ -53,7 +54,7 @@ def load(path: str | os.PathLike[str]) -> Program:
     if tracer.reads_batch and source.batch is None:
         tracer.check_same_steps(trace(source, Tensors(folder), _SAMPLES[1]))
     scores = tracer.known[source.output]
-    output = f"the output of the model, {shown(source.output)},"
+    output = f"the output of the model, {quoted(source.output)},"
     if not isinstance(scores, Tracked):
         raise SourceError(f"{output} must depend on its input")
     if scores.end == "largest":

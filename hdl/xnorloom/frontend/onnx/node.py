@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ...errors import SourceError
-from .file import shown, word
+from ...support.text import quoted
+from .file import word
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, NodeProto, TensorProto
@@ -51,8 +52,8 @@ class Node:
 
     def error(self, text: str) -> SourceError:
         """Make the error to raise for this node."""
-        op = self.op if self.op.isidentifier() and len(self.op) < 60 else shown(self.op)
-        return SourceError(f"node {shown(self.name)} ({op}) {text}")
+        op = self.op if self.op.isidentifier() and len(self.op) < 60 else quoted(self.op)
+        return SourceError(f"node {quoted(self.name)} ({op}) {text}")
 
     def has(self, name: str) -> bool:
         """True if the attribute is present."""
@@ -137,7 +138,7 @@ def node_of(message: "NodeProto", versions: dict[str, int], local: Collection[tu
         raise node.error("cannot be read: conditions and loops are not supported")
     known = quantizers if quant else supported if not domain else ()
     if op not in known:
-        where = f" of the domain {shown(domain)}" if domain else ""
+        where = f" of the domain {quoted(domain)}" if domain else ""
         raise node.error(f"is an operator{where} that is not supported"
                          + _nearest(op, supported, quantizers))
     if any(attribute.ref_attr_name for attribute in message.attribute):
@@ -179,5 +180,5 @@ def _check(node: Node, attributes: Collection[str]) -> None:
         raise node.error("lacks a required input")
     unknown = sorted(set(attributes) - set(schema.attributes))
     if unknown:
-        raise node.error(f"has an attribute {shown(unknown[0])}, which version {node.version} of "
+        raise node.error(f"has an attribute {quoted(unknown[0])}, which version {node.version} of "
                          "ONNX's operation set does not have")

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError
+from ...support.text import quoted
 from ..program import INPUT, Dense, Elementwise, Move, Step, Value
 from .arrays import check_broadcast, compute
-from .file import LARGEST, Tensors, shown
+from .file import LARGEST, Tensors
 from .graph import SourceGraph
 from .node import Node
 from .tracked import Known, Tracked, frame_shape
@@ -67,7 +68,7 @@ class Tracer:
         for name in node.inputs:
             if name and name not in self.known:
                 tensor = self.source.tensors[name]
-                self.known[name] = self.tensors.array(tensor, f"tensor {shown(name)}")
+                self.known[name] = self.tensors.array(tensor, f"tensor {quoted(name)}")
         return [self.known[name] if name else None for name in node.inputs]
 
     def shape(self, known: Tracked | np.ndarray) -> tuple[int, ...]:
@@ -257,7 +258,7 @@ class Tracer:
             a, b = _constants(mine), _constants(others)
             if shape != other_shape or [(one.shape, one.tobytes()) for one in a] != [
                     (one.shape, one.tobytes()) for one in b]:
-                raise SourceError(f"node {shown(mine.name)} must do the same for any number of "
+                raise SourceError(f"node {quoted(mine.name)} must do the same for any number of "
                                   "frames, and uses their number")
 
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from ...errors import SourceError
-from .file import TYPES, Tensors, shown
+from ...support.text import quoted
+from .file import TYPES, Tensors
 from .graph import SourceGraph
 from .node import Node
 from .operators import OPERATORS, Kind
@@ -32,7 +33,7 @@ def trace(source: SourceGraph, tensors: Tensors, batch: int) -> Tracer:
                 tracer.known[name] = known
         missing = [name for name in node.outputs if name in used and name not in tracer.known]
         if missing:
-            raise node.error(f"gives {shown(missing[0])}, and that output is not supported")
+            raise node.error(f"gives {quoted(missing[0])}, and that output is not supported")
     return tracer
 
 

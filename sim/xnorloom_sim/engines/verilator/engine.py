@@ -11,6 +11,7 @@ import numpy.typing as npt
 from xnorloom.errors import ToolError
 from xnorloom.support.cache import writable
 from xnorloom.support.scratch import scratch_directory
+from xnorloom.support.text import clipped, printable
 
 from ..api import RESET_CYCLES, Job, Trace, check_waveform, deadline_error, protocol_error
 from .build import build
@@ -106,7 +107,8 @@ def _execute(job: Job, folder: Path, command: list[str]) -> None:
             why = f"exit status {process.returncode}"
             if lines:
                 why = " ".join((warnings or lines)[-1])
-            raise ToolError(f"The compiled simulation {command[0]} failed: {why}")
+            raise ToolError(f"The compiled simulation {printable(command[0])} failed: "
+                            f"{clipped(why)}")
 
 
 def _load(job: Job, result: bytes) -> Trace:

@@ -12,6 +12,7 @@ from pathlib import Path
 from xnorloom.errors import MissingToolError, ToolError
 from xnorloom.support.extras import install_hint
 from xnorloom.support.process import run
+from xnorloom.support.text import clipped, printable, quoted
 
 __all__ = ["compiler", "identity", "run_tool", "verilator"]
 
@@ -42,11 +43,11 @@ def compiler() -> tuple[str, ...]:
         try:
             command = tuple(shlex.split(chosen))
         except ValueError as error:
-            raise ToolError(f"CXX must be a command, not {chosen!r}: {error}") from None
+            raise ToolError(f"CXX must be a command, not {quoted(chosen)}: {error}") from None
         if not command:
-            raise ToolError(f"CXX must name a C++ compiler, not {chosen!r}")
+            raise ToolError(f"CXX must name a C++ compiler, not {quoted(chosen)}")
         if shutil.which(command[0]) is None:
-            raise ToolError(f"The C++ compiler that CXX names was not found: {command[0]!r}")
+            raise ToolError(f"The C++ compiler that CXX names was not found: {quoted(command[0])}")
         return command
     for name in ("c++", "g++", "clang++"):
         path = shutil.which(name)
@@ -66,9 +67,11 @@ def identity(command: tuple[str, ...]) -> str:
     try:
         done = run((*command, "--version"), cwd=Path.cwd())
     except ToolError as error:
-        raise ToolError(f"The C++ compiler does not work: {shlex.join(command)}: {error}") from None
+        raise ToolError(f"The C++ compiler does not work: "
+                        f"{printable(shlex.join(command))}: {error}") from None
     if done.status:
-        raise ToolError(f"The C++ compiler does not work: {shlex.join(command)}")
+        raise ToolError(f"The C++ compiler does not work: "
+                        f"{printable(shlex.join(command))}")
     return done.output
 
 
@@ -96,4 +99,5 @@ def run_tool(
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(f"{shlex.join(command)}\n{done.output}")
-    raise ToolError(f"{Path(command[0]).name} failed: {reason} (see {log})")
+    raise ToolError(f"{printable(Path(command[0]).name)} failed: {clipped(reason, 300)} "
+                    f"(see {printable(log)})")

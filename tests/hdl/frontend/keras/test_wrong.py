@@ -222,7 +222,7 @@ SEQUENTIAL = {
                                           r"network, which cannot be imported yet: .*"),
     "pooling": (_insert("MaxPooling2D"), r"layer 'new' \(MaxPooling2D\) is of a convolutional .*"),
     "model": (lambda config: config.update(class_name="Custom"),
-              "the network must be Sequential or Functional, not of the class Custom"),
+              "the network must be Sequential or Functional, not of the class 'Custom'"),
     "nested": (_insert("Sequential"), r"layer 'new' \(Sequential\) is of a class that is not .*"),
     "twice": (_set("norm2", name="norm"),
               "layers must have different names, but two have 'norm'"),
@@ -256,7 +256,7 @@ SEQUENTIAL = {
     "renorm": (_set("norm", renorm=True), r"layer 'norm' \(BatchNormalization\) must be without "
                                           r"renorm"),
     "epsilon": (_set("norm", epsilon=10 ** 400), r"epsilon of layer 'norm' \(BatchNormalization\) "
-                                                 r"must be a finite number, not 1000.*\.\.\."),
+                                                 r"must be a finite number, not 1000.*\.\.\.0*"),
     "softmax": (_set("first", activation="softmax"),
                 r"layer 'first' \(QuantDense\) must be the end of the network, as it has a "
                 r"softmax"),

@@ -37,7 +37,7 @@ def test_missing(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     wrong(tmp_path / "pipe", "model .*pipe cannot be read: it must be a regular file, but is "
                              "a pipe")
-    wrong("a\0b", "model a\0b cannot be read: .*null byte.*")
+    wrong("a\0b", r"model a\\x00b cannot be read: .*null byte.*")
 
 
 @pytest.mark.parametrize("data", [b"PK\x03\x04", b"\x93NUMPY\x01\x00v\x00{'descr'", b"hello\n",
@@ -124,7 +124,7 @@ TENSORS = {
     "enormous": (changed(dims=[2 ** 40, 2 ** 40]), "must have a shape of at most 67108864 "
                  "elements on 16 axes, not (1099511627776, 1099511627776)"),
     "deep": (changed(dims=[1] * 17), "must have a shape of at most 67108864 elements on 16 axes, "
-             f"not {str((1,) * 17)[:60]}"),
+             "not (1, 1, 1, 1, 1, 1, ...)"),
     "floats of 16 bits by wrong bits": (helper.make_tensor("w", 10, [1], [1.0]), "has the shape "
                                         "(2,), which takes 2 elements, and holds 1"),
     "a list too short": (helper.make_tensor("w", 1, [3], [1, 2, 3]), None),

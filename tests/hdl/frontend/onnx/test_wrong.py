@@ -268,4 +268,5 @@ def test_names_on_one_line(tmp_path):
 
 def test_long_names_are_cut(tmp_path):
     refused(tmp_path, f"(float[N,4] x) => (float[N,2] y) {{ y = Neg({'z' * 99}) }}",
-            f"node 'Neg y' (Neg) takes '{'z' * 59}…', which nothing in the model provides")
+            f"node 'Neg y' (Neg) takes '{'z' * 27}...{'z' * 28}', which nothing in the "
+            f"model provides")
