@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream zig fuzz lint snapshots bench boards clean
+.PHONY: help demo quick test test-full bitstream zig prove fuzz lint snapshots bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -22,6 +22,7 @@ help:
 	@echo 'make bitstream  turn a bitstream back into Verilog and simulate it; needs'
 	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
 	@echo 'make zig     test the compiled engine with the C++ compiler of Zig'
+	@echo 'make prove   prove the stream contracts of the gateware by induction'
 	@echo 'make fuzz    run the random tests with other examples than those of make test'
 	@echo 'make lint    check style and types'
 	@echo 'make snapshots  replace the recorded results of the committed models, after a change'
@@ -62,6 +63,9 @@ bitstream: $(VENV)/test.stamp
 zig: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(ARGS) tests/sim/engines/proof_zig.py
 
+prove: $(VENV)/prove.stamp
+	$(BIN)/python -m pytest -n auto $(ARGS) $(wildcard tests/formal/proof_*.py) tests/hdl/gateware/test_formal.py
+
 # Files whose examples hypothesis makes.
 RANDOM := $(addprefix tests/,hdl/gateware/test_network.py sim/test_golden.py \
     hdl/folding/test_automatic.py hdl/graph/test_modelfile.py hdl/frontend/onnx/test_fuzz.py \
@@ -90,6 +94,7 @@ clean:
 
 $(VENV)/demo.stamp: EXTRAS := compiled,plot
 $(VENV)/test.stamp: EXTRAS := test
+$(VENV)/prove.stamp: EXTRAS := prove,test
 $(VENV)/lint.stamp: EXTRAS := lint
 $(VENV)/boards.stamp: EXTRAS := boards
 

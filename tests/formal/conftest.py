@@ -142,7 +142,8 @@ class Harness:
     def _within(self, modules: list[str]):
         fragment = self._fragment
         for module in modules:
-            [fragment] = [inner for inner, name, _ in fragment.subfragments if name == module]
+            [fragment] = [inner for inner, name, _ in fragment.subfragments
+                          if (name or "") == module]
         return fragment
 
     def queue(self, depth: int, width: int, name: str = "queue") -> "Queue":
