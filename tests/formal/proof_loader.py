@@ -37,13 +37,13 @@ class Checksum(wiring.Component):
         return m
 
 
+# Sum of the words that are meant.
+SUM = 0x1234
+
+
 def make(module):
     vars(module)["CRC16_CDMA2000"] = lambda: SimpleNamespace(create=Checksum)
     return module.Loader(SUM)
-
-
-# Of the words that are meant.
-SUM = 0x1234
 
 
 NUMBER, HIGH_NUMBER, LOW, HIGH, REST = range(5)

@@ -129,14 +129,14 @@ def receiver(clock, baud):
         h.helper((past[2][1] != 0) | ~past[2][5] | ~h.peek("before"))
         h.helper(~past[1][0] | stages[1])
         h.helper(~past[2][0] | h.peek("before"))
-        for (event, then, was_byte, sent, ended, free, level), after in zip(past, past[1:]):
+        for (_, then, was_byte, sent, ended, _, _), after in zip(past, past[1:]):
             now_end = Mux(after[2], length, half)
             h.helper((after[1] == 0) | (then == Mux(after[1] == now_end, 0, after[1] + 1)))
             h.helper((after[1] != 0) | after[0] | (then == 0))
             h.helper(~after[0] | (then == 1))
-            h.helper(((after[1] == 0)) | (then == 0)
+            h.helper((after[1] == 0) | (then == 0)
                      | (Cat(was_byte, sent, ended) == Cat(*after[2:5])))
-        for event, then, was_byte, sent, ended, free, level in past[1:]:
+        for _, then, was_byte, sent, ended, free, level in past[1:]:
             place = table(then, bit_at)
             h.helper((then == 0) | (free == Mux(was_byte, place == BITS, then < half)))
             h.helper(level == (~was_byte | (then == 0)
