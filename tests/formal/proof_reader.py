@@ -98,7 +98,8 @@ def contract(hello):
             at = place * bytes_a_word + parts
             h.helper(parts < bytes_a_word)
             h.helper(busy | (parts == 0))
-            h.helper(~busy | (parts == 0) | (h.peek("before") == pick(place * bytes_a_word, buffer)))
+            first = pick(place * bytes_a_word, buffer)
+            h.helper(~busy | (parts == 0) | (h.peek("before") == first))
         h.helper(~busy | (dut.address == at))
     return check
 
