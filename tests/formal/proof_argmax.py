@@ -46,32 +46,32 @@ def contract(lanes, scores):
         h.check(~o.ready | i.ready)
         h.progress(h.dut.latency + 1, o.ready & (queue.level > 0), gave)
 
-        # Last word of the tree of comparators, one word behind the input.
+        # Last word of the tree of comparators, one word after the input.
         go = ~o.valid | o.ready
         seen, place = Signal(), Signal(range(words))
-        behind = [Signal(SHAPE, name=f"behind{lane}") for lane in range(lanes)]
+        earlier = [Signal(SHAPE, name=f"earlier{lane}") for lane in range(lanes)]
         with m.If(go):
             m.d.sync += [seen.eq(i.valid), place.eq(word)]
-            m.d.sync += [score.eq(i.payload[lane]) for lane, score in enumerate(behind)]
+            m.d.sync += [score.eq(i.payload[lane]) for lane, score in enumerate(earlier)]
         reached = word
         h.helper(h.peek("word") == word)
         h.helper(word < words)
         if lanes == 2:
-            second = (place == 0) & (behind[1] > behind[0])
+            second = (place == 0) & (earlier[1] > earlier[0])
             last = seen & (place == words - 1)
             h.helper(h.peek("valid1_1") == seen)
             h.helper(~seen | Cat(h.peek("word1_1") == place, h.peek("last1_1") == last).all())
             h.helper(~seen | (h.peek("lane1_0_1") == second))
-            h.helper(~seen | (h.peek("score1_0_1") == Mux(second, behind[1], behind[0])))
+            h.helper(~seen | (h.peek("score1_0_1") == Mux(second, earlier[1], earlier[0])))
             h.helper(queue.level == o.valid + last)
             result = Mux(o.valid, queue.item(1), queue.item(0))
-            final = [*frame[:2], behind[0]]
+            final = [*frame[:2], earlier[0]]
             h.helper(~last | (result == Cat(first_of_largest(final), *final * scores)))
             h.helper(~seen | (word == Mux(place == words - 1, 0, place + 1)))
-            h.helper(~seen | (place == 1) | (Cat(behind) == Cat(frame[:2])))
+            h.helper(~seen | (place == 1) | (Cat(earlier) == Cat(frame[:2])))
             reached = Mux(seen, place, word)
             if scores:
-                h.helper(~seen | (Value.cast(h.peek("scores_1")) == Cat(behind)))
+                h.helper(~seen | (Value.cast(h.peek("scores_1")) == Cat(earlier)))
         else:
             h.helper(queue.level == o.valid)
         # Best score of the words before, as its complement with an inverted sign.

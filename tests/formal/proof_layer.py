@@ -125,10 +125,11 @@ def contract(plan):
         row, plane = place // steps * folds + place % folds, place % steps // folds
 
         def agreeing(row, word, element):
-            return pick(row, [ones((word[synapse] == weight) & exists for synapse in range(fold.simd)
-                                   for weight, exists in [weights.lane(index, element * fold.simd
-                                                                       + synapse)])
-                              for index in range(depth)])
+            first = element * fold.simd
+            lanes = [[weights.lane(index, first + synapse) for synapse in range(fold.simd)]
+                     for index in range(depth)]
+            return pick(row, [ones((bit == weight) & exists for bit, (weight, exists)
+                                   in zip(word, pairs)) for pairs in lanes])
 
         # Counts and results by the definition.
         sums, counts = [], []

@@ -1,7 +1,6 @@
 # amaranth: UnusedElaboratable=no
 """Proof of the register slice: a queue of two words."""
 
-from amaranth.hdl import Cat
 
 from xnorloom.gateware import stream
 
