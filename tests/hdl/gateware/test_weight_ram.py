@@ -1,8 +1,11 @@
 # amaranth: UnusedElaboratable=no
 """Loadable weight table: columns of 16 bits, written word by word, read like a block RAM."""
 
+import re
+
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -143,6 +146,20 @@ def test_chips():
     for name in board.names():
         chosen = board.find(name)
         assert has_sprams(chosen.make()) == (chosen.device.sprams > 0)
+
+
+def test_pins_of_a_spram():
+    """No input is open: Lattice's data sheet gives none of them a default."""
+    text = rtlil.convert(WeightRam(16384, 17), platform=board.find("icebreaker").make())
+    cells = [part.partition("\n  end")[0] for part in text.split("cell \\SB_SPRAM256KA ")[1:]]
+    assert len(cells) == 2
+    for cell in cells:
+        pins = dict(re.findall(r"connect \\(\w+) (.+)", cell))
+        assert set(pins) == {"CLOCK", "ADDRESS", "DATAIN", "WREN", "MASKWREN", "CHIPSELECT",
+                             "STANDBY", "SLEEP", "POWEROFF", "DATAOUT"}
+        constant = {name: pins[name] for name in ("MASKWREN", "STANDBY", "SLEEP", "POWEROFF")}
+        assert constant == {"MASKWREN": "4'1111", "STANDBY": "1'0", "SLEEP": "1'0",
+                            "POWEROFF": "1'1"}
 
 
 @pytest.mark.parametrize("depth, width, error, message", [

@@ -93,7 +93,9 @@ def test_wrong(make, error, message):
     Schedule(7, (Fold(5, 9, "lut"), Fold(2, 6, "lut"))),
 ], ids=["mixed", "parallel", "one lane", "dividing nothing"])
 def test_fits(schedule):
-    schedule.bind(GRAPH)
+    plan = schedule.bind(GRAPH)
+    assert (plan.graph, plan.schedule) == (GRAPH, schedule)
+    assert [stage.fold for stage in plan.layers] == list(schedule.folds)
 
 
 MISFITS = {
