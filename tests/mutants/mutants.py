@@ -55,7 +55,8 @@ class Mutant:
 def drawn(seed: int, count: int, only: str) -> list[Mutant]:
     """Return ``count`` mutants of the places that contain a part of ``only``, with commas between.
 
-    A place is a module, a colon and a line. The first mutants of a seed are the same for every count.
+    A place is a module, a colon and a line. The first mutants of a seed are the same for every
+    count.
     """
     sources = {path.relative_to(ROOT).as_posix(): path.read_bytes()
                for pattern in SOURCES for path in sorted(ROOT.glob(pattern))}

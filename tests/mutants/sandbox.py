@@ -14,7 +14,7 @@ from pathlib import Path
 import amaranth.lib.data
 import amaranth.lib.memory
 import amaranth.lib.stream
-import amaranth.sim
+import amaranth.sim  # noqa: F401
 import hypothesis  # noqa: F401
 import numpy as np  # noqa: F401
 import pytest
