@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from amaranth.back import rtlil
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
@@ -128,6 +128,13 @@ def test_reload(before):
         await check(ctx, dut, words, rng)
 
     simulate(dut, testbench)
+
+
+def test_ports():
+    members = WeightRam(13, 17).signature.flatten(WeightRam(13, 17))
+    widths = {"_".join(path): Shape.cast(member.shape).width for path, member, _ in members}
+    assert widths == {"load_payload": 16, "load_valid": 1, "load_ready": 1, "loaded": 1,
+                      "reload": 1, "address": 4, "en": 1, "o": 17}
 
 
 def test_numbers():

@@ -61,6 +61,9 @@ WRONG = {
     "weights of zero and one": (
         lambda new: new((3,)).dense([[1, 1], [0, 1], [1, 1]], "w"),
         r"^weights of layer w .* but neuron 0 has 0, 1 \(a weight 0 has no XNOR\)$"),
+    "weights of minus zero and one": (
+        lambda new: new((3,)).dense([[1, 1], [-0.0, 1], [1, 1]], "w"),
+        r"^weights of layer w .* but neuron 0 has 0, 1 \(a weight 0 has no XNOR\)$"),
     "float weights": (
         lambda new: new((6,)).dense([[.1], [.2], [.3], [-.4], [.5], [.6]], "w"),
         r"^weights of layer w .* neuron 0 has -0.4, 0.1, 0.2 and 3 more$"),
