@@ -1,10 +1,16 @@
 """Mutation testing: does a test fail when a line of the compiler or gateware is wrong?
 
 ``python tests/mutants/mutants.py --seed 1 --count 40`` draws mutations of the sources, and runs the
-tests that concern each (``concerning.py``) in a temporary copy of the tree. A mutant is ``killed``
-by a failed test, ``hung`` if a limit ended it, or it ``survived``. The exit status is 1 if any
-survived that ``equivalent.json`` does not list. Interrupted, the same command goes on where it
-stopped, with the results in ``--json``.
+tests that concern each (``concerning.py``) in a temporary copy of the tree. Each mutant is
+
+- ``killed``: a test failed,
+- ``hung``: a test exceeded its limit of processor time,
+- ``survived``: all tests passed,
+- ``unfinished``: a limit of the mutant ended its tests before any failed, or
+- ``equivalent``: listed in ``equivalent.json``, since no test could see the change; it is not run.
+
+The exit status is 1 if any survived or are unfinished. Interrupted, the same command goes on where
+it stopped, with the results in ``--json``.
 """
 
 import argparse
@@ -27,6 +33,7 @@ from mutations import Mutation, mutations
 from sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
+_NOTICED = ("killed", "hung")
 EQUIVALENT = Path(__file__).with_name("equivalent.json")
 
 
@@ -149,18 +156,22 @@ def main(words: list[str] | None = None) -> int:
     add("--only", default="", metavar="TEXT",
         help="modules, or places like layer.py:90:, that contain TEXT; several with commas")
     add("--json", type=Path, metavar="FILE", help="results, read and written: a run can go on")
-    add("--again", action="store_true", help="run the survivors of --json again")
+    add("--again", action="store_true", help="run those of --json again that no test noticed")
     add("--deep", action="store_true", help="with the tests that take longer")
     add("--test-limit", type=int, default=60, metavar="S",
         help="seconds of processor time of a test (default: 60)")
     add("--limit", type=int, default=300, metavar="S",
         help="seconds of processor time of a mutant; three times as many pass (default: 300)")
     arguments = parser.parse_args(words)
+    equivalent = set(json.loads(EQUIVALENT.read_text()))
     mutants = drawn(arguments.seed, arguments.count, arguments.only)
     load(arguments.json, mutants)
     if arguments.again:
         for mutant in mutants:
-            mutant.outcome = mutant.outcome if mutant.outcome in ("killed", "hung") else ""
+            mutant.outcome = mutant.outcome if mutant.outcome in _NOTICED else ""
+    for mutant in mutants:
+        if mutant.key in equivalent and mutant.outcome not in _NOTICED:
+            mutant.outcome = "equivalent"
 
     def done(mutant: Mutant) -> None:
         print(mutant.row(), flush=True)
@@ -172,10 +183,8 @@ def main(words: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     run(mutants, arguments, done)
     wrong = check_killers(mutants, arguments)
-    equivalent = set(json.loads(EQUIVALENT.read_text()))
-    survivors = [m for m in mutants if m.outcome == "survived" and m.key not in equivalent]
-    counts = Counter("equivalent" if m.key in equivalent and m.outcome == "survived" else m.outcome
-                     for m in mutants)
+    survivors = [m for m in mutants if m.outcome not in (*_NOTICED, "equivalent")]
+    counts = Counter(mutant.outcome for mutant in mutants)
     print(f"\nseed {arguments.seed}: {len(mutants)} mutants, "
           + ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())))
     for mutant in survivors:
