@@ -14,9 +14,9 @@ it stopped, with the results in ``--json``.
 """
 
 import argparse
+import hashlib
 import json
 import os
-import random
 import signal
 import sys
 import tempfile
@@ -43,15 +43,22 @@ class Mutant:
 
     module: str
     mutation: Mutation
-    line: str = ""
+    line: str
+    column: int
     mutated: str = ""
     outcome: str = ""
     test: str = ""
     seconds: float = 0.0
 
     @property
+    def identity(self) -> str:
+        """Text that differs between mutants, and that other lines do not change."""
+        size = self.mutation.end - self.mutation.start
+        return f"{self.module} {self.line} {self.column} {size} {self.mutation.text}"
+
+    @property
     def key(self) -> str:
-        """Identity that other lines of the module do not change: module, line, mutated line."""
+        """Name in ``equivalent.json``: module, line and mutated line."""
         return f"{self.module}: {self.line} -> {self.mutated}"
 
     def row(self) -> str:
@@ -63,28 +70,32 @@ def drawn(seed: int, count: int, only: str) -> list[Mutant]:
     """Return ``count`` mutants of the places that contain a part of ``only``, with commas between.
 
     A place is a module, a colon and a line. The first mutants of a seed are the same for every
-    count.
+    count, and a change of some lines leaves those of other lines in the sample.
     """
     sources = {path.relative_to(ROOT).as_posix(): path.read_bytes()
                for pattern in SOURCES for path in sorted(ROOT.glob(pattern))}
-    places = [Mutant(module, mutation)
+    places = [_mutant(module, source, mutation)
               for module, source in sources.items() for mutation in mutations(source)
               if any(part in f"{module}:{mutation.line}:" for part in only.split(","))]
-    random.Random(seed).shuffle(places)
+    places.sort(key=lambda mutant: hashlib.sha256(f"{seed} {mutant.identity}".encode()).digest())
     chosen: list[Mutant] = []
     for mutant in places:
         if len(chosen) == count:
             break
         mutated = mutant.mutation.applied(sources[mutant.module])
         if mutated is not None:
-            mutant.line = _line(sources[mutant.module], mutant.mutation.line)
-            mutant.mutated = _line(mutated, mutant.mutation.line)
+            mutant.mutated = _line(mutated, mutant.mutation.line).strip()
             chosen.append(mutant)
     return chosen
 
 
+def _mutant(module: str, source: bytes, mutation: Mutation) -> Mutant:
+    column = mutation.start - (source.rfind(b"\n", 0, mutation.start) + 1)
+    return Mutant(module, mutation, _line(source, mutation.line).strip(), column)
+
+
 def _line(source: bytes, number: int) -> str:
-    return source.decode().splitlines()[number - 1].strip()
+    return source.decode().splitlines()[number - 1]
 
 
 def run(mutants: list[Mutant], arguments, done) -> None:
@@ -137,12 +148,9 @@ def load(path: Path | None, mutants: list[Mutant]) -> None:
     """Take the outcomes of an earlier run over."""
     if path is None or not path.exists():
         return
-    earlier = {(m["module"], m["mutation"]["start"], m["mutation"]["end"],
-                m["mutation"]["text"], m["line"], m["mutated"]): m
-               for m in json.loads(path.read_text())["mutants"]}
+    earlier = {found["identity"]: found for found in json.loads(path.read_text())["mutants"]}
     for m in mutants:
-        found = earlier.get((m.module, m.mutation.start, m.mutation.end, m.mutation.text, m.line,
-                             m.mutated))
+        found = earlier.get(m.identity)
         if found is not None:
             m.outcome, m.test, m.seconds = found["outcome"], found["test"], found["seconds"]
 
@@ -178,7 +186,8 @@ def main(words: list[str] | None = None) -> int:
         if arguments.json is not None:
             arguments.json.write_text(json.dumps(
                 {"seed": arguments.seed, "count": len(mutants),
-                 "mutants": [asdict(mutant) for mutant in mutants]}, indent=1))
+                 "mutants": [asdict(mutant) | {"identity": mutant.identity}
+                             for mutant in mutants]}, indent=1))
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     run(mutants, arguments, done)

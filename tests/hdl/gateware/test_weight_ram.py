@@ -155,9 +155,11 @@ def test_chips():
         assert has_sprams(chosen.make()) == (chosen.device.sprams > 0)
 
 
-def test_pins_of_a_spram():
+@pytest.mark.parametrize("depth, address", [
+    (16384, r"\\address \[13:0\]"), (13, r"\{ 10'0000000000 \\address \[3:0\] \}")])
+def test_pins_of_a_spram(depth, address):
     """No input is open: Lattice's data sheet gives none of them a default."""
-    text = rtlil.convert(WeightRam(16384, 17), platform=board.find("icebreaker").make())
+    text = rtlil.convert(WeightRam(depth, 17), platform=board.find("icebreaker").make())
     cells = [part.partition("\n  end")[0] for part in text.split("cell \\SB_SPRAM256KA ")[1:]]
     assert len(cells) == 2
     for cell in cells:
@@ -167,6 +169,7 @@ def test_pins_of_a_spram():
         constant = {name: pins[name] for name in ("MASKWREN", "STANDBY", "SLEEP", "POWEROFF")}
         assert constant == {"MASKWREN": "4'1111", "STANDBY": "1'0", "SLEEP": "1'0",
                             "POWEROFF": "1'1"}
+        assert re.fullmatch(address, pins["ADDRESS"])
 
 
 @pytest.mark.parametrize("depth, width, error, message", [
