@@ -110,9 +110,8 @@ def run(mutants: list[Mutant], arguments, done) -> None:
             while waiting or busy:
                 while waiting and free:
                     mutant, sandbox = waiting.pop(0), free.pop()
-                    source = (ROOT / mutant.module).read_bytes()
-                    sandbox.start(mutant.module, mutant.mutation.applied(source),
-                                  concerning(mutant.module, deep=arguments.deep))
+                    sandbox.start(concerning(mutant.module, deep=arguments.deep), mutant.module,
+                                  mutant.mutation.applied)
                     busy[sandbox] = mutant
                 time.sleep(0.05)
                 for sandbox in list(busy):
@@ -136,7 +135,7 @@ def check_killers(mutants: list[Mutant], arguments) -> list[str]:
         sandbox = Sandbox(ROOT, Path(made) / "0", Path(made) / "cache", arguments)
         for file in files:
             chosen = [test for test in tests if test.partition("::")[0] == file]
-            sandbox.start(None, None, chosen)
+            sandbox.start(chosen)
             while (result := sandbox.poll()) is None:
                 time.sleep(0.05)
             if result[0] != "survived":

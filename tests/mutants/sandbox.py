@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 # Imported once, and forked for each mutant; nothing of the project is among them.
@@ -42,20 +43,24 @@ class Sandbox:
     """
 
     def __init__(self, root: Path, folder: Path, cache: Path, limits):
-        self._root, self._folder, self._limits = root, folder, limits
+        self._folder, self._limits = folder, limits
         self._tree, self._result = folder / "tree", folder / "result.json"
         shutil.copytree(root, self._tree, symlinks=True, ignore=shutil.ignore_patterns(
             ".git", ".venv", ".hypothesis", ".*_cache", "dist", "xnorloom-demo", "node_modules"))
         cache.mkdir(exist_ok=True, mode=0o700)
         self._cache = cache
-        self._child, self._started, self._module = 0, 0.0, None
+        self._child, self._started = 0, 0.0
+        self._kept: tuple[Path, bytes, os.stat_result] | None = None
 
-    def start(self, module: str | None, source: bytes | None, tests: list[str]) -> None:
-        """Begin to run ``tests``, file by file until one fails, with ``source`` in ``module``."""
-        self._module, self._started = module, time.monotonic()
+    def start(self, tests: list[str], module: str = "",
+              mutate: Callable[[bytes], bytes | None] | None = None) -> None:
+        """Begin to run ``tests``, file by file until one fails, with a module mutated."""
+        self._started = time.monotonic()
         self._result.unlink(missing_ok=True)
-        if module is not None and source is not None:
-            (self._tree / module).write_bytes(source)
+        if mutate is not None:
+            path = self._tree / module
+            self._kept = path, path.read_bytes(), path.stat()
+            path.write_bytes(mutate(self._kept[1]) or b"")
         self._child = os.fork()
         if not self._child:
             self._in_child(tests)
@@ -84,9 +89,12 @@ class Sandbox:
             pass
         if reap:
             os.waitpid(self._child, 0)
-        if self._module is not None:
+        if self._kept is not None:
+            path, source, status = self._kept
+            path.write_bytes(source)
             # With its old time, so that the compiled file beside it is valid again.
-            shutil.copy2(self._root / self._module, self._tree / self._module)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            self._kept = None
 
     def _in_child(self, tests: list[str]) -> None:
         try:
