@@ -62,6 +62,7 @@ _TESTS = {
     "*/schedule/*.py": (("hdl/schedule/test_plan.py", "hdl/schedule/test_schedule.py",
                          "hdl/folding/test_automatic.py"),
                         ("hdl/gateware/test_layer.py", *_NETWORKS)),
+    "*/lowering/decision.py": (("hdl/lowering/test_one_output.py",), _LOWER),
     "*/lowering/sc*.py": ((_SCORES, *_LOWER), (_SCORES_SIZE, *_IMPORTS)),
     "*/lowering/*.py": (_LOWER, _IMPORTS),
     "*/link/gateware/uart.py": (("boards/link/test_uart.py",),

@@ -1,5 +1,6 @@
 """Copy of the tree in which the tests of one mutant run, in a child process with limits."""
 
+import contextlib
 import json
 import os
 import resource
@@ -83,12 +84,12 @@ class Sandbox:
 
     def stop(self, *, reap: bool = True) -> None:
         """End the child with its own children, and restore the source."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         if reap:
-            os.waitpid(self._child, 0)
+            # An interrupt may come after the child was waited for.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._child, 0)
         if self._kept is not None:
             path, source, status = self._kept
             path.write_bytes(source)

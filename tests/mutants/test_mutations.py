@@ -1,6 +1,7 @@
 """Mutations of small programs, and the tests that concern each module."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -78,3 +79,12 @@ def test_every_module_has_tests():
             for test in tests:
                 path, _, name = test.partition("::")
                 assert f"def {name}" in (ROOT / path).read_text()
+
+
+def test_equivalent_mutants_are_those_of_the_page():
+    page = (ROOT / "docs" / "trust.md").read_text()
+    for key, reason in json.loads(Path(__file__).with_name("equivalent.json").read_text()).items():
+        module, _, change = key.partition(": ")
+        line, _, mutated = change.partition(" -> ")
+        assert line in (ROOT / module).read_text() and reason.endswith(".")
+        assert f"| `{Path(module).name}` | `{line}` | `{mutated}` | {reason} |" in page

@@ -56,7 +56,7 @@ CASES = {
         _xnorloom("--version", r"^xnorloom \d"),
         _command("python -m xnorloom --help", "New here"),
         _xnorloom("info tfc", "784 elements"),
-        _xnorloom("compile tfc -o rtl", files=("rtl/manifest.json", "rtl/fold.json")),
+        _xnorloom("compile tfc -o rtl", files=("rtl/manifest.json", "rtl/schedule.json")),
         _xnorloom("simulate tfc --data mnist:bundled --limit 500 --engine golden"),
         _xnorloom("demo --out demo", "(?s)compiled simulation is left out.*Left out: matplotlib"),
         _TOY,
