@@ -126,9 +126,13 @@ def _run(tests: list[str], limit: int) -> dict[str, str]:
     # One call for each file keeps their order.
     for file in dict.fromkeys(test.partition("::")[0] for test in tests):
         named = [test for test in tests if test.partition("::")[0] == file]
-        status = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist",
-                              "-W", "ignore::pytest.PytestAssertRewriteWarning", *named],
-                             plugins=[watch])
+        try:
+            status = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist",
+                                  "-W", "ignore::pytest.PytestAssertRewriteWarning", *named],
+                                 plugins=[watch])
+        except Warning:
+            # A warning at the end, of a component that nothing used, is an error of the run.
+            status = pytest.ExitCode.TESTS_FAILED
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             return {"outcome": "hung" if watch.hung else "killed", "test": watch.test or file}
     return {"outcome": "survived", "test": ""}
