@@ -13,8 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream zig prove fuzz fuzz-short soak lint snapshots \
-    bench boards clean
+.PHONY: help demo quick test test-full bitstream zig prove fuzz fuzz-short soak mutants stranger \
+    lint snapshots bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -30,6 +30,9 @@ help:
 	@echo 'make fuzz-short  the same for the files of a few minutes'
 	@echo 'make soak    run the serial link for an hour, with all faults at once; prints its seed;'
 	@echo '             ARGS="--seconds 60 --seed 1" is shorter, or repeats a run'
+	@echo 'make mutants change the sources at random places, and see that the tests notice;'
+	@echo '             ARGS="--seed 7 --count 300" draws others, ARGS=--help says more'
+	@echo 'make stranger  install the wheel elsewhere, alone and with each extra, and use it'
 	@echo 'make lint    check style and types'
 	@echo 'make snapshots  replace the recorded results of the committed models, after a change'
 	@echo '                that is meant to change the Verilog or the output of a command'
@@ -90,6 +93,12 @@ fuzz fuzz-short: $(VENV)/test.stamp
 
 soak: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/soak/soak.py $(ARGS)
+
+mutants: $(VENV)/test.stamp
+	@$(BIN)/python tests/mutants/mutants.py $(ARGS)
+
+stranger: $(VENV)/test.stamp
+	@$(BIN)/python tests/stranger/stranger.py $(ARGS)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/python -m ruff check

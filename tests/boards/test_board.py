@@ -97,9 +97,12 @@ def test_texts_for_people_and_programmer(name):
 
 
 def test_a_platform_is_fresh():
+    # A platform gives each of its resources once only.
     entry = board.find("icebreaker")
-    entry.uart_ports(entry.platform())
-    entry.uart_ports(entry.platform())
+    first, second = entry.platform(), entry.platform()
+    assert first is not second
+    for platform in (first, second):
+        assert [pins(port) for port in entry.uart_ports(platform)] == [["6"], ["9"]]
 
 
 def test_open(monkeypatch):

@@ -65,10 +65,12 @@ def test_progress_at_a_terminal(capsys, monkeypatch):
     assert "images: 100%" in capsys.readouterr().err
 
 
-def test_progress_without_standard_error(monkeypatch):
-    monkeypatch.setattr("sys.stderr", None)
-    with Console(json=False).progress("images", 2, " frames", always=True) as progress:
-        progress(2, 2)
+def test_progress_without_standard_error(capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", None)
+        with Console(json=False).progress("images", 2, " frames", always=True) as progress:
+            progress(2, 2)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_nothing_but_text_is_written():

@@ -138,31 +138,37 @@ def integer_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.Ar
     # Neighbouring classes are apart by no more than one count can add.
     limit = min(2**(bits or _MOST_BITS) - 1, _FARTHEST // max(1, 2 * table.values.size))
     pairs: list[ClassPair] = []
+    search: SearchResult | None = None
     if table.work > _MOST_WORK:
-        search = SearchResult(in_order(table, slopes, limit), False)
+        found = in_order(table, slopes, limit)
     else:
         pairs = [table.pair(c, e) for c, e in table.meetings.tolist()]
         search = search_scales(pairs, slopes, limit)
-    if search.found is None and bits is None:
+        found = search.found
+    if found is None and bits is None:
         raise SourceError(f"{_conflict(table, pairs, search, limit)}; --score-bits takes the best "
                           f"of few bits")
-    scales, offsets = search.found or nearest(table, slopes, limit)
-    # Without pairs, the order of all scores was checked, so that no decision can change.
-    changed = 0 if search.found and not pairs else table.changed(table.meetings, scales, offsets)
-    if search.found and changed:
+    scales, offsets = found or nearest(table, slopes, limit)
+    # Without a search, the order of all scores was checked, so that no decision can change.
+    changed = 0 if found and search is None else table.changed(table.meetings, scales, offsets)
+    if found and changed:
         raise AssertionError(f"{changed} decisions differ though the scales fit every pair")
     return IntegerScores(scales, offsets, changed, table.total())
 
 
-def _conflict(table: ScoreTable, pairs: list[ClassPair], search: SearchResult, limit: int) -> str:
-    """Explain why no scales are exact, by the two classes whose ratio is the most constrained."""
+def _conflict(table: ScoreTable, pairs: list[ClassPair], search: SearchResult | None,
+              limit: int) -> str:
+    """Explain why no scales are exact, by the two classes whose ratio is the most constrained.
+
+    ``search`` is ``None`` if the pairs were too many for one.
+    """
     def span(pair: ClassPair) -> float:
         ratio = pair.ratio()
         return ratio.high / ratio.low if ratio.low else np.inf
 
     limits = (f"found no integer scales of up to {limit.bit_length()} bits that keep the order of "
               f"the scores of all classes within the search's limits")
-    if not pairs:
+    if search is None:
         return (f"{limits}: {len(table.meetings)} pairs of classes of up to {len(table.values)} "
                 f"counts are too many")
     worst = min(pairs, key=span)

@@ -185,6 +185,19 @@ def test_credits(new_setup):
     assert describe(big.network, clock_hz=12, baud=1).credits == 128
 
 
+@pytest.mark.parametrize("cycles, latency", [
+    # A frame of 15 bytes and its 5 take 20 bytes on the line, less a twentieth: 19 * cycles. An
+    # answer of 1 byte and its 4 is at most 11 bytes with all of them stuffed, each a cycle longer.
+    # Frame and network take 3 cycles a byte, the latency, and 8 cycles more.
+    (80, 19 * 80 - 11 * 81 - 45 - 8), (320, 19 * 320 - 11 * 321 - 45 - 8),
+])
+def test_boundary_of_the_credits(new_setup, monkeypatch, cycles, latency):
+    network = large(new_setup).network
+    for slower, credits in ((0, 128), (1, 1)):
+        monkeypatch.setattr(Network, "latency", latency + slower)
+        assert describe(network, clock_hz=cycles // 10, baud=1).credits == credits
+
+
 @pytest.mark.parametrize("cycles", [4, 9])
 def test_credits_of_the_line(new_setup, cycles):
     # At the rate of the line, 2 % too fast, with the slowest answers that there may be.

@@ -1,8 +1,11 @@
 # amaranth: UnusedElaboratable=no
 """Popcount: counts and latency."""
 
+import re
+
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 
 from xnorloom.gateware.popcount import Popcount, levels
 
@@ -123,3 +126,13 @@ def test_output_shape(size, width):
 def test_wrong(arguments, error, message):
     with pytest.raises(error, match=message):
         Popcount(**arguments)
+
+
+@pytest.mark.parametrize("size", [4, 7, 8, 31, 32, 100, 784])
+def test_leaves_count_three_bits_at_most(size):
+    """Only the leaves add single bits, to counts of up to two bits; above them counts are added."""
+    text = rtlil.convert(Popcount(size))
+    widths = [[int(width) for width in re.findall(r"parameter \\[AB]_WIDTH (\d+)", cell)]
+              for cell in text.split("cell $add ")[1:]]
+    leaves = [left for left, right in widths if right == 1]
+    assert leaves and max(leaves) <= 2

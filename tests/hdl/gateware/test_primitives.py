@@ -1,11 +1,12 @@
-"""Modulo counters against counting by definition."""
+"""Modulo counters against counting by definition, and how block RAM is described to Yosys."""
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.sim import Simulator
 
-from xnorloom.gateware.primitives import count
+from xnorloom.gateware.primitives import count, ram, read
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 8, 9])
@@ -28,3 +29,19 @@ def test_count(steps):
     simulator.run()
     before = np.cumsum(enabled) - enabled
     assert seen == [(done % steps, int(done % steps == steps - 1)) for done in before]
+
+
+def test_block_ram_for_yosys():
+    """Yosys must use block RAM, without a bypass, for any read register that it infers."""
+    m, en, address, out = Module(), Signal(), Signal(2), Signal(5)
+    m.submodules.memory = memory = ram(5, 4)
+    m.d.comb += out.eq(read(m, memory, address, en))
+    text = rtlil.convert(m, ports=[en, address, out])
+    attributes = text.partition("memory width 5 size 4")[0].rpartition("\n\n")[2]
+    assert 'attribute \\ram_style "block"' in attributes
+    assert "attribute \\no_rw_check 1" in attributes
+    # The register of the read port is outside it, and its initial value is never seen.
+    [port] = [part.partition("\n  end")[0] for part in text.split("cell $memrd_v2 ")[1:]]
+    assert "parameter \\CLK_ENABLE 0\n" in port
+    word = text.partition(r"wire width 5 \word")[0].rpartition("\n\n")[2]
+    assert "attribute \\undefined 1" in word

@@ -1,9 +1,12 @@
 # amaranth: UnusedElaboratable=no
 """Loadable weight table: columns of 16 bits, written word by word, read like a block RAM."""
 
+import re
+
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.back import rtlil
+from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
@@ -127,6 +130,13 @@ def test_reload(before):
     simulate(dut, testbench)
 
 
+def test_ports():
+    members = WeightRam(13, 17).signature.flatten(WeightRam(13, 17))
+    widths = {"_".join(path): Shape.cast(member.shape).width for path, member, _ in members}
+    assert widths == {"load_payload": 16, "load_valid": 1, "load_ready": 1, "loaded": 1,
+                      "reload": 1, "address": 4, "en": 1, "o": 17}
+
+
 def test_numbers():
     dut = WeightRam(13, 17)
     assert (dut.depth, dut.columns, dut.latency, dut.interval) == (13, 2, 1, 1)
@@ -143,6 +153,23 @@ def test_chips():
     for name in board.names():
         chosen = board.find(name)
         assert has_sprams(chosen.make()) == (chosen.device.sprams > 0)
+
+
+@pytest.mark.parametrize("depth, address", [
+    (16384, r"\\address \[13:0\]"), (13, r"\{ 10'0000000000 \\address \[3:0\] \}")])
+def test_pins_of_a_spram(depth, address):
+    """No input is open: Lattice's data sheet gives none of them a default."""
+    text = rtlil.convert(WeightRam(depth, 17), platform=board.find("icebreaker").make())
+    cells = [part.partition("\n  end")[0] for part in text.split("cell \\SB_SPRAM256KA ")[1:]]
+    assert len(cells) == 2
+    for cell in cells:
+        pins = dict(re.findall(r"connect \\(\w+) (.+)", cell))
+        assert set(pins) == {"CLOCK", "ADDRESS", "DATAIN", "WREN", "MASKWREN", "CHIPSELECT",
+                             "STANDBY", "SLEEP", "POWEROFF", "DATAOUT"}
+        constant = {name: pins[name] for name in ("MASKWREN", "STANDBY", "SLEEP", "POWEROFF")}
+        assert constant == {"MASKWREN": "4'1111", "STANDBY": "1'0", "SLEEP": "1'0",
+                            "POWEROFF": "1'1"}
+        assert re.fullmatch(address, pins["ADDRESS"])
 
 
 @pytest.mark.parametrize("depth, width, error, message", [

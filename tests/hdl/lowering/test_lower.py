@@ -216,3 +216,13 @@ def test_reprs(new_program):
     assert repr(program) == "Program('net', (4,) float32, 3 steps)"
     assert repr(lower(program, "bipolar")) \
         == "Lowered(Graph('net', 4-4-2, 24 weights), 'bipolar')"
+
+
+@pytest.mark.parametrize("bits, exact", [(None, True), (7, True), (3, False), (1, False)])
+def test_bits_of_the_scores(new_program, bits, exact):
+    rng = np.random.default_rng(5)
+    net = new_program((24,)).dense(signs(rng, 24, 3)).map(lambda x: x * np.array([61, 53, 47], F))
+    lowered = lower(net.program(), "bipolar", score_bits=bits)
+    assert lowered.scores.exact == exact
+    largest = lowered.graph.layers[-1].scales.max()
+    assert largest < 1 << (bits or 7) and (largest > 7) == exact

@@ -27,6 +27,16 @@ WRONG = {
         lambda new: binary(new).map(np.sign).dense(np.ones((4, 2))),
         r"^the response of layer first must have two values, the same for all neurons, but neuron "
         r"0 has three, -1, 0, 1: 0 where its count is 2, its sum 0$"),
+    "third value beside zero": (
+        lambda new: binary(new).map(lambda x: np.where(x >= 0, np.where(x >= 2, F(3), F(1)), F(-1)))
+        .dense(np.ones((4, 2))),
+        r"^the response of layer first must have two values, the same for all neurons, but neuron "
+        r"0 has three, -1, 1, 3: 1 where its count is 2, its sum 0$"),
+    "third value at the end": (
+        lambda new: binary(new).map(lambda x: np.where(x > -4, np.where(x >= 4, F(5), F(2)), F(1)))
+        .dense(np.ones((4, 2))),
+        r"^the response of layer first must have two values, the same for all neurons, but neuron "
+        r"0 has three, 1, 2, 5: 2 where its count is 1, its sum -2$"),
     "no sign": (
         lambda new: binary(new).dense(np.ones((4, 2))),
         r"^the response of layer first must have two values, .*, but neuron 0 has -4, -2, 0 and "
@@ -51,6 +61,9 @@ WRONG = {
     "weights of zero and one": (
         lambda new: new((3,)).dense([[1, 1], [0, 1], [1, 1]], "w"),
         r"^weights of layer w .* but neuron 0 has 0, 1 \(a weight 0 has no XNOR\)$"),
+    "weights of minus zero and one": (
+        lambda new: new((3,)).dense([[1, 1], [-0.0, 1], [1, 1]], "w"),
+        r"^weights of layer w .* but neuron 0 has 0, 1 \(a weight 0 has no XNOR\)$"),
     "float weights": (
         lambda new: new((6,)).dense([[.1], [.2], [.3], [-.4], [.5], [.6]], "w"),
         r"^weights of layer w .* neuron 0 has -0.4, 0.1, 0.2 and 3 more$"),
@@ -70,6 +83,10 @@ WRONG = {
         lambda new: new((1,)).map(lambda x, c: x + c, np.ones((3, 1), F), name="m"),
         r"^m must treat all frames alike, but has a constant of the shape \(3, 1\) for frames of "
         r"\(1,\)$"),
+    "constant of too many dimensions": (
+        lambda new: new((3,)).map(lambda x, c: x + c[0], np.ones((1, 1, 3), F), name="m"),
+        r"^m must treat all frames alike, but has a constant of the shape \(1, 1, 3\) for frames "
+        r"of \(3,\)$"),
     "dropped elements": (
         lambda new: new((3,)).move(lambda a: a[:, :2]).dense(np.ones((2, 2))),
         r"^move0 must have each of the 3 elements of the input once, in any order$"),
@@ -95,6 +112,13 @@ def test_refused(new_program, make, message):
     what = "u8/255" if "input" in message else "bipolar"
     with pytest.raises(SourceError, match=message):
         lower(make(new_program).program(), what)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 1), (1, 3)])
+def test_constants_for_all_frames(new_program, shape):
+    net = new_program((3,)).map(lambda x, c: x * c, np.full(shape, 2, F), name="m")
+    lowered = lower(net.dense([[1, -1]] * 3).program(), "bipolar")
+    assert lowered.graph.layers[0].weights.tolist() == [[1, 1, 1], [0, 0, 0]]
 
 
 def test_joining_branches_are_refused(new_program):

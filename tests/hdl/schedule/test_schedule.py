@@ -26,6 +26,13 @@ def test_fold():
     assert fold == Fold(3, 5, "lut", 2)
 
 
+@pytest.mark.parametrize("pe, simd, style, sprams", [
+    (1, 1, "spram", 1), (1, 16, "spram", 1), (1, 17, "spram", 2), (3, 16, "spram", 3),
+    (7, 7, "spram", 4), (7, 7, "block", 0), (7, 7, "wired", 0)])
+def test_sprams(pe, simd, style, sprams):
+    assert Fold(pe, simd, style).sprams == sprams
+
+
 def test_folds_become_a_tuple():
     assert Schedule(4, list(SCHEDULE.folds)) == SCHEDULE
 
@@ -93,7 +100,9 @@ def test_wrong(make, error, message):
     Schedule(7, (Fold(5, 9, "lut"), Fold(2, 6, "lut"))),
 ], ids=["mixed", "parallel", "one lane", "dividing nothing"])
 def test_fits(schedule):
-    schedule.bind(GRAPH)
+    plan = schedule.bind(GRAPH)
+    assert (plan.graph, plan.schedule) == (GRAPH, schedule)
+    assert [stage.fold for stage in plan.layers] == list(schedule.folds)
 
 
 MISFITS = {

@@ -96,7 +96,7 @@ class UartReceiver(wiring.Component):
 
     Members
     -------
-    rx : In(1)
+    rx : In(1, init=1)
         Line; asynchronous.
     o : Out(stream.Signature(RECEIVED, always_ready=True))
         Bytes received.
@@ -150,7 +150,7 @@ class UartTransmitter(wiring.Component):
     -------
     i : In(stream.Signature(8))
         Bytes to send.
-    tx : Out(1)
+    tx : Out(1, init=1)
         Line.
     """
 
@@ -198,9 +198,9 @@ class Uart(wiring.Component):
 
     Members
     -------
-    rx : In(1)
+    rx : In(1, init=1)
         Line from the host; asynchronous.
-    tx : Out(1)
+    tx : Out(1, init=1)
         Line to the host.
     o : Out(stream.Signature(RECEIVED, always_ready=True))
         Bytes received on ``rx``.

@@ -1,0 +1,58 @@
+"""Parts of the folded scores: the table of decisions, scales in order, and the nearest ratios."""
+
+import numpy as np
+import pytest
+
+from xnorloom.lowering.score_approximation import in_order, nearest
+from xnorloom.lowering.score_table import ScoreTable
+from xnorloom.lowering.scores import integer_scores
+
+
+def lines(slopes, centres, synapses, seed=0):
+    """Scores on straight lines that have the values ``centres`` at the middle count."""
+    classes = len(slopes)
+    weights = np.random.default_rng(seed).integers(0, 2, (classes, synapses))
+    counts = np.arange(synapses + 1)[:, None] - synapses // 2
+    values = counts * np.array(slopes, float) + np.array(centres, float)
+    return ScoreTable(values, weights, [(0, synapses)] * classes, 1, None)
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0**-20, 2.0**-100, 2.0**20, 2.0**100])
+def test_order_does_not_depend_on_the_size_of_the_slopes(size):
+    table = lines([size, 2 * size], [3 * size, size], 20)
+    found = in_order(table, table.slopes(), 3)
+    assert found is not None
+    scales, offsets = found
+    assert scales.tolist() == [1, 2]
+    # Equal scores would be 1 * 10 + a and 2 * 10 + b, which are 3 and 1.
+    assert (offsets[0] - offsets[1], offsets.min()) == (12, 0)
+
+
+def test_order_of_constants():
+    table = lines([0, 0, 0], [5, -1, 2], 6)
+    scales, offsets = in_order(table, table.slopes(), 3)
+    assert scales.tolist() == [0, 0, 0]
+    assert offsets.argsort().tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("slopes", [[31, 17], [17, 31], [29, 13, 27]])
+def test_nearest_ratio_is_the_exact_one(slopes):
+    """The scales up to 63 of the smallest deviation are the ratio, or twice it."""
+    table = lines(slopes, [0] * len(slopes), 40)
+    scales, offsets = nearest(table, table.slopes(), 63)
+    assert scales.tolist() in (slopes, [2 * slope for slope in slopes])
+    assert table.changed(table.meetings, scales, offsets) == 0
+
+
+@pytest.mark.parametrize("codes", [
+    [(1, 1)] * 4 + [(0, 1)] * 2, [(0, 0)] * 5 + [(0, 1)], [(0, 1)] * 6,
+], ids=["two free", "one free", "all free"])
+def test_counts_that_no_input_reaches_are_no_decisions(codes):
+    weights = np.array([[1, 0, 1, 1, 0, 1], [0, 0, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1]])
+    frames = np.stack(np.meshgrid(*[np.arange(low, high + 1) for low, high in codes]),
+                      axis=-1).reshape(-1, 6)
+    counts = (frames[:, None] == weights).sum(axis=2)
+    values = np.arange(7.0)[:, None] * [1, 2, 3]
+    met = sum(len(np.unique(counts[:, [c, e]], axis=0)) for c, e in ((0, 1), (0, 2), (1, 2)))
+    for ranges in (np.stack([counts.min(0), counts.max(0)], axis=1), [(0, 6)] * 3):
+        assert integer_scores(values, weights, ranges, codes=codes).total == met

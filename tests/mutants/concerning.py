@@ -1,0 +1,83 @@
+"""Tests that concern each source module, the fast ones first."""
+
+from fnmatch import fnmatch
+
+__all__ = ["SOURCES", "concerning"]
+
+# Sources that are mutated: what decides about the answers of a network.
+SOURCES = ("hdl/xnorloom/gateware/*.py", "hdl/xnorloom/packing/*.py",
+           "hdl/xnorloom/schedule/*.py", "hdl/xnorloom/lowering/*.py",
+           "boards/xnorloom_boards/link/*.py", "boards/xnorloom_boards/link/gateware/*.py")
+
+_LAYERS = ("hdl/gateware/test_layer.py", "hdl/gateware/test_scaled_layer.py")
+# Tests in Amaranth's simulator only: others compile each mutant with C++.
+_NETWORK = tuple(f"hdl/gateware/test_network.py::{name}" for name in (
+    "test_network_wrong", "test_single_class_and_single_everything", "test_model_equals_golden",
+    "test_padding_bits_of_the_input_are_ignored", "test_random_network",
+    "test_random_network_stalled"))
+_SPRAM = tuple(f"hdl/gateware/test_spram.py::{name}" for name in (
+    "test_words", "test_load_wrong", "test_no_ports_without_spram", "test_depth_wrong",
+    "test_reload"))
+_NETWORKS = (*_NETWORK, *_SPRAM)
+_SCORES = "hdl/lowering/test_scores.py"
+_SCORES_SIZE = "hdl/lowering/test_scores_size.py"
+_LOWER = ("hdl/lowering/test_lower_wrong.py", "hdl/lowering/test_lower.py")
+_IMPORTS = ("hdl/lowering/test_import_wrong.py", "hdl/lowering/test_import_layers.py",
+            "hdl/frontend/test_torch.py", "hdl/lowering/test_import_size.py")
+_HOST = ("boards/link/test_protocol.py", "boards/link/test_connection_wrong.py",
+         "boards/link/test_connection.py", "boards/link/test_connection_port.py")
+_HOST_MORE = ("boards/link/test_connection_zeros.py", "boards/link/test_connection_broken_off.py",
+              "boards/link/test_connection_load.py")
+_LINK = ("boards/link/test_framing.py", "boards/link/test_link.py", "boards/link/test_load.py")
+_CHIP = ("hdl/gateware/test_synthesis.py", "boards/link/test_size.py",
+         "boards/link/test_load_size.py")
+
+# The first pattern that fits a module has its tests: those of each run, and, for mutants that
+# survive them, those of `--deep`.
+_TESTS = {
+    "*/gateware/popcount.py": (("hdl/gateware/test_popcount.py", "hdl/gateware/test_neuron.py"),
+                               (*_LAYERS, *_CHIP)),
+    "*/gateware/xnor.py": (("hdl/gateware/test_xnor.py", "hdl/gateware/test_neuron.py"), _LAYERS),
+    "*/gateware/threshold.py": (("hdl/gateware/test_threshold.py", "hdl/gateware/test_neuron.py"),
+                                (*_LAYERS, *_CHIP)),
+    "*/gateware/rom.py": (("hdl/gateware/test_rom.py", *_LAYERS), _CHIP),
+    "*/gateware/primitives.py": (("hdl/gateware/test_primitives.py",
+                                  "hdl/gateware/test_popcount.py",
+                                  "hdl/gateware/test_operand_buffer.py"),
+                                 (*_LAYERS, *_NETWORKS, *_CHIP)),
+    "*/xnorloom/gateware/stream.py": (("hdl/gateware/test_stream.py",), _NETWORKS),
+    "*/gateware/operand_buffer.py": (("hdl/gateware/test_operand_buffer.py",),
+                                     (*_NETWORKS, *_CHIP)),
+    "*/gateware/argmax.py": (("hdl/gateware/test_argmax.py",), _NETWORKS),
+    "*/gateware/weight_ram.py": (("hdl/gateware/test_weight_ram.py", *_SPRAM),
+                                 ("hdl/gateware/test_spram.py",)),
+    "*/gateware/network.py": (_NETWORKS, ("hdl/gateware/test_scaled_network.py",)),
+    "*/gateware/stages.py": (_NETWORKS, ("hdl/gateware/test_scaled_network.py",)),
+    "*/gateware/score_unit.py": (("hdl/gateware/test_neuron.py",
+                                  "hdl/gateware/test_scaled_layer.py"),
+                                 ("hdl/gateware/test_scaled_network.py",)),
+    "*/xnorloom/gateware/*.py": (("hdl/gateware/test_neuron.py", *_LAYERS), (*_NETWORKS, *_CHIP)),
+    "*/packing/*.py": (("hdl/packing/test_packing.py", "boards/link/test_protocol.py",
+                        "hdl/gateware/test_layer.py", *_SPRAM), _NETWORKS),
+    "*/schedule/*.py": (("hdl/schedule/test_plan.py", "hdl/schedule/test_schedule.py",
+                         "hdl/folding/test_automatic.py"),
+                        ("hdl/gateware/test_layer.py", *_NETWORKS)),
+    "*/lowering/decision.py": (("hdl/lowering/test_one_output.py",), _LOWER),
+    "*/lowering/sc*.py": ((_SCORES, *_LOWER), (_SCORES_SIZE, *_IMPORTS)),
+    "*/lowering/*.py": (_LOWER, _IMPORTS),
+    "*/link/gateware/uart.py": (("boards/link/test_uart.py",),
+                                ("boards/link/test_slow.py", *_LINK)),
+    "*/link/gateware/framing.py": (("boards/link/test_framing.py", "boards/link/test_link.py"),
+                                   ("boards/link/test_load.py",)),
+    "*/link/gateware/loader.py": (("boards/link/test_load.py",), ("boards/link/test_link.py",)),
+    "*/link/gateware/*.py": (("boards/link/test_link.py", "boards/link/test_load.py"), _CHIP),
+    "*/link/protocol.py": ((*_HOST, "boards/link/test_link.py"), _HOST_MORE),
+    "*/link/load_weights.py": (("boards/link/test_connection_load.py",), _HOST),
+    "*/link/*.py": (_HOST, _HOST_MORE),
+}
+
+
+def concerning(module: str, *, deep: bool = False) -> list[str]:
+    """Return test files, or tests, of a module; with ``deep`` those that take longer."""
+    both = next(both for pattern, both in _TESTS.items() if fnmatch(module, pattern))
+    return [f"tests/{name}" for name in both[deep]]
