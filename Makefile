@@ -13,8 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream zig prove fuzz fuzz-short soak mutants stranger \
-    lint snapshots bench boards clean
+.PHONY: help demo quick test test-full bitstream zig prove fuzz fuzz-short soak mutants stranger lint snapshots bench boards clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'

@@ -42,7 +42,8 @@ SLOW = (
     "hdl/frontend/test_torch.py", "boards/link/test_l*.py", "boards/link/test_connection.py",
     "docs/test_examples.py", "hdl/gateware/test_*network.py", "hdl/gateware/test_formal.py",
     "boards/link/test_pins.py", "boards/link/test_size.py", "snapshots/*.py", "cli/test_verify.py",
-    "boards/test_build.py", "cli/test_build.py", "cli/test_compile.py", "hdl/frontend/*/test_fuzz.py",
+    "boards/test_build.py", "cli/test_build.py", "cli/test_compile.py",
+    "hdl/frontend/*/test_fuzz.py",
     "hdl/lowering/test_scores_size.py", "docs/test_amaranth.py", "docs/test_schedule.py",
     "boards/link/test_uart.py", "boards/link/test_connection_port.py", "docs/test_formats.py",
 )

@@ -20,9 +20,9 @@ class Command:
     files : tuple of str
         Files that it writes.
     missing : str
-        Extra that its message must name.
+        Extra whose packages its message must name.
     then : Command or None
-        Run after that extra was installed as the message says.
+        Run after these were installed as the message says.
     """
 
     words: tuple[str, ...]

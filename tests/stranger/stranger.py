@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,10 +54,10 @@ class Environment:
                        check=True)
         self.install(f"{wheel}[{extras}]" if extras else str(wheel))
 
-    def install(self, what: str) -> None:
-        """Install ``what`` with the pip of this program."""
+    def install(self, *what: str) -> None:
+        """Install packages with the pip of this program."""
         pip = [sys.executable, "-m", "pip", "--python", str(self._bin / "python"), "install",
-               "--quiet", "--no-compile", "--disable-pip-version-check", what]
+               "--quiet", "--no-compile", "--disable-pip-version-check", *what]
         done = subprocess.run(pip, cwd=self._work, capture_output=True, text=True)
         if done.returncode:
             raise Failed(f"{shlex.join(pip)}:\n{done.stdout}{done.stderr}")
@@ -81,13 +82,24 @@ class Environment:
 
     def _follow(self, command: Command, said: str) -> None:
         """Check the hint for the missing extra; with ``then``, follow it and run the command."""
-        hint = re.search(r"pip install '([\w.]+)\[([\w,]+)\]'", said)
-        if hint is None or hint.groups() != ("xnorloom", command.missing):
-            raise Failed(f"{shlex.join(command.words)}: no hint at xnorloom[{command.missing}]:\n"
-                         f"{said}")
+        hint = re.search(r"pip install ([^\n]+)", said)
+        found = [] if hint is None else shlex.split(hint[1])
+        if not found or not set(found) <= _requirements(command.missing):
+            raise Failed(f"{shlex.join(command.words)}: no hint at what the extra "
+                         f"{command.missing} requires:\n{said}")
         if command.then is not None:
-            self.install(f"xnorloom[{command.missing}]")
+            self.install(*found)
             self.run(command.then)
+
+
+def _requirements(extra: str) -> set[str]:
+    """Requirements of an extra in pyproject.toml, and of those that it includes."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    included = [re.fullmatch(r"xnorloom\[(.+)\]", line) for line in extras[extra]]
+    names = [name for match in included if match for name in match[1].split(",")]
+    own = {line for line, match in zip(extras[extra], included) if match is None}
+    return own.union(*map(_requirements, names))
 
 
 def _files(folder: Path) -> None:
