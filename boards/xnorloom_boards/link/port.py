@@ -4,7 +4,7 @@ import errno
 from typing import Any, Protocol
 
 from xnorloom.support.extras import install_hint
-from xnorloom.support.text import clipped, first_line
+from xnorloom.support.text import clipped
 
 from ..errors import PortError
 
@@ -86,7 +86,8 @@ def _reason(name: str, baud: int, error: Exception) -> str:
         return f"port {name} is busy, or needs another user's permission"
     if not isinstance(error, OSError) and number in (None, errno.EINVAL):
         return f"port {name} cannot have the baud rate {baud}"
-    return f"port {name} is no serial port that can be used: {first_line(error)}"
+    why = clipped((text.splitlines() or [type(error).__name__])[0])
+    return f"port {name} is no serial port that can be used: {why}"
 
 
 def _others() -> str:

@@ -51,9 +51,10 @@ def verification_text(result: Verification) -> str:
             cells.append("" if accuracy is None else f"{100 * accuracy:.2f} %")
         rows.append((*cells, _result(row)))
     lines = [table(rows, header), "",
-             f"{result.chosen:,} of {_classes(result)} chosen in these frames",
-             f"{result.switched:,} of {count(result.neurons, 'neuron')} before the last layer were "
-             f"0 in some of these frames and 1 in others"]
+             f"{result.chosen:,} of {_classes(result)} chosen in these frames"]
+    if result.neurons:
+        lines.append(f"{result.switched:,} of {count(result.neurons, 'neuron')} before the last "
+                     f"layer were 0 in some of these frames and 1 in others")
     for row in result.rows:
         if row.left_out is not None:
             lines.append(f"{row.step} was left out: {row.left_out}")

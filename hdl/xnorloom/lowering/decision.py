@@ -100,7 +100,7 @@ def _boundary(linear: Preactivation, segment: Segment) -> float:
     low, high = found[0], found[-1]
     if len(found) == 2:
         return float((low + high) / 2)
-    if abs(low) <= _NEAR and abs(high - 1) <= _NEAR:
+    if np.allclose([low, high], [0, 1], rtol=0, atol=_NEAR):
         return 0.5
     if low < 0 < high:
         return 0.0

@@ -278,7 +278,7 @@ def test_numpy_runtime():
     found = runtime.execute(frames)
     np.testing.assert_array_equal(found["s"], np.sign(frames))
     np.testing.assert_array_equal(found["y"], np.sign(frames) @ weights)
-    with pytest.raises(SourceError, match=r"^toy: no step computes tensor 'z'$"):
+    with pytest.raises(SourceError, match=r"^'toy': no step computes tensor 'z'$"):
         select.numpy_runtime(program, ["z"])
 
 

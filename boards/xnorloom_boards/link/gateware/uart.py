@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """UART with 8 data bits, no parity and 1 stop bit."""
 
 from fractions import Fraction
