@@ -66,6 +66,10 @@ def check(component):
             width, init = number.groups()
             assert (name, Shape.cast(member.shape)) == (name, Shape(int(width)))
             assert (name, member.init or 0) == (name, int(init or 0))
+        words = re.fullmatch(r"stream\.Signature\((\d+)\)", text)
+        if words is not None:
+            payload = member.signature.members["payload"].shape
+            assert (name, Shape.cast(payload).width) == (name, int(words[1]))
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

@@ -80,4 +80,5 @@ _TESTS = {
 def concerning(module: str, *, deep: bool = False) -> list[str]:
     """Return test files, or tests, of a module; with ``deep`` those that take longer."""
     both = next(both for pattern, both in _TESTS.items() if fnmatch(module, pattern))
-    return [f"tests/{name}" for name in both[deep]]
+    ports = ["architecture/test_ports.py"] if "/gateware/" in module and not deep else []
+    return [f"tests/{name}" for name in (*ports, *both[deep])]
