@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from xnorloom.errors import SourceError
+from xnorloom.lowering import scale_search
 from xnorloom.lowering.score_approximation import in_order, nearest
 from xnorloom.lowering.score_table import ScoreTable
 from xnorloom.lowering.scores import integer_scores
@@ -56,3 +58,12 @@ def test_counts_that_no_input_reaches_are_no_decisions(codes):
     met = sum(len(np.unique(counts[:, [c, e]], axis=0)) for c, e in ((0, 1), (0, 2), (1, 2)))
     for ranges in (np.stack([counts.min(0), counts.max(0)], axis=1), [(0, 6)] * 3):
         assert integer_scores(values, weights, ranges, codes=codes).total == met
+
+
+def test_search_gives_up_when_its_work_is_spent(monkeypatch):
+    weights = np.random.default_rng(3).integers(0, 2, (2, 6))
+    values = np.arange(7.0)[:, None] * [3, 5] + [0.5, 0]
+    assert integer_scores(values, weights, [(0, 6)] * 2).changed == 0
+    monkeypatch.setattr(scale_search, "_BUDGET", 1)
+    with pytest.raises(SourceError, match="within the search.s limits"):
+        integer_scores(values, weights, [(0, 6)] * 2)
