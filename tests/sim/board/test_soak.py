@@ -22,7 +22,7 @@ def soak(*arguments):
 
 def test_soak():
     """Four times the rates of the hour, so that a short run has all kinds of faults."""
-    status, seed, figures, said = soak("--seconds", "45", "--seed", "3", "--rate", "0.002")
+    status, seed, figures, said = soak("--seconds", "25", "--seed", "3", "--rate", "0.002")
     assert (status, seed) == (0, "3"), (figures, said)
     assert figures["seed"] == 3
     assert figures["wrong"] == figures["hung"] == 0
@@ -40,7 +40,7 @@ def test_wrong_results_are_noticed(tmp_path):
                            "            classes = classes + 1")
     assert changed != host
     (tmp_path / "host.py").write_text(changed)
-    done = subprocess.run([sys.executable, str(tmp_path / "soak.py"), "--seconds", "20", "--seed",
+    done = subprocess.run([sys.executable, str(tmp_path / "soak.py"), "--seconds", "10", "--seed",
                            "3"], capture_output=True, text=True, timeout=900)
     figures = json.loads(done.stdout.partition("\n")[2])
     assert done.returncode == 1 and figures["wrong"] == figures["frames"] > 0
