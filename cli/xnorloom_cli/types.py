@@ -11,8 +11,6 @@ __all__ = ["OneOf", "directory", "integer", "natural", "path", "positive"]
 
 # Exact as a floating-point number. No command has more cycles, frames or bits per second.
 _HIGHEST = 10**12
-
-
 # Decimal digits, in groups or not, such as 1_000; with an exponent also a fraction, such as 2.5e3.
 _INTEGER = re.compile(r"[0-9]+(_[0-9]+)*((\.[0-9]+)?[eE]\+?[0-9]{1,2})?")
 

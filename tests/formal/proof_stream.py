@@ -1,7 +1,6 @@
 # amaranth: UnusedElaboratable=no
 """Proof of the register slice: a queue of two words."""
 
-
 from xnorloom.gateware import stream
 
 

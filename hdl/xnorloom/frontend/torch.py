@@ -18,7 +18,7 @@ from ..support.text import clipped, first_line
 from .program import INPUT, Dense, Elementwise, Move, Program, Step, Value
 from .rising import RISING
 
-__all__ = ["from_module"]
+__all__ = ["from_module", "leaves"]
 
 _IDENTITY = (nn.Identity, nn.Dropout)
 _SHAPES = (nn.Flatten, nn.Unflatten)
@@ -59,7 +59,7 @@ def from_module(module: nn.Module, shape: tuple[int, ...], *, name: str | None =
     shape = tuple(integer("shape", size, 1, 1 << 20) for size in shape)
     reader = _Reader(shape, _dtype(module))
     declared = None
-    for path, leaf in _leaves("", module):
+    for path, leaf in leaves("", module):
         if isinstance(leaf, Pixels) and all(isinstance(step, Move) for step in reader.steps):
             declared = "u8"
         _check(path, leaf)
@@ -163,7 +163,7 @@ def _check_numbers(name: str, module: nn.Module) -> None:
             raise SourceError(f"{name} must have numbers as its parameters, but {key} has NaN")
 
 
-def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Yield the modules inside ``module`` in the order of their calls, with their paths."""
     if type(module).forward is not nn.Sequential.forward:
         yield path, module
@@ -172,7 +172,7 @@ def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     # Not named_children(), which skips the second occurrence of a module.
     for key, child in module._modules.items():
         assert child is not None
-        yield from _leaves(f"{path}.{key}" if path else key, child)
+        yield from leaves(f"{path}.{key}" if path else key, child)
 
 
 def _title(path: str, module: nn.Module) -> str:

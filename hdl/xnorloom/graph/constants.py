@@ -9,6 +9,8 @@ from .layers import Dense, Score
 
 __all__ = ["constant_neurons", "constant_warnings"]
 
+_Ranges = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+
 # Largest pixel.
 _WHITE = 255
 
@@ -19,13 +21,13 @@ def constant_neurons(graph: Graph) -> tuple[npt.NDArray[np.bool_], ...]:
     A neuron is constant if every count that it can reach, with the constants of the layer before,
     lies on the same side of its threshold.
     """
-    return tuple(low == high for low, high in _ranges(graph))
+    return _constant(_ranges(graph))
 
 
 def constant_warnings(graph: Graph) -> list[str]:
     """Describe layers of which more than half the neurons are constant, and a constant class."""
-    lines = []
-    for layer, constant in zip(graph.layers[:-1], constant_neurons(graph)):
+    lines, ranges = [], _ranges(graph)
+    for layer, constant in zip(graph.layers[:-1], _constant(ranges)):
         number = int(constant.sum())
         if number == layer.neurons:
             lines.append(f"layer {layer.name}: {_all(number)} constant, so that the network "
@@ -34,7 +36,7 @@ def constant_warnings(graph: Graph) -> list[str]:
         if 2 * number > layer.neurons:
             lines.append(f"layer {layer.name}: {number:,} of {count(layer.neurons, 'neuron')} "
                          f"are constant")
-    low, high = _ranges(graph)[-1]
+    low, high = ranges[-1]
     for number in range(graph.classes):
         others = np.delete(high, number)
         # The first of equal scores wins.
@@ -48,7 +50,11 @@ def _all(number: int) -> str:
     return "its only neuron is" if number == 1 else f"all {number:,} neurons are"
 
 
-def _ranges(graph: Graph) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+def _constant(ranges: _Ranges) -> tuple[npt.NDArray[np.bool_], ...]:
+    return tuple(low == high for low, high in ranges)
+
+
+def _ranges(graph: Graph) -> _Ranges:
     """Bounds of the activations of each dense layer, and of the scores."""
     low, high = _input_range(graph)
     ranges = []

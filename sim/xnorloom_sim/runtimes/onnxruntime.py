@@ -14,7 +14,7 @@ from xnorloom.support.text import first_line
 
 from .base import MOST_FRAMES, Execute, Runtime, Tensors
 
-__all__ = ["Batches", "batched", "frames_input", "is_standard", "load", "open_standard"]
+__all__ = ["QUIET", "Batches", "batched", "frames_input", "is_standard", "load", "open_standard"]
 
 # ONNX Runtime has no base class of its errors, and no types for their compiled module.
 state = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
@@ -24,7 +24,7 @@ _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 _ROUNDING = 1e-5
 _MOST_ELEMENTS = 1 << 26  # of an input; a model of a larger batch only runs with a smaller one
 _COMPARED = 8  # runs of the original model that its copy is compared with
-_QUIET = 4  # errors are raised, too, and a batch size that a model does not take is no error
+QUIET = 4  # severity: errors are raised, and a batch size that a model refuses is no error
 
 
 def load(path: str | os.PathLike[str]) -> ModelProto:
@@ -199,7 +199,7 @@ def _session(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
     changed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in computed)
     options, settings = onnxruntime.SessionOptions(), onnxruntime.RunOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = settings.log_severity_level = _QUIET
+    options.log_severity_level = settings.log_severity_level = QUIET
     try:
         session = onnxruntime.InferenceSession(changed.SerializeToString(), options,
                                                providers=["CPUExecutionProvider"])

@@ -17,12 +17,12 @@ from xnorloom.errors import SourceError
 from xnorloom.support.text import first_line
 
 from .base import Execute, Runtime, Tensors
-from .onnxruntime import Batches, batched, frames_input, load
+from .onnxruntime import QUIET, Batches, batched, frames_input, load
 
 __all__ = ["open_custom"]
 
-# Severities of ONNX Runtime's messages.
-_ONLY_FATAL, _DEFAULT = 4, 2
+# Severity from which ONNX Runtime prints messages by default.
+_DEFAULT = 2
 _GENERAL = "qonnx.custom_op.general"
 # Former domains of the operators of qonnx.
 _FORMER = ("finn", "finn.custom_op.general", "onnx.brevitas")
@@ -49,7 +49,7 @@ def open_custom(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     # qonnx opens sessions of ONNX Runtime with the default severity, and passes their errors on.
-    onnxruntime.set_default_logger_severity(_ONLY_FATAL)
+    onnxruntime.set_default_logger_severity(QUIET)
     try:
         yield
     finally:

@@ -53,7 +53,7 @@ def open_model(model: "str | os.PathLike[str] | nn.Module", tensors: Sequence[st
     except ImportError as error:
         package = (error.name or "onnxruntime").partition(".")[0]
         raise MissingToolError(f"the package {package} that runs the source model is missing: "
-                        f"{install_hint('verify')}") from None
+                               f"{install_hint('verify')}") from None
     return qonnx.open_custom(model, tensors)
 
 

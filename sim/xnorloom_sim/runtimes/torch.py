@@ -1,12 +1,13 @@
 """PyTorch as the runtime of modules in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
 from xnorloom.errors import SourceError
+from xnorloom.frontend.torch import leaves
 from xnorloom.support.text import quoted
 
 from .base import Runtime, Tensors
@@ -32,8 +33,8 @@ def open_module(module: nn.Module, tensors: Sequence[str]) -> Runtime:
     SourceError
         If the module has no such modules.
     """
-    leaves = list(_leaves("", module))
-    paths = [path for path, _ in leaves]
+    inside = list(leaves("", module))
+    paths = [path for path, _ in inside]
     for name in tensors:
         if name not in paths:
             raise SourceError(f"the PyTorch module has no module {quoted(name)}")
@@ -43,7 +44,7 @@ def open_module(module: nn.Module, tensors: Sequence[str]) -> Runtime:
         results: list[torch.Tensor] = []
         handles = [leaf.register_forward_hook(lambda _module, _inputs, output:
                                               results.append(output.detach().clone()))
-                   for leaf in dict.fromkeys(leaf for _, leaf in leaves)]
+                   for leaf in dict.fromkeys(leaf for _, leaf in inside)]
         try:
             with torch.no_grad():
                 module(torch.from_numpy(np.ascontiguousarray(frames)))
@@ -54,14 +55,3 @@ def open_module(module: nn.Module, tensors: Sequence[str]) -> Runtime:
         return {name: found[name].numpy() for name in tensors}
 
     return Runtime(f"torch {torch.__version__}", execute)
-
-
-def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the modules that compute, not the ``nn.Sequential`` around them, in order."""
-    if type(module).forward is not nn.Sequential.forward:
-        yield path, module
-        return
-    # Not named_children(), which skips the second occurrence of a module.
-    for key, child in module._modules.items():
-        assert child is not None
-        yield from _leaves(f"{path}.{key}" if path else key, child)

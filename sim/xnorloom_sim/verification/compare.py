@@ -132,8 +132,7 @@ def compare(graph: Graph, found: Found, expected: Golden, start: int = 0,
         Tells differences by rounding from others; ``None`` for a step that does not round.
     """
     here = slice(start, start + len(found.classes))
-    expected = Golden(expected.classes[here], expected.scores[here],
-                      tuple(bits[here] for bits in expected.activations))
+    expected = _take(expected, here)
     wrongs = _wrongs(found, expected)
     places = np.flatnonzero(_any(wrongs))
     numbers = places + start
@@ -142,7 +141,7 @@ def compare(graph: Graph, found: Found, expected: Golden, start: int = 0,
     if follow is None:
         return Compared(len(places), _first(graph, found, expected, wrongs, int(places[0]),
                                             int(numbers[0])))
-    some = found.take(places)
+    some, plain = found.take(places), _take(expected, places)
     followed, excused = follow(places)
     wrongs = _wrongs(some, followed)
     real = [wrong & ~excuse for wrong, excuse in zip(wrongs, excused)]
@@ -154,17 +153,16 @@ def compare(graph: Graph, found: Found, expected: Golden, start: int = 0,
     if frames.any():
         place = int(np.argmax(frames))
         if unexplained[place]:
-            followed, real = _take(expected, places), _wrongs(some, _take(expected, places))
+            followed, real = plain, _wrongs(some, plain)
         first = _first(graph, some, followed, real, place, int(numbers[place]))
     if not frames.all():
         place = int(np.argmin(frames))
-        plain = _take(expected, places)
         first_rounding = _first(graph, some, plain, _wrongs(some, plain), place,
                                 int(numbers[place]))
     return Compared(int(frames.sum()), first, int((~frames).sum()), first_rounding)
 
 
-def _take(golden: Golden, places: npt.NDArray[np.intp]) -> Golden:
+def _take(golden: Golden, places: npt.NDArray[np.intp] | slice) -> Golden:
     return Golden(golden.classes[places], golden.scores[places],
                   tuple(bits[places] for bits in golden.activations))
 
