@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import SourceError
 from ...support.text import quoted
-from .file import AXES, TYPES, word
+from .file import AXES, LARGEST, TYPES, word
 from .node import QUANT, Node, node_of
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ def _frames(entry: "ValueInfoProto") -> tuple[np.dtype, int | None, tuple[int, .
     first, *rest = sizes
     # Exporters write a free batch as a name, as nothing, as 0 or as -1.
     batch = first if isinstance(first, int) and first > 0 else None
+    if batch is not None and batch > LARGEST:
+        raise SourceError(f"{what} must have a batch of at most {LARGEST} frames, not {batch}")
     shape = []
     for axis, size in enumerate(rest, 1):
         if not isinstance(size, int) or size < 1:

@@ -238,7 +238,7 @@ def test_initializers_among_the_inputs(tmp_path):
 
 
 @pytest.mark.parametrize("size", [{}, {"dim_value": 0}, {"dim_value": -1}, {"dim_param": "N"},
-                                  {"dim_value": 7}], ids=str)
+                                  {"dim_value": 7}, {"dim_value": 1 << 26}], ids=str)
 def test_any_batch(tmp_path, size):
     made = model(f"(float[1,6] x) => (float[1,2] y) <{W}> {{ y = MatMul(x, w) }}")
     dim = made.graph.input[0].type.tensor_type.shape.dim[0]

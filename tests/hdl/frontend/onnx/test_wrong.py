@@ -192,6 +192,8 @@ TYPES = {
     "no input": ("() => (float[N,2] y)", "the model must have one input, not 0"),
     "outputs": ("(float[N,4] x) => (float[N,2] y, float[N,2] z)",
                 "the model must have one output, not 2: 'y', 'z'"),
+    "batch": ("(float[67108865,4] x) => (float[67108865,2] y)", "the input of the model, 'x', must "
+              "have a batch of at most 67108864 frames, not 67108865"),
     "no batch": ("(float[4] x) => (float[2] y)", "the input of the model, 'x', must have a shape "
                  "[batch, ...], not [4]"),
     "free size": ("(float[N,K] x) => (float[N,2] y)", "the input of the model, 'x', must have a "
