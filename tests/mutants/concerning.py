@@ -24,6 +24,9 @@ _SCORES_SIZE = "hdl/lowering/test_scores_size.py"
 _LOWER = ("hdl/lowering/test_lower_wrong.py", "hdl/lowering/test_lower.py")
 _IMPORTS = ("hdl/lowering/test_import_wrong.py", "hdl/lowering/test_import_layers.py",
             "hdl/frontend/test_torch.py", "hdl/lowering/test_import_size.py")
+# What follows the last layer.
+_ENDS = ("hdl/lowering/test_one_output.py", "hdl/frontend/keras/test_ends.py",
+         "hdl/lowering/test_import_rearranged.py")
 _HOST = ("boards/link/test_protocol.py", "boards/link/test_connection_wrong.py",
          "boards/link/test_connection.py", "boards/link/test_connection_port.py")
 _HOST_MORE = ("boards/link/test_connection_zeros.py", "boards/link/test_connection_broken_off.py",
@@ -63,10 +66,13 @@ _TESTS = {
     "*/schedule/*.py": (("hdl/schedule/test_plan.py", "hdl/schedule/test_schedule.py",
                          "hdl/folding/test_automatic.py"),
                         ("hdl/gateware/test_layer.py", *_NETWORKS)),
-    "*/lowering/decision.py": (("hdl/lowering/test_one_output.py",), _LOWER),
+    "*/lowering/decision.py": (_ENDS, _LOWER),
+    "*/lowering/score_order.py": (_ENDS, (*_LOWER, *_IMPORTS)),
+    "*/lowering/probe_sums.py": (_ENDS, (*_LOWER, *_IMPORTS)),
+    "*/lowering/doubt.py": (("sim/verification/test_rounding.py",), _LOWER),
     "*/lowering/sc*.py": (("hdl/lowering/test_scores_parts.py", _SCORES, *_LOWER),
                           (_SCORES_SIZE, *_IMPORTS)),
-    "*/lowering/*.py": (_LOWER, _IMPORTS),
+    "*/lowering/*.py": (_LOWER, (*_ENDS, *_IMPORTS)),
     "*/link/gateware/uart.py": (("boards/link/test_uart.py",),
                                 ("boards/link/test_slow.py", *_LINK)),
     "*/link/gateware/framing.py": (("boards/link/test_framing.py", "boards/link/test_link.py"),

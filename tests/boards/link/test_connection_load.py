@@ -10,6 +10,7 @@ from xnorloom.packing import load_words, pack_frames
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.errors import LinkError, WrongBitstreamError
 from xnorloom_boards.link import connection as host
+from xnorloom_boards.link import session
 from xnorloom_boards.link.protocol import Decoder, Message, encode
 from xnorloom_sim.golden import evaluate
 
@@ -203,6 +204,52 @@ def test_board_that_takes_no_weights(graph, frames):
     with pytest.raises(LinkError, match=r"^weights were sent 3 times to port given and did not "
                                         r"arrive, 0 of \d+ messages at last; "):
         check(board, graph, frames, retries=2)
+
+
+class Slow(Board):
+    """Answers weights when ``pause`` seconds have passed without a byte."""
+
+    def __init__(self, *arguments, pause, **options):
+        super().__init__(*arguments, **options)
+        self.pause, self.until = pause, 0.0
+
+    def answer(self, message):
+        if message.kind == 3:
+            self.until = session.time.monotonic() + self.pause
+        return super().answer(message)
+
+    def read(self, size):
+        return b"" if session.time.monotonic() < self.until else super().read(size)
+
+
+def test_slow_answers_are_no_silences(graph, frames):
+    """An answer within the timeout is waited for, without a sign of a loss."""
+    board = Slow(graph, frames, pause=0.5)
+    with host.Connection(board, graph, timeout=0.6) as connection:
+        assert (connection.faults.silences, connection.faults.resent) == (0, 0)
+    assert board.loads == len(board.parts)
+
+
+@pytest.mark.parametrize("kind", ["damaged", "reported"])
+def test_signs_of_a_loss_shorten_the_wait(graph, frames, kind):
+    """After damage to the last message or its answer, a new try comes soon."""
+    board = Board(graph, frames)
+    lost, answer = [len(board.parts) - 1], board.answer
+
+    def first_time_damaged(message):
+        if message.kind == 3 and board.loads in lost:
+            lost.clear()
+            return Message(0x83, message.sequence, b"\0") if kind == "damaged" else (
+                Message(0xe1, 0))
+        return answer(message)
+
+    board.answer = first_time_damaged
+    began = session.time.monotonic()
+    with host.Connection(board, graph, timeout=1000) as connection:
+        assert connection.hello.loaded
+        assert connection.faults.silences == 1
+        assert getattr(connection.faults, kind) > 0
+    assert session.time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("layers, message", [

@@ -30,6 +30,8 @@ def contents(count, width, seed=1):
 @pytest.mark.parametrize("style, count, width", CASES.values(), ids=CASES)
 def test_words(style, count, width, drive):
     words = contents(count, width)
+    # Not the value that registers start with.
+    words[0] |= 1
     dut = Rom(words, width, style)
     # Each word twice, in an order that also stays, wraps and jumps.
     order = [*range(count), *range(count)[::-1]]

@@ -121,6 +121,26 @@ def test_constants_for_all_frames(new_program, shape):
     assert lowered.graph.layers[0].weights.tolist() == [[1, 1, 1], [0, 0, 0]]
 
 
+def test_levels_of_inputs_that_libraries_round_differently(new_program):
+    """Deviations count in steps of an element, not in distances between elements."""
+    step = F(2)**-10
+
+    def build(error, apart):
+        net = new_program((2,))
+        net.add(Elementwise("soft", "soft:0", (net.value,), lambda x: x * step,
+                            lambda x: np.full_like(x, error)))
+        return net.map(np.add, np.array([0, apart], F)).dense([[1, -1], [1, 1]]).program()
+
+    # At most a thousandth of 1/256 of what an input spans, 2 * step.
+    most = 2 * step * 1e-3 / 256
+    for apart in (0, 1):
+        assert lower(build(most * 0.99, apart), "bipolar").graph.input.size == 2
+        with pytest.raises(SourceError, match=(
+                r"^element 0 of the input must be the same in all libraries after map1:0, but for "
+                r"bit 0 their rounding decides$")):
+            lower(build(most * 1.01, apart), "bipolar")
+
+
 def test_joining_branches_are_refused(new_program):
     net = binary(new_program).map(where_sign, name="sign")
     left = net.value

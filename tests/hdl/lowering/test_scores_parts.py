@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xnorloom.errors import SourceError
-from xnorloom.lowering import scale_search
+from xnorloom.lowering import scale_search, score_approximation
 from xnorloom.lowering.score_approximation import in_order, nearest
 from xnorloom.lowering.score_table import ScoreTable
 from xnorloom.lowering.scores import integer_scores
@@ -37,6 +37,17 @@ def test_order_of_constants():
     assert offsets.argsort().tolist() == [1, 2, 0]
 
 
+@pytest.mark.parametrize("size", [2.0**-20, 1.0, 2.0**20])
+def test_classes_far_apart_have_near_offsets(size):
+    """Farther than all counts can reach, but not by much: offsets take bits of every score."""
+    table = lines([size] * 3, [0, 2.0**10 * size, 2.0**30 * size], 20)
+    found = in_order(table, table.slopes(), 3)
+    assert found is not None
+    scales, offsets = found
+    assert scales.tolist() == [1, 1, 1]
+    assert all(20 < apart <= 2 * 21 for apart in np.diff(offsets))
+
+
 @pytest.mark.parametrize("slopes", [[31, 17], [17, 31], [29, 13, 27]])
 def test_nearest_ratio_is_the_exact_one(slopes):
     """The scales up to 63 of the smallest deviation are the ratio, or twice it."""
@@ -67,3 +78,59 @@ def test_search_gives_up_when_its_work_is_spent(monkeypatch):
     monkeypatch.setattr(scale_search, "_BUDGET", 1)
     with pytest.raises(SourceError, match="within the search.s limits"):
         integer_scores(values, weights, [(0, 6)] * 2)
+
+
+def test_nearest_of_a_single_class():
+    table = lines([3], [0], 6)
+    scales, offsets = nearest(table, table.slopes(), 7)
+    assert (scales >= 1).all() and offsets.tolist() == [0]
+
+
+@pytest.mark.parametrize("budget, candidates", [
+    (0, 1), (7, 1), (8, 2), (11, 2), (12, 3), (63, 15), (64, 16), (1000, 16)])
+def test_candidates_of_an_approximation(budget, candidates, monkeypatch):
+    """A quarter of the budget is for candidates: at least one, at most 16."""
+    table, tried = lines([31, 17, 40], [0, 0, 0], 40), []
+    monkeypatch.setattr(score_approximation, "_WORK", budget * table.work)
+    changed = table.changed
+
+    def counted(pairs, scales, offsets):
+        if pairs is table.meetings:
+            tried.append(tuple(scales))
+        return changed(pairs, scales, offsets)
+
+    monkeypatch.setattr(table, "changed", counted)
+    nearest(table, table.slopes(), 63)
+    assert len(tried) == candidates
+
+
+def test_work_is_taken_from_the_budget():
+    """20 microseconds a call, and one for 200 elements."""
+    work = scale_search._Work()
+    budget = work.left
+    assert work.spend(3, 1999)
+    assert work.left == budget - 3 * 20 - 9
+    assert work.spend(0, 200 * (work.left - 1))
+    assert work.left == 1
+    assert not work.spend(0, 200)
+    assert work.left == 0
+
+
+def test_work_of_leads():
+    """A call for each class, and two numbers, a lower and an upper one, for each class and lead."""
+    spent = []
+
+    class Work:
+        left = 1
+
+        def spend(self, calls, elements):
+            spent.append((calls, elements))
+            return True
+
+    low, high = np.array([1.0, 0.5, 0.2]), np.array([1.0, 0.6, 0.3])
+    parts = list(scale_search._leads(low, high, 100, Work()))
+    assert spent == [(3, 2 * 3 * 100)]
+    # Leads that leave each class an integer between its bounds.
+    assert np.concatenate(parts).tolist() == [
+        lead for lead in range(1, 101) if all(
+            any(a * lead <= n <= b * lead for n in range(101)) for a, b in zip(low, high))]
