@@ -224,7 +224,7 @@ class Slow(Board):
 
 def test_slow_answers_are_no_silences(graph, frames):
     """An answer within the timeout is waited for, without a sign of a loss."""
-    board = Slow(graph, frames, pause=0.5)
+    board = Slow(graph, frames, pause=0.65)
     with host.Connection(board, graph, timeout=0.6) as connection:
         assert (connection.faults.silences, connection.faults.resent) == (0, 0)
     assert board.loads == len(board.parts)

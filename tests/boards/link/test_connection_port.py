@@ -70,6 +70,22 @@ def test_large_frames_on_a_slow_line(graph, baud):
         assert connection.faults.silences == 0
 
 
+@pytest.mark.parametrize("baud, most", [(300, 7), (39, 1), (1, 1), (1_000_000, 25_000)])
+def test_writes_in_parts_of_a_quarter_second(baud, most):
+    """Each byte once and in order, at ten bits a byte."""
+    class Port:
+        timeout = None
+
+        def write(self, data):
+            self.parts.append(bytes(data))
+
+    port, data = Port(), bytes(range(256)) * 200
+    port.parts = []
+    Session(port, "P", baud=baud, timeout=1.0, retries=1).write(data)
+    assert b"".join(port.parts) == data
+    assert {len(part) for part in port.parts[:-1]} == {most} and len(port.parts[-1]) <= most
+
+
 @pytest.fixture
 def terminal():
     """Both ends of a pseudo-terminal without a board."""

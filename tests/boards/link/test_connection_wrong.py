@@ -125,10 +125,16 @@ def test_later_version_of_another_length(graph):
      r"Hello layers must be different ones, not layer 7 twice"),
 ])
 def test_odd_hello(graph, payload, message):
-    port = Board(lambda asked: encode(Message(0x81, asked.sequence, payload)))
+    asked = []
+
+    def answer(message):
+        asked.append(message)
+        return encode(Message(0x81, message.sequence, payload))
     with pytest.raises(LinkError, match=(
             rf"^the board on port P describes itself wrongly: {message}$")):
-        connect(port, graph)
+        connect(Board(answer), graph, retries=9)
+    # It was no damage, since it came twice.
+    assert len(asked) == 2
 
 
 # The clock of the fixture may go on from example to example.
@@ -344,6 +350,30 @@ def test_name_instead_of_a_port(graph):
     with pytest.raises(TypeError, match="^Connection port must be an open serial port, not "
                                         "'COM3'$"):
         host.Connection("COM3", graph)
+
+
+@pytest.mark.parametrize("missing", ["read", "write"])
+def test_half_a_port(graph, missing):
+    class Half:
+        timeout = None
+
+    other = "write" if missing == "read" else "read"
+    setattr(Half, other, getattr(Board, other))
+    with pytest.raises(TypeError, match="^Connection port must be an open serial port, not a "
+                                        "Half$"):
+        host.Connection(Half(), graph)
+
+
+def test_options_of_an_opened_port(graph, monkeypatch):
+    """All of them reach the connection."""
+    made = []
+    monkeypatch.setattr(host, "Connection", lambda *args, **options: made.append((args, options)))
+    monkeypatch.setattr(host, "open_port", lambda *args, **options: (args, options))
+    wanted = find("icebreaker")
+    host.open("P", graph, baud=300, timeout=2.0, retries=5, loading=print, board=wanted)
+    [((port, given), options)] = made
+    assert port == (("P", 300), {"write_timeout": 3.0}) and given is graph
+    assert options == dict(name="P", baud=300, timeout=2.0, retries=5, loading=print, board=wanted)
 
 
 def test_closed(graph):

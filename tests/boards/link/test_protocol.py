@@ -120,6 +120,17 @@ def test_decoder_fault(line):
     assert decoder.feed(encode(Message(3, 4))) == [Message(3, 4)]
 
 
+@pytest.mark.parametrize("longest", [1, 20])
+def test_decoder_bytes_of_the_longest_message(longest):
+    """Payload, kind, sequence number and CRC, all of them stuffed; and not one byte more."""
+    most = 2 * (longest + 4)
+    for size, faults in ((most - 4, 0), (most - 3, 1)):
+        decoder, message = Decoder(longest), Message(1, 2, bytes(size))
+        assert len(encode(message)) == size + 4 + 1
+        assert decoder.feed(encode(message)) == ([message] if not faults else [])
+        assert decoder.faults == faults
+
+
 def test_decoder_keeps_little_of_endless_garbage():
     decoder = Decoder(20)
     for _ in range(1000):
@@ -155,7 +166,25 @@ def test_hello_board():
             assert Hello.decode(payload) == hello
 
 
+@pytest.mark.parametrize("change", [
+    dict(board=63), dict(input_width=65535), dict(words=65535), dict(result_bytes=255),
+    dict(credits=255), dict(version=255),
+    dict(version=2, layers=(LoadedLayer(255, 65535, 65535),), loaded=True),
+    dict(version=2, layers=tuple(LoadedLayer(index, 1, 1) for index in range(47)))], ids=repr)
+def test_largest_hello(change):
+    values = dict(digest=bytes(8), input_width=1, words=1, result_bytes=1, credits=1)
+    hello = Hello(**values | change)
+    assert Hello.decode(hello.encode()) == hello
+
+
 @pytest.mark.parametrize("change, message", [
+    (dict(layers=tuple(LoadedLayer(index, 1, 1) for index in range(48))),
+     r"Hello layers must be at most 47, not 48"),
+    (dict(version=256), r"Hello version must be in 0 to 255, not 256"),
+    (dict(credits=256), r"Hello credits must be in 1 to 255, not 256"),
+    (dict(layers=(LoadedLayer(256, 1, 1),)), r"Hello layer index must be in 0 to 255, not 256"),
+    (dict(layers=(LoadedLayer(0, 0, 1),)), r"Hello layer pe must be in 1 to 65535, not 0"),
+    (dict(layers=(LoadedLayer(0, 1, 65536),)), r"Hello layer simd must be in 1 to 65535, .*"),
     (dict(board=64), r"Hello board must be in 0 to 63, not 64"),
     (dict(layers=(LoadedLayer(1, 1, 1), LoadedLayer(0, 1, 1), LoadedLayer(1, 2, 2))),
      r"Hello layers must be different ones, not layer 1 twice"),

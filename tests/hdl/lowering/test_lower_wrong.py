@@ -94,6 +94,12 @@ WRONG = {
         lambda new: new((3,)).map(lambda x: x * x).dense(np.ones((3, 2))),
         r"^elements of the input must reach the first layer with two values, or in even steps of "
         r"one size, at most 256 of them, but element 0 has 0, "),
+    "more levels than bits of a pixel": (
+        lambda new: new((3,)).map(lambda x: np.where(x == 1, F(256 / 255), x))
+        .dense(np.ones((3, 2))),
+        r"^elements of the input must reach the first layer with two values, or in even steps of "
+        r"one size, at most 256 of them, but element 0 has 0, 0.00392157, 0.00784314, 0.0117647 … "
+        r"where the step is 0.00392157$"),
     "turning levels": (
         lambda new: new((3,)).map(lambda x: where_sign(np.abs(x - 0.5) - 0.2))
         .dense(np.ones((3, 2))),
@@ -123,22 +129,22 @@ def test_constants_for_all_frames(new_program, shape):
 
 def test_levels_of_inputs_that_libraries_round_differently(new_program):
     """Deviations count in steps of an element, not in distances between elements."""
-    step = F(2)**-10
+    step = 2.0**-10
 
     def build(error, apart):
         net = new_program((2,))
-        net.add(Elementwise("soft", "soft:0", (net.value,), lambda x: x * step,
-                            lambda x: np.full_like(x, error)))
-        return net.map(np.add, np.array([0, apart], F)).dense([[1, -1], [1, 1]]).program()
+        net.add(Elementwise("soft", "soft:0", (net.value,), lambda x: x * np.float64(step),
+                            lambda x: np.full(x.shape, error)))
+        return net.map(np.add, np.array([0.0, apart])).dense([[1, -1], [1, 1]]).program()
 
     # At most a thousandth of 1/256 of what an input spans, 2 * step.
     most = 2 * step * 1e-3 / 256
     for apart in (0, 1):
-        assert lower(build(most * 0.99, apart), "bipolar").graph.input.size == 2
+        assert lower(build(most * 0.999, apart), "bipolar").graph.input.size == 2
         with pytest.raises(SourceError, match=(
                 r"^element 0 of the input must be the same in all libraries after map1:0, but for "
                 r"bit 0 their rounding decides$")):
-            lower(build(most * 1.01, apart), "bipolar")
+            lower(build(most * 1.001, apart), "bipolar")
 
 
 def test_joining_branches_are_refused(new_program):

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from xnorloom.frontend.program import INPUT, Dense
+from xnorloom.frontend.program import INPUT, Dense, Elementwise
 from xnorloom.lowering.input_levels import InputLevels
+from xnorloom.lowering.lower import lower
 from xnorloom.lowering.preactivation import preactivation_of
+from xnorloom.lowering.probe_sums import probe_sums
 
 # Four inputs, each of which reaches `reach` at most, in steps of `step`.
 INPUTS = {
@@ -58,3 +60,67 @@ def test_slack_is_a_random_walk():
     # Three mantissas of the total, with one rounding for each input.
     found = layer("bits", 1 / 3, [1, 1, 1, 1], np.float32)
     assert found.slack == pytest.approx([np.sqrt(4) * 2.0**-24 * (4 + 1 / 3)])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shifted_sums(dtype):
+    found = layer("bits", 1 / 3, [2, 2, 2, 2], dtype)
+    counts = np.array([[0], [1], [4]])
+    exact = (2.0 * counts - 4) * found.unit + found.constant
+    assert found.sums(counts).tolist() == exact.astype(dtype).tolist()
+    # A hundred-thousandth of a synapse, half the distance of its two products.
+    for shift, amount in (("near", 1e-5), ("slack", found.slack[0])):
+        for sign, factor in (("+", 1), ("-", -1)):
+            wanted = (exact + factor * amount).astype(dtype)
+            assert found.sums(counts, sign + shift).tolist() == wanted.tolist()
+    # At least the next number.
+    large = layer("bits", 2.0**30, [2, 2, 2, 2], np.float32)
+    assert np.diff([large.sums(counts, shift)[0, 0]
+                    for shift in ("-near", "", "+near")]).tolist() == [2.0**7] * 2
+
+
+def soft(net, function, error):
+    """Add a step that libraries compute with a deviation, of each element its own."""
+    error = np.asarray(error, np.float64)
+    return net.add(Elementwise("soft", "soft:0", (net.value,), function,
+                               lambda x: np.broadcast_to(error, x.shape)))
+
+
+def sign(x):
+    return np.where(x >= 0, np.float64(1), np.float64(-1))
+
+
+def test_deviations_of_inputs_reach_the_sums(new_program):
+    """By the deviation of the worst element, once for each weight, on top of the rounding."""
+    net = soft(new_program((4,), np.float64), lambda x: x, [0, 1e-6, 3e-6, 2e-6])
+    net.dense([[3, 1]] * 4).map(lambda x: x + 0.5).map(sign).dense(np.ones((2, 2)))
+    lowered = lower(net.program(), "bipolar")
+    assert lowered.linears[0][0].slack == pytest.approx([4 * 3 * 3e-6, 4 * 1 * 3e-6])
+    assert lowered.linears[1][0].slack.tolist() == [0, 0]
+
+
+def test_deviations_of_activations_reach_the_next_sums(new_program):
+    """Of the neurons that are certain; uncertain ones, beyond a thousandth, are reported."""
+    def build(error):
+        net = new_program((4,), np.float64).dense(np.ones((4, 3))).map(lambda x: x + 0.5)
+        soft(net, sign, error)
+        return lower(net.dense([[2, 5]] * 3).program(), "bipolar")
+
+    lowered = build([1e-4, 3e-4, 0])
+    assert lowered.layers[0].uncertain == 0
+    assert lowered.linears[1][0].slack == pytest.approx([3 * 2 * 3e-4, 3 * 5 * 3e-4])
+    lowered = build([1e-4, 1e-1, 0])
+    assert lowered.layers[0].uncertain == 1
+    assert lowered.linears[1][0].slack == pytest.approx([3 * 2 * 1e-4, 3 * 5 * 1e-4])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_probe_sums(dtype):
+    """Even steps through four times the range of the layer, 0 among them, and as many beyond."""
+    [sums] = probe_sums(layer("bipolar", 2.0, [1, 1, 1, 1], dtype)).T
+    assert sums.dtype == dtype
+    assert (np.diff(sums) > 0).all() and (sums == -sums[::-1]).all()
+    near = sums[np.abs(sums) <= 4 * 6]
+    assert 0 in near and len(near) == 129 and np.ptp(np.diff(near)) < 0.05
+    assert len(sums) - len(near) == 128
+    assert sums[-1] == pytest.approx(np.sqrt(np.finfo(dtype).max), rel=1e-2)

@@ -39,13 +39,13 @@ def test_order_of_constants():
 
 @pytest.mark.parametrize("size", [2.0**-20, 1.0, 2.0**20])
 def test_classes_far_apart_have_near_offsets(size):
-    """Farther than all counts can reach, but not by much: offsets take bits of every score."""
+    """Twice the number of counts, which no score crosses: offsets take bits of every score."""
     table = lines([size] * 3, [0, 2.0**10 * size, 2.0**30 * size], 20)
     found = in_order(table, table.slopes(), 3)
     assert found is not None
     scales, offsets = found
     assert scales.tolist() == [1, 1, 1]
-    assert all(20 < apart <= 2 * 21 for apart in np.diff(offsets))
+    assert np.diff(offsets).tolist() == [2 * 21] * 2
 
 
 @pytest.mark.parametrize("slopes", [[31, 17], [17, 31], [29, 13, 27]])
@@ -78,6 +78,13 @@ def test_search_gives_up_when_its_work_is_spent(monkeypatch):
     monkeypatch.setattr(scale_search, "_BUDGET", 1)
     with pytest.raises(SourceError, match="within the search.s limits"):
         integer_scores(values, weights, [(0, 6)] * 2)
+
+
+def test_nearest_of_a_constant():
+    """A class whose score does not depend on its count gets the scale 0, the others at least 1."""
+    table = lines([0, 1000, 1], [5, 0, 2], 6)
+    scales, _ = nearest(table, table.slopes(), 7)
+    assert scales[0] == 0 and scales[1] > 1 and scales[2] == 1
 
 
 def test_nearest_of_a_single_class():
@@ -134,3 +141,42 @@ def test_work_of_leads():
     assert np.concatenate(parts).tolist() == [
         lead for lead in range(1, 101) if all(
             any(a * lead <= n <= b * lead for n in range(101)) for a, b in zip(low, high))]
+
+
+def test_scales_next_to_the_slopes(monkeypatch):
+    """Three scales of each class, the nearest first, as long as there are few rows; then one."""
+    low, middle, high = np.array([[1, 1, 1], [0.1, 2, 10], [0.1, 3, 10]]).T
+    spent = []
+
+    class Work:
+        def spend(self, calls, elements):
+            spent.append((calls, elements))
+            return True
+
+    class Pair:
+        """Allows all but the scale 9 of class 1."""
+
+        first, second, wins, losses = 0, 1, (np.arange(3), None), (np.arange(2), None)
+
+        def least(self, a, b):
+            assert (a == 5).all()
+            return b * 0
+
+        def most(self, a, b):
+            return np.where(b == 9, -1, 0)
+
+    def found(pairs, few, limit=100):
+        monkeypatch.setattr(scale_search, "_FEW", few * 3**2)
+        spent.clear()
+        rows = scale_search._candidates(pairs, np.array([5]), low, middle, high, limit, Work())
+        return rows.tolist()
+
+    assert found([], 3) == [[5, b, c] for b in (10, 9, 11) for c in (15, 14, 16)]
+    assert found([], 2) == [[5, b, 15] for b in (10, 9, 11)]
+    assert found([], 0) == [[5, 10, 15]]
+    # Two calls for each class, with ten numbers a row.
+    assert spent == [(2, 10), (2, 10), (2, 10)]
+    assert found([], 3, limit=14) == [[5, b, c] for b in (10, 9, 11) for c in (14, 13)]
+    assert found([Pair()], 1) == [[5, 10, 15], [5, 11, 15]]
+    # And a call for each pair, for the corners of each row.
+    assert spent == [(2, 10), (2, 10), (1, 3 * 5), (2, 20)]

@@ -6,7 +6,7 @@ import pytest
 
 from xnorloom.errors import ScheduleError
 from xnorloom.gateware.network import Network
-from xnorloom.schedule import Fold, Schedule
+from xnorloom.schedule import Fold, LayerPlan, Schedule
 
 
 def test_worked_example(random_graph):
@@ -34,6 +34,14 @@ def test_worked_example(random_graph):
     assert repr(result) == "Plan('random', interval 112, 2 layers)"
     assert repr(first) == "LayerPlan('dense0', pe 4, simd 112, block, 112 cycles)"
     assert repr(network) == "Network('random', latency 135, interval 112)"
+
+
+def test_layer_alone(random_graph):
+    """Without a network before it: inputs of one bit, as many in a word as it takes in a cycle."""
+    [layer, _] = random_graph(np.random.default_rng(0), [30, 6, 2]).layers
+    plan = LayerPlan(layer, Fold(2, 8, "lut"))
+    assert (plan.planes, plan.in_width, plan.count_max) == (1, 8, 30)
+    assert (plan.steps, plan.depth, plan.cycles) == (4, 12, 12)
 
 
 @pytest.mark.parametrize("width, buffer, words", [(8, "direct", 8), (4, "registers", 16),
