@@ -21,7 +21,8 @@ _SPRAM = tuple(f"hdl/gateware/test_spram.py::{name}" for name in (
 _NETWORKS = (*_NETWORK, *_SPRAM)
 _SCORES = "hdl/lowering/test_scores.py"
 _SCORES_SIZE = "hdl/lowering/test_scores_size.py"
-_LOWER = ("hdl/lowering/test_rounding.py", "hdl/lowering/test_lower_wrong.py", "hdl/lowering/test_lower.py")
+_LOWER = ("hdl/lowering/test_rounding.py", "hdl/lowering/test_lower_wrong.py",
+          "hdl/lowering/test_lower.py")
 _IMPORTS = ("hdl/lowering/test_import_wrong.py", "hdl/lowering/test_import_layers.py",
             "hdl/frontend/test_torch.py", "hdl/lowering/test_import_size.py")
 # What follows the last layer.

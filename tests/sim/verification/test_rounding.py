@@ -140,21 +140,22 @@ class Uncertain:
     """Pixels u8/255 into 6 neurons with a bias within the sum, 4 neurons, 3 classes.
 
     Each of the first neurons has its switch where the pixels sum to ``shift``, in units of 1/255,
-    so that the source's rounding decides frames of exactly that sum.
+    so that the source's rounding decides frames of exactly that sum. Activations are ``size`` and
+    ``-size``.
     """
 
-    def __init__(self):
+    def __init__(self, size=np.float32(1)):
         rng = np.random.default_rng(8)
         self.weights = [signs(rng, 9, 6), signs(rng, 6, 4), signs(rng, 4, 3)]
         self.shift = np.array([0, 255, -255, 100, 17, -60])
         bias = (-self.shift / np.float32(255)).astype(np.float32)
-        half = np.float32(0.5)
+        half = np.float32(0.5) * size
         self.program = Program("uncertain", (9,), np.dtype(np.float32), (
             Dense("Dense_0", "sums0", INPUT, self.weights[0], bias),
-            Elementwise("Step_0", "hidden0", (Value(0),), step),
+            Elementwise("Step_0", "hidden0", (Value(0),), lambda x: step(x) * size),
             Dense("Dense_1", "sums1", Value(1), self.weights[1]),
             Elementwise("Add_1", "shifted1", (Value(2), half), np.add),
-            Elementwise("Step_1", "hidden1", (Value(3),), step),
+            Elementwise("Step_1", "hidden1", (Value(3),), lambda x: step(x) * size),
             Dense("Dense_2", "scores", Value(4), self.weights[2])), Value(5))
         # Frames in which the pixels of one neuron sum to its shift.
         rng = np.random.default_rng(9)
@@ -179,7 +180,9 @@ def uncertain():
     return Uncertain()
 
 
-def test_uncertain_neurons(uncertain):
+@pytest.mark.parametrize("size", [1, 2.0**-16, 2.0**16])
+def test_uncertain_neurons(size):
+    uncertain = Uncertain(np.float32(size))
     lowered = lower(uncertain.program, "u8/255")
     pixels = uncertain.pixels
     numbers = pixels.astype(np.float32) / np.float32(255)
