@@ -5,12 +5,14 @@ from functools import partial
 
 import numpy as np
 import pytest
+from amaranth.sim import Simulator
 
 from xnorloom.gateware.network import Network
 from xnorloom.packing import load_words, pack_frames
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.link.gateware import Link, describe
 from xnorloom_boards.link.gateware.loader import weights_crc
+from xnorloom_boards.link.gateware.replies import Replies
 from xnorloom_boards.link.protocol import (
     Hello,
     LoadedLayer,
@@ -194,3 +196,28 @@ def test_wrong(setup):
         Link(plain, signature, np.zeros(1, np.uint16))
     with pytest.raises(ValueError, match=r"^Hello layers must be at most 47, not 48$"):
         Hello(bytes(8), 1, 1, 1, 1, version=2, layers=(LoadedLayer(0, 1, 1),) * 48)
+
+
+def test_count_of_more_than_a_byte():
+    """The answer to weights has both bytes of the number of messages, the low one first."""
+    hello = Hello(bytes(8), 6, 4, 1, 1, version=2, layers=(LoadedLayer(0, 1, 2),))
+    replies, found = Replies(hello, 8), []
+
+    async def process(ctx):
+        ctx.set(replies.o.ready, 1)
+        ctx.set(replies.sequence, 77)
+        ctx.set(replies.start, 1)
+        await ctx.tick()
+        ctx.set(replies.start, 0)
+        ctx.set(replies.acknowledge, 1)
+        ctx.set(replies.count, 0xc3a7)
+        for _ in range(4):
+            data, last = await ctx.tick().sample(
+                replies.o.payload.data, replies.o.payload.last).until(replies.o.valid)
+            found.append((data, last))
+
+    simulator = Simulator(replies)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(process)
+    simulator.run()
+    assert found == [(LOADED, 0), (77, 0), (0xa7, 0), (0xc3, 1)]

@@ -167,6 +167,8 @@ def test_bit_times_are_within_half_a_cycle():
 @pytest.mark.parametrize("clock_hz, baud, error, message", [
     (12_000_000, 3_000_001, ValueError,
      r"Baud rate must be at most a 4th of the clock frequency 12000000, not 3000001"),
+    (1, 1, ValueError, r"Baud rate must be at most a 4th of the clock frequency 1, not 1"),
+    (0, 1, ValueError, r"Clock frequency must be at least 1, not 0"),
     (12_000_000, 0, ValueError, r"Baud rate must be at least 1, not 0"),
     (1.5, 1, TypeError, r"Clock frequency must be an integer, not 1\.5"),
 ])

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Modulo counters against counting by definition, and how block RAM is described to Yosys."""
 
 import numpy as np
@@ -6,7 +7,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.sim import Simulator
 
-from xnorloom.gateware.primitives import count, ram, read
+from xnorloom.gateware.primitives import count, delay, ram, read
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 8, 9])
@@ -29,6 +30,13 @@ def test_count(steps):
     simulator.run()
     before = np.cumsum(enabled) - enabled
     assert seen == [(done % steps, int(done % steps == steps - 1)) for done in before]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_delayed_data_has_no_reset(reset):
+    """A reset costs data a level of logic; flags need it."""
+    found = delay(Module(), Signal(3), 2, 1, name="late", reset=reset)
+    assert found.reset_less == (not reset)
 
 
 def test_block_ram_for_yosys():

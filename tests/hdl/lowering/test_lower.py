@@ -113,6 +113,29 @@ def test_pixels_as_fractions_are_told_to_be_rounded(new_program):
     assert lowered.graph.input.bits == 8 and lowered.layers[0].uncertain > 0
 
 
+@pytest.mark.parametrize("apart, near", [(4e-6, 4), (4e-5, 0)])
+def test_neurons_near_a_tie(new_program, apart, near):
+    """On either side of the switch, rising or falling: 1e-5 of a synapse would change them."""
+    shifts, directions = np.array([apart, -apart] * 2, F), np.array([1, 1, -1, -1], F)
+    net = new_program((4,)).dense(np.ones((4, 4)))
+    net.map(lambda x, s, d: where_sign((x + s) * d), shifts, directions).dense(np.ones((4, 2)))
+    lowered = check(net.program(), "bipolar", every_frame((4,), [0, 255]).astype(np.uint8))
+    [layer] = lowered.layers
+    assert (layer.near_ties, layer.inverted, layer.uncertain) == (near, 2, 0)
+
+
+def test_constant_neurons(new_program):
+    """They fire never or always, as in the source, and only what can happen is a decision."""
+    shifts = np.array([0.5, -50, 50, 0.5], F)
+    net = new_program((4,)).dense(np.ones((4, 4))).map(lambda x, s: where_sign(x + s), shifts)
+    net.dense([[1, -1], [1, 1], [1, 1], [1, -1]])
+    lowered = check(net.program(), "bipolar", every_frame((4,), [0, 255]).astype(np.uint8))
+    assert lowered.graph.layers[0].thresholds.tolist() == [2, 5, 0, 2]
+    # Counts of the two classes, if the first and the last neuron fire or not.
+    met = {(a + 0 + 1 + b, 1 - a + 0 + 1 + 1 - b) for a in (0, 1) for b in (0, 1)}
+    assert lowered.scores.total == len(met) == 3
+
+
 @pytest.mark.parametrize("levels, bits", [(2, 1), (3, 2), (4, 2), (16, 4), (100, 7)])
 def test_quantized_input(new_program, levels, bits):
     rng = np.random.default_rng(levels)

@@ -5,6 +5,7 @@ import pytest
 
 from xnorloom.errors import SourceError
 from xnorloom.frontend.program import INPUT, Elementwise
+from xnorloom.lowering import thresholds
 from xnorloom.lowering.lower import lower
 
 F = np.float32
@@ -45,6 +46,11 @@ WRONG = {
         lambda new: binary(new).map(lambda x: where_sign(np.abs(x) - 1)).dense(np.ones((4, 2))),
         r"^the response of layer first must switch at most once as the sum rises, but that of "
         r"neuron 0 switches 2 times$"),
+    "switches three times": (
+        lambda new: binary(new).map(lambda x: np.where((x == -2) | (x == 4), F(1), F(-1)))
+        .dense(np.ones((4, 2))),
+        r"^the response of layer first must switch at most once as the sum rises, but that of "
+        r"neuron 0 switches 3 times$"),
     "other size": (
         lambda new: binary(new).map(lambda x: where_sign(x) * np.array([1, 1, 1, 2], F))
         .dense(np.ones((4, 2))),
@@ -118,6 +124,18 @@ def test_refused(new_program, make, message):
     what = "u8/255" if "input" in message else "bipolar"
     with pytest.raises(SourceError, match=message):
         lower(make(new_program).program(), what)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+@pytest.mark.parametrize("places", [(-2, 4), (-4, 0), (-4, 2), (0, 4), (-4, -2, 4), (-4, 2, 4)])
+def test_switches_in_parts_of_the_table(new_program, monkeypatch, rows, places):
+    """Three switches, or two, are found wherever the parts of the table begin."""
+    monkeypatch.setattr(thresholds, "_CHUNK", 4 * rows)
+    net = binary(new_program).map(lambda x: np.where(np.isin(x, places), F(1), F(-1)))
+    with pytest.raises(SourceError, match=r"^the response of layer first must switch at most once "
+                                          r"as the sum rises, but that of neuron 0 switches [23] "
+                                          r"times$"):
+        lower(net.dense(np.ones((4, 2))).program(), "bipolar")
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 1), (1, 3)])

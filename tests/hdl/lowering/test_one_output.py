@@ -124,6 +124,7 @@ def test_class_is_the_decision_of_the_source(tmp_path, name, kind):
             continue
         wanted = decide(run(path)).astype(int)
         assert lowered.graph.layers[-1].neurons == 2
+        assert lowered.graph.layers[-1].offsets.min() == 0
         found = golden.evaluate(lowered.graph, elements_of(lowered.graph, EVERY)).classes
         np.testing.assert_array_equal(found, wanted, name)
         seen.update(wanted.tolist())

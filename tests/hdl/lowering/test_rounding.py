@@ -56,6 +56,14 @@ def test_unit_of_the_weights(weight):
     assert layer("bits", weight * (2**23 - 3.5), [weight] * 4, np.float32).slack > 0
 
 
+def test_unit_of_levels_that_are_not_symmetric(new_program):
+    """The smaller level has a bit that the larger one has no place for: sums of it are rounded."""
+    low = 0.5 - 2.0**-53
+    net = new_program((4,), np.float64).map(lambda x: np.where(x < 0, low, 1.5))
+    [[linear, _]] = lower(net.dense([[1, -1]] * 4).program(), "bipolar").linears
+    assert (linear.slack > 0).all()
+
+
 def test_slack_is_a_random_walk():
     # Three mantissas of the total, with one rounding for each input.
     found = layer("bits", 1 / 3, [1, 1, 1, 1], np.float32)

@@ -37,6 +37,15 @@ def test_order_of_constants():
     assert offsets.argsort().tolist() == [1, 2, 0]
 
 
+@pytest.mark.parametrize("low, high", [(0, 6), (2, 5), (2, 4), (3, 4), (3, 3)])
+def test_slopes_within_the_range(low, high):
+    """Half of what a count adds, between the ends of what inputs reach; 0 if it never changes."""
+    values = np.array([[0, 7.0], [1, 7], [3, 7], [4, 7], [9, 7], [10, 7], [12, 7]])
+    table = ScoreTable(values, np.ones((2, 6), int), [(low, high), (0, 6)], 1, None)
+    wanted = (values[high, 0] - values[low, 0]) / (high - low) / 2 if high > low else 0
+    assert table.slopes().tolist() == [wanted, 0]
+
+
 @pytest.mark.parametrize("size", [2.0**-20, 1.0, 2.0**20])
 def test_classes_far_apart_have_near_offsets(size):
     """Twice the number of counts, which no score crosses: offsets take bits of every score."""
@@ -123,8 +132,10 @@ def test_work_is_taken_from_the_budget():
     assert work.left == 0
 
 
-def test_work_of_leads():
+@pytest.mark.parametrize("patience", [0, 8192])
+def test_work_of_leads(patience, monkeypatch):
     """A call for each class, and two numbers, a lower and an upper one, for each class and lead."""
+    monkeypatch.setattr(scale_search, "_PATIENCE", patience)
     spent = []
 
     class Work:

@@ -93,6 +93,12 @@ def test_wrong(make, error, message):
 # Against a graph
 
 
+@pytest.mark.parametrize("graph, shown", [("tfc", "'tfc'"), (None, "None"), (SCHEDULE, ".*")])
+def test_bound_to_no_graph(graph, shown):
+    with pytest.raises(TypeError, match=f"^Schedule can only be bound to a Graph, not to {shown}$"):
+        SCHEDULE.bind(graph)
+
+
 @pytest.mark.parametrize("schedule", [
     SCHEDULE,
     Schedule(10, (Fold(7, 10, "wired"), Fold(3, 7, "block"))),

@@ -144,12 +144,13 @@ class Uncertain:
     ``-size``.
     """
 
-    def __init__(self, size=np.float32(1)):
+    def __init__(self, size=1.0):
         rng = np.random.default_rng(8)
         self.weights = [signs(rng, 9, 6), signs(rng, 6, 4), signs(rng, 4, 3)]
         self.shift = np.array([0, 255, -255, 100, 17, -60])
         bias = (-self.shift / np.float32(255)).astype(np.float32)
-        half = np.float32(0.5) * size
+        size = np.float32(size)
+        half = size / 2
         self.program = Program("uncertain", (9,), np.dtype(np.float32), (
             Dense("Dense_0", "sums0", INPUT, self.weights[0], bias),
             Elementwise("Step_0", "hidden0", (Value(0),), lambda x: step(x) * size),
@@ -182,7 +183,7 @@ def uncertain():
 
 @pytest.mark.parametrize("size", [1, 2.0**-16, 2.0**16])
 def test_uncertain_neurons(size):
-    uncertain = Uncertain(np.float32(size))
+    uncertain = Uncertain(size)
     lowered = lower(uncertain.program, "u8/255")
     pixels = uncertain.pixels
     numbers = pixels.astype(np.float32) / np.float32(255)
