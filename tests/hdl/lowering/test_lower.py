@@ -157,6 +157,16 @@ def test_each_element_has_its_own_threshold_and_direction(new_program):
     assert lowered.graph.input.pixel_thresholds.ravel().tolist() == [10, 101, 256, 200, 256, 129]
 
 
+@pytest.mark.parametrize("at", [1, 2, 254, 255])
+def test_elements_that_switch_at_an_end(new_program, at):
+    """Rising and falling ones, whose only other value is that of the first or last pixels."""
+    net = new_program((2,)).map(lambda x, s: where_sign((x - F(at - 0.5)) * s), np.array([1, -1], F))
+    net.dense([[1, -1], [1, 1]])
+    pixels = every_frame((2,), [0, 1, 2, 253, 254, 255]).astype(np.uint8)
+    lowered = check(net.program(), "u8", pixels)
+    assert set(lowered.graph.input.pixel_thresholds.ravel().tolist()) == {at}
+
+
 def test_moved_activations(new_program):
     rng = np.random.default_rng(8)
     net = new_program((6,)).dense(signs(rng, 6, 8)).map(where_sign)
