@@ -160,7 +160,8 @@ def test_each_element_has_its_own_threshold_and_direction(new_program):
 @pytest.mark.parametrize("at", [1, 2, 254, 255])
 def test_elements_that_switch_at_an_end(new_program, at):
     """Rising and falling ones, whose only other value is that of the first or last pixels."""
-    net = new_program((2,)).map(lambda x, s: where_sign((x - F(at - 0.5)) * s), np.array([1, -1], F))
+    directions = np.array([1, -1], F)
+    net = new_program((2,)).map(lambda x, s: where_sign((x - F(at - 0.5)) * s), directions)
     net.dense([[1, -1], [1, 1]])
     pixels = every_frame((2,), [0, 1, 2, 253, 254, 255]).astype(np.uint8)
     lowered = check(net.program(), "u8", pixels)

@@ -108,7 +108,7 @@ def test_deviations_of_inputs_reach_the_sums(new_program):
 
 
 def test_deviations_of_activations_reach_the_next_sums(new_program):
-    """Of the neurons that are certain; uncertain ones, beyond a thousandth, are reported."""
+    """Those of certain neurons do; uncertain ones, beyond a thousandth, are reported."""
     def build(error):
         net = new_program((4,), np.float64).dense(np.ones((4, 3))).map(lambda x: x + 0.5)
         soft(net, sign, error)
