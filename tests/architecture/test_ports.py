@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
 
 from xnorloom.gateware.accumulator import Accumulator
 from xnorloom.gateware.network import Network
@@ -81,6 +82,17 @@ def test_ports_of_a_network(random_graph):
     graph = random_graph(np.random.default_rng(1), [12, 5, 3])
     schedule = Schedule(4, (Fold(1, 3, "spram"), Fold(1, 1, "lut")))
     check(Network(schedule.bind(graph)))
+
+
+def test_probes_of_a_network(random_graph):
+    graph = random_graph(np.random.default_rng(1), [12, 7, 5, 3])
+    schedule = Schedule(4, (Fold(3, 4, "lut"), Fold(2, 7, "lut"), Fold(1, 1, "lut")))
+    members = Network(schedule.bind(graph), probes=True).signature.members
+    for name, pe in (("probe0", 3), ("probe1", 2)):
+        probe = members[name]
+        assert probe.flow == Out
+        assert dict(probe.signature.members) == {"valid": Out(1), "payload": Out(pe)}
+    assert "probe2" not in members
 
 
 def test_all_components_are_here():
