@@ -1,45 +1,39 @@
 """Parts of layers, counted; the estimate of their cells is a weighted sum of them."""
 
-from functools import cache
-
 from amaranth.hdl import Shape
 
-from ..gateware.popcount import levels
+from ..gateware.counting import tree
+from ..gateware.counting.code import is_coded
 from ..graph import Dense, Layer, Score
 from ..packing import score_shape
-from ..schedule import LayerPlan, OperandKind, WeightStyle
+from ..schedule import Fold, LayerPlan, OperandKind, WeightStyle
 from ..target.device import LUT_DEPTH
 
 __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits"]
 
 
-@cache
-def _tree(simd: int, every: int, absorbs: bool) -> tuple[int, int]:
-    """Return the cells of a popcount of ``simd`` products, and its flip-flops of pure delay.
+def _tree(fold: Fold) -> tuple[float, int]:
+    """Return the cells of a popcount with its XNOR gates, and its flip-flops of pure delay.
 
-    With ``absorbs`` the leaves also compute the products.
+    XNOR gates of weights in look-up tables are counted with the weights.
     """
-    cells = waits = 0
-    nodes = [(simd, levels(simd))]
-    while nodes:
-        size, level = nodes.pop()
-        if level == 1 or size <= 1:
-            cells += {0: 0, 1: int(absorbs), 2: 2, 3: 4 if absorbs else 2}[size]
-            continue
-        # Two counts and one bit, with a cell to feed the carry in and one for the last carry.
-        half = size // 2
-        cells += half.bit_length() + 2
-        stages = (level - 1) // every if every else 0
-        waits += max(0, stages - 1)
-        cells += int(absorbs)
-        nodes += [(half, level - 1), (size - 1 - half, level - 1)]
-    return cells, waits
+    logic, waits = tree.cells(fold.simd, is_coded(fold), fold.register_every)
+    match fold.style:
+        case WeightStyle.BLOCK:
+            return logic + fold.simd, waits
+        case WeightStyle.SPRAM:
+            # Leaves of three bits absorb one of the XNOR gates.
+            return logic + 0.75 * fold.simd, waits
+        case WeightStyle.LUT:
+            # The carry of a coded leaf does not absorb an XNOR gate with a weight.
+            return logic + fold.simd / 3, waits
+    return logic, waits
 
 
 def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
     """Return the bits of a threshold, or of an offset, or of an offset and a scale."""
     if isinstance(layer, Dense):
-        return ((layer.count_max(planes) + 1).bit_length(),)
+        return (layer.count_max(planes).bit_length() + 1,)
     numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
     return tuple(Shape.cast(range(int(n.min()), int(n.max()) + 1)).width for n in numbers)
 
@@ -53,12 +47,13 @@ def layer_parts(plan: LayerPlan) -> dict[str, float]:
     """Return the parts of a layer and of the register slice after it."""
     layer, fold, neuron_folds = plan.layer, plan.fold, plan.neuron_folds
     count = plan.count_max.bit_length()
-    tree, waits = _tree(fold.simd, fold.register_every, fold.style.in_ram)
-    values = value_bits(layer, plan.planes)
+    popcount, waits = _tree(fold)
+    # The highest bit of a threshold is a constant, except where a neuron always fires.
+    values = (count,) if isinstance(layer, Dense) else value_bits(layer, plan.planes)
     element = 1 if isinstance(layer, Dense) else score_bits(layer, plan.planes)
     parts: dict[str, float] = {
         "layer": 1,
-        "tree": fold.pe * tree,
+        "tree": fold.pe * popcount,
         "wait": (fold.pe * waits + fold.read_latency * fold.simd
                  + fold.read_register * fold.lanes),
         "total": fold.pe * count if plan.steps > 1 else 0,

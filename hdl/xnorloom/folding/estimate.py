@@ -11,8 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ..gateware.counting.code import rom_bits
+from ..gateware.threshold import complement
 from ..graph import Dense, Graph, Score
-from ..packing import weight_bits
 from ..schedule import LayerPlan, OperandKind, Plan, WeightStyle
 from ..target.device import LUT_DEPTH
 from ..target.family import Family
@@ -132,7 +133,7 @@ def _cells(parts: dict[str, float], family: Family) -> int:
 
 def _weight_columns(plan: LayerPlan) -> int:
     """Return the number of columns of the weight table with different bits."""
-    words = weight_bits(plan)
+    words = rom_bits(plan)
     return int((words.min(axis=0) != words.max(axis=0)).sum())
 
 
@@ -140,7 +141,8 @@ def _value_columns(plan: LayerPlan) -> list[int]:
     """Return the same for the table of thresholds, or for those of offsets and scales."""
     layer, fold = plan.layer, plan.fold
     if isinstance(layer, Dense):
-        tables = [(layer.thresholds, plan.count_max + 1)]
+        values = complement(np.append(layer.thresholds, plan.count_max + 1), plan.count_max)
+        tables = [(values[:-1], int(values[-1]))]
     else:
         numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
         tables = [(array, int(array.max())) for array in numbers]

@@ -34,13 +34,16 @@ class Accumulator(wiring.Component):
         Adder levels between two registers of the popcount; 0 for no registers.
     count_max : int or None
         Largest count that can occur; ``None`` for ``folds * simd * (2**planes - 1)``.
+    coded : bool
+        True if ``x`` and ``w`` are codes, which take fewer cells; see
+        :func:`~xnorloom.gateware.counting.code.encode`.
 
     Members
     -------
     x : In(simd)
-        Activations.
+        Activations, or their code.
     w : In(simd)
-        Weights.
+        Weights, or their code.
     en : In(1, init=1)
         Enable of all registers.
     add : In(1)
@@ -56,11 +59,11 @@ class Accumulator(wiring.Component):
     """
 
     def __init__(self, simd: int, *, folds: int = 1, planes: int = 1, register_every: int = 0,
-                 count_max: int | None = None):
+                 count_max: int | None = None, coded: bool = False):
         folds = integer("Accumulator folds", folds, 1)
         planes = integer("Accumulator planes", planes, 1)
         self._xnor = XnorArray(simd)
-        self._popcount = Popcount(simd, register_every=register_every)
+        self._popcount = Popcount(simd, register_every=register_every, coded=coded)
         self._folds, self._planes = folds, planes
         if count_max is None:
             count_max = folds * simd * ((1 << planes) - 1)
@@ -93,7 +96,10 @@ class Accumulator(wiring.Component):
         return self._count_max
 
     def model(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """Return the counts of activations and weights of shape (..., planes, folds, simd)."""
+        """Return the counts of activations and weights of shape (..., planes, folds, simd).
+
+        They are no codes.
+        """
         partial = self._popcount.model(self._xnor.model(x, w)).sum(axis=-1)
         return partial @ (1 << np.arange(self._planes)[::-1])
 
@@ -107,8 +113,9 @@ class Accumulator(wiring.Component):
             return m
         total = Signal.like(self.count, name="total", reset_less=True)
         before = Mux(self.double, total << 1, total) if self._planes > 1 else total
+        # The multiplexer of the first step is in the LUT4 of the adder, after the carry chain.
         with m.If(self.en & self.add):
-            m.d.sync += total.eq(Mux(self.first, 0, before) + tree.o)
+            m.d.sync += total.eq(Mux(self.first, tree.o, before + tree.o))
         m.d.comb += self.count.eq(total)
         return m
 

@@ -7,9 +7,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..graph import Dense
-from ..packing import score_shape, weight_bits
+from ..packing import score_shape
 from ..schedule import LayerPlan
 from .accumulator import Accumulator
+from .counting.code import encoded, is_coded, rom_bits
 from .neuron import Neuron
 from .parameters import Parameters
 from .primitives import delay
@@ -119,6 +120,8 @@ class Layer(wiring.Component):
         m.submodules.weights = weights = self._weights(m)
         m.d.comb += [weights.address.eq(step.address), weights.en.eq(go)]
         words = delay(m, weights.o, int(fold.read_register), go, name="words")
+        if is_coded(fold):
+            operands = encoded(operands, fold.register_every)
         x = delay(m, operands, fold.read_latency, go, name="x")
 
         # Next cycles: counts. All trees share one delay line of flags.
@@ -154,7 +157,7 @@ class Layer(wiring.Component):
         plan, parameters = self._plan, self._parameters
         accumulator = Accumulator(plan.fold.simd, folds=plan.synapse_folds, planes=plan.planes,
                                   register_every=plan.fold.register_every,
-                                  count_max=plan.count_max)
+                                  count_max=plan.count_max, coded=is_coded(plan.fold))
         if isinstance(plan.layer, Dense):
             return Neuron(accumulator, parameters.constant("threshold", lane))
         offsets, offset = parameters.range("offset"), parameters.constant("offset", lane)
@@ -171,6 +174,6 @@ class Layer(wiring.Component):
             wiring.connect(m, wiring.flipped(self.load), weights.load)
             m.d.comb += [self.loaded.eq(weights.loaded), weights.reload.eq(self.reload)]
             return weights
-        packed = np.packbits(weight_bits(plan), axis=1, bitorder="little")
+        packed = np.packbits(rom_bits(plan), axis=1, bitorder="little")
         return Rom([int.from_bytes(word.tobytes(), "little") for word in packed], fold.lanes,
                    fold.style)

@@ -27,8 +27,9 @@ class Neuron(ProcessingElement):
     -------
     x, w, en, add, first, double : In
         See :class:`~xnorloom.gateware.accumulator.Accumulator`.
-    threshold : In(range(count_max + 2))
-        Threshold; absent if it is constant.
+    threshold : In(range(2**k + 1))
+        Complement of the threshold, see :class:`~xnorloom.gateware.threshold.Threshold`; absent if
+        the threshold is constant.
     o : Out(1)
         1 iff the count is at least the threshold.
     """
@@ -39,7 +40,7 @@ class Neuron(ProcessingElement):
         self._comparator = Threshold(accumulator.count_max, constant=threshold)
         members = {"o": Out(1)}
         if threshold is None:
-            members["threshold"] = In(range(accumulator.count_max + 2))
+            members["threshold"] = In(self._comparator.t.shape())
         super().__init__(accumulator, members)
 
     def model(self, x: np.ndarray, w: np.ndarray,

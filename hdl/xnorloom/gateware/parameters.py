@@ -9,6 +9,7 @@ from ..schedule import LayerPlan, WeightStyle
 from ..target.device import LUT_DEPTH
 from .primitives import delay
 from .rom import Rom
+from .threshold import complement
 
 __all__ = ["Parameters"]
 
@@ -33,15 +34,18 @@ class Parameters:
                       ("scale", "offset") if plan.layer.scaled else ("offset",))
 
     def range(self, port: str) -> range:
-        """Return the range of the values at ``port``."""
+        """Return the range of the values at ``port``; thresholds are complements."""
         if isinstance(self._layer, Dense):
-            return range(self._plan.count_max + 2)
+            return range(complement(0, self._plan.count_max) + 1)
         values = self._values(port)
         return range(int(values.min()), int(values.max()) + 1)
 
     def constant(self, port: str, lane: int) -> int | None:
-        """Return the value at ``port`` of a lane with a single neuron, else ``None``."""
-        return int(self._padded(port)[lane]) if self._plan.neuron_folds == 1 else None
+        """Return the value of a lane with a single neuron, a threshold as such, else ``None``."""
+        if self._plan.neuron_folds > 1:
+            return None
+        layer = self._layer
+        return int((layer.thresholds if isinstance(layer, Dense) else self._values(port))[lane])
 
     def feed(self, m: Module, elements: list, go, last):
         """Connect each processing element to the values of its current neuron fold.
@@ -66,14 +70,16 @@ class Parameters:
 
     def _values(self, port: str) -> np.ndarray:
         if isinstance(self._layer, Dense):
-            return self._layer.thresholds
+            return complement(self._layer.thresholds, self._plan.count_max)
         return self._layer.scales if port == "scale" else self._layer.offsets
 
     def _padded(self, port: str) -> np.ndarray:
-        """Return values of whole neuron folds; padding neurons never fire (largest threshold)."""
-        values = self._values(port)
+        """Return values of whole neuron folds; padding neurons never fire."""
+        values, count_max = self._values(port), self._plan.count_max
+        never = (complement(count_max + 1, count_max) if isinstance(self._layer, Dense) else
+                 self.range(port)[-1])
         return np.pad(values, (0, self._plan.neuron_folds * self._plan.fold.pe - len(values)),
-                      constant_values=self.range(port)[-1])
+                      constant_values=never)
 
     def _word(self, m: Module, port: str, width: int, fold, after, step):
         """Return the values of all lanes in ``fold``, which becomes ``after`` at a ``step``."""

@@ -1,34 +1,25 @@
 """Population count: a tree of adders that use their carry input."""
 
 import numpy as np
-from amaranth.hdl import C, Cat, Module, Value
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..support.arguments import integer
+from .counting.adders import adders, full_adder
+from .counting.tree import Node, levels, tree
 from .primitives import delay
 
 __all__ = ["Popcount", "levels"]
 
-# A leaf counts three bits in two LUT4; for more bits adders are cheaper.
-_LEAF = 3
-
-
-def levels(size: int) -> int:
-    """Return the levels of the tree over ``size`` bits: leaf counters, and adders above."""
-    count = 1
-    while size > _LEAF:
-        size = size // 2  # the larger half of size - 1 bits; one is the carry input
-        count += 1
-    return count
-
 
 class Popcount(wiring.Component):
-    """Number of ones in a vector.
+    """Number of ones in a vector, or in a vector given by its code.
 
-    A balanced tree in which each adder of two counts takes one more bit as carry input:
-    ``pc(2m + 1) = pc(m) + pc(m) + bit``. ``latency`` is ``levels(size) // register_every``
-    enabled cycles (0 if ``register_every`` is 0); ``interval`` is 1.
+    Leaves count up to four bits in look-up tables; each adder merges two counts, and most of them
+    one more bit as carry input. The tree has the fewest cells among those with ``levels(size)``
+    levels. ``latency`` is ``levels(size) // register_every`` enabled cycles (0 if
+    ``register_every`` is 0); ``interval`` is 1.
 
     Parameters
     ----------
@@ -36,11 +27,13 @@ class Popcount(wiring.Component):
         Bits to count, at least 1.
     register_every : int
         Levels between two registers; 0 for a combinational tree.
+    coded : bool
+        True if ``i`` is the code of the bits; see :func:`~xnorloom.gateware.counting.code.encode`.
 
     Members
     -------
     i : In(size)
-        Bits to count.
+        Bits to count, or their code.
     en : In(1, init=1)
         Enable of all registers.
     o : Out(range(size + 1))
@@ -49,9 +42,10 @@ class Popcount(wiring.Component):
 
     interval = 1
 
-    def __init__(self, size: int, *, register_every: int = 0):
+    def __init__(self, size: int, *, register_every: int = 0, coded: bool = False):
         self._size = size = integer("Popcount size", size, 1)
         self._register_every = integer("Popcount register_every", register_every, 0)
+        self._coded = bool(coded)
         super().__init__({
             "i": In(size),
             "en": In(1, init=1),
@@ -63,71 +57,98 @@ class Popcount(wiring.Component):
         return self._size
 
     @property
-    def _levels(self) -> int:
-        return levels(self._size)
-
-    @property
     def latency(self) -> int:
         every = self._register_every
-        return self._levels // every if every else 0
+        return levels(self._size) // every if every else 0
 
     def model(self, bits: np.ndarray) -> np.ndarray:
-        """Return the counts over the last axis of an array of 0 and 1."""
+        """Return the counts over the last axis of an array of 0 and 1, not of its code."""
         return np.sum(bits, axis=-1, dtype=np.int64)
 
     def elaborate(self, platform):
         m = Module()
-        every, top = self._register_every, self._levels
-        # Carry inputs wait for the counts they are added to, in one delay line per level.
-        taken = [list[int]() for _ in range(top + 1)]
-        _assign(range(self._size), top, taken)
-        bits: dict[int, Value] = {}
-        for level, indices in enumerate(taken):
-            stages = (level - 1) // every if every and level else 0
-            if stages:
-                late = delay(m, Cat(self.i[index] for index in indices), stages, self.en,
+        every, family = self._register_every, adders(platform)
+        root = tree(self._size, self._coded, every)
+
+        def stage(level: int) -> int:
+            """Return the number of registers before the nodes of a level."""
+            return (level - 1) // every if every else 0
+
+        # Carry inputs wait for the counts that they are added to, in one delay line per level.
+        bits: dict[int, Value] = {place: self.i[place] for place in range(self._size)}
+        for level, places in sorted(_places(root).items()):
+            if stage(level):
+                late = delay(m, Cat(self.i[place] for place in places), stage(level), self.en,
                              name=f"level{level}")
-                bits |= {index: late[place] for place, index in enumerate(indices)}
+                bits |= {place: late[index] for index, place in enumerate(places)}
+
+        def count(node: Node, start: int, until: int) -> Value:
+            """Return the count of a node, in the cycle of stage ``until``."""
+            own = [bits[place] for place in range(start, start + node.size)]
+            if node.operands:
+                low, high = node.operands
+                operands = (count(low, start, stage(node.level)),
+                            count(high, start + low.size, stage(node.level)))
+                if node.parity:
+                    total = _seven(*operands, own[-1])
+                else:
+                    carry = own[-1] if node.carry else C(0, 1)
+                    total = family.add(m, *operands, carry, node.width,
+                                       name=f"adder{node.level}_{start}")
             else:
-                bits |= {index: self.i[index] for index in indices}
+                total = _coded_leaf(own) if node.coded and node.size == 3 else _leaf(own)
+            # A signal of its own, since several gates use it.
+            value = Signal(node.width, name=f"sum{node.level}_{start}")
+            m.d.comb += value.eq(total)
+            return delay(m, value, until - stage(node.level), self.en,
+                         name=f"count{node.level}_{start}")
 
-        def settle(value: Value, level: int, name: str) -> Value:
-            """Return a count after its level, registered after each ``every`` levels."""
-            if every and level % every == 0:
-                return delay(m, value, 1, self.en, name=f"count{level}_{name}")
-            return value
-
-        def count(indices: range, level: int) -> Value:
-            if not indices:
-                return C(0, 1)
-            if level == 1:
-                total = sum((bits[index] for index in indices[1:]), bits[indices[0]])
-            else:
-                low, high = _halves(indices)
-                total = _add(count(low, level - 1), count(high, level - 1), bits[indices[0]])
-            return settle(total[:len(indices).bit_length()], level, str(indices[0]))
-
-        m.d.comb += self.o.eq(count(range(self._size), top))
+        m.d.comb += self.o.eq(count(root, 0, self.latency))
         return m
 
 
-def _halves(indices: range) -> tuple[range, range]:
-    """Return the operands of an adder; the first of ``indices`` is its carry input."""
-    rest, half = indices[1:], len(indices) // 2
-    return rest[:half], rest[half:]
+def _places(root: Node) -> dict[int, list[int]]:
+    """Return the places of the bits that enter the tree at each level."""
+    places: dict[int, list[int]] = {}
+
+    def visit(node: Node, start: int):
+        end = start + node.size
+        if not node.operands:
+            places.setdefault(1, []).extend(range(start, end))
+            return
+        low, high = node.operands
+        visit(low, start)
+        visit(high, start + low.size)
+        if node.carry:
+            places.setdefault(node.level, []).append(end - 1)
+
+    visit(root, 0)
+    return places
 
 
-def _assign(indices: range, level: int, taken: list[list[int]]):
-    """Collect in ``taken`` the bits that enter the tree at each level."""
-    if level == 1:
-        taken[1] += indices
-    elif indices:
-        taken[level].append(indices[0])
-        for part in _halves(indices):
-            _assign(part, level - 1, taken)
+def _leaf(bits: list[Value]) -> Value:
+    """Return the count of one to four bits."""
+    match bits:
+        case [a]:
+            return a
+        case [a, b]:
+            return Cat(a ^ b, a & b)
+        case [a, b, c]:
+            return Cat(*full_adder(a, b, c))
+        case [a, b, c, d]:
+            odd, odd2 = a ^ b, c ^ d
+            both, both2 = a & b, c & d
+            return Cat(odd ^ odd2, (odd & odd2) | (both ^ both2), both & both2)
+    raise AssertionError(len(bits))
 
 
-def _add(a: Value, b: Value, carry: Value) -> Value:
-    # Yosys turns a sum of three into one macro cell and full adders (1.8 cells per bit). One more
-    # bit on both operands makes the third the carry input of a plain adder (1.2 cells per bit).
-    return (Cat(C(1, 1), a) + Cat(carry, b))[1:]
+def _coded_leaf(code: list[Value]) -> Value:
+    """Return the count of three bits, of which the last is the parity."""
+    a, b, parity = code
+    return Cat(parity, Mux(a ^ b, ~parity, a))
+
+
+def _seven(low: Value, high: Value, parity: Value) -> Value:
+    """Return the sum of two counts up to three and one bit, given the parity of the sum."""
+    carry = Mux(low[0] ^ high[0], ~parity, low[0])
+    return Cat(parity, *full_adder(low[1], high[1], carry))

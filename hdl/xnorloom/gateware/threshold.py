@@ -6,8 +6,18 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..support.arguments import integer
+from .counting.adders import adders
 
-__all__ = ["Threshold"]
+__all__ = ["Threshold", "complement"]
+
+
+def complement(threshold: np.ndarray, count_max: int) -> np.ndarray:
+    """Return thresholds in the form in which hardware stores them: ``2**k - threshold``.
+
+    ``k`` is the number of bits of ``count_max``. The sum of a count and the complement carries into
+    bit ``k`` iff the count reaches the threshold. A threshold of 0 has bit ``k`` itself.
+    """
+    return (1 << count_max.bit_length()) - threshold
 
 
 class Threshold(wiring.Component):
@@ -27,10 +37,11 @@ class Threshold(wiring.Component):
     -------
     p : In(range(count_max + 1))
         Count.
-    t : In(range(count_max + 2))
-        Threshold; absent if it is constant.
+    t : In(range(2**k + 1))
+        Complement of the threshold, ``2**k - threshold`` with ``k`` the bits of ``count_max`` (see
+        :func:`complement`); absent if the threshold is constant.
     o : Out(1)
-        1 iff ``p >= t``.
+        1 iff the count is at least the threshold.
     """
 
     latency = 0
@@ -43,7 +54,7 @@ class Threshold(wiring.Component):
         self._constant = constant
         members = {"p": In(range(count_max + 1)), "o": Out(1)}
         if constant is None:
-            members["t"] = In(range(count_max + 2))
+            members["t"] = In(range((1 << count_max.bit_length()) + 1))
         super().__init__(members)
 
     @property
@@ -55,14 +66,16 @@ class Threshold(wiring.Component):
         return self._constant
 
     def model(self, p: np.ndarray, t: np.ndarray | None = None) -> np.ndarray:
-        """Return the activations, 0 or 1, of integer counts."""
+        """Return the activations, 0 or 1, of integer counts; ``t`` are thresholds as such."""
         threshold = self._constant if t is None else t
         return (np.asarray(p) >= np.asarray(threshold)).astype(np.uint8)
 
     def elaborate(self, platform):
         m = Module()
         if self._constant is None:
-            m.d.comb += self.o.eq(self.p >= self.t)
+            # A carry chain of one cell per bit. Yosys gives `p >= t` an inverter per bit before it.
+            carries = adders(platform).carries(m, self.p, self.t, name="adder")
+            m.d.comb += self.o.eq(carries)
         else:
             m.d.comb += self.o.eq(self._compare(self._constant))
         return m

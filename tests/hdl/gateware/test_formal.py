@@ -5,9 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from amaranth.hdl import Module, Mux
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 
 from xnorloom.export import verilog
+from xnorloom.gateware.counting.code import encode
 from xnorloom.gateware.neuron import Accumulator, Neuron
 from xnorloom.gateware.popcount import Popcount
 from xnorloom.gateware.threshold import Threshold
@@ -51,6 +56,28 @@ def test_popcount(prove, size):
     assert prove(Popcount(size), f"assign o = {ones('i', size)};")
 
 
+def inverse(matrix: np.ndarray) -> np.ndarray:
+    """Inverse of a matrix of bits, modulo 2."""
+    size = len(matrix)
+    both = np.concatenate([matrix, np.eye(size, dtype=matrix.dtype)], axis=1)
+    for row in range(size):
+        pivot = row + int(both[row:, row].argmax())
+        both[[row, pivot]] = both[[pivot, row]]
+        for other in np.flatnonzero(both[:, row]):
+            if other != row:
+                both[other] ^= both[row]
+    return both[:, size:]
+
+
+@pytest.mark.parametrize("size", [3, 4, 7, 8, 15, 16])
+def test_popcount_of_a_code(prove, size):
+    # A bit of the code is a sum of bits modulo 2; each bit is a sum of bits of the code.
+    decode = inverse(encode(np.eye(size, dtype=np.uint8)))
+    bits = [" ^ ".join(f"i[{place}]" for place in np.flatnonzero(decode[:, index]))
+            for index in range(size)]
+    assert prove(Popcount(size, coded=True), f"assign o = {' + '.join(f'({b})' for b in bits)};")
+
+
 def test_popcount_is_not_something_else(prove):
     assert not prove(Popcount(7), f"assign o = {ones('i', 6)};")
 
@@ -62,6 +89,37 @@ def test_threshold(prove, constant):
     assert prove(Threshold(100, constant=constant), f"assign o = {model};")
 
 
+class Stored(wiring.Component):
+    """A component whose port ``port`` is fed with the complement of a threshold ``t``."""
+
+    def __init__(self, dut, port, count_max):
+        self._dut, self._port, self._count_max = dut, port, count_max
+        super().__init__({"t": In(range(count_max + 2)),
+                          **{name: member for name, member in dut.signature.members.items()
+                             if name != port}})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = self._dut
+        for name, member in self.signature.members.items():
+            if name != "t":
+                port, inner = getattr(self, name), getattr(self._dut, name)
+                m.d.comb += inner.eq(port) if member.flow == In else port.eq(inner)
+        power = 1 << self._count_max.bit_length()
+        never = self._count_max + 1
+        m.d.comb += getattr(self._dut, self._port).eq(power - Mux(self.t > never, never, self.t))
+        return m
+
+
+@pytest.mark.parametrize("count_max", [1, 2, 3, 7, 8, 100])
+def test_variable_threshold(prove, count_max):
+    # Thresholds above the one that never fires do not exist.
+    never = count_max + 1
+    model = f"assign o = p >= (t > {never} ? {never} : t);"
+    assert prove(Stored(Threshold(count_max), "t", count_max), model)
+
+
 def test_neuron(prove):
-    model = f"wire [9:0] a = ~(x ^ w); wire [3:0] p = {ones('a', 10)}; assign o = p >= threshold;"
-    assert prove(Neuron(Accumulator(10)), model)
+    model = (f"wire [9:0] a = ~(x ^ w); wire [3:0] p = {ones('a', 10)}; "
+             f"assign o = p >= (t > 11 ? 11 : t);")
+    assert prove(Stored(Neuron(Accumulator(10)), "threshold", 10), model)

@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from xnorloom.gateware.accumulator import Accumulator
+from xnorloom.gateware.counting.code import encode
 from xnorloom.gateware.neuron import Neuron
 from xnorloom.gateware.score_unit import ScoreUnit
 
@@ -39,7 +40,7 @@ class AllWeights(wiring.Component):
 
     def __init__(self, n):
         self._n = n
-        super().__init__({"x": In(n), "t": In(range(n + 2)), "o": Out(1 << n)})
+        super().__init__({"x": In(n), "t": In(n.bit_length() + 1), "o": Out(1 << n)})
 
     def elaborate(self, platform):
         m = Module()
@@ -65,6 +66,11 @@ class AllThresholds(wiring.Component):
         return m
 
 
+def stored(t, top):
+    """Thresholds at the port: subtracted from the first power of two above all counts."""
+    return (1 << int(top).bit_length()) - t
+
+
 def fires(n):
     """Activations of every neuron, shape (inputs, weights, thresholds)."""
     vectors = bits_of(np.arange(1 << n), n)
@@ -75,7 +81,7 @@ def fires(n):
 @pytest.mark.parametrize("n", SMALL)
 def test_every_neuron_with_an_input_for_the_threshold(n, drive):
     x, t = (axis.ravel() for axis in np.meshgrid(np.arange(1 << n), np.arange(n + 2)))
-    assert drive(AllWeights(n), x=x, t=t) == ints(fires(n)[x, :, t])
+    assert drive(AllWeights(n), x=x, t=stored(t, n)) == ints(fires(n)[x, :, t])
 
 
 @pytest.mark.parametrize("n", SMALL)
@@ -132,12 +138,17 @@ def counts_of(x, w):
     return (products.sum(axis=(1, 2)) + w[0].size * top) // 2
 
 
-def play(drive, dut, x, w, *, tree, enabled=1.0, present=1.0, **inputs):
-    """Outputs, one for each count, each read ``dut.latency`` enabled cycles after its last step."""
+def play(drive, dut, x, w, *, tree, enabled=1.0, present=1.0, every=None, **inputs):
+    """Outputs, one for each count, each read ``dut.latency`` enabled cycles after its last step.
+
+    With ``every``, the operands are sent as codes.
+    """
     rng = np.random.default_rng([x.size, int(8 * enabled), int(8 * present)])
     counts, planes, folds, simd = x.shape
     steps = planes * folds
     w = np.repeat(w[:, None], planes, axis=1)
+    if every is not None:
+        x, w = encode(x, every), encode(w, every)
     x, w = ints(x.reshape(-1, simd)), ints(w.reshape(-1, simd))
     rows = []  # one for each enabled cycle: x, w, add, first, double
     ends = []
@@ -182,6 +193,9 @@ def test_synapses(simd, folds, planes, every, tree, latency, drive):
     expected = counts_of(x, w)
     assert play(drive, dut, x, w, tree=tree) == expected.tolist()
     assert np.array_equal(dut.model(x, np.repeat(w[:, None], planes, axis=1)), expected)
+    dut = Accumulator(simd, folds=folds, planes=planes, register_every=every, coded=True)
+    assert dut.latency == latency
+    assert play(drive, dut, x, w, tree=tree, every=every) == expected.tolist()
 
 
 @pytest.mark.parametrize("simd, folds, planes, every, tree, latency", STEPS.values(), ids=STEPS)
@@ -221,7 +235,7 @@ def test_neuron(simd, folds, planes, every, tree, latency, drive):
     dut = Neuron(Accumulator(simd, folds=folds, planes=planes, register_every=every))
     assert (dut.latency, dut.interval) == (latency, folds * planes)
     assert play(drive, dut, x, w, tree=tree, enabled=0.8,
-                threshold=t.tolist()) == expected.tolist()
+                threshold=stored(t, top).tolist()) == expected.tolist()
     w_planes = np.repeat(w[:, None], planes, axis=1)
     assert np.array_equal(dut.model(x, w_planes, t), expected)
 

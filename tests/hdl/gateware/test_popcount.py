@@ -1,12 +1,10 @@
 # amaranth: UnusedElaboratable=no
 """Popcount: counts and latency."""
 
-import re
-
 import numpy as np
 import pytest
-from amaranth.back import rtlil
 
+from xnorloom.gateware.counting.code import encode
 from xnorloom.gateware.popcount import Popcount, levels
 
 SIZES = [1, 2, 3, 4, 5, 7, 8, 64, 65]
@@ -32,15 +30,15 @@ def ones_of(bits):
     return [sum(1 for bit in row if bit) for row in bits.tolist()]
 
 
-def check(drive, size, every, *, count=24, enabled=1.0):
+def check(drive, size, every, *, count=24, enabled=1.0, coded=False):
     rng = np.random.default_rng([size, every, 0, int(8 * enabled)])
-    dut = Popcount(size, register_every=every)
+    dut = Popcount(size, register_every=every, coded=coded)
     bits = vectors(size, count, rng)
     expected = ones_of(bits)
     assert dut.model(bits).tolist() == expected
     # Each vector stays until an enabled cycle; some more enabled cycles get the last ones out.
     source, en = [], []
-    for word in [*ints(bits), *[0] * dut.latency]:
+    for word in [*ints(encode(bits, every) if coded else bits), *[0] * dut.latency]:
         waits = int(rng.geometric(enabled)) - 1
         source += [word] * (waits + 1)
         en += [0] * waits + [1]
@@ -60,24 +58,32 @@ def test_counts(size, every, drive):
     check(drive, size, every)
 
 
+@pytest.mark.parametrize("every", [0, 1, 2, 3])
+@pytest.mark.parametrize("size", [*range(1, 12), 15, 16, 22, 64, 65])
+def test_counts_of_codes(size, every, drive):
+    check(drive, size, every, coded=True)
+
+
 # One tree of this size takes as long as all the others: one case for each of `every`.
 @pytest.mark.parametrize("every", [0, 1, 2, 3])
 def test_counts_784(every, drive):
     check(drive, 784, every, count=6)
+    check(drive, 784, every, count=6, coded=True)
 
 
 @pytest.mark.parametrize("size, every", [(1, 1), (4, 1), (7, 2), (8, 1), (8, 3), (65, 2)])
 def test_stalls(size, every, drive):
     check(drive, size, every, enabled=0.5)
+    check(drive, size, every, enabled=0.5, coded=True)
 
 
 @pytest.mark.parametrize("size", range(1, 17))
 def test_every_size_exhaustive_or_random(size, drive):
-    # Sizes between those above: each of them splits into other halves.
+    # Sizes between those above: each of them splits in another way.
     check(drive, size, 2, count=64)
 
 
-# Levels: leaves of 3 bits, then m bits make a level more up to 2m + 1.
+# Levels: floor(log2(size)), and at least 1.
 LEVELS = {
     1: 1, 3: 1, 4: 2, 7: 2, 8: 3, 15: 3, 16: 4, 31: 4, 32: 5, 63: 5, 64: 6, 127: 6, 128: 7,
     784: 9,
@@ -126,13 +132,3 @@ def test_output_shape(size, width):
 def test_wrong(arguments, error, message):
     with pytest.raises(error, match=message):
         Popcount(**arguments)
-
-
-@pytest.mark.parametrize("size", [4, 7, 8, 31, 32, 100, 784])
-def test_leaves_count_three_bits_at_most(size):
-    """Only the leaves add single bits, to counts of up to two bits; above them counts are added."""
-    text = rtlil.convert(Popcount(size))
-    widths = [[int(width) for width in re.findall(r"parameter \\[AB]_WIDTH (\d+)", cell)]
-              for cell in text.split("cell $add ")[1:]]
-    leaves = [left for left, right in widths if right == 1]
-    assert leaves and max(leaves) <= 2

@@ -4,12 +4,20 @@
 import numpy as np
 import pytest
 
-from xnorloom.gateware.threshold import Threshold
+from xnorloom.gateware.threshold import Threshold, complement
 
 
 def fires(p, t, count_max):
     """From the definition: of ``count_max`` products of ±1, ``p`` are +1 and the rest -1."""
     return int(p * 1 + (count_max - p) * -1 >= 2 * t - count_max)
+
+
+def stored(t, count_max):
+    """A threshold at the port: subtracted from the first power of two above all counts."""
+    power = 1
+    while power <= count_max:
+        power *= 2
+    return power - t
 
 
 @pytest.mark.parametrize("count_max", [*range(1, 10), 15, 16, 17])
@@ -18,7 +26,7 @@ def test_input(count_max, drive):
     p, t = zip(*pairs)
     expected = [fires(*pair, count_max) for pair in pairs]
     dut = Threshold(count_max)
-    assert drive(dut, p=p, t=t) == expected
+    assert drive(dut, p=p, t=[stored(value, count_max) for value in t]) == expected
     assert dut.model(np.array(p), np.array(t)).tolist() == expected
 
 
@@ -44,7 +52,9 @@ def test_large(count_max, drive):
         p = p.clip(0, count_max)
         expected = [fires(value, constant, count_max) for value in p]
         assert drive(Threshold(count_max, constant=constant), p=p) == expected
-        assert drive(Threshold(count_max), p=p, t=[constant] * len(p)) == expected
+        t = stored(constant, count_max)
+        assert drive(Threshold(count_max), p=p, t=[t] * len(p)) == expected
+        assert complement(np.array([constant]), count_max).tolist() == [t]
 
 
 def test_properties():
