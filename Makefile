@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream zig prove fuzz fuzz-short soak mutants stranger lint snapshots bench boards clean
+.PHONY: help demo quick test test-full bitstream zig prove fuzz fuzz-short soak mutants stranger lint snapshots bench boards cells clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -38,6 +38,8 @@ help:
 	@echo 'make bench   measure simulation and compile speed'
 	@echo 'make boards  place and route the networks for all boards: the tables of docs/results.md;'
 	@echo '             ARGS="--row tfc/icebreaker" does one row, ARGS=--help says more'
+	@echo 'make cells   count the logic cells of popcounts and neurons beside those of plain sums;'
+	@echo '             ARGS=--quick takes five minutes, ARGS=--help says more'
 	@echo 'make clean   remove .venv and everything that was made'
 	@echo
 	@echo 'PYTHON=python3.12 chooses the Python to make .venv with.'
@@ -112,6 +114,9 @@ bench: $(VENV)/test.stamp
 
 boards: $(VENV)/boards.stamp
 	@$(BIN)/python benchmarks/boards/table.py $(ARGS)
+
+cells: $(VENV)/boards.stamp
+	@$(BIN)/python benchmarks/cells/count.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist xnorloom-demo .pytest_cache .ruff_cache .hypothesis

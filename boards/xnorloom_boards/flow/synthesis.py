@@ -21,10 +21,13 @@ from xnorloom.target.family import Family
 
 from ..board import Board
 from ..design.top import NETWORK, Top
+from .carry_chains import open_ends
 from .cell_counts import KEPT_MODULES, Part, around_parts, network_parts
 
 __all__ = ["Design", "Netlist", "elaborate", "synthesise"]
 
+# Part of the keys of cached netlists: the form of carry chains.
+_ENDS = "open ends"
 _NUMBERED = re.compile(r"\\port\$\d+\$\d+")
 
 
@@ -153,9 +156,13 @@ def synthesise(design: Design, family: Family, tool: Tool, jobs: Jobs,
         for name in ("stub.il", "network.il"):
             (folder / name).write_bytes((network / name).read_bytes())
         yosys.run(tool, script, folder, jobs)
+        if family is Family.ECP5:
+            netlist = json.loads((folder / "top.json").read_text("utf-8"))
+            open_ends(netlist)
+            (folder / "top.json").write_text(json.dumps(netlist), "utf-8")
         _keep(folder, "top.json", "top.v", "parts.json", "log")
 
-    inputs = [network.name, design.around, script, tool.version]
+    inputs = [network.name, design.around, script, tool.version, _ENDS]
     folder = cached(writable("xnorloom/builds"), "netlist", inputs, "top.json", make, tool="Yosys")
     parts = [*around_parts(folder / "parts.json"),
              *network_parts((network / "network.il").read_text())]

@@ -1,0 +1,116 @@
+"""Table of cells per bit, synapse and lane in docs/results.md, from place and route.
+
+Popcounts and neurons of this project stand beside a `sum` of all bits and a plain tree of halves,
+all made by the same run. The results are also written as JSON.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from measure import measure
+from structures import FORMS, structures
+
+from xnorloom.errors import XnorloomError
+from xnorloom.support.files import write_atomic
+from xnorloom.support.process import Jobs
+from xnorloom_boards.flow import tools
+from xnorloom_cli.exit_status import exit_status
+
+__all__ = ["BEGIN", "END", "put", "table"]
+
+HERE = Path(__file__).resolve().parent
+BEGIN, END = "<!-- cells: begin -->", "<!-- cells: end -->"
+_TITLES = {"xnorloom": "xnorloom", "sum": "`sum`", "halves": "halves"}
+_UNITS = {"popcount": "bit", "neuron": "synapse", "layer": "lane"}
+_FORMAT, _VERSION = "xnorloom-cells-table", 1
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true",
+                        help="64 bits only, one seed, and no file is written")
+    parser.add_argument("--only", default="", metavar="TEXT",
+                        help="measure only structures with TEXT in their name, and keep the others "
+                             "as recorded")
+    parser.add_argument("--render", action="store_true",
+                        help="measure nothing; put the recorded results into the page")
+    for name, path, contents in (
+            ("results", HERE / "results.json", "file of results"),
+            ("page", HERE.parents[1] / "docs" / "results.md", "page with the table")):
+        parser.add_argument(f"--{name}", type=Path, default=path, metavar="FILE",
+                            help=f"{contents} (default: {path.name})")
+    return parser.parse_args(arguments)
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Render results as a table, a line per structure and family."""
+    found = {(entry["kind"], entry["size"], entry["family"], entry["form"]): entry
+             for entry in results}
+    lines = ["| structure | family | cells per | " + " | ".join(_TITLES[form] for form in FORMS)
+             + " |", "| --- | --- | --- |" + " ---: |" * len(FORMS)]
+    for kind, size, family in dict.fromkeys(key[:3] for key in found):
+        cells = [_cell(found.get((kind, size, family, form))) for form in FORMS]
+        lines.append(f"| {kind} {size} | {family} | {_UNITS[kind]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "–"
+    return f"{entry['cells'] / entry['size']:.2f}, {entry['fmax_hz'] / 1e6:.0f} MHz"
+
+
+def put(page: str, block: str) -> str:
+    """Return the text of a page with ``block`` between the marks.
+
+    Raises
+    ------
+    XnorloomError
+        If the page does not have each mark once, in order.
+    """
+    before, begin, rest = page.partition(f"{BEGIN}\n")
+    _, end, after = rest.partition(END)
+    if not begin or not end or page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise XnorloomError(f"the page must have the lines {BEGIN} and {END}, once each")
+    return f"{before}{begin}\n{block}\n\n{end}{after}"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, or render only; return the exit status."""
+    data = {"format": _FORMAT, "version": _VERSION, "tools": {}, "results": []}
+    if arguments.results.exists() and not arguments.quick:
+        data = json.loads(arguments.results.read_text())
+    results = {(entry["kind"], entry["size"], entry["family"], entry["form"]): entry
+               for entry in data["results"]}
+    wanted = [] if arguments.render else [
+        entry for entry in structures(quick=arguments.quick) if arguments.only in entry.name]
+    if wanted:
+        data["tools"] = {name: tools.find(name).version
+                         for name in ("yosys", "nextpnr-ice40", "nextpnr-ecp5")}
+    for number, structure in enumerate(wanted, 1):
+        with tempfile.TemporaryDirectory(prefix="xnorloom-") as folder, Jobs() as jobs:
+            entry = measure(structure, (1,) if arguments.quick else (1, 2, 3), Path(folder), jobs)
+        print(f"{number} of {len(wanted)}: {structure.name}: {_cell(entry)}", file=sys.stderr)
+        results[structure.kind, structure.size, str(structure.family), structure.form] = entry
+        if not arguments.quick:
+            order = [(item.kind, item.size, str(item.family), item.form) for item in structures()]
+            data["results"] = [results[key] for key in order if key in results]
+            write_atomic(arguments.results, json.dumps(data, indent=1) + "\n")
+    block = table(list(results.values()))
+    print(block)
+    if not arguments.quick:
+        page = arguments.page.read_text("utf-8")
+        made = "".join(f"\n\nMade with {', '.join(sorted(data['tools'].values()))}."
+                       if data["tools"] else "")
+        write_atomic(arguments.page, put(page, block + made))
+    return 0
+
+
+if __name__ == "__main__":
+    given = parse()
+    sys.exit(exit_status(lambda: run(given)))

@@ -1,0 +1,126 @@
+# amaranth: UnusedElaboratable=no
+"""Structures whose cells are counted: those of this project, and plain ones beside them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.hdl import Elaboratable, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from xnorloom.gateware.accumulator import Accumulator
+from xnorloom.gateware.layer import Layer
+from xnorloom.gateware.neuron import Neuron
+from xnorloom.gateware.popcount import Popcount
+from xnorloom.graph import Graph
+from xnorloom.schedule import Fold, LayerPlan
+from xnorloom.target.family import Family
+
+__all__ = ["FORMS", "Structure", "structures"]
+
+FORMS = ("xnorloom", "sum", "halves")
+_SFC = Path(__file__).resolve().parents[2] / "models" / "sfc.bnn"
+_PE, _SIMD = 14, 32
+
+
+class Between(wiring.Component):
+    """Logic between a shift register of ``inputs`` bits and an output register."""
+
+    def __init__(self, inputs: int, outputs: int, body: Callable[[Module, Value], Value]):
+        self._inputs, self._body = inputs, body
+        super().__init__({"i": In(1), "o": Out(outputs)})
+
+    def elaborate(self, platform):
+        m = Module()
+        bits = Signal(self._inputs, reset_less=True)
+        result = Signal.like(self.o, reset_less=True)
+        m.d.sync += [bits.eq(bits << 1 | self.i), result.eq(self._body(m, bits))]
+        m.d.comb += self.o.eq(result)
+        return m
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Structure in one of its forms, for one family.
+
+    Parameters
+    ----------
+    kind : str
+        ``popcount``, ``neuron`` or ``layer``.
+    size : int
+        Bits of a popcount, synapses of a neuron, lanes of a layer.
+    form : str
+        One of :data:`FORMS`: the components of this project, ``sum`` of all bits, or a plain tree
+        of halves.
+    family : Family
+        Family of FPGAs.
+    """
+
+    kind: str
+    size: int
+    form: str
+    family: Family
+
+    @property
+    def name(self) -> str:
+        """Kind, size, form and family, separated by dashes."""
+        return f"{self.kind}-{self.size}-{self.form}-{self.family}"
+
+    @property
+    def inputs(self) -> int:
+        """Flip-flops at the inputs, which are subtracted from the cells of an iCE40."""
+        match self.kind:
+            case "popcount":
+                return self.size
+            case "neuron":
+                return 2 * self.size + self.size.bit_length()
+        return 0
+
+    def design(self) -> Elaboratable:
+        """Return the component to place and route."""
+        match self.kind:
+            case "popcount":
+                return Between(self.inputs, self.size.bit_length(), self._popcount)
+            case "neuron":
+                return Between(self.inputs, 1, self._neuron)
+        layer = Graph.load(_SFC).layers[1]
+        return Layer(LayerPlan(layer, Fold(_PE, _SIMD, "block", 2,
+                                           read_register=self.family.slow_block_ram)))
+
+    def _popcount(self, m: Module, bits: Value) -> Value:
+        if self.form == "xnorloom":
+            m.submodules.popcount = popcount = Popcount(self.size)
+            m.d.comb += popcount.i.eq(bits)
+            return popcount.o
+        return (_sum if self.form == "sum" else _halves)(bits)
+
+    def _neuron(self, m: Module, bits: Value) -> Value:
+        x, w, t = bits[:self.size], bits[self.size:2 * self.size], bits[2 * self.size:]
+        if self.form == "xnorloom":
+            # Activations and weights arrive as codes, as in a layer with weights in RAM.
+            m.submodules.neuron = neuron = Neuron(Accumulator(self.size, coded=True))
+            m.d.comb += [neuron.x.eq(x), neuron.w.eq(w), neuron.threshold.eq(t)]
+            return neuron.o
+        return (_sum if self.form == "sum" else _halves)(~(x ^ w)) >= t
+
+
+def _sum(bits: Value) -> Value:
+    return sum(list(bits)[1:], bits[0])
+
+
+def _halves(bits: Value) -> Value:
+    half = len(bits) // 2
+    return _halves(bits[:half]) + _halves(bits[half:]) if half else bits
+
+
+def structures(*, quick: bool = False) -> list[Structure]:
+    """Return all structures; with ``quick``, those of 64 bits."""
+    sizes = {"popcount": (64, 256, 784), "neuron": (64, 256)}
+    if quick:
+        sizes = dict.fromkeys(sizes, (64,))
+    found = [Structure(kind, size, form, family) for kind in sizes for size in sizes[kind]
+             for family in Family for form in FORMS]
+    if not quick:
+        found += [Structure("layer", _PE * _SIMD, "xnorloom", family) for family in Family]
+    return found
