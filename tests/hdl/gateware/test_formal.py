@@ -4,6 +4,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,10 +23,16 @@ from xnorloom.gateware.threshold import Threshold
 def prove(tmp_path):
     """``prove(component, model)``: True if both have the same outputs for every input.
 
-    ``model`` is the body of a Verilog module with the ports of the component.
+    ``model`` is the body of a Verilog module with the ports of the component. With ``device``, an
+    ECP5, the component uses the cells of that chip, and ``carry_in`` enters all carry chains.
     """
-    def run(component, model: str) -> bool:
-        (tmp_path / "gate.v").write_text(verilog.convert(component, "gate"))
+    def run(component, model: str, *, device: str | None = None, carry_in: int = 0) -> bool:
+        platform = None if device is None else SimpleNamespace(device=device)
+        text = verilog.convert(component, "gate", platform=platform)
+        # The first cells of carry chains have a constant carry input.
+        text = text.replace(".CIN(1'h0)", f".CIN(1'h{carry_in})")
+        cells = "" if device is None else "read_verilog +/ecp5/common_sim.vh +/ecp5/ccu2c_sim.vh; "
+        (tmp_path / "gate.v").write_text(text)
         ports, header = [], []
         for name, member in component.signature.members.items():
             direction = "input" if member.flow.name == "In" else "output"
@@ -34,7 +41,7 @@ def prove(tmp_path):
             header.append(f"{direction} [{width - 1}:0] {name};")
         (tmp_path / "gold.v").write_text(
             f"module gold({', '.join(ports)});\n" + "\n".join(header) + f"\n{model}\nendmodule\n")
-        script = ("read_verilog gold.v gate.v; proc; flatten; opt_clean; "
+        script = (f"read_verilog gold.v gate.v; {cells}hierarchy; proc; flatten; opt_clean; "
                   "miter -equiv -flatten -make_outputs gold gate miter; "
                   "sat -verify -prove trigger 0 -show-ports miter")
         # YoWASP has its own /tmp, so paths are relative.
@@ -76,6 +83,22 @@ def test_popcount_of_a_code(prove, size):
     bits = [" ^ ".join(f"i[{place}]" for place in np.flatnonzero(decode[:, index]))
             for index in range(size)]
     assert prove(Popcount(size, coded=True), f"assign o = {' + '.join(f'({b})' for b in bits)};")
+
+
+@pytest.mark.parametrize("carry_in", [0, 1])
+@pytest.mark.parametrize("size", [9, 15, 16, 22])
+def test_popcount_of_an_ecp5(prove, size, carry_in):
+    assert prove(Popcount(size), f"assign o = {ones('i', size)};", device="LFE5U-25F",
+                 carry_in=carry_in)
+
+
+@pytest.mark.parametrize("carry_in", [0, 1])
+@pytest.mark.parametrize("count_max", [1, 2, 3, 7, 8, 100])
+def test_threshold_of_an_ecp5(prove, count_max, carry_in):
+    never = count_max + 1
+    assert prove(Stored(Threshold(count_max), "t", count_max),
+                 f"assign o = p >= (t > {never} ? {never} : t);", device="LFE5U-25F",
+                 carry_in=carry_in)
 
 
 def test_popcount_is_not_something_else(prove):

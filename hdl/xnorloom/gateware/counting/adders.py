@@ -37,10 +37,9 @@ class Adders:
 class Ecp5Adders(Adders):
     """Adders with CCU2C cells, and with full adders in LUT4 where these are as small.
 
-    Yosys ties the carry input of each chain to a constant, for which nextpnr adds a cell. Here the
-    first half cell of a chain generates the carry and propagates nothing, so that its own carry
-    input, which is not connected, has no effect: the form in which nextpnr itself feeds a carry
-    into a chain.
+    The first half cell of a chain generates the carry and propagates nothing, so that its own carry
+    input has no effect: the form in which nextpnr itself feeds a carry into a chain. A build leaves
+    that input open, since nextpnr would add a cell for a constant.
     """
 
     # Initial values of half a CCU2C with D at 1: bits 8 to 15 are the propagate function of C, B
@@ -73,14 +72,14 @@ class Ecp5Adders(Adders):
         sums = Signal(2 * cells, name=f"{name}_sum")
         for index in range(cells):
             (a0, b0), (a1, b1) = padded[2 * index:2 * index + 2]
-            chained = {"i_CIN": carries[index - 1]} if index else {}
             m.submodules[f"{name}_{index}"] = Instance(
                 "CCU2C", p_INIT0=C(self._SUM if index else first, 16), p_INIT1=C(self._SUM, 16),
-                p_INJECT1_0="NO", p_INJECT1_1="NO", **chained,
+                p_INJECT1_0="NO", p_INJECT1_1="NO",
+                i_CIN=carries[index - 1] if index else C(0, 1),
                 i_A0=a0, i_B0=b0, i_C0=C(0, 1), i_D0=C(1, 1),
                 i_A1=a1, i_B1=b1, i_C1=C(0, 1), i_D1=C(1, 1),
                 o_S0=sums[2 * index], o_S1=sums[2 * index + 1], o_COUT=carries[index])
-        return list(sums)
+        return list(sums[:len(pairs)])
 
 
 def adders(platform) -> Adders:
