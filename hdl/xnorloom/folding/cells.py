@@ -13,7 +13,7 @@ __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_b
 
 
 def _tree(fold: Fold) -> tuple[float, int]:
-    """Return the cells of a popcount with its XNOR gates, and its flip-flops of pure delay.
+    """Return the cells of a popcount with its XNOR gates, and its cells of flip-flops alone.
 
     XNOR gates of weights in look-up tables are counted with the weights.
     """
@@ -68,7 +68,9 @@ def layer_parts(plan: LayerPlan) -> dict[str, float]:
         case WeightStyle.SPRAM:
             parts["load"] = 1
     if 1 < neuron_folds and (neuron_folds <= LUT_DEPTH or fold.style is WeightStyle.LUT):
-        parts["values"] = fold.pe * sum(values) * max(1, neuron_folds / LUT_DEPTH)
+        # No more than one for each function of the neuron fold.
+        columns = min(fold.pe * sum(values), 1 << min(neuron_folds, 64))
+        parts["values"] = columns * max(1, neuron_folds / LUT_DEPTH)
     if layer.scaled:
         # A multiplier, or two tables of products per four bits of the count.
         bits = values[1] * count if neuron_folds > 1 else element * 2 * -(-count // 4)

@@ -2,8 +2,8 @@
 
 Block RAMs are exact: each memory has the shape that needs the fewest, and columns of equal bits
 need none. SPRAMs are exact: one per 16 lanes. Cells are estimated: the sum of the parts of a layer,
-each times a constant of the family (:data:`CONSTANTS`), is within 12 % of the packed cells of a
-layer (19 % for wired layers on ECP5).
+each times a constant of the family (:data:`CONSTANTS`), is within 13 % of the packed cells of a
+layer (28 % for small wired layers on ECP5).
 """
 
 from dataclasses import dataclass, replace
@@ -22,18 +22,18 @@ from .cells import argmax_parts, buffer_parts, layer_parts, score_bits, value_bi
 __all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "layer_cost",
            "rams"]
 
-# Cells per unit of each part (see cells.py): least squares over 33 layers, buffers and argmax
-# comparators, each synthesised alone by Yosys 0.70 with the options of builds and packed by nextpnr
-# 0.11.1 (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB.
+# Cells per unit of each part (see cells.py), fitted to layers, buffers and argmax comparators, each
+# synthesised alone by Yosys 0.70 with the options of builds and packed by nextpnr 0.11.1
+# (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB.
 CONSTANTS: dict[Family, dict[str, float]] = {
     Family.ICE40: {
         "layer": 60, "tree": 1, "wait": 1, "total": 1.2, "value": 1.1, "values": 0.75,
-        "output": 1, "weights": 1.12, "wired": -0.1, "product": 1, "buffer": 1.01, "turning": 0,
+        "output": 1, "weights": 1.12, "wired": -0.15, "product": 1, "buffer": 1.01, "turning": 0,
         "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
     },
     Family.ECP5: {
-        "layer": 51, "tree": 0.95, "wait": 0, "total": 2.1, "value": 1, "values": 0.3,
-        "output": 0.5, "weights": 1.15, "wired": 0, "product": 1, "buffer": 0, "turning": 1.09,
+        "layer": 50, "tree": 0.9, "wait": 0, "total": 2.4, "value": 0.8, "values": 0.35,
+        "output": 0.5, "weights": 0.95, "wired": -0.15, "product": 1, "buffer": 0, "turning": 1.09,
         "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
     },
 }

@@ -71,13 +71,15 @@ class Node:
         return 3 if self.parity else self.width + self.carry
 
     def waits(self, every: int) -> int:
-        """Return the flip-flops that delay operands, with a register after ``every`` levels."""
-        if not every or not self.operands:
+        """Return the cells of flip-flops alone, with a register after ``every`` levels."""
+        if not every:
             return 0
+        # A parity that is also used before its register takes a cell for either.
+        shared = self.coded and (self.size == 3 or self.parity) and self.level % every == 0
         stage = (self.level - 1) // every
         counts = sum(node.width * (stage - node.level // every) for node in self.operands)
         # The first register of a bit shares the cell of the gate before it.
-        return counts + (max(0, stage - 1) if self.carry else 0)
+        return shared + counts + (max(0, stage - 1) if self.carry else 0)
 
 
 def tree(size: int, coded: bool = False, every: int = 0) -> Node:
@@ -96,7 +98,7 @@ def tree(size: int, coded: bool = False, every: int = 0) -> Node:
 
 
 def cells(size: int, coded: bool = False, every: int = 0) -> tuple[int, int]:
-    """Return the cells of the tree over ``size`` bits, and its flip-flops of pure delay.
+    """Return the cells of the tree over ``size`` bits, and those of flip-flops alone.
 
     The XNOR gates before coded bits are not counted.
     """
@@ -114,7 +116,7 @@ def _trees(level: int, coded: bool, every: int) -> tuple[list[Node], list[int]]:
     """Return the best trees of at most ``level`` levels, by size from 0, and their cells."""
     if level == 1:
         leaves = [Node(size, coded) for size in range(4 if coded else 5)]
-        return leaves, [leaf.cells if leaf.size else 0 for leaf in leaves]
+        return leaves, [leaf.cells + leaf.waits(every) if leaf.size else 0 for leaf in leaves]
     below, spent = _trees(level - 1, coded, every)
     trees, costs = below[:1 << level], spent[:1 << level]
     stage = (level - 1) // every if every else 0
