@@ -48,8 +48,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def table(results: list[dict[str, Any]]) -> str:
     """Render results as a table, a line per structure and family."""
-    found = {(entry["kind"], entry["size"], entry["family"], entry["form"]): entry
-             for entry in results}
+    found = {_key(entry): entry for entry in results}
     lines = ["| structure | family | cells per | " + " | ".join(_TITLES[form] for form in FORMS)
              + " |", "| --- | --- | --- |" + " ---: |" * len(FORMS)]
     for kind, size, family in dict.fromkeys(key[:3] for key in found):
@@ -79,34 +78,44 @@ def put(page: str, block: str) -> str:
     return f"{before}{begin}\n{block}\n\n{end}{after}"
 
 
+def store(path: Path, entries: list[dict[str, Any]], versions: list[str]) -> dict[str, Any]:
+    """Add results to those in the file ``path``; return its contents."""
+    # Read again each time: another run may have written to it.
+    data = json.loads(path.read_text()) if path.exists() else {"tools": [], "results": []}
+    found = {_key(entry): entry for entry in (*data["results"], *entries)}
+    order = [(item.kind, item.size, str(item.family), item.form) for item in structures()]
+    data = {"tools": versions or data["tools"],
+            "results": [found[key] for key in order if key in found]}
+    write_atomic(path, json.dumps(data, indent=1) + "\n")
+    return data
+
+
+def _key(entry: dict[str, Any]) -> tuple[Any, ...]:
+    return entry["kind"], entry["size"], entry["family"], entry["form"]
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Measure, or render only; return the exit status."""
-    data: dict[str, Any] = {"tools": {}, "results": []}
-    if arguments.results.exists() and not arguments.quick:
-        data = json.loads(arguments.results.read_text())
-    results = {(entry["kind"], entry["size"], entry["family"], entry["form"]): entry
-               for entry in data["results"]}
+    measured: list[dict[str, Any]] = []
     wanted = [] if arguments.render else [
         entry for entry in structures(quick=arguments.quick) if arguments.only in entry.name]
-    if wanted:
-        data["tools"] = {name: tools.find(name).version
-                         for name in ("yosys", "nextpnr-ice40", "nextpnr-ecp5")}
+    versions = [tools.find(name).version
+                for name in ("nextpnr-ecp5", "nextpnr-ice40", "yosys")] if wanted else []
     for number, structure in enumerate(wanted, 1):
         with tempfile.TemporaryDirectory(prefix="xnorloom-") as folder, Jobs() as jobs:
             entry = measure(structure, (1,) if arguments.quick else (1, 2, 3), Path(folder), jobs)
         print(f"{number} of {len(wanted)}: {structure.name}: {_cell(entry)}", file=sys.stderr)
-        results[structure.kind, structure.size, str(structure.family), structure.form] = entry
+        measured.append(entry)
         if not arguments.quick:
-            order = [(item.kind, item.size, str(item.family), item.form) for item in structures()]
-            data["results"] = [results[key] for key in order if key in results]
-            write_atomic(arguments.results, json.dumps(data, indent=1) + "\n")
-    block = table(list(results.values()))
+            store(arguments.results, [entry], versions)
+    if arguments.quick:
+        print(table(measured))
+        return 0
+    data = store(arguments.results, [], [])
+    block = table(data["results"])
     print(block)
-    if not arguments.quick:
-        page = arguments.page.read_text("utf-8")
-        made = "".join(f"\n\nMade with {', '.join(sorted(data['tools'].values()))}."
-                       if data["tools"] else "")
-        write_atomic(arguments.page, put(page, block + made))
+    made = f"\n\nMade with {', '.join(data['tools'])}." if data["tools"] else ""
+    write_atomic(arguments.page, put(arguments.page.read_text("utf-8"), block + made))
     return 0
 
 

@@ -21,7 +21,7 @@ __all__ = ["FORMS", "Structure", "structures"]
 
 FORMS = ("xnorloom", "sum", "halves")
 _SFC = Path(__file__).resolve().parents[2] / "models" / "sfc.bnn"
-_PE, _SIMD = 14, 32
+_PE, _SIMD = 12, 32
 
 
 class Between(wiring.Component):

@@ -55,10 +55,10 @@ def test_all_structures(place):
     assert page.endswith(f"{END}\n\nafter\n")
     found = rows(page)
     kinds = [*(f"popcount {size}" for size in (64, 256, 784)), "neuron 64", "neuron 256",
-             "layer 448"]
+             "layer 384"]
     assert list(found) == [(kind, family) for kind in kinds for family in ("ice40", "ecp5")]
     assert found["popcount 256", "ecp5"] == ["1.00, 50 MHz"] * 3
-    assert found["layer 448", "ice40"] == ["1.00, 50 MHz", "–", "–"]
+    assert found["layer 384", "ice40"] == ["1.00, 50 MHz", "–", "–"]
     assert len(json.loads((place.folder / "results.json").read_text())["results"]) == 32
 
 
@@ -88,7 +88,8 @@ def test_page_shows_the_results():
     block = page.partition(BEGIN)[2].partition(END)[0]
     found = rows(block)
     results = json.loads((PROGRAM.parent / "results.json").read_text())["results"]
-    assert len(results) == 32
+    assert len(found) == len({(entry["kind"], entry["size"], entry["family"])
+                              for entry in results}) > 8
     for entry in results:
         column = ("xnorloom", "sum", "halves").index(entry["form"])
         cells, speed = entry["cells"] / entry["size"], entry["fmax_hz"] / 1e6
