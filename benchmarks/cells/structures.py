@@ -93,7 +93,7 @@ class Structure:
             m.submodules.popcount = popcount = Popcount(self.size)
             m.d.comb += popcount.i.eq(bits)
             return popcount.o
-        return (_sum if self.form == "sum" else _halves)(bits)
+        return _sum(m, bits) if self.form == "sum" else _halves(bits)
 
     def _neuron(self, m: Module, bits: Value) -> Value:
         x, w, t = bits[:self.size], bits[self.size:2 * self.size], bits[2 * self.size:]
@@ -102,11 +102,18 @@ class Structure:
             m.submodules.neuron = neuron = Neuron(Accumulator(self.size, coded=True))
             m.d.comb += [neuron.x.eq(x), neuron.w.eq(w), neuron.threshold.eq(t)]
             return neuron.o
-        return (_sum if self.form == "sum" else _halves)(~(x ^ w)) >= t
+        products = ~(x ^ w)
+        return (_sum(m, products) if self.form == "sum" else _halves(products)) >= t
 
 
-def _sum(bits: Value) -> Value:
-    return sum(list(bits)[1:], bits[0])
+def _sum(m: Module, bits: Value) -> Value:
+    total = bits[0]
+    for count, bit in enumerate(list(bits)[1:], 2):
+        # A signal each, since expressions may not be as deep as there are bits.
+        after = Signal(range(count + 1), name=f"total{count}")
+        m.d.comb += after.eq(total + bit)
+        total = after
+    return total
 
 
 def _halves(bits: Value) -> Value:

@@ -73,7 +73,7 @@ def layer_parts(plan: LayerPlan) -> dict[str, float]:
         parts["values"] = columns * max(1, neuron_folds / LUT_DEPTH)
     if layer.scaled:
         # A multiplier, or two tables of products per four bits of the count.
-        bits = values[1] * count if neuron_folds > 1 else element * 2 * -(-count // 4)
+        bits = values[-1] * count if neuron_folds > 1 else element * 2 * -(-count // 4)
         parts["product"] = fold.pe * bits
     return parts
 

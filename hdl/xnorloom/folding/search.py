@@ -170,8 +170,10 @@ class Search:
             if not steps:
                 continue
             least = -(-n // min(n, steps))
-            # Operands as wide as the input words need no registers.
-            for simd in sorted({least, width} if least <= width <= n else {least}):
+            # Operands as wide as the input words need no registers. A whole layer of constant
+            # weights may be smaller than its folds.
+            widths = {least, *([width] if least <= width <= n else ()), *([n] if pe == m else ())}
+            for simd in sorted(widths):
                 depth = -(-m // pe) * -(-n // simd)
                 for style in self._styles(depth):
                     fold = self._fold(pe, simd, style, self._register_every,
