@@ -11,6 +11,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from xnorloom.gateware.accumulator import Accumulator
+from xnorloom.gateware.multiplier import Multiplier
 from xnorloom.gateware.network import Network
 from xnorloom.gateware.neuron import Neuron
 from xnorloom.gateware.popcount import Popcount
@@ -41,6 +42,7 @@ COMPONENTS = {
     "WeightRam": lambda: WeightRam(13, 17), "Accumulator": accumulator,
     "Neuron": lambda: Neuron(accumulator()),
     "ScoreUnit": lambda: ScoreUnit(accumulator(), range(-3, 4), scales=range(3)),
+    "Multiplier": lambda: Multiplier(range(9), range(5), range(-3, 4)),
     "Loader": lambda: Loader(0), "Parser": lambda: Parser(15, True),
     "Reader": lambda: Reader(LOADED), "Replies": lambda: Replies(LOADED, 4),
     "Uart": lambda: Uart(**LINE), "UartReceiver": lambda: UartReceiver(**LINE),

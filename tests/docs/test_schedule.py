@@ -36,7 +36,8 @@ def formulas(graph, schedule):
         latency += fold.read_register
         latency += levels // fold.register_every if fold.register_every else 0
         latency += steps > 1
-        latency += isinstance(layer, Score) and layer.scaled
+        if isinstance(layer, Score) and layer.scaled:
+            latency += 1 if fold.pe == layer.neurons else 2
         latency += 1 + 1
         width = fold.pe
     return words - 1 + latency + math.ceil(math.log2(width)) + 1, max(words, *cycles)

@@ -44,7 +44,7 @@ def sender(h):
     h.check(~o.valid | (phase != NONE))
     h.check(~o.valid | (o.payload == Mux(phase == LAST, END, Mux(
         half, wanted ^ FLIP, Mux(stuffed, ESCAPE, wanted)))))
-    h.progress(2, o.ready & (i.valid | (phase != NONE)), took | gave)
+    h.progress(3, o.ready & (i.valid | (phase != NONE)), took | gave)
     with m.If(took):
         m.d.sync += [phase.eq(DATA), byte.eq(i.payload.data), final.eq(i.payload.last),
                      crc.eq(step(crc, i.payload.data))]
@@ -60,26 +60,35 @@ def sender(h):
                     m.d.sync += phase.eq(phase + 1)
 
     h.helper(phase <= LAST)
-    h.helper((phase != DATA) | o.valid)
+    # The byte is there: fresh for a cycle, then at the output.
+    fresh = h.peek("fresh")
+    there = fresh | o.valid
+    h.helper(~(fresh & o.valid))
+    h.helper((phase != DATA) | there)
     h.helper(h.peek("escaped") == half)
     h.helper(o.valid | ~half)
-    h.helper(~o.valid | (h.peek("end") == (phase == LAST)))
-    h.helper(~o.valid | (phase == LAST) | (h.peek("byte") == wanted))
-    h.helper(~o.valid | (phase != LAST) | (h.peek("byte") == END))
+    h.helper(h.peek("end") == (fresh & (phase == LAST)))
+    h.helper(h.peek("stuffed") == (o.valid & stuffed & ~half))
+    h.helper(~there | (phase == LAST) | (h.peek("byte") == wanted))
+    h.helper(~there | (phase != LAST) | (h.peek("byte") == END))
     sent = Signal(3)
     m.d.comb += sent.eq(Mux(phase == LAST, NONE, Mux(phase == DATA, Mux(final, HIGH, NONE),
                                                      phase + 1)))
-    state = Mux(o.valid, sent, phase)
+    state = Mux(there, sent, phase)
     for name, value in (("message", NONE), ("high", HIGH), ("low", LOW), ("end", LAST)):
         h.helper((state == value) == h.state("fsm_state", name))
     register = h.peek("crc.crc_reg")
-    h.helper(((phase != NONE) & (phase != HIGH)) | (register == crc))
-    h.helper((phase != DATA) | (step(register, byte) == crc))
-    h.helper((phase != LOW) | (register[8:] == crc[:8]))
+    done = ~fresh & ((phase == NONE) | (phase == DATA) | ((phase == HIGH) & ~o.valid))
+    h.helper(~done | (register == crc))
+    h.helper(~fresh | (phase != DATA) | (step(register, byte) == crc))
+    h.helper(~fresh | (phase != HIGH) | (register == crc))
+    h.helper(fresh | ~o.valid | (phase != HIGH) | (register[8:] == crc[:8]))
+    h.helper((phase != LOW) | o.valid | (register[8:] == crc[:8]))
+    h.helper(fresh | ~o.valid | (phase != LAST) | (register == INIT))
 
 
 def test_framer(prove):
-    prove(framing.Framer(), sender)
+    prove(framing.Framer(), sender, depth=4)
 
 
 @pytest.mark.parametrize("change, skip", [
@@ -95,22 +104,30 @@ def receiver(h):
 
     Bytes arrive in any order, damaged or not, and each end starts afresh.
     """
-    m, i, piece = h.m, h.dut.i, h.dut.o.payload
-    byte, bad = i.payload.data, i.payload.bad
+    m, piece = h.m, h.dut.o.payload
+    # The byte of a cycle ago.
+    valid, byte, bad = Signal(), Signal(8), Signal()
+    m.d.sync += [valid.eq(h.dut.i.valid), byte.eq(h.dut.i.payload.data),
+                 bad.eq(h.dut.i.payload.bad)]
     escaped, damaged, crc = Signal(), Signal(), Signal(16, init=INIT)
     is_end = (byte == END) & ~bad
     value = byte ^ Mux(escaped, FLIP, 0)
-    h.check(h.dut.o.valid == (i.valid & ((byte != ESCAPE) | escaped)))
+    h.check(h.dut.o.valid == (valid & ((byte != ESCAPE) | escaped)))
     h.check(~h.dut.o.valid | (piece.data == value))
     h.check(~h.dut.o.valid | (piece.end == is_end))
-    h.check(~(h.dut.o.valid & is_end) | (piece.good == ((crc == 0) & ~damaged & ~escaped)))
-    with m.If(i.valid):
+    ended, undamaged = Signal(), Signal()
+    m.d.sync += [ended.eq(h.dut.o.valid & is_end), undamaged.eq((crc == 0) & ~damaged & ~escaped)]
+    h.check(~ended | (h.dut.good == undamaged))
+    with m.If(valid):
         m.d.sync += [escaped.eq((byte == ESCAPE) & ~escaped), damaged.eq(damaged | bad)]
         with m.If(is_end):
             m.d.sync += [damaged.eq(0), crc.eq(INIT)]
         with m.Elif(h.dut.o.valid):
             m.d.sync += crc.eq(step(crc, value))
 
+    h.helper(~valid | (h.peek("byte") == byte) & (h.peek("damaged") == bad))
+    h.helper(~valid | (h.peek("is_end") == is_end) & (h.peek("is_escape") == (byte == ESCAPE)))
+    h.helper(h.peek("arrived") == valid)
     h.helper((h.peek("escaped") == escaped) & (h.peek("bad") == damaged))
     h.helper(h.peek("crc.crc_reg") == crc)
 
@@ -128,10 +145,10 @@ def test_crc_of_all_is_zero_iff_the_last_two_bytes_are_the_crc():
 
 
 @pytest.mark.parametrize("change, skip", [
-    (("(bad | self.i.payload.bad) & ~piece.end", "bad | self.i.payload.bad"), 5),
-    (("(byte == END) & ~self.i.payload.bad", "byte == END"), 1),
-    (("(byte == ESCAPE) & ~escaped)", "byte == ESCAPE)"), 3),
-    (("crc.match_detected & ~bad & ~escaped", "crc.match_detected & ~bad"), 4),
+    (("(bad | damaged) & ~is_end", "bad | damaged"), 6),
+    (("(received.data == END) & ~received.bad", "received.data == END"), 2),
+    (("escaped.eq(is_escape & ~escaped)", "escaped.eq(is_escape)"), 4),
+    (("crc.match_detected & ~bad & ~escaped", "crc.match_detected & ~bad"), 6),
 ], ids=["bad for ever", "bad end", "two escapes", "end after an escape"])
 def test_deframer_broken(prove, change, skip):
     prove.refute(prove.copy(framing, change).Deframer(), receiver, skip=skip)

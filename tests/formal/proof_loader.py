@@ -46,7 +46,7 @@ def make(module):
     return module.Loader(SUM)
 
 
-NUMBER, HIGH_NUMBER, LOW, HIGH, REST = range(5)
+NUMBER, HIGH_NUMBER, LOW, HIGH, REST, NUMBERED = range(6)
 
 
 def contract(h):
@@ -74,21 +74,23 @@ def contract(h):
     # CRC of the words, and with half of the next.
     count, crc, half = Signal(16), Signal(16, init=0xffff), Signal(16)
     good, reload = Signal(), Signal()
-    used = i.valid & i.ready
+    used, right_number = i.valid & i.ready, Signal()
+    with m.If(place == NUMBERED):
+        accepted = right_number & ~dut.loaded
+        m.d.sync += [place.eq(Mux(accepted, LOW, REST)), count.eq(count + accepted)]
     with m.If(used):
         with m.Switch(place):
             with m.Case(NUMBER):
                 m.d.sync += [number.eq(i.payload), place.eq(HIGH_NUMBER)]
             with m.Case(HIGH_NUMBER):
-                accepted = (Cat(number, i.payload) == count) & ~dut.loaded
-                m.d.sync += [place.eq(Mux(accepted, LOW, REST)), count.eq(count + accepted)]
+                m.d.sync += [right_number.eq(Cat(number, i.payload) == count), place.eq(NUMBERED)]
             with m.Case(LOW):
                 m.d.sync += [low.eq(i.payload), half.eq(step(crc, i.payload)), place.eq(HIGH)]
             with m.Case(HIGH):
                 m.d.sync += [crc.eq(step(half, i.payload)), place.eq(LOW)]
     h.check(load.valid == (i.valid & (place == HIGH)))
     h.check(~load.valid | (load.payload == Cat(low, i.payload)))
-    h.check((place == HIGH) | i.ready)
+    h.check((place == HIGH) | (i.ready == (place != NUMBERED)))
     # All words are there: they are right, or everything starts over.
     m.d.sync += reload.eq(0)
     with m.If(dut.loaded & ~good & ~reload):
@@ -104,7 +106,7 @@ def contract(h):
     h.check((dut.good == good) & (dut.reload == reload))
     h.progress(2, dut.loaded & ~good, reload)
 
-    h.helper(place <= REST)
+    h.helper(place <= NUMBERED)
     h.helper(taken <= WORDS)
     h.helper(~good | dut.loaded)
     h.helper(~reload | dut.loaded & ~good)
@@ -112,6 +114,7 @@ def contract(h):
     h.helper(~(good | reload) | ((place != LOW) & (place != HIGH)))
     h.helper(Value.cast(h.peek("place")) == place)
     h.helper((place != HIGH_NUMBER) | (h.peek("wrong") == (number != count[:8])))
+    h.helper((place != NUMBERED) | (h.peek("wrong") == ~right_number))
     h.helper((place != HIGH) | (h.peek("low") == low))
     h.helper(h.peek("crc.crc_reg") == Mux(place == HIGH, half, crc))
 
@@ -123,7 +126,7 @@ def test_loader(prove):
 @pytest.mark.parametrize("change, skip", [
     (("crc.crc == self._crc", "1"), 9),
     (("m.d.sync += place.eq(_Place.LOW_NUMBER)", "pass"), 0),
-    (("~wrong & (byte", "(byte"), 0),
+    (("wrong | (byte", "(byte"), 0),
     (("[self.reload.eq(1), self.count.eq(0)]", "self.reload.eq(1)"), 9),
 ], ids=["any weights", "no start", "any number", "count goes on"])
 def test_broken(prove, change, skip):

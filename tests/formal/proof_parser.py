@@ -39,29 +39,39 @@ def contract(loads):
         h.check(dut.write == (byte & payload & ~dut.full & ~late))
         h.check(~dut.write | (dut.address == count - 2))
 
+        # A cycle after the end the message is judged, as it was before the next byte.
+        ended, counted, was, delayed = Signal(), Signal.like(count), Signal(8), Signal()
+        m.d.sync += [ended.eq(end & (count > 0)), counted.eq(count), was.eq(kind),
+                     delayed.eq(late)]
+        was_framed = (was == FRAME) | ((was == LOAD) if loads else 0)
+        was_size = Mux(was == LOAD, LOAD_SIZE, SIZE) if loads else SIZE
         error, hello, start = Signal(3), Signal(), Signal()
         m.d.sync += [error.eq(0), hello.eq(0), start.eq(0)]
-        with m.If(end & (count > 0)):
-            with m.If(~piece.good):
+        with m.If(ended):
+            with m.If(~dut.good):
                 m.d.sync += error.eq(BAD_CRC)
-            with m.Elif(~framed & (kind != HELLO)):
+            with m.Elif(~was_framed & (was != HELLO)):
                 m.d.sync += error.eq(BAD_KIND)
-            with m.Elif(count != Mux(framed, size, 0) + 4):
+            with m.Elif(counted != Mux(was_framed, was_size, 0) + 4):
                 m.d.sync += error.eq(BAD_LENGTH)
-            with m.Elif(kind == HELLO):
+            with m.Elif(was == HELLO):
                 m.d.sync += hello.eq(1)
-            with m.Elif(late | dut.busy):
+            with m.Elif(delayed | dut.busy):
                 m.d.sync += error.eq(OVERFLOW)
-            with m.Elif((kind == FRAME) & ~dut.loaded if loads else 0):
+            with m.Elif((was == FRAME) & ~dut.loaded if loads else 0):
                 m.d.sync += error.eq(UNLOADED)
             with m.Else():
                 m.d.sync += start.eq(1)
         h.check((dut.error == error) & (dut.hello == hello) & (dut.start == start))
-        commanded = (error != 0) | hello | start
         h.check(~(hello | start) | (dut.sequence == sequence))
-        h.helper(~commanded | (count == 0))
+        # The command of a message comes before the second byte of the next.
+        h.helper(~ended | (count == 0))
+        h.helper(~(hello | start) | (count <= 1))
         if loads:
-            h.check(~start | (dut.load == (kind == LOAD)))
+            commanded = Signal(8)
+            m.d.sync += commanded.eq(was)
+            h.check(~start | (dut.load == (commanded == LOAD)))
+            h.helper(~start | (dut.load == (commanded == LOAD)))
 
         h.helper(count <= longest)
         tail = Mux(framed, count - size, count)
@@ -70,14 +80,22 @@ def contract(loads):
         h.helper(Value.cast(h.peek("place")) == Mux(count == 0, KIND, Mux(count == 1, SEQUENCE,
                                                                          place)))
         h.helper((count < 2) | (dut.sequence == sequence))
-        h.helper(~start | (dut.sequence == sequence))
+        h.helper(~((ended & (counted > 1)) | start | hello) | (dut.sequence == sequence))
+        h.helper(h.peek("ended") == ended)
+        whole = h.peek("whole")
+        h.helper(~ended | (whole == (counted == Mux(was_framed, was_size, 0) + 4)))
+        h.helper(~(ended & whole) | (h.peek("late") == delayed))
+        h.helper(~ended | (h.peek("hello") == (was == HELLO)))
+        h.helper(~ended | (h.peek("frame") == (was == FRAME)))
+        h.helper(~payload | (h.peek("last") == (count == 1 + size)))
         h.helper((count == 0) | (h.peek("hello") == (kind == HELLO)))
         h.helper((count == 0) | (h.peek("frame") == (kind == FRAME)))
         h.helper((count == 0) | (h.peek("late") == late))
         h.helper((count != 1) | (dut.address == 0) & ~late)
         h.helper(~payload | (dut.address == count - 2))
         if loads:
-            h.helper(((count == 0) & ~start) | (dut.load == (kind == LOAD)))
+            h.helper((count == 0) | (h.peek("weights") == (kind == LOAD)))
+            h.helper(~ended | (h.peek("weights") == (was == LOAD)))
     return check
 
 
@@ -93,9 +111,10 @@ def test_parser(prove, loads):
 @pytest.mark.parametrize("change", [
     ("m.d.sync += place.eq(_Place.KIND)", "m.d.sync += place.eq(_Place.SEQUENCE)"),
     ("[late.eq(0), ", "["),
-    ("_Place.DONE):\n                m.d.sync += self.error.eq(_BAD_LENGTH)",
-     "_Place.LONG):\n                m.d.sync += self.error.eq(_BAD_LENGTH)"),
-    ("Elif(late | self.busy)", "Elif(late)"),
-], ids=["no kind after an end", "late for ever", "length", "overflow"])
+    ("whole.eq(place == _Place.DONE)", "whole.eq(place == _Place.LONG)"),
+    ("= late | self.busy, ", "= late, "),
+    ("self.address == size - 2", "self.address == size - 1"),
+], ids=["no kind after an end", "late for ever", "length", "overflow",
+        "last byte"])
 def test_broken(prove, change):
     prove.refute(make(prove.copy(parser, change, LOAD_BYTES=LOAD_SIZE), True), contract(True))

@@ -42,7 +42,9 @@ def transmitter(clock, baud):
         h.helper(h.peek("busy") == ~idle)
         left = [ends[now] - cycle - 2 for cycle, now in enumerate(bit_at)]
         h.helper(idle | (h.peek("bit") == bit))
-        h.helper(idle | (h.peek("_left") == table(cycle, [value + 1 for value in left]) - 1))
+        counter = h.peek("_cycle")
+        end = 1 << (len(counter) - 1)
+        h.helper(idle | (counter + table(cycle, [value + 1 for value in left]) == end))
         shifted = Cat(C(0, 1), byte, C(0x3ff, 10)) >> bit
         h.helper(idle | (h.peek("shift") == shifted[:9]))
         h.helper(~idle | h.peek("shift")[0])
@@ -146,7 +148,8 @@ def receiver(clock, baud):
         h.helper(h.peek("busy") == working)
         count = table(then, sampled)
         h.helper(~working | (h.peek("bit") == count))
-        h.helper(~working | (h.peek("_left") == table(then, left) - 1))
+        counter = h.peek("_cycle")
+        h.helper(~working | (counter + table(then, left) == 1 << (len(counter) - 1)))
         for done in range(2, BITS):
             h.helper(~working | ~was_byte | (count != done)
                      | (dut.o.payload.data[9 - done:] == sent[:done - 1]))

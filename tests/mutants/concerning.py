@@ -64,6 +64,8 @@ _TESTS = {
     "*/gateware/score_unit.py": (("hdl/gateware/test_neuron.py",
                                   "hdl/gateware/test_scaled_layer.py"),
                                  ("hdl/gateware/test_scaled_network.py",)),
+    "*/gateware/multiplier.py": (("hdl/gateware/test_multiplier.py",),
+                                 ("hdl/gateware/test_scaled_network.py",)),
     "*/xnorloom/gateware/*.py": (("hdl/gateware/test_neuron.py", *_LAYERS),
                                  ("hdl/gateware/test_reset.py", *_NETWORKS,
                                   "hdl/gateware/test_spram.py::test_networks", *_CHIP)),

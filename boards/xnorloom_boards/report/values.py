@@ -19,6 +19,8 @@ from ..board import Board
 from ..flow.cell_counts import Part
 from ..flow.clock_search import Attempt
 from ..link.protocol import LINE_BITS, line_bytes
+from .critical_path import steps
+from .limit import limit
 
 __all__ = ["TITLES", "build_values", "build_text"]
 
@@ -38,6 +40,8 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
     """Contents of ``build.json``."""
     network, design, route = Network(schedule.bind(graph)), best.design, best.route
     frames = design.hz / network.interval
+    path = steps([{"kind": hop.kind, "ns": hop.ns, "cell": hop.cell, "port": hop.port}
+                  for hop in route.critical])
     return {
         "format": _FORMAT, "version": _VERSION,
         "model": {"name": graph.name, "digest": graph.digest, "classes": graph.classes,
@@ -64,6 +68,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
         "parts": _parts(network, best.netlist.parts),
         "schedule": schedule_values(network.plan),
         "timeline": _timeline(network),
+        "limit": limit(route.resources, network.plan, path),
         "critical_path": [{"kind": hop.kind, "ns": round(hop.ns, 3), "cell": hop.cell,
                            "port": hop.port} for hop in route.critical],
         "link": design.link,
@@ -131,6 +136,7 @@ def build_text(values: dict[str, Any]) -> str:
         f"{'frames':<14}{speed['frames_per_second']:,.0f} a second; "
         f"{speed['link_frames_per_second']:,.0f} over the serial port at "
         f"{values['link']['baud']:,} baud"]
+    lines += [f"{'limit':<14}{values[key]}" for key in ("limit",) if key in values]
     lines += [f"{'warning':<14}{line}" for line in values["model"].get("warnings", ())]
     return "\n".join(lines)
 

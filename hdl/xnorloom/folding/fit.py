@@ -11,17 +11,21 @@ from .search import Search
 
 __all__ = ["NoScheduleError", "fit"]
 
+# Part by which weights in SPRAM must shorten the interval, since the host has to load them.
+_LOADING_PAYS = 0.95
+
 
 class NoScheduleError(XnorloomError):
     """No schedule of a network fits a chip, or none reaches the wanted interval."""
 
 
 def fit(graph: Graph, device: Device | str, *, interval: int | None = None, share: float = 0.9,
-        reserve_cells: int = 0, reserve: int | Callable[[Device], int] = 0,
-        register_every: int = 1) -> Schedule:
+        reserve_cells: int = 0, reserve_loader: int = 0,
+        reserve: int | Callable[[Device], int] = 0, register_every: int = 1) -> Schedule:
     """Return a schedule of ``graph`` that fits ``device``.
 
-    Weights are in SPRAM, which must be loaded, only if nothing fits without it.
+    Weights are in SPRAM, which must be loaded, only if nothing fits without it, or if the least
+    interval with it is shorter by a twentieth or more.
 
     Parameters
     ----------
@@ -36,6 +40,8 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
         Share of the cells of the chip that the network may use.
     reserve_cells : int
         Cells that the network must leave free, if that is more.
+    reserve_loader : int
+        Further cells to leave if weights are in SPRAM.
     reserve : int or callable
         Block RAMs that the network must leave free, as a number or a function of the chip.
     register_every : int
@@ -51,21 +57,28 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
     if not 0 < share <= 1:
         raise ValueError(f"fit share must be above 0 and at most 1, not {share!r}")
     reserve_cells = integer("fit reserve_cells", reserve_cells, 0)
+    reserve_loader = integer("fit reserve_loader", reserve_loader, 0)
     if not callable(reserve):
         reserve = integer("fit reserve", reserve, 0)
     if interval is not None:
         interval = integer("fit interval", interval, 1)
 
     def search_of(chip: Device, sprams: int) -> Search:
-        cells = min(int(share * chip.logic_cells), chip.logic_cells - reserve_cells)
+        most = chip.logic_cells - (reserve_loader if sprams else 0)
+        cells = min(int(share * most), most - reserve_cells)
         brams = chip.brams - (reserve(chip) if callable(reserve) else reserve)
         return Search(graph, chip, max(0, cells), max(0, brams), sprams, register_every)
 
     for sprams in _sprams(device):
         search = search_of(device, sprams)
         found = search.least() if interval is None else search.best(interval)
-        if found is not None:
-            return found.schedule
+        if found is None:
+            continue
+        if interval is None and not sprams and device.sprams:
+            loaded = search_of(device, device.sprams)
+            if loaded.best(int(_LOADING_PAYS * search.interval(found))) is not None:
+                found = loaded.least() or found
+        return found.schedule
     raise NoScheduleError(search.refusal(interval, lambda: _nearest(search, search_of, interval)))
 
 

@@ -30,7 +30,8 @@ class Layer(wiring.Component):
     class. An :class:`~xnorloom.gateware.operand_buffer.OperandBuffer` sends operands in this order.
 
     ``latency``, from the last operands of a neuron fold to its output word, is
-    ``fold.read_latency + popcount latency + (1 if steps > 1) + (1 if counts are scaled) + 1``.
+    ``fold.read_latency + popcount latency + (1 if steps > 1) + product latency + 1``. The
+    product latency is 0 unless counts are scaled, then 2, or 1 if ``pe`` is the number of classes.
     ``interval`` is ``F`` cycles per frame (see :mod:`xnorloom.schedule.plan`).
 
     Parameters
@@ -141,8 +142,9 @@ class Layer(wiring.Component):
         if plan.neuron_folds > 1:
             self._parameters.feed(m, elements, go, last)
 
-        # Next cycle: products, if counts are scaled.
-        last = delay(m, last, int(layer.scaled), go, name="last_product", reset=True)
+        # Next cycles: products, if counts are scaled.
+        products = elements[0].product_latency if isinstance(elements[0], ScoreUnit) else 0
+        last = delay(m, last, products, go, name="last_product", reset=True)
 
         # Last cycle: thresholds or offsets, and the output register.
         result = Signal.like(self.o.payload, name="result", reset_less=True)
@@ -164,7 +166,7 @@ class Layer(wiring.Component):
         if not plan.layer.scaled:
             return ScoreUnit(accumulator, offsets, offset)
         return ScoreUnit(accumulator, offsets, offset, scales=parameters.range("scale"),
-                         scale=parameters.constant("scale", lane))
+                         scale=parameters.constant("scale", lane), index=lane)
 
     def _weights(self, m: Module) -> Rom | WeightRam:
         """Return the memory of weight words."""

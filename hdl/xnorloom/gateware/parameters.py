@@ -7,7 +7,6 @@ from amaranth.hdl import Module, Mux, Shape, Signal
 from ..graph import Dense
 from ..schedule import LayerPlan, WeightStyle
 from ..target.device import LUT_DEPTH
-from .primitives import delay
 from .rom import Rom
 from .threshold import complement
 
@@ -61,9 +60,6 @@ class Parameters:
         for port in self.ports:
             shape = Shape.cast(self.range(port))
             word = self._word(m, port, shape.width, fold, after, step)
-            if port == "offset" and self._layer.scaled:
-                # Offsets are added to the products, one cycle after the counts.
-                word = delay(m, word, 1, go, name="offset_word")
             for lane, element in enumerate(elements):
                 value = word.word_select(lane, shape.width)
                 m.d.comb += getattr(element, port).eq(value.as_signed() if shape.signed else value)

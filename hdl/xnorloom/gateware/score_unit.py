@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from ..schedule import WeightStyle
 from ..support.arguments import integer
 from .accumulator import Accumulator, ProcessingElement
+from .multiplier import Multiplier
 from .primitives import delay
 from .rom import Rom
 
@@ -17,8 +18,9 @@ __all__ = ["ScoreUnit"]
 class ScoreUnit(ProcessingElement):
     """Score of a class: the count of agreeing synapses, perhaps times a scale, plus an offset.
 
-    The addition is combinational, the product registered: ``latency`` is that of the accumulator,
-    and one enabled cycle more with a scale. ``interval`` is that of the accumulator.
+    Without a scale the addition is combinational and ``latency`` is that of the accumulator. A
+    constant scale and offset take one enabled cycle more, others two, those of a
+    :class:`~xnorloom.gateware.multiplier.Multiplier`. ``interval`` is that of the accumulator.
 
     Parameters
     ----------
@@ -32,6 +34,8 @@ class ScoreUnit(ProcessingElement):
         Values of the scale, not negative; ``None`` for no scale.
     scale : int or None
         Constant scale, or ``None`` for an input (with ``scales``).
+    index : int
+        Number of score units with a multiplier in the design before this one.
 
     Members
     -------
@@ -40,14 +44,13 @@ class ScoreUnit(ProcessingElement):
     scale : In(scales)
         Factor of the count; absent without ``scales`` or if it is constant.
     offset : In(offsets)
-        Offset of the score at ``o``, with a scale one enabled cycle later than the scale; absent if
-        it is constant.
+        Offset, in the cycle of the count; absent if it is constant.
     o : Out(range(min(offsets), max(scales) * count_max + max(offsets) + 1))
-        Score: ``count * scale + offset``, with a scale one enabled cycle after the count.
+        Score: ``count * scale + offset``, ``product_latency`` enabled cycles after the count.
     """
 
     def __init__(self, accumulator: Accumulator, offsets: range, offset: int | None = None, *,
-                 scales: range | None = None, scale: int | None = None):
+                 scales: range | None = None, scale: int | None = None, index: int = 0):
         if not isinstance(accumulator, Accumulator):
             raise TypeError(f"ScoreUnit accumulator must be an Accumulator, not {accumulator!r}")
         self._constant = self._one_of("offsets", offsets, "offset", offset)
@@ -59,6 +62,10 @@ class ScoreUnit(ProcessingElement):
             if scales[0] < 0:
                 raise ValueError(f"ScoreUnit scales must not be negative, not {scales!r}")
         self._scales, self._scale = scales, scale
+        self._multiplier = None
+        if scales is not None and (scale is None or offset is None):
+            self._multiplier = Multiplier(range(accumulator.count_max + 1), scales, offsets,
+                                          index=index)
         top = accumulator.count_max * (1 if scales is None else scales[-1]) + offsets[-1]
         members = {"o": Out(range(offsets[0], top + 1))}
         if offset is None:
@@ -81,7 +88,14 @@ class ScoreUnit(ProcessingElement):
 
     @property
     def latency(self) -> int:
-        return super().latency + (self._scales is not None)
+        return super().latency + self.product_latency
+
+    @property
+    def product_latency(self) -> int:
+        """Enabled cycles from the count to the score."""
+        if self._multiplier is not None:
+            return self._multiplier.latency
+        return int(self._scales is not None)
 
     def model(self, x: np.ndarray, w: np.ndarray, offset: np.ndarray | None = None,
               scale: np.ndarray | None = None) -> np.ndarray:
@@ -96,12 +110,13 @@ class ScoreUnit(ProcessingElement):
         count = self._count(m)
         if self._scales is None:
             m.d.comb += self.o.eq(count + self._offset)
-        elif self._scale is None or self._constant is None:
-            # Cycle 0: product. Cycle 1: its register, and the offset.
-            scale = self.scale if self._scale is None else self._scale
-            product = Signal(range(self._accumulator.count_max * self._scales[-1] + 1))
-            m.d.comb += product.eq(count * scale)
-            m.d.comb += self.o.eq(delay(m, product, 1, self.en, name="product") + self._offset)
+        elif self._multiplier is not None:
+            m.submodules.multiplier = multiplier = self._multiplier
+            m.d.comb += [
+                multiplier.a.eq(count), multiplier.c.eq(self._offset), multiplier.en.eq(self.en),
+                multiplier.b.eq(self.scale if self._scale is None else self._scale),
+                self.o.eq(multiplier.o),
+            ]
         else:
             # Cycle 0: tables of products, offset included. Cycle 1: the register of their sum.
             score = Signal.like(self.o, name="score")

@@ -84,4 +84,4 @@ def test_latency():
     simulator.add_testbench(bench)
     simulator.run()
     assert len(cycles) == 15
-    assert cycles[-1] - (len(line) - 1) == dut.link.latency == 46
+    assert cycles[-1] - (len(line) - 1) == dut.link.latency == 48

@@ -145,6 +145,20 @@ def test_reserves():
         fit(graph, DEVICES["iCE40HX1K"], reserve=17)
 
 
+def test_sprams_where_they_pay():
+    """Layers in SPRAM leave cells to others, but a network that is no faster is not loaded."""
+    graph = model("tfc")
+    small = replace(UP5K, logic_cells=3600)
+    plain = fit(graph, replace(small, sprams=0), reserve=1).bind(graph)
+    loaded = fit(graph, small, reserve=1, reserve_loader=193).bind(graph)
+    assert loaded.interval <= 0.95 * plain.interval
+    assert any(fold.style.loadable for fold in loaded.schedule.folds)
+    # With no cells left for the loader the SPRAMs are of no use.
+    unloaded = fit(graph, small, reserve=1, reserve_loader=3000)
+    assert unloaded == plain.schedule
+    assert not any(fold.style.loadable for fold in fit(graph, UP5K, reserve=1).folds)
+
+
 def test_hopeless_at_once():
     """A network far beyond all chips is refused without a search of each."""
     rng = np.random.default_rng(1)

@@ -114,11 +114,11 @@ def test_timing(random_graph):
         graph, scaled(graph, [1] * 4), scaled(graph, [1, 1, 2, 1])))
     assert (ones.latency, ones.interval) == (plain.latency, plain.interval)
     assert [stage.latency for stage in ones.stages] == [stage.latency for stage in plain.stages]
-    # A cycle for the product, and nothing else.
-    assert result.latency == plain.latency + 1
+    # Two cycles for the product, and nothing else.
+    assert result.latency == plain.latency + 2
     assert result.interval == plain.interval
     assert result.stages[0].latency == plain.stages[0].latency
-    assert result.stages[1].latency == plain.stages[1].latency + 1
+    assert result.stages[1].latency == plain.stages[1].latency + 2
 
 
 def test_class_without_scores(random_graph):

@@ -60,7 +60,7 @@ class Link(wiring.Component):
     """Passes undamaged frames to a network, sends its results, and answers all other messages.
 
     One frame is in the network at a time. ``latency``, from the end of a frame to the transfer of
-    its last word, is ``3 * frame_bytes + 1`` cycles if the network is ready for the words.
+    its last word, is ``3 * frame_bytes + 3`` cycles if the network is ready for the words.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Link(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return Parser.latency + self._reader.latency
+        return Deframer.latency + Parser.latency + self._reader.latency
 
     def elaborate(self, platform):
         m = Module()
@@ -129,10 +129,12 @@ class Link(wiring.Component):
         data = delay(m, byte, 1, 1, name="byte")
         # A frame may be written after the one that is read, but not overtake it.
         overtakes = reader.busy & (parser.address == reader.address)
+        # Written a cycle later: the comparison takes the path of a cycle, and the RAM is far.
+        m.d.sync += [write.addr.eq(parser.address), write.data.eq(deframer.o.payload.data),
+                     write.en.eq(parser.write)]
         m.d.comb += [
-            parser.full.eq(overtakes), parser.busy.eq(replies.busy),
-            write.addr.eq(parser.address), write.data.eq(deframer.o.payload.data),
-            write.en.eq(parser.write),
+            parser.good.eq(deframer.good), parser.full.eq(overtakes),
+            parser.busy.eq(replies.busy),
             reader.data.eq(data),
             reader.start.eq(parser.start),
             replies.start.eq(parser.start), replies.hello.eq(parser.hello),

@@ -15,17 +15,17 @@ def weights_crc(data: bytes) -> int:
 
 
 class _Place(enum.Enum):
-    """Next byte of a message; ``REST`` are bytes to ignore."""
+    """Next byte of a message; ``NUMBERED`` judges its number, ``REST`` are bytes to ignore."""
 
-    LOW_NUMBER, HIGH_NUMBER, LOW, HIGH, REST = range(5)
+    LOW_NUMBER, HIGH_NUMBER, LOW, HIGH, REST, NUMBERED = range(6)
 
 
 class Loader(wiring.Component):
     """Passes the weights of messages to a network, if the messages come in order.
 
-    A word leaves with its second byte, so ``latency`` is 0. One cycle after the last byte of a
-    message ``count`` and ``good`` are valid. When the network has all weights and their CRC is
-    wrong, loading starts over.
+    A word leaves with its second byte, so ``latency`` is 0. After the number of a message comes a
+    cycle without a byte. One cycle after the last byte of a message ``count`` and ``good`` are
+    valid. When the network has all weights and their CRC is wrong, loading starts over.
 
     Parameters
     ----------
@@ -71,9 +71,13 @@ class Loader(wiring.Component):
                     m.d.sync += [wrong.eq(byte != self.count[:8]), place.eq(_Place.HIGH_NUMBER)]
             with m.Case(_Place.HIGH_NUMBER):
                 with m.If(self.i.valid):
-                    m.d.sync += place.eq(_Place.REST)
-                    with m.If(~wrong & (byte == self.count[8:]) & ~self.loaded):
-                        m.d.sync += [self.count.eq(self.count + 1), place.eq(_Place.LOW)]
+                    m.d.sync += [wrong.eq(wrong | (byte != self.count[8:])),
+                                 place.eq(_Place.NUMBERED)]
+            with m.Case(_Place.NUMBERED):
+                m.d.comb += self.i.ready.eq(0)
+                m.d.sync += place.eq(_Place.REST)
+                with m.If(~wrong & ~self.loaded):
+                    m.d.sync += [self.count.eq(self.count + 1), place.eq(_Place.LOW)]
             with m.Case(_Place.LOW):
                 m.d.comb += crc.valid.eq(self.i.valid & ~self.loaded)
                 with m.If(self.i.valid):

@@ -1,6 +1,6 @@
 """Decoder of messages into commands for the link."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import C, Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -22,7 +22,7 @@ class Parser(wiring.Component):
     """Decodes messages into commands: start a frame, send a hello, or report an error.
 
     A command lasts one cycle, and does not wait. ``latency``, from the end of a message to its
-    command, is one cycle.
+    command, is two cycles.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ class Parser(wiring.Component):
     -------
     i : In(stream.Signature(PIECE, always_ready=True))
         Bytes and ends of messages.
+    good : In(1)
+        In the cycle after an end: high if the message was undamaged.
     address : Out(range(size))
         Address of a payload byte in the frame buffer, which is larger for longer weight messages.
     write : Out(1)
@@ -42,7 +44,7 @@ class Parser(wiring.Component):
     full : In(1)
         High if the byte would overwrite one that is still to be read.
     busy : In(1)
-        High while a frame is in work.
+        High while a frame is in work; it counts in the cycle after the end of a message.
     sequence : Out(8)
         Sequence number of the last message.
     start : Out(1)
@@ -54,71 +56,82 @@ class Parser(wiring.Component):
     load : Out(1)
         With ``start``: high for weights; only with ``loads``.
     loaded : In(1)
-        High if frames are accepted; only with ``loads``.
+        High if frames are accepted, in the cycle after the end; only with ``loads``.
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, size: int, loads: bool = False):
         self._size, self._loads = size, loads
         longest = max(size, LOAD_BYTES) if loads else size
         super().__init__({
             "i": In(stream.Signature(PIECE, always_ready=True)),
-            "address": Out(range(longest)), "write": Out(1), "full": In(1), "busy": In(1),
-            "sequence": Out(8), "start": Out(1), "hello": Out(1), "error": Out(3),
+            "good": In(1), "address": Out(range(longest)), "write": Out(1),
+            "full": In(1), "busy": In(1), "sequence": Out(8), "start": Out(1),
+            "hello": Out(1), "error": Out(3),
             **({"load": Out(1), "loaded": In(1)} if loads else {})})
 
     def elaborate(self, platform):
         m = Module()
         piece = self.i.payload
         place, after = Signal(_Place), Signal(_Place)
-        frame, hello, late = Signal(), Signal(), Signal()
+        frame, hello, weights, late = Signal(), Signal(), Signal(), Signal()
+        last, ended, whole = Signal(), Signal(), Signal()
         framed, size = frame, self._size
         if self._loads:
-            framed, size = frame | self.load, Mux(self.load, LOAD_BYTES, self._size)
+            framed, size = frame | weights, Mux(weights, LOAD_BYTES, self._size)
+
+        # Cycle 0: bytes of messages, and their ends.
         with m.Switch(place):
             with m.Case(_Place.KIND):
                 m.d.comb += after.eq(_Place.SEQUENCE)
                 m.d.sync += [late.eq(0), self.address.eq(0), frame.eq(piece.data == FRAME),
                              hello.eq(piece.data == HELLO)]
                 if self._loads:
-                    m.d.sync += self.load.eq(piece.data == LOAD)
+                    m.d.sync += weights.eq(piece.data == LOAD)
             with m.Case(_Place.SEQUENCE):
                 m.d.comb += after.eq(Mux(framed, _Place.PAYLOAD, _Place.HIGH))
-                m.d.sync += self.sequence.eq(piece.data)
+                m.d.sync += [self.sequence.eq(piece.data), last.eq(size == 1)]
             with m.Case(_Place.PAYLOAD):
-                last = self.address == size - 1
                 m.d.comb += after.eq(Mux(last, _Place.HIGH, _Place.PAYLOAD))
                 with m.If(self.i.valid):
                     m.d.comb += self.write.eq(~late & ~self.full & ~piece.end)
-                    m.d.sync += [self.address.eq(self.address + 1), late.eq(late | self.full)]
+                    # The next byte is the last one: known one byte ahead, so that no comparison is
+                    # on the path to the next place.
+                    m.d.sync += [self.address.eq(self.address + 1), late.eq(late | self.full),
+                                 last.eq(self.address == size - 2)]
             with m.Case(_Place.HIGH):
                 m.d.comb += after.eq(_Place.LOW)
             with m.Case(_Place.LOW):
                 m.d.comb += after.eq(_Place.DONE)
             with m.Default():
                 m.d.comb += after.eq(_Place.LONG)
-
         with m.If(self.i.valid & piece.end):
             m.d.sync += place.eq(_Place.KIND)
         with m.Elif(self.i.valid):
             m.d.sync += place.eq(after)
+        m.d.sync += [ended.eq(self.i.valid & piece.end & (place != _Place.KIND)),
+                     whole.eq(place == _Place.DONE)]
 
-        m.d.sync += [self.start.eq(0), self.hello.eq(0), self.error.eq(0)]
-        with m.If(self.i.valid & piece.end & (place != _Place.KIND)):
-            with m.If(~piece.good):
-                m.d.sync += self.error.eq(_BAD_CRC)
-            with m.Elif(~framed & ~hello):
-                m.d.sync += self.error.eq(_BAD_KIND)
-            with m.Elif(place != _Place.DONE):
-                m.d.sync += self.error.eq(_BAD_LENGTH)
-            with m.Elif(hello):
-                m.d.sync += self.hello.eq(1)
-            with m.Elif(late | self.busy):
-                m.d.sync += self.error.eq(_OVERFLOW)
-            if self._loads:
-                with m.Elif(frame & ~self.loaded):
-                    m.d.sync += self.error.eq(_UNLOADED)
-            with m.Else():
-                m.d.sync += self.start.eq(1)
+        # Cycle 1: the command of a message that has ended; the next one changes nothing yet. Gates
+        # instead of conditions: those would become resets, which are a long wire each.
+        known, wanted = Signal(), Signal()
+        m.d.comb += [known.eq(ended & self.good & (framed | hello)),
+                     wanted.eq(known & whole & ~hello)]
+        blocked, refused = late | self.busy, C(0, 1)
+        if self._loads:
+            refused = frame & ~self.loaded
+            m.d.sync += self.load.eq(weights)
+        errors = {
+            _BAD_CRC: ended & ~self.good,
+            _BAD_KIND: ended & self.good & ~(framed | hello),
+            _BAD_LENGTH: known & ~whole,
+            _OVERFLOW: wanted & blocked,
+            _UNLOADED: wanted & ~blocked & refused,
+        }
+        m.d.sync += [
+            self.hello.eq(known & whole & hello), self.start.eq(wanted & ~blocked & ~refused),
+            *(self.error[bit].eq(Cat(found for error, found in errors.items() if error >> bit & 1)
+                                 .any()) for bit in range(len(self.error))),
+        ]
         return m

@@ -1,6 +1,6 @@
 """Reader of the frame buffer."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import C, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -59,27 +59,46 @@ class Reader(wiring.Component):
         m = Module()
         width, size = self._hello.input_width, self._hello.frame_bytes
         together, bytes_a_word = words_per_byte(width), -(-width // 8)
-        fetching, fetched, used, word = Signal(), Signal(), Signal(), Signal()
-        last = self.address == size - 1
+        # The address stays for at least three cycles, so that the comparison has one of its own.
+        last, last_address = Signal(), C(size - 1)
         if self._hello.layers:
-            last = self.address == Mux(self.loading, LOAD_BYTES - 1, size - 1)
+            last_address = Mux(self.loading, LOAD_BYTES - 1, size - 1)
+        m.d.sync += last.eq(self.address == last_address)
+
+        # A byte completes a word, or is a part of one, or is one of weights.
+        fetching, word, part, used, left = Signal(), Signal(), Signal(), Signal(), Signal()
+        fetched = self.o.valid | part
+        if self._hello.layers:
+            fetched |= self.load_bytes.valid
         m.d.comb += self.fetch.eq(self.busy & ~fetching & ~fetched)
         m.d.sync += fetching.eq(self.fetch)
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), self.address.eq(0)]
         with m.If(fetching):
-            m.d.sync += fetched.eq(1)
+            m.d.sync += [self.o.valid.eq(word), part.eq(~word)]
         with m.If(used):
-            m.d.sync += [fetched.eq(0), self.address.eq(self.address + 1)]
+            m.d.sync += [self.o.valid.eq(0), part.eq(0)]
+        m.d.comb += left.eq(used)
+        if self._hello.layers:
+            weights = self.load_bytes
+            m.d.comb += weights.payload.eq(self.data)
+            with m.If(self.start):
+                m.d.sync += self.loading.eq(self.load)
+            with m.If(fetching & self.loading):
+                m.d.sync += [self.o.valid.eq(0), part.eq(0), weights.valid.eq(1)]
+            with m.If(weights.valid & weights.ready):
+                m.d.comb += left.eq(1)
+                m.d.sync += weights.valid.eq(0)
+        with m.If(left):
+            m.d.sync += self.address.eq(self.address + 1)
             with m.If(last):
                 m.d.sync += self.busy.eq(0)
 
-        m.d.comb += self.o.valid.eq(fetched & word)
         if bytes_a_word > 1:
             before = Signal(8 * (bytes_a_word - 1))
             place = Signal(range(bytes_a_word))
             m.d.comb += [word.eq(place == bytes_a_word - 1),
-                         used.eq(fetched & (~word | self.o.ready)),
+                         used.eq(part | (self.o.valid & self.o.ready)),
                          self.o.payload.eq(Cat(before, self.data))]
             with m.If(used):
                 m.d.sync += [before.eq(Cat(before, self.data)[8:]),
@@ -89,21 +108,11 @@ class Reader(wiring.Component):
             # The last byte may hold fewer words.
             rest = self._hello.words - (size - 1) * together
             final = (place == together - 1) | (last & (place == rest - 1))
-            m.d.comb += [word.eq(1), used.eq(fetched & self.o.ready & final),
+            m.d.comb += [word.eq(1), used.eq(self.o.valid & self.o.ready & final),
                          self.o.payload.eq(self.data.word_select(place, width))]
-            with m.If(fetched & self.o.ready):
+            with m.If(self.o.valid & self.o.ready):
                 m.d.sync += place.eq(Mux(final, 0, place + 1))
         else:
-            m.d.comb += [word.eq(1), used.eq(fetched & self.o.ready),
+            m.d.comb += [word.eq(1), used.eq(self.o.valid & self.o.ready),
                          self.o.payload.eq(self.data)]
-        if self._hello.layers:
-            with m.If(self.start):
-                m.d.sync += self.loading.eq(self.load)
-                # It also counts bytes of weights.
-                if bytes_a_word > 1 or together > 1:
-                    m.d.sync += place.eq(0)
-            m.d.comb += [self.load_bytes.payload.eq(self.data),
-                         self.load_bytes.valid.eq(fetched & self.loading)]
-            with m.If(self.loading):
-                m.d.comb += [self.o.valid.eq(0), used.eq(fetched & self.load_bytes.ready)]
         return m

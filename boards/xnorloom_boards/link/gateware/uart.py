@@ -3,7 +3,7 @@
 
 from fractions import Fraction
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import cdc, data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -49,10 +49,15 @@ class _Pace:
 
     Parameters
     ----------
+    m : Module
+        Module to which the counter belongs.
     first : int
         Cycles of the first interval, which ``start`` begins.
     intervals : list of int
-        Cycles of the following ones; ``step`` begins the interval after interval ``index``.
+        Cycles of the following ones, at least two; ``step`` begins the interval after interval
+        ``index``.
+    index : Value
+        Index of the interval, 0 at ``start``. It changes only with ``step``.
 
     Attributes
     ----------
@@ -60,25 +65,30 @@ class _Pace:
         High in the last cycle of an interval.
     """
 
-    def __init__(self, first: int, intervals: list[int]):
-        self._first, self._base = first, min(intervals)
-        assert max(intervals) <= self._base + 1
-        self._longer = sum((length > self._base) << index for index, length in enumerate(intervals))
-        # Counts down to -1, so the sign bit marks the end.
-        self._left = Signal(range(-1, max(self._base + 1, first)), init=-1)
-        self.done = self._left[-1]
+    def __init__(self, m: Module, first: int, intervals: list[int], index: Value):
+        base = min(intervals)
+        assert max(intervals) <= base + 1 and min(base, first) >= 2
+        longer = sum((length > base) << place for place, length in enumerate(intervals))
+        # Counts up to a power of two, so that the last bit marks the end. Yosys would split the
+        # carry chain of a counter that counts down into three.
+        end = 1 << (max(base, first - 1)).bit_length()
+        self._cycle = Signal(range(end + 1), init=end)
+        self.done = self._cycle[-1]
+        self._first, self._next = end - (first - 1), C(end - (base - 1))
+        if longer:
+            # The index is known before it counts.
+            more = Signal()
+            m.d.sync += more.eq(C(longer, 1 << len(index)).bit_select(index, 1))
+            self._next = Mux(more, end - base, end - (base - 1))
 
     def start(self):
-        return self._left.eq(self._first - 2)
+        return self._cycle.eq(self._first)
 
-    def step(self, index):
-        if not self._longer:
-            return self._left.eq(self._base - 2)
-        longer = C(self._longer, 1 << len(index)).bit_select(index, 1)
-        return self._left.eq(Mux(longer, self._base - 1, self._base - 2))
+    def step(self):
+        return self._cycle.eq(self._next)
 
     def count(self):
-        return self._left.eq(self._left - 1)
+        return self._cycle.eq(self._cycle + 1)
 
 
 class UartReceiver(wiring.Component):
@@ -116,15 +126,15 @@ class UartReceiver(wiring.Component):
 
         # Counted from the cycle in which the edge is seen, up to one cycle late.
         samples = [int(self._ratio * (2 * bit + 1) / 2) for bit in range(_BITS)]
-        pace = _Pace(samples[0], [after - at for at, after in zip(samples, samples[1:])])
         busy = Signal()
         bit = Signal(4)
+        pace = _Pace(m, samples[0], [after - at for at, after in zip(samples, samples[1:])], bit)
         with m.If(~busy):
             m.d.sync += [pace.start(), bit.eq(0), busy.eq(before & ~line)]
         with m.Elif(~pace.done):
             m.d.sync += pace.count()
         with m.Else():
-            m.d.sync += [pace.step(bit), bit.eq(bit + 1)]
+            m.d.sync += [pace.step(), bit.eq(bit + 1)]
             with m.If((bit == 0) & line):
                 m.d.sync += busy.eq(0)
             with m.If(bit == _BITS - 1):
@@ -166,11 +176,11 @@ class UartTransmitter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lengths = [after - at for at, after in zip([0, *self._ends], self._ends)]
-        # Interval `bit` begins with the end of bit `bit` of the byte.
-        pace = _Pace(lengths[0], lengths[1:])
         shift = Signal(9, init=0x1ff)
         busy = Signal()
         bit = Signal(4)
+        # Interval `bit` begins with the end of bit `bit` of the byte.
+        pace = _Pace(m, lengths[0], lengths[1:], bit)
         m.d.comb += [self.i.ready.eq(~busy), self.tx.eq(shift[0])]
         with m.If(~busy):
             m.d.sync += [pace.start(), bit.eq(0)]
@@ -179,7 +189,7 @@ class UartTransmitter(wiring.Component):
         with m.Elif(~pace.done):
             m.d.sync += pace.count()
         with m.Else():
-            m.d.sync += [pace.step(bit), bit.eq(bit + 1), shift.eq(Cat(shift[1:], C(1, 1)))]
+            m.d.sync += [pace.step(), bit.eq(bit + 1), shift.eq(Cat(shift[1:], C(1, 1)))]
             with m.If(bit == _BITS - 1):
                 m.d.sync += busy.eq(0)
         return m
