@@ -60,8 +60,9 @@ class Parameters:
             if port == "offset" and self._layer.scaled:
                 # Offsets are added to the products, one cycle after the counts.
                 word = delay(m, word, 1, go, name="offset_word")
-            for lane, element in enumerate(elements):
-                value = word.word_select(lane, shape.width)
+            for index, element in enumerate(elements):
+                # Elements of several frames share the values of their lane.
+                value = word.word_select(index % self._plan.fold.pe, shape.width)
                 m.d.comb += getattr(element, port).eq(value.as_signed() if shape.signed else value)
 
     def _values(self, port: str) -> np.ndarray:
