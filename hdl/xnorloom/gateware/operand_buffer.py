@@ -24,9 +24,10 @@ class OperandBuffer(wiring.Component):
     A frame has ``planes`` bit planes of ``size`` bits. Each plane starts a new word, on both
     sides; bits after its end are undefined. With ``vectors`` a frame is a batch of that many
     frames in lockstep: each word consists of one word of each. One frame is received while another
-    is sent, so output words are back to back as long as the input keeps up. ``latency``, from the last input word of
-    a frame to its first output word, is 2 cycles (0 and no hardware for ``direct``). ``interval``
-    is ``planes * max(passes * ceil(size / out_width), ceil(size / in_width))``.
+    is sent, so output words are back to back as long as the input keeps up. ``latency``, from the
+    last input word of a frame to its first output word, is 2 cycles (0 and no hardware for
+    ``direct``). ``interval`` is
+    ``planes * max(passes * ceil(size / out_width), ceil(size / in_width))``.
 
     Parameters
     ----------

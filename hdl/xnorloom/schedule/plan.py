@@ -191,7 +191,8 @@ class Plan:
                  entry.fold.simd, entry.fold.lanes, entry.cycles, entry.fold.style, entry.depth,
                  entry.operands) for entry in self.layers]
         frames = "a frame" if self.vectors == 1 else f"{self.vectors} frames"
-        return html_table(f"{self.graph.name}: {frames} every {count(self.interval, 'cycle')}", rows,
+        title = f"{self.graph.name}: {frames} every {count(self.interval, 'cycle')}"
+        return html_table(title, rows,
                           ("layer", "neurons", "inputs", "PE", "SIMD", "lanes", "cycles", "weights",
                            "depth", "operand buffer"))
 
