@@ -290,7 +290,6 @@ def test_fifo_broken(prove):
 def serializer(vectors):
     def contract(h):
         i, o, batches = h.dut.i, h.dut.o, h.dut.batches
-        m = h.m
         h.held(o)
         took, gave = i.valid & i.ready, o.valid & o.ready
         h.check((batches.valid & batches.ready) == took)

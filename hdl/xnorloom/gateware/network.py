@@ -95,9 +95,11 @@ class Network(wiring.Component):
             self._argmax = BatchArgmax(plan.graph.classes, vectors=vectors, lanes=lanes,
                                        scores=scores, shape=final.elem_shape)
             # An entry per batch waits from the start of the batch to the cycle in which its results
-            # are taken; with fewer entries the interval would grow.
+            # are taken; with fewer entries the interval would grow. Batches of a single frame come
+            # as often as frames.
             cycles = sum(stage.latency for stage in self._stages) + self._argmax.latency - 1
-            batches = -(-cycles // plan.interval)
+            spacing = max(plan.words, *(layer.cycles for layer in plan.layers))
+            batches = -(-cycles // spacing)
             self._stages[0] = STAGES[type(plan.layers[0].layer)](
                 plan.layers[0], plan.interval, batches=batches)
             self._steady_frames = vectors * (batches + 2)

@@ -15,6 +15,7 @@ from ..graph import Dense, Graph, Layer, Score
 from ..support.arguments import integer
 from ..support.html import html_table
 from ..support.text import count
+from ..target.device import DEVICES
 from .fold import Fold, WeightStyle
 
 if TYPE_CHECKING:
@@ -112,6 +113,15 @@ class LayerPlan:
         if self.depth not in depths:
             raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
                                 f"{depths[-1]:,} weight words per lane, not {self.depth:,}")
+
+        if fold.vectors > 1 and self.operands is OperandKind.REGISTERS:
+            most = max(device.logic_cells for device in DEVICES.values())
+            if self.operand_bits > most:
+                raise ScheduleError(
+                    f"operand buffer of layer {layer.name!r} would take {self.operand_bits:,} "
+                    f"flip-flops for {fold.vectors} frames, more than the {most:,} of the largest "
+                    f"chip; with input words of simd {fold.simd} bits, not {width}, it is in RAM, "
+                    f"and fewer vectors take less")
 
     @property
     def vectors(self) -> int:
