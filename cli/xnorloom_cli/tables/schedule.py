@@ -37,5 +37,12 @@ def schedule_text(plan: Plan) -> str:
 
 def _bottleneck(values: dict[str, Any]) -> str:
     names = [f"layer {entry['name']}" for entry in values["layers"] if entry["bottleneck"]]
-    words = values["words"] * values["frames_per_interval"]
-    return " and ".join(names) or f"the {count(words, 'input word')}"
+    if names:
+        return " and ".join(names)
+    frames = values["frames_per_interval"]
+    text = f"the {count(values['words'] * frames, 'input word')}"
+    if frames > 1:
+        cycles = max(entry["cycles"] for entry in values["layers"])
+        text += (f"; while the slowest layer works, {max(1, cycles // values['words'])} of "
+                 f"{frames} frames arrive")
+    return text
