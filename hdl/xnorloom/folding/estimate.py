@@ -29,7 +29,7 @@ CONSTANTS: dict[Family, dict[str, float]] = {
         "layer": 54, "tree": 1.12, "wait": 1, "total": 1.81, "value": 0.64, "values": 0.35,
         "output": 1, "weights": 1.12, "wired": 0.39, "product": 1, "buffer": 1.01, "turning": 0,
         "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
-        "column": 10, "result": 2,
+        "column": 18, "result": 4,
     },
     Family.ECP5: {
         "layer": 51, "tree": 0.95, "wait": 0, "total": 2.4, "value": 1.2, "values": 0.62,
