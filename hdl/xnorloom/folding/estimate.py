@@ -35,7 +35,7 @@ CONSTANTS: dict[Family, dict[str, float]] = {
         "layer": 51, "tree": 0.95, "wait": 0, "total": 2.4, "value": 1.2, "values": 0.62,
         "output": 0.5, "weights": 1.15, "wired": 0, "product": 1, "buffer": 0, "turning": 1.09,
         "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
-        "column": 10, "result": 1,
+        "column": 10, "result": 4,
     },
 }
 
