@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from results import Result, current
+from results import Result, current, frames_per_second
 from rows import Model, Row, RowsError
 
 from xnorloom.support.files import write_atomic
@@ -79,7 +79,7 @@ def _line(row: Row, result: Result | None) -> tuple[str, ...]:
     stores = f"{rams[0]} of {rams[1]}"
     if result["sprams"][0]:
         stores += f", {result['sprams'][0]} of {result['sprams'][1]} SPRAMs"
-    frames = hz / interval
+    frames = frames_per_second(result)
     line = result["baud"] / LINE_BITS / line_bytes(result["frame_bytes"])
     return (*start, f"{cells[0]:,} ({100 * cells[0] / cells[1]:.0f} %)", stores,
             f"{result['fmax_hz'] / 1e6:.4g}", f"{hz / 1e6:.4g}", f"{interval:,}",
@@ -113,10 +113,12 @@ def _bounds(models: list[Model], rows: list[Row], found: dict[str, Result | None
                 continue
             used, there = result["sprams"]
             lanes = fed + (_SPRAM_BITS * there if used else 0)
-            # Weights of the first layer are read once for each bit plane.
+            # Each word serves a batch of frames; weights of the first layer are read once for each
+            # bit plane.
+            frames = result["schedule"]["layers"][0].get("vectors", 1)
             weights = sum(layer.weights.size * model.graph.planes(index)
                           for index, layer in enumerate(model.graph.layers))
-            line += [f"{lanes * result['fmax_hz'] / weights:,.0f}",
+            line += [f"{frames * lanes * result['fmax_hz'] / weights:,.0f}",
                      f"{100 * weights / result['interval'] / lanes:.0f} %"]
         lines.append(tuple(line))
     return _table(tuple(header), lines)

@@ -9,7 +9,8 @@ from rows import Row, RowsError, read_json
 from xnorloom.support.files import write_atomic
 from xnorloom_boards.build import Build
 
-__all__ = ["Result", "built", "current", "read_results", "refused", "store"]
+__all__ = ["Result", "built", "current", "frames_per_second", "read_results", "refused",
+           "store"]
 
 # Plain values, as in the file. A network that does not fit has a message instead of numbers.
 Result = dict[str, Any]
@@ -40,6 +41,12 @@ def built(row: Row, made: Build) -> Result:
         "baud": values["link"]["baud"], "frame_bytes": values["link"]["frame_bytes"],
         "schedule": made.schedule.as_json(made.graph), "tools": tools,
         "digests": {name: values["digests"][name] for name in ("netlist", "bitstream")}}
+
+
+def frames_per_second(result: Result) -> float:
+    """Return the frames per second of a row that was built."""
+    frames = result["schedule"]["layers"][0].get("vectors", 1)
+    return result["clock_hz"] * frames / result["interval"]
 
 
 def refused(row: Row, message: str) -> Result:

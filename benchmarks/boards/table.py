@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from render import put, render
-from results import Result, built, read_results, refused, store
+from results import Result, built, frames_per_second, read_results, refused, store
 from rows import Row, chosen, read_rows
 
 from xnorloom.errors import XnorloomError
@@ -63,7 +63,7 @@ def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
         return refused(row, str(error))
     result = built(row, made)
     say(f"{result['logic_cells'][0]:,} cells, {result['fmax_hz'] / 1e6:.1f} MHz, "
-        f"{result['clock_hz'] / result['interval']:,.0f} frames a second")
+        f"{frames_per_second(result):,.0f} frames a second")
     return result
 
 

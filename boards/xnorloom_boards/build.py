@@ -171,7 +171,7 @@ def _too_slow(graph: Graph, board: Board, found: Found) -> str:
 def _missed(graph: Graph, board: Board, found: Found, fps: float, fixed: bool) -> str:
     hz = round(found.hz)
     text = (f"network {graph.name!r} reaches {found.fps:,.0f} frames a second on board "
-            f"{board.name} ({hz / 1e6:.4g} MHz, {found.interval:,} cycles a frame), not {fps:,.0f}")
+            f"{board.name} ({hz / 1e6:.4g} MHz, {_interval(found)}), not {fps:,.0f}")
     needed = int(hz // fps)
     if needed < 1:
         return f"{text}; at this clock a frame in every cycle is {hz:,} a second"
@@ -181,6 +181,11 @@ def _missed(graph: Graph, board: Board, found: Found, fps: float, fixed: bool) -
         return f"{text}; at this clock it would take an interval of {needed} cycles, but {fault}"
     # A schedule that was not given was followed by faster ones already.
     return f"{text}; try --interval {needed}" if fixed else f"{text}; try more seeds"
+
+
+def _interval(found: Found) -> str:
+    vectors = found.schedule.folds[0].vectors
+    return f"{found.interval:,} cycles " + ("a frame" if vectors == 1 else f"per {vectors} frames")
 
 
 def _names(graph: Graph, board: Board) -> list[str]:

@@ -51,7 +51,7 @@ class Check:
 
     @property
     def interval(self) -> int | None:
-        """Measured interval in cycles; ``None`` as for the latency, and for a single frame."""
+        """Measured interval in cycles; ``None`` as for the latency, and for too few frames."""
         return None if self.simulation.cycles is None else self.simulation.interval
 
     @property

@@ -24,7 +24,7 @@ Progress = Callable[[int, int], object]
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """Results of the gateware for ``B`` frames, with their cycles.
+    """Results of the gateware for a number of frames, with their cycles.
 
     The engine ``golden`` simulates no cycles: ``cycles``, ``i_cycles`` and ``o_cycles`` are
     ``None``, ``latency`` and ``interval`` are computed from the schedule.
@@ -32,19 +32,21 @@ class Simulation:
     Attributes
     ----------
     engine : str
-    classes : int64 array of shape ``[B]``
-    scores : int64 array of shape ``[B, C]``
+    classes : int64 array of shape ``[frames]``
+    scores : int64 array of shape ``[frames, C]``
         ``None`` for a network without scores.
     cycles : int
         Number of simulated cycles up to the last result.
     latency : int
         Cycles from the first input word of the first frame to its result; ``None`` with stalls.
     interval : int
-        Cycles between the last two results; ``None`` with stalls, and for a single frame.
+        Cycles between the last result and that of ``B`` frames before, where ``B`` are the frames
+        that the network processes at once; ``None`` with stalls, and for at most
+        :attr:`~xnorloom.gateware.network.Network.steady_frames` frames.
     i_cycles, o_cycles : int64 arrays
         The cycle in which each input word, and each result, was transferred. Weights in SPRAM are
         loaded before the first input word.
-    activations : tuple of uint8 arrays of shape ``[B, m]``
+    activations : tuple of uint8 arrays of shape ``[frames, m]``
         Output of each dense layer; ``None`` without probes.
     """
 
@@ -77,7 +79,7 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
     ----------
     plan : Plan
         The graph under its schedule.
-    frames : integers of shape ``[B, *shape]`` or ``[B, size]``
+    frames : integers of shape ``[frames, *shape]`` or ``[frames, size]``
         At least one frame, see :func:`~xnorloom_sim.golden.check_frames`.
     engine : str
         ``compiled`` and ``amaranth`` simulate the gateware cycle by cycle, see
@@ -129,8 +131,8 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
     latency = interval = None
     if stall is None:
         latency = int(trace.o_cycles[0] - trace.i_cycles[0])
-        if len(array) > 1:
-            interval = int(trace.o_cycles[-1] - trace.o_cycles[-2])
+        if network.steady_frames is not None and len(array) > network.steady_frames:
+            interval = int(trace.o_cycles[-1] - trace.o_cycles[-1 - plan.vectors])
     activations = _activations(plan, trace, len(array)) if probes else None
     return Simulation(engine, classes, values, trace.cycles, latency, interval, trace.i_cycles,
                       trace.o_cycles, activations)
@@ -146,14 +148,40 @@ def _activations(plan: Plan, trace: harness.Trace,
                  frames: int) -> tuple[npt.NDArray[np.uint8], ...]:
     """Unpack the probed words into activations, without the lanes that have no neuron."""
     activations = []
-    for entry, (name, words) in zip(plan.layers, trace.probes.items()):
+    order = _order(plan.vectors, trace.probes.get("batches"), frames)
+    for entry, (name, words) in zip(plan.layers[:-1], trace.probes.items()):
         layer, folds = entry.layer, entry.neuron_folds
-        if len(words) != frames * folds:
+        batches = 1 + int(order.max()) // plan.vectors
+        if len(words) != batches * folds:
+            of = f"{frames} frames" if plan.vectors == 1 else f"{batches} batches"
             raise harness.SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
-                                          f"{frames * folds} belong to {frames} frames")
-        bits = np.unpackbits(words, axis=1, count=entry.fold.pe, bitorder="little")
-        activations.append(bits.reshape(frames, -1)[:, :layer.neurons])
+                                          f"{batches * folds} belong to {of}")
+        bits = np.unpackbits(words, axis=1, count=plan.vectors * entry.fold.pe, bitorder="little")
+        rows = bits.reshape(batches, folds, plan.vectors, -1).swapaxes(1, 2)
+        activations.append(rows.reshape(batches * plan.vectors, -1)[order, :layer.neurons])
     return tuple(activations)
+
+
+def _order(vectors: int, masks: npt.NDArray[np.uint8] | None,
+           frames: int) -> npt.NDArray[np.int64]:
+    """Return the place of each frame among all columns of all batches.
+
+    ``masks`` has the columns with a frame of each batch.
+    """
+    if masks is None:
+        return np.arange(frames)
+    places, column = [], 0
+    for batch, mask in enumerate(np.unpackbits(masks, axis=1, count=vectors, bitorder="little")):
+        for _ in range(int(mask.sum())):
+            if not mask[column]:
+                raise harness.SimulationError(f"batches: frame {len(places)} belongs to column "
+                                              f"{column}, which batch {batch} lacks")
+            places.append(batch * vectors + column)
+            column = (column + 1) % vectors
+    if len(places) != frames:
+        raise harness.SimulationError(f"batches: {len(places)} frames were in batches, not "
+                                      f"{frames}")
+    return np.array(places, np.int64)
 
 
 def _golden(plan: Plan, frames: npt.NDArray[np.unsignedinteger], progress: Progress | None,

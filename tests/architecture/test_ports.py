@@ -104,7 +104,7 @@ def test_all_components_are_here():
         found |= {value.__name__ for value in classes if value.__subclasses__() == [] and
                   value.__module__.startswith(("xnorloom.gateware", "xnorloom_boards.link"))}
     # Their ports are streams.
-    streams = {"Argmax", "Layer", "Network", "OperandBuffer", "RegisterSlice", "Link", "Framer",
-               "Deframer"}
+    streams = {"Argmax", "BatchArgmax", "BatchBuffer", "Fifo", "Layer", "Network", "OperandBuffer",
+               "RegisterSlice", "ResultSerializer", "Link", "Framer", "Deframer"}
     assert found - COMPONENTS.keys() <= streams
     assert COMPONENTS.keys() <= found

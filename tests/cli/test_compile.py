@@ -116,3 +116,31 @@ def test_output_whole_or_not(wrong, tmp_path, monkeypatch, exists):
     wrong(r"file deep/out/schedule\.json cannot be written: No space left on device",
                  "compile", "toy.bnn", "-o", "deep/out")
     assert files.write_atomic is not full
+
+
+def test_compile_several_frames_at_once(run, run_json, model, tmp_path):
+    """The table, the values and the simulation of a schedule with frames in parallel."""
+    run("compile", model, "-o", tmp_path, "--interval", 72)
+    path = tmp_path / "schedule.json"
+    content = json.loads(path.read_text())
+    folds = [{"pe": 3, "simd": 4, "style": "lut"}, {"pe": 1, "simd": 2, "style": "lut"}]
+    for layer, fold in zip(content["layers"], folds, strict=True):
+        layer.update(fold, vectors=3)
+    content["input_width"] = 4
+    path.write_text(json.dumps(content))
+    text = run("compile", model, "-o", tmp_path / "out", "--fold", path)
+    assert re.search(r"^layer +neurons x inputs +PE +SIMD +frames +lanes +cycles ", text,
+                     re.MULTILINE)
+    assert re.search(r"^dense0 +7 x 30 +3 +4 +3 +12 +72 +lut +24 .*<- slowest$", text, re.MULTILINE)
+    assert "\ninterval 72 cycles per 3 frames, set by layer dense0\n" in text
+    values = run_json("compile", model, "-o", tmp_path / "out", "--fold", path)
+    assert (values["interval"], values["frames_per_interval"]) == (72, 3)
+    assert [layer["vectors"] for layer in values["layers"]] == [3, 3]
+    assert json.loads((tmp_path / "out" / "schedule.json").read_text()) == content
+
+    # A wider fold, for which the frames do not arrive in time.
+    content["layers"][0].update(pe=7)
+    path.write_text(json.dumps(content))
+    text = run("compile", model, "-o", tmp_path / "out", "--fold", path)
+    assert re.search(r"^interval 72 cycles per 3 frames, set by the 72 input words; while the "
+                     r"slowest layer works, 1 of 3 frames arrive$", text, re.MULTILINE)

@@ -226,7 +226,7 @@ def test_layer(prove, name):
 @pytest.mark.parametrize("module, change", [
     (sequencer, ("row.eq(following)", "row.eq(address)")),
     (layer, ("go.eq(~self.o.valid | self.o.ready)", "go.eq(1)")),
-    (layer, ("operands[fold.simd - beyond:].eq(0)", "operands[fold.simd - beyond:].eq(1)")),
+    (layer, ("vector[fold.simd - beyond:].eq(0)", "vector[fold.simd - beyond:].eq(1)")),
     (accumulator, ("total << 1, total", "total, total")),
     (parameters, ("values.address.eq(after)", "values.address.eq(fold)")),
 ], ids=["row of weights", "no stall", "padding counts", "no doubling", "old parameters"])

@@ -19,6 +19,9 @@ _SPRAM = tuple(f"hdl/gateware/test_spram.py::{name}" for name in (
     "test_words", "test_load_wrong", "test_no_ports_without_spram", "test_depth_wrong",
     "test_reload"))
 _NETWORKS = (*_NETWORK, *_SPRAM)
+_BATCHES = tuple(f"hdl/gateware/test_batches.py::{name}" for name in (
+    "test_wrong", "test_models", "test_operand_buffer", "test_one_network_at_many_schedules",
+    "test_columns_in_memory", "test_random_network", "test_random_network_stalled"))
 _SCORES = "hdl/lowering/test_scores.py"
 _SCORES_SIZE = "hdl/lowering/test_scores_size.py"
 _LOWER = ("hdl/lowering/test_rounding.py", "hdl/lowering/test_lower_wrong.py",
@@ -53,14 +56,16 @@ _TESTS = {
                                   "hdl/gateware/test_popcount.py",
                                   "hdl/gateware/test_operand_buffer.py"),
                                  (*_LAYERS, *_NETWORKS, *_CHIP)),
-    "*/xnorloom/gateware/stream.py": (("hdl/gateware/test_stream.py",), _NETWORKS),
+    "*/xnorloom/gateware/stream.py": (("hdl/gateware/test_stream.py",), (*_NETWORKS, *_BATCHES)),
     "*/gateware/operand_buffer.py": (("hdl/gateware/test_operand_buffer.py",),
                                      (*_NETWORKS, *_CHIP)),
+    "*/gateware/batch_*.py": (_BATCHES, ("hdl/gateware/test_reset.py",)),
+    "*/gateware/frame_store.py": (("hdl/gateware/test_operand_buffer.py",), _BATCHES),
     "*/gateware/argmax.py": (("hdl/gateware/test_argmax.py",), _NETWORKS),
     "*/gateware/weight_ram.py": (("hdl/gateware/test_weight_ram.py", *_SPRAM),
                                  ("hdl/gateware/test_spram.py",)),
-    "*/gateware/network.py": (_NETWORKS, ("hdl/gateware/test_scaled_network.py",)),
-    "*/gateware/stages.py": (_NETWORKS, ("hdl/gateware/test_scaled_network.py",)),
+    "*/gateware/network.py": (_NETWORKS, ("hdl/gateware/test_scaled_network.py", *_BATCHES)),
+    "*/gateware/stages.py": (_NETWORKS, ("hdl/gateware/test_scaled_network.py", *_BATCHES)),
     "*/gateware/score_unit.py": (("hdl/gateware/test_neuron.py",
                                   "hdl/gateware/test_scaled_layer.py"),
                                  ("hdl/gateware/test_scaled_network.py",)),

@@ -34,12 +34,13 @@ def fastest_schedule(budget: ResourceBudget, board: Board, fps: float) -> Schedu
         return budget.schedule(max(1, int(typical / fps)))
     except NoScheduleError:
         schedule = budget.schedule()
-    interval = schedule.bind(budget.graph).interval
-    if fps * interval > most_hz(board):
+    plan = schedule.bind(budget.graph)
+    interval = plan.interval
+    if fps > plan.frames_per_second(most_hz(board)):
         raise NoScheduleError(
             f"network {budget.graph.name!r} does not reach {fps:,.0f} frames a second on board "
             f"{board.name}: the least interval that fits is {interval:,} cycles, "
-            f"{typical / interval:,.0f} frames a second at the usual clock of "
+            f"{plan.frames_per_second(typical):,.0f} frames a second at the usual clock of "
             f"{typical / 1e6:.4g} MHz")
     return schedule
 
@@ -53,7 +54,7 @@ class Found:
     schedule : Schedule
         The schedule.
     interval : int
-        Its cycles per frame.
+        Its cycles per ``vectors`` frames.
     budget : ResourceBudget
         Resources within which it was found.
     best : Attempt or None
@@ -71,7 +72,8 @@ class Found:
     @property
     def fps(self) -> float:
         """Frames per second, 0 if no clock is met."""
-        return 0 if self.best is None else self.best.design.hz / self.interval
+        vectors = self.schedule.folds[0].vectors
+        return 0 if self.best is None else self.best.design.hz * vectors / self.interval
 
     @property
     def hz(self) -> float:
@@ -125,10 +127,12 @@ class ScheduleSearch:
             If none fits.
         """
         while True:
-            interval = schedule.bind(self.graph).interval
+            plan = schedule.bind(self.graph)
+            interval = plan.interval
             try:
                 return Found(schedule, interval, budget, *choose_clock(
-                    self.board, partial(self._attempt, schedule), fps * interval, self.progress))
+                    self.board, partial(self._attempt, schedule), fps * interval / plan.vectors,
+                    self.progress))
             except ResourceOverflowError as error:
                 needed = _needed(error)
                 text = (f"network {self.graph.name!r} at an interval of {interval:,} cycles does "

@@ -39,7 +39,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                  bitstream: bytes) -> dict[str, Any]:
     """Contents of ``build.json``."""
     network, design, route = Network(schedule.bind(graph)), best.design, best.route
-    frames = design.hz / network.interval
+    frames = network.plan.frames_per_second(design.hz)
     path = steps([{"kind": hop.kind, "ns": hop.ns, "cell": hop.cell, "port": hop.port}
                   for hop in route.critical])
     return {
@@ -58,6 +58,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                          for attempt in attempts]},
         "speed": {
             "interval_cycles": network.interval, "interval_seconds": network.interval / design.hz,
+            "frames_per_interval": network.vectors,
             "latency_cycles": network.latency, "latency_seconds": network.latency / design.hz,
             "frames_per_second": frames,
             "synapses_per_second": graph.synapses * frames,
@@ -130,7 +131,7 @@ def build_text(values: dict[str, Any]) -> str:
         f"{'clock':<14}{clock['hz'] / 1e6:.4g} MHz; place and route reached "
         f"{clock['fmax_hz'] / 1e6:.4g} MHz (seed {clock['seed']})",
         f"{'interval':<14}{count(speed['interval_cycles'], 'cycle')}, "
-        f"{_time(speed['interval_seconds'])}",
+        f"{_time(speed['interval_seconds'])}{_frames(speed)}",
         f"{'latency':<14}{count(speed['latency_cycles'], 'cycle')}, "
         f"{_time(speed['latency_seconds'])}",
         f"{'frames':<14}{speed['frames_per_second']:,.0f} a second; "
@@ -139,6 +140,11 @@ def build_text(values: dict[str, Any]) -> str:
     lines += [f"{'limit':<14}{values[key]}" for key in ("limit",) if key in values]
     lines += [f"{'warning':<14}{line}" for line in values["model"].get("warnings", ())]
     return "\n".join(lines)
+
+
+def _frames(speed: dict[str, Any]) -> str:
+    frames = speed.get("frames_per_interval", 1)
+    return "" if frames == 1 else f", for {frames} frames"
 
 
 def _time(seconds: float) -> str:

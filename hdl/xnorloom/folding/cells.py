@@ -46,6 +46,8 @@ def score_bits(layer: Score, planes: int) -> int:
 def layer_parts(plan: LayerPlan) -> dict[str, float]:
     """Return the parts of a layer and of the register slice after it."""
     layer, fold, neuron_folds = plan.layer, plan.fold, plan.neuron_folds
+    # Each frame has processing elements of its own.
+    elements = fold.pe * plan.vectors
     count = plan.count_max.bit_length()
     popcount, waits = _tree(fold)
     # The highest bit of a threshold is a constant, except where a neuron always fires.
@@ -53,18 +55,18 @@ def layer_parts(plan: LayerPlan) -> dict[str, float]:
     element = 1 if isinstance(layer, Dense) else score_bits(layer, plan.planes)
     parts: dict[str, float] = {
         "layer": 1,
-        "tree": fold.pe * popcount,
-        "wait": (fold.pe * waits + fold.read_latency * fold.simd
+        "tree": elements * popcount,
+        "wait": (elements * waits + fold.read_latency * fold.simd * plan.vectors
                  + fold.read_register * fold.lanes),
-        "total": fold.pe * count if plan.steps > 1 else 0,
-        "value": fold.pe * sum(values) / (1 if neuron_folds > 1 else 3),
-        "output": 2 * fold.pe * element,
+        "total": elements * count if plan.steps > 1 else 0,
+        "value": elements * sum(values) / (1 if neuron_folds > 1 else 3),
+        "output": 2 * elements * element,
     }
     match fold.style:
         case WeightStyle.LUT:
             parts["weights"] = fold.lanes * max(1, plan.depth / LUT_DEPTH)
         case WeightStyle.WIRED:
-            parts["wired"] = fold.lanes
+            parts["wired"] = fold.lanes * plan.vectors
         case WeightStyle.SPRAM:
             parts["load"] = 1
     if 1 < neuron_folds and (neuron_folds <= LUT_DEPTH or fold.style is WeightStyle.LUT):
@@ -74,7 +76,7 @@ def layer_parts(plan: LayerPlan) -> dict[str, float]:
     if layer.scaled:
         # A multiplier, or two tables of products per four bits of the count.
         bits = values[-1] * count if neuron_folds > 1 else element * 2 * -(-count // 4)
-        parts["product"] = fold.pe * bits
+        parts["product"] = elements * bits
     return parts
 
 
@@ -84,14 +86,28 @@ def buffer_parts(plan: LayerPlan) -> dict[str, float]:
         case OperandKind.DIRECT:
             return {}
         case OperandKind.MEMORY:
-            return {"memory": 1}
+            return {"memory": 1, **(_gathered(plan.vectors) if plan.gather else {})}
     assert plan.in_width is not None
     received = -(-plan.layer.inputs // plan.in_width) * plan.in_width
     sent = plan.synapse_folds * plan.fold.simd
-    return {"registers": 1, "buffer": plan.planes * (received + sent),
-            "turning": plan.planes * sent if plan.steps > 1 else 0}
+    bits = plan.vectors * plan.planes
+    return {"registers": 1, "buffer": bits * (received + sent),
+            "turning": bits * sent if plan.steps > 1 else 0,
+            **(_gathered(plan.vectors) if plan.gather else {})}
 
 
-def argmax_parts(lanes: int, bits: int) -> dict[str, float]:
-    """Return the parts of an argmax of ``lanes`` scores of ``bits`` bits per word."""
-    return {"argmax": 1, "compare": lanes * bits}
+def _gathered(vectors: int) -> dict[str, float]:
+    """Return the parts that a batch buffer of ``vectors`` columns has besides."""
+    return {"column": vectors}
+
+
+def argmax_parts(lanes: int, bits: int, vectors: int = 1, label: int = 0) -> dict[str, float]:
+    """Return the parts of an argmax of ``lanes`` scores of ``bits`` bits per word.
+
+    With several ``vectors`` results of ``label`` bits are sent one after the other.
+    """
+    parts: dict[str, float] = {"argmax": 1,
+                               "compare": lanes * bits * vectors}
+    if vectors > 1:
+        parts["result"] = vectors * (label + 1)
+    return parts

@@ -14,6 +14,7 @@ import numpy as np
 from ..gateware.counting.code import rom_bits
 from ..gateware.threshold import complement
 from ..graph import Dense, Graph, Score
+from ..packing import label_width
 from ..schedule import LayerPlan, OperandKind, Plan, WeightStyle
 from ..target.device import LUT_DEPTH
 from ..target.family import Family
@@ -30,11 +31,13 @@ CONSTANTS: dict[Family, dict[str, float]] = {
         "layer": 60, "tree": 1, "wait": 1, "total": 1.2, "value": 1.1, "values": 0.75,
         "output": 1, "weights": 1.12, "wired": -0.15, "product": 1, "buffer": 1.01, "turning": 0,
         "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
+        "column": 18, "result": 4,
     },
     Family.ECP5: {
         "layer": 50, "tree": 0.9, "wait": 0, "total": 2.4, "value": 0.8, "values": 0.35,
         "output": 0.5, "weights": 0.95, "wired": -0.15, "product": 1, "buffer": 0, "turning": 1.09,
         "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
+        "column": 10, "result": 4,
     },
 }
 
@@ -83,7 +86,7 @@ def estimate(plan: Plan, family: Family | str) -> list[LayerCost]:
         core, buffer = layer_cost(layer, family), buffer_cost(layer, family)
         costs.append(replace(core, cells=core.cells + buffer.cells,
                              buffer_brams=buffer.buffer_brams))
-    return [*costs, argmax_cost(plan.graph, plan.schedule.folds[-1].pe, family)]
+    return [*costs, argmax_cost(plan.graph, plan.schedule.folds[-1].pe, family, plan.vectors)]
 
 
 def rams(depth: int, width: int, family: Family) -> int:
@@ -115,16 +118,20 @@ def buffer_cost(plan: LayerPlan, family: Family) -> LayerCost:
     """Return the cost of the operand buffer of a layer."""
     brams = 0
     if plan.operands is OperandKind.MEMORY:
-        brams = rams(2 * plan.steps, plan.fold.simd, family)
+        # A memory for each column of a batch buffer, else one for all frames of a word.
+        columns = plan.vectors if plan.gather else 1
+        width = plan.fold.simd * plan.vectors // columns
+        brams = columns * rams(2 * plan.steps, width, family)
     return LayerCost(plan.layer.name, _cells(buffer_parts(plan), family), 0, brams, 0)
 
 
-def argmax_cost(graph: Graph, lanes: int, family: Family) -> LayerCost:
-    """Return the cost of an argmax with ``lanes`` scores per word."""
+def argmax_cost(graph: Graph, lanes: int, family: Family, vectors: int = 1) -> LayerCost:
+    """Return the cost of an argmax with ``lanes`` scores per word, of ``vectors`` frames."""
     last = graph.layers[-1]
     assert isinstance(last, Score)
     bits = score_bits(last, graph.planes(len(graph.layers) - 1))
-    return LayerCost("argmax", _cells(argmax_parts(lanes, bits), family))
+    return LayerCost("argmax", _cells(argmax_parts(
+        lanes, bits, vectors, label_width(graph.classes)), family))
 
 
 def _cells(parts: dict[str, float], family: Family) -> int:

@@ -2,7 +2,7 @@
 """Binary layer: processing elements, weights, parameters and sequencer."""
 
 import numpy as np
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,7 @@ from .accumulator import Accumulator
 from .counting.code import encoded, is_coded, rom_bits
 from .neuron import Neuron
 from .parameters import Parameters
-from .primitives import delay
+from .primitives import delay, names
 from .rom import Rom
 from .score_unit import ScoreUnit
 from .sequencer import sequence
@@ -24,6 +24,10 @@ __all__ = ["Layer"]
 
 class Layer(wiring.Component):
     """Dense or score layer that processes ``simd`` synapses of ``pe`` neurons per cycle.
+
+    It does so for ``vectors`` frames in lockstep: each has processing elements of its own, and all
+    share weights, parameters and the sequencer. Words of streams hold the elements of the first
+    frame, then those of the next.
 
     For each neuron fold the layer receives all operands of the frame, the most significant bit
     plane first, and sends one word with an element per neuron: the activation, or the score of a
@@ -41,11 +45,11 @@ class Layer(wiring.Component):
 
     Members
     -------
-    i : In(stream.Signature(simd))
+    i : In(stream.Signature(vectors * simd))
         Operands. Bits after the last input of a plane are ignored.
-    o : Out(stream.Signature(data.ArrayLayout(element, pe)))
-        Element ``l`` of word ``j`` belongs to neuron ``j * pe + l``. If that neuron does not exist,
-        an activation is 0 and a score undefined.
+    o : Out(stream.Signature(data.ArrayLayout(element, vectors * pe)))
+        Element ``v * pe + l`` of word ``j`` belongs to neuron ``j * pe + l`` and frame ``v``. If
+        that neuron does not exist, an activation is 0 and a score undefined.
     load : In(stream.Signature(16))
         With weights in SPRAM: the words of :func:`xnorloom.packing.weight_words`, before the first
         operands.
@@ -64,8 +68,8 @@ class Layer(wiring.Component):
         element = unsigned(1) if isinstance(layer, Dense) else score_shape(layer, plan.planes)
         self._sample = self._element(0)
         super().__init__({
-            "i": In(stream.Signature(fold.simd)),
-            "o": Out(stream.Signature(data.ArrayLayout(element, fold.pe))),
+            "i": In(stream.Signature(fold.vectors * fold.simd)),
+            "o": Out(stream.Signature(data.ArrayLayout(element, fold.vectors * fold.pe))),
             **(load_members() if fold.style.loadable else {}),
         })
 
@@ -78,10 +82,14 @@ class Layer(wiring.Component):
         return self._plan.cycles
 
     def model(self, words: np.ndarray) -> np.ndarray:
-        """Return output elements, shape (frames, neurons), of the operands of whole frames."""
+        """Return output elements, shape (frames, neurons), of the operands of whole frames.
+
+        Operands are an array of bits of shape (words, vectors * simd).
+        """
         plan, layer = self._plan, self._plan.layer
-        words = np.asarray(words).reshape(-1, plan.neuron_folds, plan.planes, plan.synapse_folds,
-                                          plan.fold.simd)
+        words = np.asarray(words).reshape(-1, plan.cycles, plan.vectors, plan.fold.simd)
+        words = words.swapaxes(1, 2).reshape(-1, plan.neuron_folds, plan.planes,
+                                             plan.synapse_folds, plan.fold.simd)
         bits = words[:, 0].reshape(len(words), plan.planes, -1)[..., :layer.inputs]
         agree = 1 - (bits[:, None] ^ layer.weights[None, :, None])
         counts = agree.sum(axis=-1, dtype=np.int64) @ (1 << np.arange(plan.planes)[::-1])
@@ -110,20 +118,21 @@ class Layer(wiring.Component):
                 m.d.sync += step.address.eq(0)
 
         # A padding synapse has activation 0 and weight 1, which never agree.
-        operands = Signal(fold.simd)
-        m.d.comb += operands.eq(self.i.payload)
+        operands = [Signal(fold.simd, name=name) for name in names("operands", fold.vectors)]
+        m.d.comb += Cat(operands).eq(self.i.payload)
         beyond = plan.synapse_folds * fold.simd - layer.inputs
         if beyond:
             with m.If(step.end_of_plane):
-                m.d.comb += operands[fold.simd - beyond:].eq(0)
+                m.d.comb += [vector[fold.simd - beyond:].eq(0) for vector in operands]
 
         # Cycles 1 to read_latency: weights are read, and operands wait for them.
         m.submodules.weights = weights = self._weights(m)
         m.d.comb += [weights.address.eq(step.address), weights.en.eq(go)]
         words = delay(m, weights.o, int(fold.read_register), go, name="words")
         if is_coded(fold):
-            operands = encoded(operands, fold.register_every)
-        x = delay(m, operands, fold.read_latency, go, name="x")
+            operands = [encoded(vector, fold.register_every) for vector in operands]
+        x = [delay(m, vector, fold.read_latency, go, name=name)
+             for vector, name in zip(operands, names("x", fold.vectors))]
 
         # Next cycles: counts. All trees share one delay line of flags.
         stages = fold.read_latency + self._sample.tree_latency
@@ -133,12 +142,16 @@ class Layer(wiring.Component):
         flags = {name: delay(m, flag, stages, go, name=name, reset=True)
                  for name, flag in flags.items()}
         last = delay(m, flags.pop("last"), int(plan.steps > 1), go, name="last_total", reset=True)
-        elements = [self._element(lane) for lane in range(fold.pe)]
-        for lane, element in enumerate(elements):
-            m.submodules[f"pe{lane}"] = element
-            m.d.comb += [element.x.eq(x), element.en.eq(go),
-                         element.w.eq(words.word_select(lane, fold.simd))]
-            m.d.comb += [getattr(element, name).eq(flag) for name, flag in flags.items()]
+        elements = []
+        for vector, name in zip(x, names("pe", fold.vectors)):
+            for lane in range(fold.pe):
+                separator = "" if fold.vectors == 1 else "_"
+                element = self._element(lane, len(elements))
+                m.submodules[f"{name}{separator}{lane}"] = element
+                m.d.comb += [element.x.eq(vector), element.en.eq(go),
+                             element.w.eq(words.word_select(lane, fold.simd))]
+                m.d.comb += [getattr(element, flag).eq(value) for flag, value in flags.items()]
+                elements.append(element)
         if plan.neuron_folds > 1:
             self._parameters.feed(m, elements, go, last)
 
@@ -152,10 +165,11 @@ class Layer(wiring.Component):
         with m.If(go):
             m.d.sync += self.o.valid.eq(last)
             with m.If(last):
-                m.d.sync += [result[lane].eq(element.o) for lane, element in enumerate(elements)]
+                m.d.sync += [result[index].eq(element.o)
+                             for index, element in enumerate(elements)]
         return m
 
-    def _element(self, lane: int) -> Neuron | ScoreUnit:
+    def _element(self, lane: int, index: int = 0) -> Neuron | ScoreUnit:
         plan, parameters = self._plan, self._parameters
         accumulator = Accumulator(plan.fold.simd, folds=plan.synapse_folds, planes=plan.planes,
                                   register_every=plan.fold.register_every,
@@ -166,7 +180,7 @@ class Layer(wiring.Component):
         if not plan.layer.scaled:
             return ScoreUnit(accumulator, offsets, offset)
         return ScoreUnit(accumulator, offsets, offset, scales=parameters.range("scale"),
-                         scale=parameters.constant("scale", lane), index=lane)
+                         scale=parameters.constant("scale", lane), index=index)
 
     def _weights(self, m: Module) -> Rom | WeightRam:
         """Return the memory of weight words."""

@@ -10,10 +10,15 @@ from ..graph import Graph
 from ..packing import pack_frames
 from ..schedule import Plan, Schedule
 from .argmax import Argmax
+from .batch_argmax import BatchArgmax
 from .stages import STAGES, Stage
 from .weight_ram import load_members
 
 __all__ = ["Network"]
+
+
+def _probe(width: int) -> wiring.Signature:
+    return wiring.Signature({"valid": Out(1), "payload": Out(width)})
 
 
 class Network(wiring.Component):
@@ -34,6 +39,13 @@ class Network(wiring.Component):
     where ``W`` is the number of input words per frame. Results leave in the order of the frames
     under any stall on either side.
 
+    With ``vectors`` ``B`` above 1 the first stage begins with a
+    :class:`~xnorloom.gateware.batch_buffer.BatchBuffer`, each stage works on up to ``B`` frames in
+    lockstep, and a :class:`~xnorloom.gateware.batch_argmax.BatchArgmax` takes the place of the
+    argmax. A batch waits for no frame. ``interval`` is then ``max(B * W, interval of each stage)``
+    cycles per ``B`` frames, if a full batch takes all the cycles of a stage in which its frames
+    arrive; if ``B * W`` is larger, batches are smaller and input words never wait.
+
     Weights in SPRAM are loaded after reset: ``load`` takes the words of
     :func:`xnorloom.packing.load_words`, and no word of a frame is transferred before ``loaded``
     rises after the last of them.
@@ -53,9 +65,11 @@ class Network(wiring.Component):
         Words of frames; see :func:`xnorloom.packing.pack_frames`.
     o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
         Class, or class and scores; see :class:`~xnorloom.gateware.argmax.Argmax`.
-    probe0, probe1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(pe)}))
+    probe0, probe1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(vectors * pe)}))
         With ``probes``, one per dense layer: ``valid`` is high in each cycle in which a word of
         activations leaves the layer; ``payload`` is that word.
+    batches : Out(wiring.Signature({"valid": Out(1), "payload": Out(vectors)}))
+        With ``probes`` and several ``vectors``: the columns with a frame, once for each batch.
     load : In(stream.Signature(16))
         With weights in SPRAM: words of weights. Not ready while all are loaded.
     loaded : Out(1)
@@ -72,8 +86,23 @@ class Network(wiring.Component):
         self._stages: list[Stage] = [STAGES[type(layer.layer)](layer, plan.interval)
                                      for layer in plan.layers]
         final = self._stages[-1].core.o.payload.shape()
-        self._argmax = Argmax(plan.graph.classes, lanes=final.length, scores=scores,
-                              shape=final.elem_shape)
+        lanes, vectors = plan.layers[-1].fold.pe, plan.vectors
+        self._steady_frames = 1
+        if vectors == 1:
+            self._argmax = Argmax(plan.graph.classes, lanes=lanes, scores=scores,
+                                  shape=final.elem_shape)
+        else:
+            self._argmax = BatchArgmax(plan.graph.classes, vectors=vectors, lanes=lanes,
+                                       scores=scores, shape=final.elem_shape)
+            # An entry per batch waits from the start of the batch to the cycle in which its results
+            # are taken; with fewer entries the interval would grow. Batches of a single frame come
+            # as often as frames.
+            cycles = sum(stage.latency for stage in self._stages) + self._argmax.latency - 1
+            spacing = max(plan.words, *(layer.cycles for layer in plan.layers))
+            batches = -(-cycles // spacing)
+            self._stages[0] = STAGES[type(plan.layers[0].layer)](
+                plan.layers[0], plan.interval, batches=batches)
+            self._steady_frames = vectors * (batches + 2)
         # Layers with loadable weights, in the order of loading.
         self._loaded = [stage.core for stage in self._stages
                         if stage.plan.fold.style.loadable]
@@ -81,12 +110,15 @@ class Network(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(plan.schedule.input_width)),
             "o": Out(self._argmax.o.signature),
-            **{probe: Out(wiring.Signature({"valid": Out(1), "payload": Out(layer.fold.pe)}))
+            **{probe: Out(_probe(vectors * layer.fold.pe))
                for probe, layer in zip(self._probes, plan.layers)},
+            **({"batches": Out(_probe(vectors))} if probes and vectors > 1 else {}),
             **(load_members() if self._loaded else {})})
 
     def __repr__(self) -> str:
-        return f"Network({self.graph.name!r}, latency {self.latency}, interval {self.interval})"
+        vectors = f"vectors {self.vectors}, " if self.vectors > 1 else ""
+        return (f"Network({self.graph.name!r}, {vectors}latency {self.latency}, "
+                f"interval {self.interval})")
 
     @property
     def plan(self) -> Plan:
@@ -112,8 +144,16 @@ class Network(wiring.Component):
 
     @property
     def probes(self) -> tuple[str, ...]:
-        """Names of the ports with activations, in the order of the layers."""
-        return tuple(self._probes)
+        """Names of the ports with activations, in the order of the layers.
+
+        With several ``vectors`` the last is ``batches``.
+        """
+        return (*self._probes, *(("batches",) if hasattr(self, "batches") else ()))
+
+    @property
+    def vectors(self) -> int:
+        """Most frames of a batch."""
+        return self._plan.vectors
 
     @property
     def latency(self) -> int:
@@ -123,6 +163,17 @@ class Network(wiring.Component):
     @property
     def interval(self) -> int:
         return self._plan.interval
+
+    @property
+    def steady_frames(self) -> int | None:
+        """Frames of a stream without gaps after which ``vectors`` results take ``interval`` cycles.
+
+        ``None`` if batches differ in size for ever: with several ``vectors``, if the words of that
+        many frames take more cycles than a layer.
+        """
+        if self.vectors > 1 and self.interval > max(stage.interval for stage in self._stages):
+            return None
+        return self._steady_frames
 
     def model(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return classes and scores of ``frames``, composed of the models of the stages."""
@@ -146,6 +197,12 @@ class Network(wiring.Component):
         m.submodules.argmax = self._argmax
         self._join(m, source, self._argmax.i)
         wiring.connect(m, self._argmax.o, wiring.flipped(self.o))
+        if self.vectors > 1:
+            batches = self._stages[0].parts["operands"].batches
+            wiring.connect(m, batches, self._argmax.batches)
+            if "batches" in self.probes:
+                m.d.comb += [self.batches.valid.eq(batches.valid & batches.ready),
+                             self.batches.payload.eq(batches.payload)]
         return m
 
     def _load(self, m: Module):

@@ -60,8 +60,9 @@ class Parameters:
         for port in self.ports:
             shape = Shape.cast(self.range(port))
             word = self._word(m, port, shape.width, fold, after, step)
-            for lane, element in enumerate(elements):
-                value = word.word_select(lane, shape.width)
+            for index, element in enumerate(elements):
+                # Elements of several frames share the values of their lane.
+                value = word.word_select(index % self._plan.fold.pe, shape.width)
                 m.d.comb += getattr(element, port).eq(value.as_signed() if shape.signed else value)
 
     def _values(self, port: str) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Primitives of components: block RAM, modulo counter, delay line."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, ValueLike
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, ValueLike
 from amaranth.lib.memory import Memory
 
-__all__ = ["UNDEFINED", "count", "delay", "ram", "read"]
+__all__ = ["UNDEFINED", "address", "count", "delay", "names", "ram", "read"]
 
 # For registers whose initial value is never seen: synthesis may drop it, as block RAM requires.
 UNDEFINED = {"undefined": 1}
@@ -18,13 +18,20 @@ def ram(width: int, depth: int) -> Memory:
                   attrs={"ram_style": "block", "no_rw_check": 1})
 
 
-def read(m: Module, memory: Memory, address: ValueLike, en: ValueLike) -> Value:
+def address(place: Value, bank: Value, bits: int) -> Value:
+    """Return the address of a word in a bank of ``2**bits`` words."""
+    # Banks start at a power of two, which takes no more RAM and no adder.
+    return Cat(place, C(0, bits - len(place)), bank)
+
+
+def read(m: Module, memory: Memory, address: ValueLike, en: ValueLike, *,
+         name: str = "word") -> Value:
     """Return the word of a :func:`ram` at ``address``, one enabled cycle later.
 
     Yosys applies ``no_rw_check`` only to read registers that it infers, not to those of a port.
     """
     port = memory.read_port(domain="comb")
-    word = Signal(memory.shape, name="word", reset_less=True, attrs=UNDEFINED)
+    word = Signal(memory.shape, name=name, reset_less=True, attrs=UNDEFINED)
     m.d.comb += port.addr.eq(address)
     with m.If(en):
         m.d.sync += word.eq(port.data)
@@ -46,6 +53,11 @@ def count(m: Module, steps: int, en: ValueLike, *, name: str) -> tuple[Value, Va
         with m.If(en):
             m.d.sync += [index.eq(Mux(last, 0, index + 1)), last.eq(index == steps - 2)]
     return index, last
+
+
+def names(name: str, vectors: int) -> list[str]:
+    """Return ``name``, or with several vectors ``name0``, ``name1`` and so on."""
+    return [name] if vectors == 1 else [f"{name}{vector}" for vector in range(vectors)]
 
 
 def delay(m: Module, value: ValueLike, stages: int, en: ValueLike, *, name: str,

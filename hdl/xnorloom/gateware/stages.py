@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 
 from ..graph import Dense, Score
 from ..schedule import LayerPlan, OperandKind
+from .batch_buffer import BatchBuffer
 from .layer import Layer
 from .operand_buffer import OperandBuffer
 from .stream import RegisterSlice
@@ -52,10 +53,11 @@ class Stage(Protocol):
 
 
 class DenseStage:
-    """Stage of a dense or score layer: operand buffer, layer, register slice.
+    """Stage of a dense or score layer: operand or batch buffer, layer, register slice.
 
     ``latency`` is ``B + L + 1``, where ``L`` is the latency of the layer and ``B`` is 0 without an
-    operand buffer, ``2 + F - 1`` with one. ``interval`` is ``F``.
+    operand buffer, ``2 + F - 1`` with one. ``interval`` is ``F``. With several ``vectors`` both
+    are those of a batch, from the last input word of its first frame if no other is in the stage.
 
     Parameters
     ----------
@@ -63,13 +65,18 @@ class DenseStage:
         The layer under its fold.
     target_interval : int
         Interval of the whole network; see :class:`~xnorloom.gateware.operand_buffer.OperandBuffer`.
+    batches : int
+        Batches in the network, if this stage gathers them; see
+        :class:`~xnorloom.gateware.batch_buffer.BatchBuffer`.
     """
 
-    def __init__(self, plan: LayerPlan, target_interval: int):
+    def __init__(self, plan: LayerPlan, target_interval: int, *, batches: int = 1):
         self.plan = plan
-        self._operands = OperandBuffer(
-            plan.layer.inputs, planes=plan.planes, passes=plan.neuron_folds,
-            in_width=plan.in_width, out_width=plan.fold.simd, target_interval=target_interval)
+        shape = {"planes": plan.planes, "passes": plan.neuron_folds, "in_width": plan.in_width,
+                 "out_width": plan.fold.simd, "vectors": plan.vectors,
+                 "target_interval": target_interval}
+        self._operands = (BatchBuffer(plan.layer.inputs, batches=batches, **shape) if plan.gather
+                          else OperandBuffer(plan.layer.inputs, **shape))
         self.core = Layer(plan)
         self._slice = RegisterSlice(self.core.o.payload.shape())
         self.parts = {"operands": self._operands, "layer": self.core, "slice": self._slice}
@@ -85,9 +92,15 @@ class DenseStage:
 
     def model(self, values: np.ndarray) -> np.ndarray:
         # Words of the previous stage; the last is padded.
-        width = self.plan.in_width
+        plan, width = self.plan, self.plan.in_width
         words = np.pad(values, ((0, 0), (0, -values.shape[-1] % width))).reshape(-1, width)
-        return self._slice.model(self.core.model(self._operands.model(words)))
+        count = plan.planes * -(-plan.layer.inputs // width)
+        frames = len(words) // count
+        if plan.vectors > 1 and not plan.gather:
+            words = np.pad(words, ((0, -frames % plan.vectors * count), (0, 0)))
+            words = words.reshape(-1, plan.vectors, count, width).swapaxes(1, 2)
+            words = words.reshape(-1, plan.vectors * width)
+        return self._slice.model(self.core.model(self._operands.model(words)))[:frames]
 
     def window(self, arrived: int) -> tuple[int, int]:
         if self.plan.operands is OperandKind.DIRECT:

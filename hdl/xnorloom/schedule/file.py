@@ -29,10 +29,18 @@ def save(schedule: Schedule, path: str | os.PathLike[str], graph: Graph) -> None
 def as_json(schedule: Schedule, graph: Graph) -> dict[str, Any]:
     """Return the schedule as JSON values, with the names of the layers of ``graph``."""
     schedule.bind(graph)
-    layers = [{"layer": layer.name, **asdict(fold)}
+    layers = [{"layer": layer.name, **_entry(fold)}
               for layer, fold in zip(graph.layers, schedule.folds)]
     return {"format": _FORMAT, "version": _VERSION, "input_width": schedule.input_width,
             "layers": layers}
+
+
+def _entry(fold: Fold) -> dict[str, Any]:
+    entry = asdict(fold)
+    if fold.vectors == 1:
+        # Readers of before know no vectors, and need none.
+        del entry["vectors"]
+    return entry
 
 
 def load(path: str | os.PathLike[str], graph: Graph) -> Schedule:
@@ -97,10 +105,10 @@ def _name(where: str, entry: object) -> object:
 
 def _fold(what: str, entry: dict[str, Any]) -> Fold:
     _check_keys(what, entry, ("layer", "pe", "simd", "style"),
-                ("register_every", "read_register"))
+                ("register_every", "read_register", "vectors"))
     try:
         return Fold(entry["pe"], entry["simd"], entry["style"], entry.get("register_every", 2),
-                    entry.get("read_register", False))
+                    entry.get("read_register", False), entry.get("vectors", 1))
     except (TypeError, ValueError) as error:
         raise ScheduleError(f"{what}: {clipped(error)}") from error
 

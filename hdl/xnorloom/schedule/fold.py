@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from ..support.arguments import integer
 from ..target.device import LUT_DEPTH, SPRAM_DEPTH, SPRAM_WIDTH
 
-__all__ = ["Fold", "WeightStyle"]
+__all__ = ["MOST_VECTORS", "Fold", "WeightStyle"]
+
+# A stream of one bit per element fills at most as many vectors as a layer has cycles; elements for
+# more would take any chip by far.
+MOST_VECTORS = 256
 
 
 class WeightStyle(enum.StrEnum):
@@ -74,6 +78,10 @@ class Fold:
         True to register weights after they are read (not ``wired``): for slow RAM, such as that of
         ECP5 (5.6 ns from clock to word), and for look-up tables of many words, which are several
         levels of logic.
+    vectors : int
+        Activation vectors that share each weight word, 1 to 256: frames that a dense network
+        processes at once. Accumulators and operands exist once per vector, weights, parameters and
+        the sequencer once.
     """
 
     pe: int
@@ -81,11 +89,14 @@ class Fold:
     style: WeightStyle
     register_every: int = 2
     read_register: bool = False
+    vectors: int = 1
 
     def __post_init__(self):
         for name, low in (("pe", 1), ("simd", 1), ("register_every", 0)):
             value = integer(f"Fold {name}", getattr(self, name), low)
             object.__setattr__(self, name, value)
+        vectors = integer("Fold vectors", self.vectors, 1, MOST_VECTORS)
+        object.__setattr__(self, "vectors", vectors)
         try:
             object.__setattr__(self, "style", WeightStyle(self.style))
         except ValueError:
@@ -99,7 +110,7 @@ class Fold:
 
     @property
     def lanes(self) -> int:
-        """XNOR gates, ``pe * simd``."""
+        """Weights per word, ``pe * simd``; each is compared with ``vectors`` activations."""
         return self.pe * self.simd
 
     @property

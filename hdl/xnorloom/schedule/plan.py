@@ -2,7 +2,7 @@
 
 Notation: a layer of ``m`` neurons with ``n`` inputs of ``K`` bit planes, folded with PE and SIMD,
 has ``SF = ceil(n / SIMD)`` synapse folds and ``NF = ceil(m / PE)`` neuron folds. A frame takes it
-``F = NF * SF * K`` cycles.
+``F = NF * SF * K`` cycles, and so does a batch of up to ``vectors`` frames.
 """
 
 import enum
@@ -15,6 +15,7 @@ from ..graph import Dense, Graph, Layer, Score
 from ..support.arguments import integer
 from ..support.html import html_table
 from ..support.text import count
+from ..target.device import DEVICES
 from .fold import Fold, WeightStyle
 
 if TYPE_CHECKING:
@@ -35,17 +36,18 @@ class OperandKind(enum.StrEnum):
     MEMORY = "memory"
 
 
-def operand_kind(size: int, planes: int, in_width: int, out_width: int,
-                 passes: int) -> OperandKind:
+def operand_kind(size: int, planes: int, in_width: int, out_width: int, passes: int,
+                 vectors: int = 1, gather: bool = False) -> OperandKind:
     """Return the kind of operand buffer for frames of ``size`` elements of ``planes`` bit planes.
 
-    - ``direct`` (no buffer) if both widths are equal and there is one pass;
-    - ``memory`` if both widths are equal and a frame has at least :data:`MEMORY_BITS` bits;
+    - ``direct`` (no buffer) if both widths are equal, there is one pass, and nothing to ``gather``;
+    - ``memory`` if both widths are equal and ``vectors`` frames have at least :data:`MEMORY_BITS`
+      bits;
     - ``registers`` otherwise.
     """
-    if in_width == out_width and passes == 1:
+    if in_width == out_width and passes == 1 and not gather:
         return OperandKind.DIRECT
-    if in_width == out_width and size * planes >= MEMORY_BITS:
+    if in_width == out_width and size * planes * vectors >= MEMORY_BITS:
         return OperandKind.MEMORY
     return OperandKind.REGISTERS
 
@@ -63,7 +65,10 @@ class LayerPlan:
     planes : int
         Bit planes of the input.
     in_width : int or None
-        Bits per input word of the operand buffer; ``None`` for ``fold.simd``.
+        Bits of a frame per input word of the operand buffer; ``None`` for ``fold.simd``.
+    gather : bool
+        True if frames arrive one after the other, and the operand buffer gathers batches of up to
+        ``fold.vectors``; false if words hold the bits of all frames of a batch.
 
     Raises
     ------
@@ -77,10 +82,12 @@ class LayerPlan:
     fold: Fold
     planes: int = 1
     in_width: int | None = None
+    gather: bool = False
 
     def __repr__(self) -> str:
+        vectors = f"vectors {self.vectors}, " if self.vectors > 1 else ""
         return (f"LayerPlan({self.layer.name!r}, pe {self.fold.pe}, simd {self.fold.simd}, "
-                f"{self.fold.style}, {count(self.cycles, 'cycle')})")
+                f"{vectors}{self.fold.style}, {count(self.cycles, 'cycle')})")
 
     def __post_init__(self):
         layer, fold = self.layer, self.fold
@@ -107,6 +114,20 @@ class LayerPlan:
             raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
                                 f"{depths[-1]:,} weight words per lane, not {self.depth:,}")
 
+        if fold.vectors > 1 and self.operands is OperandKind.REGISTERS:
+            most = max(device.logic_cells for device in DEVICES.values())
+            if self.operand_bits > most:
+                raise ScheduleError(
+                    f"operand buffer of layer {layer.name!r} would take {self.operand_bits:,} "
+                    f"flip-flops for {fold.vectors} frames, more than the {most:,} of the largest "
+                    f"chip; with input words of simd {fold.simd} bits, not {width}, it is in RAM, "
+                    f"and fewer vectors take less")
+
+    @property
+    def vectors(self) -> int:
+        """Frames that the layer processes at once."""
+        return self.fold.vectors
+
     @cached_property
     def synapse_folds(self) -> int:
         """Synapse folds ``SF``: steps over one bit plane. The last may be partly filled."""
@@ -129,7 +150,7 @@ class LayerPlan:
 
     @property
     def cycles(self) -> int:
-        """Cycles per frame, ``F``."""
+        """Cycles per frame or batch of frames, ``F``."""
         return self.neuron_folds * self.steps
 
     @cached_property
@@ -137,7 +158,14 @@ class LayerPlan:
         """Kind of operand buffer before the layer."""
         assert self.in_width is not None
         return operand_kind(self.layer.inputs, self.planes, self.in_width, self.fold.simd,
-                            self.neuron_folds)
+                            self.neuron_folds, self.vectors, self.gather)
+
+    @property
+    def operand_bits(self) -> int:
+        """Bits of the operand buffer: two batches, or none."""
+        if self.operands is OperandKind.DIRECT:
+            return 0
+        return 2 * self.vectors * self.planes * self.layer.inputs
 
     @property
     def count_max(self) -> int:
@@ -164,14 +192,17 @@ class Plan:
     layers: tuple[LayerPlan, ...]
 
     def __repr__(self) -> str:
-        return (f"Plan({self.graph.name!r}, interval {self.interval}, "
+        vectors = f"vectors {self.vectors}, " if self.vectors > 1 else ""
+        return (f"Plan({self.graph.name!r}, {vectors}interval {self.interval}, "
                 f"{count(len(self.layers), 'layer')})")
 
     def _repr_html_(self) -> str:
         rows = [(entry.layer.name, entry.layer.neurons, entry.layer.inputs, entry.fold.pe,
                  entry.fold.simd, entry.fold.lanes, entry.cycles, entry.fold.style, entry.depth,
                  entry.operands) for entry in self.layers]
-        return html_table(f"{self.graph.name}: a frame every {count(self.interval, 'cycle')}", rows,
+        frames = "a frame" if self.vectors == 1 else f"{self.vectors} frames"
+        title = f"{self.graph.name}: {frames} every {count(self.interval, 'cycle')}"
+        return html_table(title, rows,
                           ("layer", "neurons", "inputs", "PE", "SIMD", "lanes", "cycles", "weights",
                            "depth", "operand buffer"))
 
@@ -180,7 +211,16 @@ class Plan:
         """Input words per frame, ``W = K * ceil(size / input_width)``."""
         return self.graph.input.bits * -(-self.graph.input.size // self.schedule.input_width)
 
+    @property
+    def vectors(self) -> int:
+        """Most frames of a batch, ``B``: the network processes as many at once."""
+        return self.layers[0].vectors
+
     @cached_property
     def interval(self) -> int:
-        """Cycles between frames in a steady stream: the maximum of ``W`` and each ``F``."""
-        return max(self.words, *(layer.cycles for layer in self.layers))
+        """Cycles per ``B`` frames in a steady stream: the maximum of ``B * W`` and each ``F``."""
+        return max(self.vectors * self.words, *(layer.cycles for layer in self.layers))
+
+    def frames_per_second(self, hz: float) -> float:
+        """Return the frames per second of a steady stream at a clock of ``hz``."""
+        return hz * self.vectors / self.interval

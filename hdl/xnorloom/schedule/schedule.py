@@ -43,7 +43,9 @@ class Schedule:
                 raise TypeError(f"Schedule folds must be a sequence of Fold, not of {fold!r}")
 
     def __repr__(self) -> str:
-        folds = ", ".join(f"{fold.pe}x{fold.simd} {fold.style}" for fold in self.folds)
+        folds = ", ".join(
+            f"{fold.pe}x{fold.simd}{f'x{fold.vectors}' if fold.vectors > 1 else ''} {fold.style}"
+            for fold in self.folds)
         return f"Schedule(input_width {self.input_width}, [{folds}])"
 
     def bind(self, graph: Graph) -> Plan:
@@ -62,9 +64,17 @@ class Schedule:
         if self.input_width > graph.input.size:
             raise ScheduleError(f"input_width must be at most the {graph.input.size} elements of "
                                 f"a frame, not {self.input_width}")
+        vectors = self.folds[0].vectors
+        for layer, fold in zip(graph.layers, self.folds):
+            if fold.vectors != vectors:
+                raise ScheduleError(
+                    f"vectors of layer {layer.name!r} must be {vectors}, as of layer "
+                    f"{graph.layers[0].name!r}, not {fold.vectors}; all layers of a network work "
+                    f"on the same number of frames at once")
         layers, width = [], self.input_width
         for index, (layer, fold) in enumerate(zip(graph.layers, self.folds)):
-            layers.append(LayerPlan(layer, fold, graph.planes(index), width))
+            layers.append(LayerPlan(layer, fold, graph.planes(index), width,
+                                    gather=index == 0 and vectors > 1))
             width = fold.pe
         return Plan(graph, self, tuple(layers))
 

@@ -197,3 +197,23 @@ def test_documented_program(tmp_path):
     numbers = dict(re.findall(r"parameter (FRAMES|LATENCY|INTERVAL) = (\d+);", written))
     assert (f"    PASS {numbers['FRAMES']} frames, latency {numbers['LATENCY']}, "
             f"interval {numbers['INTERVAL']}\n") in text
+
+
+def test_several_frames_at_once(random_graph, tmp_path, verilate):
+    """The interval is that of as many frames; the first ones may be in batches of any size."""
+    graph = random_graph(np.random.default_rng(1), (20, 12, 5), bits=2)
+    folds = (Fold(5, 7, "block", vectors=3), Fold(2, 5, "lut", vectors=3))
+    network = Network(Schedule(7, folds).bind(graph), scores=True)
+    frames = np.random.default_rng(2).integers(0, 4, (25, 20), dtype=np.uint8)
+    assert network.steady_frames < 25
+    assert network.interval == 18
+    write(network, tmp_path, frames)
+    assert verilog.manifest(network)["frames_per_interval"] == 3
+    run = verilate(tmp_path, "bnn_random_tb", "bnn_random_tb.v", "bnn_random.v")
+    said = run().stdout.splitlines()[0]
+    assert said == f"PASS 25 frames, latency {network.latency}, interval 18"
+    assert run("+stall").stdout.splitlines()[0] == "PASS 25 frames, with stalls"
+    path = write(network, tmp_path / "wrong", frames)[0]
+    path.write_text(path.read_text().replace("INTERVAL = 18;", "INTERVAL = 17;"))
+    done = verilate(tmp_path / "wrong", "bnn_random_tb", "bnn_random_tb.v", "bnn_random.v")()
+    assert done.stdout.splitlines()[0] == "FAIL interval is 18, expected 17"

@@ -62,6 +62,10 @@ NETWORKS = {
     "block, lut": ((120, 40, 10), 1, 12, Fold(5, 12, "block", 1), Fold(2, 8, "lut", 1)),
     "lut, block": ((64, 24, 18), 1, 8, Fold(24, 4, "lut", 2), Fold(2, 12, "block", 1)),
     "memory, planes": ((160, 16, 5), 4, 20, Fold(4, 20, "block", 2), Fold(1, 6, "lut", 0)),
+    "three frames, memory": ((240, 32, 6), 1, 24, Fold(4, 24, "block", 1, vectors=3),
+                             Fold(1, 8, "lut", 1, vectors=3)),
+    "two frames": ((60, 16, 5), 1, 10, Fold(4, 12, "block", 2, vectors=2),
+                   Fold(2, 4, "lut", 0, vectors=2)),
 }
 
 

@@ -16,6 +16,10 @@ SCHEDULES = {
     "direct, wired": (520, [Fold(7, 520, "wired"), Fold(6, 7, "wired"), Fold(5, 6, "wired")]),
     "memory, block": (104, [Fold(4, 104, "block"), Fold(1, 7, "block"), Fold(2, 6, "lut")]),
     "registers, lut": (100, [Fold(5, 104, "lut"), Fold(4, 5, "lut"), Fold(1, 2, "block")]),
+    "batches, registers": (104, [Fold(4, 260, "block", vectors=3), Fold(1, 7, "lut", vectors=3),
+                                 Fold(5, 6, "wired", vectors=3)]),
+    "batches, memory": (130, [Fold(4, 130, "block", vectors=2), Fold(1, 7, "lut", vectors=2),
+                              Fold(5, 6, "wired", vectors=2)]),
 }
 
 

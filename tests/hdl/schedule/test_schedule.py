@@ -277,7 +277,7 @@ EDITS = {
     "unknown key": (
         entry(simds=3),
         r"schedule file PATH: layer 'last' has the unknown key 'simds', wanted layer, pe, simd, "
-        r"style, register_every, read_register"),
+        r"style, register_every, read_register, vectors"),
     "unknown long key": (
         entry(**{"k" * 999: 3}),
         r"schedule file PATH: layer 'last' has the unknown key 'k{27}\.\.\.k{28}', wanted .*"),

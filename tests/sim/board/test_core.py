@@ -89,6 +89,18 @@ def test_scores(small, scores):
     assert np.array_equal(values, golden.scores) if scores else values is None
 
 
+def test_several_frames_at_once(small):
+    """The frames of the link go to all columns in turn, one at a time, and their answers come."""
+    graph, frames, golden = small
+    folds = (Fold(3, 8, "block", vectors=3), Fold(2, 5, "lut", vectors=3))
+    design = Core(graph, Schedule(8, folds), clock_hz=CYCLES, baud=1, scores=True)
+    with board(design) as simulated, host.open(simulated.path, graph, **OPTIONS) as b:
+        classes, values = b.results(frames[:50])
+        assert b.faults.resent == 0
+    assert np.array_equal(classes, golden.classes[:50])
+    assert np.array_equal(values, golden.scores[:50])
+
+
 RATES = {
     "lost": Faults(lost=0.002), "flipped": Faults(flipped=0.002),
     "inserted": Faults(inserted=0.002), "all": Faults(0.001, 0.001, 0.001),

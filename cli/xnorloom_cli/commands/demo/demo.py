@@ -102,7 +102,7 @@ def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], i
         console.say("\n" + "\n".join(f"wrote {printable(out / name)}" for name in board["files"]))
     result = {"model": graph_values(graph), "schedule": schedule_values(plan),
               "simulations": [entry.values for entry in runs], "clock_hz": CLOCK,
-              "frames_per_second": CLOCK / plan.interval,
+              "frames_per_second": plan.frames_per_second(CLOCK),
               "board": board, "directory": str(out), "files": [str(out / name) for name in names]}
     return result, 1 if any(entry.mismatches for entry in runs) else 0
 
