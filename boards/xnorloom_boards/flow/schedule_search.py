@@ -4,12 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 from xnorloom.errors import ToolError
 from xnorloom.folding.fit import NoScheduleError
 from xnorloom.graph import Graph
-from xnorloom.schedule import Schedule
+from xnorloom.schedule import Plan, Schedule
 from xnorloom.support.process import Jobs, Tool
+from xnorloom.support.text import count
 
 from ..board import Board
 from ..errors import BuildError
@@ -70,10 +72,14 @@ class Found:
     attempts: list[Attempt]
 
     @property
+    def cycles(self) -> float:
+        """Cycles per frame."""
+        return self.interval / self.schedule.folds[0].vectors
+
+    @property
     def fps(self) -> float:
         """Frames per second, 0 if no clock is met."""
-        vectors = self.schedule.folds[0].vectors
-        return 0 if self.best is None else self.best.design.hz * vectors / self.interval
+        return 0 if self.best is None else self.best.design.hz / self.cycles
 
     @property
     def hz(self) -> float:
@@ -128,14 +134,13 @@ class ScheduleSearch:
         """
         while True:
             plan = schedule.bind(self.graph)
-            interval = plan.interval
+            cycles = plan.interval / plan.vectors
             try:
-                return Found(schedule, interval, budget, *choose_clock(
-                    self.board, partial(self._attempt, schedule), fps * interval / plan.vectors,
-                    self.progress))
+                return Found(schedule, plan.interval, budget, *choose_clock(
+                    self.board, partial(self._attempt, schedule), fps * cycles, self.progress))
             except ResourceOverflowError as error:
                 needed = _needed(error)
-                text = (f"network {self.graph.name!r} at an interval of {interval:,} cycles does "
+                text = (f"network {self.graph.name!r} at an interval of {_interval(plan)} does "
                         f"not fit board {self.board.name} ({self.board.device.name}): {needed}")
                 less = budget.less(schedule, error)
                 if less is None:
@@ -144,11 +149,12 @@ class ScheduleSearch:
                     budget, schedule = less, less.schedule()
                 except NoScheduleError as fault:
                     raise BuildError(f"{text}; {fault}") from fault
-                interval, tries = max(interval, schedule.bind(self.graph).interval), tries - 1
+                plan, tries = schedule.bind(self.graph), tries - 1
                 if not tries:
-                    raise BuildError(f"{text}; try --interval {interval}, which is estimated to "
+                    wanted = ceil(max(cycles, plan.interval / plan.vectors))
+                    raise BuildError(f"{text}; try --interval {wanted}, which is estimated to "
                                      f"fit") from error
-                self.progress(f"{needed}; trying an interval of {interval:,} cycles")
+                self.progress(f"{needed}; trying an interval of {_interval(plan)}")
 
     def faster(self, found: Found, fps: float) -> Found:
         """Build faster schedules than that of ``found`` until ``fps`` is reached, or none is left.
@@ -161,11 +167,12 @@ class ScheduleSearch:
             except NoScheduleError:
                 # The clock of another schedule may be a little faster.
                 schedule = found.budget.schedule()
-            interval = schedule.bind(self.graph).interval
-            if interval >= found.interval or fps * interval > found.hz / HOPE:
+            plan = schedule.bind(self.graph)
+            cycles = plan.interval / plan.vectors
+            if cycles >= found.cycles or fps * cycles > found.hz / HOPE:
                 return found
             self.progress(f"{fps:,.0f} frames a second missed at {found.hz / 1e6:.4g} MHz; trying "
-                          f"an interval of {interval:,} cycles")
+                          f"an interval of {_interval(plan)}")
             try:
                 other = self.run(schedule, found.budget, 1, fps)
             except BuildError:
@@ -197,6 +204,12 @@ class ScheduleSearch:
                        errors[0])
         routes.sort(key=lambda entry: -entry.fmax_hz)
         return Attempt(design, netlist, routes[0], tuple(routes))
+
+
+def _interval(plan: Plan) -> str:
+    """Interval of a plan, with the frames that share it."""
+    frames = f" for {plan.vectors} frames" if plan.vectors > 1 else ""
+    return f"{count(plan.interval, 'cycle')}{frames}"
 
 
 def _needed(error: ResourceOverflowError) -> str:

@@ -1,12 +1,14 @@
 """Schedule for a chip: the smallest interval that fits its memories and cells."""
 
 from collections.abc import Callable
+from math import ceil
 
 from ..errors import XnorloomError
 from ..graph import Graph
 from ..schedule import Schedule
 from ..support.arguments import integer
 from ..target.device import DEVICES, Device, find_device
+from .batch_search import BatchSearch
 from .search import Search
 
 __all__ = ["NoScheduleError", "fit"]
@@ -35,7 +37,8 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
         The chip, or its name, such as ``iCE40UP5K``.
     interval : int or None
         Largest number of cycles per frame; the result has the fewest cells that reach it. ``None``
-        for the smallest interval that fits.
+        for the fewest cycles per frame that fit. Several frames at once (``Fold.vectors``) are
+        chosen where they pay: their interval divided by their number is the cycles per frame.
     share : float
         Share of the cells of the chip that the network may use.
     reserve_cells : int
@@ -63,11 +66,12 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
     if interval is not None:
         interval = integer("fit interval", interval, 1)
 
-    def search_of(chip: Device, sprams: int) -> Search:
+    def search_of(chip: Device, sprams: int) -> BatchSearch:
         most = chip.logic_cells - (reserve_loader if sprams else 0)
         cells = min(int(share * most), most - reserve_cells)
         brams = chip.brams - (reserve(chip) if callable(reserve) else reserve)
-        return Search(graph, chip, max(0, cells), max(0, brams), sprams, register_every)
+        return BatchSearch(lambda vectors: Search(
+            graph, chip, max(0, cells), max(0, brams), sprams, register_every, vectors))
 
     for sprams in _sprams(device):
         search = search_of(device, sprams)
@@ -76,7 +80,7 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
             continue
         if interval is None and not sprams and device.sprams:
             loaded = search_of(device, device.sprams)
-            if loaded.best(int(_LOADING_PAYS * search.interval(found))) is not None:
+            if loaded.best(_LOADING_PAYS * search.interval(found)) is not None:
                 found = loaded.least() or found
         return found.schedule
     raise NoScheduleError(search.refusal(interval, lambda: _nearest(search, search_of, interval)))
@@ -87,12 +91,12 @@ def _sprams(device: Device) -> tuple[int, ...]:
     return (0, device.sprams) if device.sprams else (0,)
 
 
-def _nearest(search: Search, search_of: Callable[[Device, int], Search],
+def _nearest(search: BatchSearch, search_of: Callable[[Device, int], BatchSearch],
              interval: int | None) -> str:
     """Return what would fit instead: a larger interval, or another chip."""
     least = search.least() if interval is not None else None
     if least is not None:
-        return f"the least interval that fits is {search.interval(least)} cycles"
+        return f"the least interval that fits is {ceil(search.interval(least))} cycles"
     chips = sorted(DEVICES.values(), key=lambda device: device.logic_cells)
     others = [search_of(chip, sprams) for chip in chips for sprams in _sprams(chip)]
     # If the largest chip cannot hold the network, none can.
@@ -102,5 +106,5 @@ def _nearest(search: Search, search_of: Callable[[Device, int], Search],
         least = other.least() if interval is None else None
         if least is not None:
             return (f"the smallest chip that it fits is {other.device.name}, at an interval of "
-                    f"{other.interval(least)} cycles")
+                    f"{ceil(other.interval(least))} cycles")
     return f"it fits none of {', '.join(DEVICES)}"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
+from ..errors import ScheduleError
 from ..graph import Graph
 from ..schedule import Fold, LayerPlan, Schedule, WeightStyle
 from ..target.device import LUT_DEPTH, Device
@@ -44,11 +45,13 @@ class Search:
         Budget.
     register_every : int
         Adder levels between two registers, in all layers.
+    vectors : int
+        Frames that the schedules process at once; intervals are cycles per batch of them.
     """
 
     def __init__(self, graph: Graph, device: Device, cells: int, brams: int, sprams: int,
-                 register_every: int):
-        self._graph, self.device = graph, device
+                 register_every: int, vectors: int = 1):
+        self._graph, self.device, self.vectors = graph, device, vectors
         self._cells, self._brams, self._sprams = cells, brams, sprams
         self._register_every = register_every
         # The search asks for the same costs and folds many times.
@@ -77,9 +80,9 @@ class Search:
     def _weights(self) -> int:
         return sum(layer.weights.size for layer in self._graph.layers)
 
-    def least(self) -> Candidate | None:
-        """Return the candidate with the smallest interval, ``None`` if nothing fits."""
-        low, high = 0, self._slowest()
+    def least(self, most: int | None = None) -> Candidate | None:
+        """Return the candidate with the smallest interval; ``None`` if none has ``most`` cycles."""
+        low, high = 0, self._slowest() if most is None else most
         candidate = self.best(high)
         if candidate is None:
             return None
@@ -124,11 +127,11 @@ class Search:
                    candidate.cells / max(1, self._cells)), candidate.cells
 
     def _slowest(self) -> int:
-        return max(layer.weights.size * self._graph.planes(index)
-                   for index, layer in enumerate(self._graph.layers))
+        return self.vectors * max(layer.weights.size * self._graph.planes(index)
+                                  for index, layer in enumerate(self._graph.layers))
 
     def interval(self, candidate: Candidate) -> int:
-        """Return the cycles per frame of ``candidate``."""
+        """Return the cycles per batch of ``candidate``."""
         return candidate.schedule.bind(self._graph).interval
 
     def _candidates(self, interval: int, bounded: bool = True) -> list[Candidate]:
@@ -145,6 +148,8 @@ class Search:
             for width, before in fronts.items():
                 for fold in self._folds(index, interval, width):
                     core, buffer = self._core(index, fold), self._buffer(index, fold, width)
+                    if buffer is None:
+                        continue
                     brams, cells = core.brams + buffer.brams, core.cells + buffer.cells
                     found = following.setdefault(fold.pe, [])
                     for first in before:
@@ -154,7 +159,8 @@ class Search:
                                                    first.sprams + core.sprams,
                                                    (*first.folds, fold)))
             fronts = {pe: _pareto(found) for pe, found in following.items()}
-        argmax = {pe: argmax_cost(self._graph, pe, self.device.family).cells for pe in fronts}
+        argmax = {pe: argmax_cost(self._graph, pe, self.device.family, self.vectors).cells
+                  for pe in fronts}
         return [candidate._replace(cells=candidate.cells + argmax[pe])
                 for pe, front in fronts.items() for candidate in front]
 
@@ -174,10 +180,13 @@ class Search:
             # weights may be smaller than its folds.
             widths = {least, *([width] if least <= width <= n else ()), *([n] if pe == m else ())}
             for simd in sorted(widths):
+                # All frames of a batch enter while another is in work.
+                if index == 0 and self.vectors * planes * -(-n // simd) > interval:
+                    continue
                 depth = -(-m // pe) * -(-n // simd)
                 for style in self._styles(depth):
                     fold = self._fold(pe, simd, style, self._register_every,
-                                      self._slow(style, depth))
+                                      self._slow(style, depth), self.vectors)
                     if fold.sprams <= self._sprams:
                         yield fold
 
@@ -200,8 +209,13 @@ class Search:
         # Columns of equal weights are rare in deep tables, and finding them takes time.
         return layer_cost(plan, self.device.family, exact=plan.depth <= _SHALLOW)
 
-    def _buffer_cost(self, index: int, fold: Fold, width: int) -> LayerCost:
-        plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index), width or None)
+    def _buffer_cost(self, index: int, fold: Fold, width: int) -> LayerCost | None:
+        """Return the cost of an operand buffer; ``None`` for one that no chip has room for."""
+        try:
+            plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index),
+                             width or None, gather=index == 0 and self.vectors > 1)
+        except ScheduleError:
+            return None
         return buffer_cost(plan, self.device.family)
 
 
