@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xnorloom.export.names import file_stem
+from xnorloom.folding.batch_search import USUAL_VECTORS
 from xnorloom.folding.fit import NoScheduleError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
@@ -77,7 +78,8 @@ class Build:
 
 def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
           schedule: Schedule | None = None, interval: int | None = None,
-          fps: float | None = None, seeds: Sequence[int] = (0,), scores: bool = False,
+          most_vectors: int = USUAL_VECTORS, fps: float | None = None,
+          seeds: Sequence[int] = (0,), scores: bool = False,
           progress: Progress | None = None) -> Build:
     """Build ``graph`` for ``board`` and write bitstream and reports into ``directory``.
 
@@ -96,6 +98,8 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     interval : int or None
         Cycles per frame, at most. Without ``interval``, ``schedule`` and ``fps`` it is the least
         that fits; a design that turns out larger than its estimate is followed by a slower one.
+    most_vectors : int
+        Most frames at once, unless ``schedule`` is given. Latency is least with 1.
     fps : float or None
         Frames per second that must be reached. If the clock turns out too slow, a faster schedule
         follows, unless ``schedule`` is given.
@@ -125,7 +129,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         raise ValueError("build must have at least one seed")
     family, say = board.device.family, progress or (lambda text: None)
     tools = find_all(family)
-    budget, tries = ResourceBudget(graph, board.device), 1
+    budget, tries = ResourceBudget(graph, board.device, most_vectors=most_vectors), 1
     fixed, first = schedule is not None, schedule
     if first is None:
         say("folding the network")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from xnorloom.folding.batch_search import USUAL_VECTORS
 from xnorloom.folding.estimate import estimate, rams
 from xnorloom.folding.fit import fit
 from xnorloom.graph import Graph
@@ -36,12 +37,15 @@ class ResourceBudget:
         Share of the logic cells, as :func:`~xnorloom.folding.estimate.estimate` counts them.
     reserve : int
         Block RAMs that the network must leave, besides those of the frame buffer of the link.
+    most_vectors : int
+        Most frames at once.
     """
 
     graph: Graph
     device: Device
     share: float = 0.9
     reserve: int = 0
+    most_vectors: int = USUAL_VECTORS
 
     def schedule(self, interval: int | None = None) -> Schedule:
         """Find a schedule within the budget; see :func:`~xnorloom.folding.fit.fit`.
@@ -53,7 +57,7 @@ class ResourceBudget:
         """
         return fit(self.graph, self.device, interval=interval, share=self.share,
                    reserve_cells=_OTHER_CELLS, reserve_loader=_LOADER_CELLS,
-                   reserve=self._reserved)
+                   reserve=self._reserved, most_vectors=self.most_vectors)
 
     def _reserved(self, device: Device) -> int:
         """Block RAMs to leave: ``reserve``, and those of a frame buffer of any word width."""

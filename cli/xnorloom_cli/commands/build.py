@@ -4,8 +4,10 @@ import shlex
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
+from xnorloom.folding.batch_search import USUAL_VECTORS
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.schedule.fold import MOST_VECTORS
 from xnorloom.support.text import printable, quoted
 
 from ..console import Console, timed
@@ -37,8 +39,11 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="directory for the files; default: named after model and board")
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--interval", type=positive, metavar="C",
-                        help="at most C cycles between frames; default: as few as the chip allows")
+                        help="at most C cycles per frame; default: as few as the chip allows")
     add_fold(either)
+    parser.add_argument("--vectors", type=_vectors, metavar="B", default=USUAL_VECTORS,
+                        help="process at most B frames at once; with 1 the latency is least, with "
+                             "more the frames per second rise (default: %(default)s)")
     parser.add_argument("--fps", type=positive, metavar="F",
                         help="at least F frames per second, or no bitstream")
     parser.add_argument("--seed", type=_seeds, metavar="N,...", default="0",
@@ -46,6 +51,11 @@ def add_arguments(parser: ArgumentParser) -> None:
                              "(default: %(default)s)")
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
+
+
+def _vectors(text: str) -> int:
+    """Number of frames at once."""
+    return integer(text, 1, MOST_VECTORS)
 
 
 def _seeds(text: str) -> tuple[int, ...]:
@@ -67,8 +77,9 @@ def run(arguments: Namespace, console: Console) -> int:
     schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
     made = build.build(
         graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
-        interval=arguments.interval, schedule=schedule, fps=arguments.fps, seeds=arguments.seed,
-        scores=arguments.scores, progress=timed(console.note, after=" ..."))
+        interval=arguments.interval, schedule=schedule, most_vectors=arguments.vectors,
+        fps=arguments.fps, seeds=arguments.seed, scores=arguments.scores,
+        progress=timed(console.note, after=" ..."))
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
     bitstream = printable(shlex.quote(str(made.files[0])))

@@ -1,15 +1,16 @@
 """Search for schedules that process one frame at a time, or several that share weights."""
 
+import itertools
 from collections.abc import Callable
 from functools import cache
 
 from .search import Candidate, Search
 
-__all__ = ["BatchSearch"]
+__all__ = ["USUAL_VECTORS", "BatchSearch"]
 
-# Frames at once that are tried. Each has accumulators of its own, and a part of a chip is left
-# for them as long as weights are read from few memories.
-_MOST_VECTORS = 8
+# Most frames at once that are tried. With so many, the accumulators and operands of the frames take
+# most of a chip, and the memories with the weights are no limit any more.
+USUAL_VECTORS = 8
 # Part by which more frames at once must shorten the interval per frame, or save cells.
 _PAYS = 0.98
 
@@ -21,10 +22,14 @@ class BatchSearch:
     ----------
     search_of : callable
         Makes the :class:`~xnorloom.folding.search.Search` for a number of frames at once.
+    most : int
+        Most frames at once. Tried are 1, 2, 3, 4, 6, 8, 12 and so on, and ``most``.
     """
 
-    def __init__(self, search_of: Callable[[int], Search]):
+    def __init__(self, search_of: Callable[[int], Search], most: int = USUAL_VECTORS):
         self._search = cache(search_of)
+        steps = itertools.chain((1,), *((2 << bit, 3 << bit) for bit in range(most.bit_length())))
+        self._vectors = sorted({most, *(vectors for vectors in steps if vectors < most)})
         self.device = search_of(1).device
 
     def interval(self, candidate: Candidate) -> float:
@@ -35,7 +40,7 @@ class BatchSearch:
     def best(self, interval: float) -> Candidate | None:
         """Return the candidate with the fewest cells and at most ``interval`` cycles per frame."""
         best = None
-        for vectors in range(1, _MOST_VECTORS + 1):
+        for vectors in self._vectors:
             found = self._search(vectors).best(int(interval * vectors))
             if found is not None and (best is None or found.cells < _PAYS * best.cells):
                 best = found
@@ -43,17 +48,20 @@ class BatchSearch:
 
     def holds(self, interval: int | None) -> bool:
         """True if any schedule fits, in at most ``interval`` cycles per frame."""
-        return (self._search(1).holds(None) if interval is None else
-                self.best(interval) is not None)
+        if interval is None:
+            return self._search(1).holds(None)
+        return any(self._search(vectors).holds(interval * vectors)
+                   for vectors in self._vectors)
 
-    def least(self) -> Candidate | None:
-        """Return the candidate with the fewest cycles per frame, ``None`` if nothing fits."""
-        best = self._search(1).least()
-        if best is None:
+    def least(self, most: float | None = None) -> Candidate | None:
+        """Return the candidate with the fewest cycles per frame; ``None`` if none has ``most``."""
+        best = self._search(1).least(None if most is None else int(most))
+        if best is None and most is None:
             return None
-        for vectors in range(2, _MOST_VECTORS + 1):
-            most = int(_PAYS * self.interval(best) * vectors)
-            best = self._search(vectors).least(most) or best
+        for vectors in self._vectors[1:]:
+            limit = most if best is None else _PAYS * self.interval(best)
+            assert limit is not None
+            best = self._search(vectors).least(int(limit * vectors)) or best
         return best
 
     def refusal(self, interval: int | None, instead: Callable[[], str]) -> str:

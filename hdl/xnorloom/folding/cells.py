@@ -1,5 +1,7 @@
 """Parts of layers, counted; the estimate of their cells is a weighted sum of them."""
 
+from functools import cache
+
 from amaranth.hdl import Shape
 
 from ..gateware.counting import tree
@@ -12,12 +14,16 @@ from ..target.device import LUT_DEPTH
 __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits"]
 
 
+# The search asks for the same trees many times.
+_tree_cells = cache(tree.cells)
+
+
 def _tree(fold: Fold) -> tuple[float, int]:
     """Return the cells of a popcount with its XNOR gates, and its cells of flip-flops alone.
 
     XNOR gates of weights in look-up tables are counted with the weights.
     """
-    logic, waits = tree.cells(fold.simd, is_coded(fold), fold.register_every)
+    logic, waits = _tree_cells(fold.simd, is_coded(fold), fold.register_every)
     match fold.style:
         case WeightStyle.BLOCK:
             return logic + fold.simd, waits

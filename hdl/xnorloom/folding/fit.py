@@ -1,15 +1,17 @@
 """Schedule for a chip: the smallest interval that fits its memories and cells."""
 
 from collections.abc import Callable
+from functools import cache
 from math import ceil
 
 from ..errors import XnorloomError
 from ..graph import Graph
 from ..schedule import Schedule
+from ..schedule.fold import MOST_VECTORS
 from ..support.arguments import integer
 from ..target.device import DEVICES, Device, find_device
-from .batch_search import BatchSearch
-from .search import Search
+from .batch_search import USUAL_VECTORS, BatchSearch
+from .search import Candidate, Search
 
 __all__ = ["NoScheduleError", "fit"]
 
@@ -23,7 +25,8 @@ class NoScheduleError(XnorloomError):
 
 def fit(graph: Graph, device: Device | str, *, interval: int | None = None, share: float = 0.9,
         reserve_cells: int = 0, reserve_loader: int = 0,
-        reserve: int | Callable[[Device], int] = 0, register_every: int = 1) -> Schedule:
+        reserve: int | Callable[[Device], int] = 0, register_every: int = 1,
+        most_vectors: int = USUAL_VECTORS) -> Schedule:
     """Return a schedule of ``graph`` that fits ``device``.
 
     Weights are in SPRAM, which must be loaded, only if nothing fits without it, or if the least
@@ -38,7 +41,8 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
     interval : int or None
         Largest number of cycles per frame; the result has the fewest cells that reach it. ``None``
         for the fewest cycles per frame that fit. Several frames at once (``Fold.vectors``) are
-        chosen where they pay: their interval divided by their number is the cycles per frame.
+        chosen where they save a fiftieth of the cycles or cells; their interval divided by their
+        number is the cycles per frame.
     share : float
         Share of the cells of the chip that the network may use.
     reserve_cells : int
@@ -50,6 +54,9 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
     register_every : int
         Adder levels between two registers, in all layers. Routed, TFC on an iCE40UP5K runs at
         45 MHz with 1 and at 34 MHz with 2; cells differ by 1 %.
+    most_vectors : int
+        Most frames at once. With 1 the latency is least: a frame takes each layer as many cycles as
+        a batch of frames.
 
     Raises
     ------
@@ -65,46 +72,60 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
         reserve = integer("fit reserve", reserve, 0)
     if interval is not None:
         interval = integer("fit interval", interval, 1)
+    most_vectors = integer("fit most_vectors", most_vectors, 1, MOST_VECTORS)
 
+    @cache
     def search_of(chip: Device, sprams: int) -> BatchSearch:
         most = chip.logic_cells - (reserve_loader if sprams else 0)
         cells = min(int(share * most), most - reserve_cells)
         brams = chip.brams - (reserve(chip) if callable(reserve) else reserve)
         return BatchSearch(lambda vectors: Search(
-            graph, chip, max(0, cells), max(0, brams), sprams, register_every, vectors))
+            graph, chip, max(0, cells), max(0, brams), sprams, register_every, vectors),
+            most_vectors)
 
-    for sprams in _sprams(device):
-        search = search_of(device, sprams)
-        found = search.least() if interval is None else search.best(interval)
-        if found is None:
-            continue
-        if interval is None and not sprams and device.sprams:
-            loaded = search_of(device, device.sprams)
-            if loaded.best(_LOADING_PAYS * search.interval(found)) is not None:
-                found = loaded.least() or found
-        return found.schedule
-    raise NoScheduleError(search.refusal(interval, lambda: _nearest(search, search_of, interval)))
-
-
-def _sprams(device: Device) -> tuple[int, ...]:
-    """Return the limits of SPRAMs to try: none, then all."""
-    return (0, device.sprams) if device.sprams else (0,)
+    unloaded, loaded = search_of(device, 0), search_of(device, device.sprams)
+    if interval is None:
+        found = _least(unloaded, loaded)
+    else:
+        found = unloaded.best(interval)
+        if found is None and device.sprams:
+            found = loaded.best(interval)
+    if found is None:
+        raise NoScheduleError(loaded.refusal(
+            interval, lambda: _nearest(device, search_of, interval)))
+    return found.schedule
 
 
-def _nearest(search: BatchSearch, search_of: Callable[[Device, int], BatchSearch],
+def _least(unloaded: BatchSearch, loaded: BatchSearch) -> Candidate | None:
+    """Return the candidate with the fewest cycles per frame, in SPRAM if that pays."""
+    found = unloaded.least()
+    if not unloaded.device.sprams:
+        return found
+    return loaded.least(_LOADING_PAYS * unloaded.interval(found) if found else None) or found
+
+
+def _nearest(device: Device, search_of: Callable[[Device, int], BatchSearch],
              interval: int | None) -> str:
     """Return what would fit instead: a larger interval, or another chip."""
-    least = search.least() if interval is not None else None
-    if least is not None:
-        return f"the least interval that fits is {ceil(search.interval(least))} cycles"
-    chips = sorted(DEVICES.values(), key=lambda device: device.logic_cells)
-    others = [search_of(chip, sprams) for chip in chips for sprams in _sprams(chip)]
+    def least(chip: Device) -> int | None:
+        unloaded = search_of(chip, 0)
+        found = _least(unloaded, search_of(chip, chip.sprams))
+        return None if found is None else ceil(unloaded.interval(found))
+
+    def holds(chip: Device) -> bool:
+        return any(search_of(chip, sprams).holds(interval) for sprams in {0, chip.sprams})
+
+    if interval is not None:
+        cycles = least(device)
+        if cycles is not None:
+            return f"the least interval that fits is {cycles} cycles"
+    chips = sorted(DEVICES.values(), key=lambda chip: chip.logic_cells)
     # If the largest chip cannot hold the network, none can.
-    for other in others if others[-1].holds(interval) else ():
-        if interval is not None and other.holds(interval):
-            return f"the smallest chip that it fits is {other.device.name}"
-        least = other.least() if interval is None else None
-        if least is not None:
-            return (f"the smallest chip that it fits is {other.device.name}, at an interval of "
-                    f"{ceil(other.interval(least))} cycles")
+    for chip in chips if holds(chips[-1]) else ():
+        if interval is not None and holds(chip):
+            return f"the smallest chip that it fits is {chip.name}"
+        cycles = least(chip) if interval is None else None
+        if cycles is not None:
+            return (f"the smallest chip that it fits is {chip.name}, at an interval of {cycles} "
+                    f"cycles")
     return f"it fits none of {', '.join(DEVICES)}"

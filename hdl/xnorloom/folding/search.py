@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from math import isqrt
 from typing import NamedTuple
 
 from ..errors import ScheduleError
@@ -55,8 +56,8 @@ class Search:
         self._cells, self._brams, self._sprams = cells, brams, sprams
         self._register_every = register_every
         # The search asks for the same costs and folds many times.
-        self._core, self._buffer = cache(self._core_cost), cache(self._buffer_cost)
-        self._fold = cache(Fold)
+        self._core, self._fold = cache(self._core_cost), cache(Fold)
+        self._buffers: dict[tuple[int, int, bool, int], LayerCost | None] = {}
 
     def best(self, interval: int) -> Candidate | None:
         """Return the candidate with the fewest cells that fits, in at most ``interval`` cycles."""
@@ -88,7 +89,8 @@ class Search:
             return None
         found, high = candidate, self.interval(candidate)
         while high - low > 1:
-            middle = (low + high) // 2
+            # Intervals range over orders of magnitude.
+            middle = max(low + 1, isqrt(low * high))
             candidate = self.best(middle)
             if candidate is None:
                 low = middle
@@ -209,14 +211,19 @@ class Search:
         # Columns of equal weights are rare in deep tables, and finding them takes time.
         return layer_cost(plan, self.device.family, exact=plan.depth <= _SHALLOW)
 
-    def _buffer_cost(self, index: int, fold: Fold, width: int) -> LayerCost | None:
+    def _buffer(self, index: int, fold: Fold, width: int) -> LayerCost | None:
         """Return the cost of an operand buffer; ``None`` for one that no chip has room for."""
-        try:
-            plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index),
-                             width or None, gather=index == 0 and self.vectors > 1)
-        except ScheduleError:
-            return None
-        return buffer_cost(plan, self.device.family)
+        layer = self._graph.layers[index]
+        # All else of a fold has no effect on it.
+        key = index, fold.simd, fold.pe == layer.neurons, width
+        if key not in self._buffers:
+            try:
+                plan = LayerPlan(layer, fold, self._graph.planes(index), width or None,
+                                 gather=index == 0 and self.vectors > 1)
+                self._buffers[key] = buffer_cost(plan, self.device.family)
+            except ScheduleError:
+                self._buffers[key] = None
+        return self._buffers[key]
 
 
 def _used(cost: LayerCost, resource: str) -> int:
