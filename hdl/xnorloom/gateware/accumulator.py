@@ -63,7 +63,8 @@ class Accumulator(wiring.Component):
         folds = integer("Accumulator folds", folds, 1)
         planes = integer("Accumulator planes", planes, 1)
         self._xnor = XnorArray(simd)
-        self._popcount = Popcount(simd, register_every=register_every, coded=coded)
+        self._popcount = Popcount(simd, register_every=register_every, coded=coded,
+                                  factored=True)
         self._folds, self._planes = folds, planes
         if count_max is None:
             count_max = folds * simd * ((1 << planes) - 1)
@@ -107,7 +108,8 @@ class Accumulator(wiring.Component):
         m = Module()
         m.submodules.xnor = xnor = self._xnor
         m.submodules.popcount = tree = self._popcount
-        m.d.comb += [xnor.x.eq(self.x), xnor.w.eq(self.w), tree.i.eq(xnor.o), tree.en.eq(self.en)]
+        m.d.comb += [xnor.x.eq(self.x), xnor.w.eq(self.w), tree.i.eq(xnor.o),
+                     tree.x.eq(self.x), tree.w.eq(self.w), tree.en.eq(self.en)]
         if self.steps == 1:
             m.d.comb += self.count.eq(tree.o)
             return m

@@ -29,11 +29,16 @@ class Popcount(wiring.Component):
         Levels between two registers; 0 for a combinational tree.
     coded : bool
         True if ``i`` is the code of the bits; see :func:`~xnorloom.gateware.counting.code.encode`.
+    factored : bool
+        True if the bits are products whose factors are inputs, too. The adders of some chips
+        multiply for themselves, and spare XNOR gates.
 
     Members
     -------
     i : In(size)
         Bits to count, or their code.
+    x, w : In(size)
+        With ``factored``: two vectors whose XNOR is ``i``.
     en : In(1, init=1)
         Enable of all registers.
     o : Out(range(size + 1))
@@ -42,12 +47,14 @@ class Popcount(wiring.Component):
 
     interval = 1
 
-    def __init__(self, size: int, *, register_every: int = 0, coded: bool = False):
+    def __init__(self, size: int, *, register_every: int = 0, coded: bool = False,
+                 factored: bool = False):
         self._size = size = integer("Popcount size", size, 1)
         self._register_every = integer("Popcount register_every", register_every, 0)
-        self._coded = bool(coded)
+        self._coded, self._factored = bool(coded), bool(factored)
         super().__init__({
             "i": In(size),
+            **({"x": In(size), "w": In(size)} if factored else {}),
             "en": In(1, init=1),
             "o": Out(range(size + 1)),
         })
@@ -68,7 +75,7 @@ class Popcount(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         every, family = self._register_every, adders(platform)
-        root = tree(self._size, self._coded, every)
+        root = tree(self._size, self._coded, every, family.family)
 
         def stage(level: int) -> int:
             """Return the number of registers before the nodes of a level."""
@@ -92,8 +99,12 @@ class Popcount(wiring.Component):
                 if node.parity:
                     total = _seven(*operands, own[-1])
                 else:
-                    carry = own[-1] if node.carry else C(0, 1)
-                    total = family.add(m, *operands, carry, node.width,
+                    carry, factors = own[-1] if node.carry else C(0, 1), None
+                    # Delayed products share the cell of their gate, or that of their register.
+                    if self._factored and node.carry and not stage(node.level):
+                        place = start + node.size - 1
+                        factors = self.x[place], self.w[place]
+                    total = family.add(m, *operands, carry, node.width, factors=factors,
                                        name=f"adder{node.level}_{start}")
             else:
                 total = _coded_leaf(own) if node.coded and node.size == 3 else _leaf(own)
@@ -127,7 +138,7 @@ def _places(root: Node) -> dict[int, list[int]]:
 
 
 def _leaf(bits: list[Value]) -> Value:
-    """Return the count of one to four bits."""
+    """Return the count of one to seven bits."""
     match bits:
         case [a]:
             return a
@@ -139,7 +150,21 @@ def _leaf(bits: list[Value]) -> Value:
             odd, odd2 = a ^ b, c ^ d
             both, both2 = a & b, c & d
             return Cat(odd ^ odd2, (odd & odd2) | (both ^ both2), both & both2)
-    raise AssertionError(len(bits))
+    return _large_leaf(*bits, *[C(0, 1)] * (7 - len(bits)))
+
+
+def _large_leaf(a: Value, b: Value, c: Value, d: Value, e: Value, f: Value, g: Value) -> Value:
+    """Return the count of seven bits in seven LUT4, one less than four full adders.
+
+    The second carry is used only in its XOR with the first, and the third is known from the second
+    bit of the count, so that two of the three carries have no LUT4.
+    """
+    parity, carry = full_adder(a, b, c)
+    parity2, carry2 = full_adder(parity, d, e)
+    parity3, carry3 = full_adder(parity2, f, g)
+    differ = carry ^ carry2
+    twos = differ ^ carry3
+    return Cat(parity3, twos, Mux(differ, ~twos, carry))
 
 
 def _coded_leaf(code: list[Value]) -> Value:

@@ -58,7 +58,7 @@ def ones(name: str, size: int) -> str:
     return " + ".join(f"{name}[{index}]" for index in range(size))
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 16])
+@pytest.mark.parametrize("size", [1, 2, 5, 6, 7, 13, 16])
 def test_popcount(prove, size):
     assert prove(Popcount(size), f"assign o = {ones('i', size)};")
 
@@ -86,7 +86,7 @@ def test_popcount_of_a_code(prove, size):
 
 
 @pytest.mark.parametrize("carry_in", [0, 1])
-@pytest.mark.parametrize("size", [9, 15, 16, 22])
+@pytest.mark.parametrize("size", [5, 6, 7, 8, 9, 14, 15, 16, 22])
 def test_popcount_of_an_ecp5(prove, size, carry_in):
     assert prove(Popcount(size), f"assign o = {ones('i', size)};", device="LFE5U-25F",
                  carry_in=carry_in)
@@ -146,3 +146,23 @@ def test_neuron(prove):
     model = (f"wire [9:0] a = ~(x ^ w); wire [3:0] p = {ones('a', 10)}; "
              f"assign o = p >= (t > 11 ? 11 : t);")
     assert prove(Stored(Neuron(Accumulator(10)), "threshold", 10), model)
+
+
+@pytest.mark.parametrize("carry_in", [0, 1])
+@pytest.mark.parametrize("size", [4, 5, 8, 9, 15])
+def test_agreeing_bits_on_an_ecp5(prove, size, carry_in):
+    # Carry chains multiply their carry input themselves.
+    assert prove(Accumulator(size),
+                 f"wire [{size - 1}:0] a = ~(x ^ w); assign count = {ones('a', size)};",
+                 device="LFE5U-25F", carry_in=carry_in)
+
+
+@pytest.mark.parametrize("carry_in", [0, 1])
+@pytest.mark.parametrize("size", [7, 8, 15, 16])
+def test_agreeing_codes_on_an_ecp5(prove, size, carry_in):
+    decode = inverse(encode(np.eye(size, dtype=np.uint8)))
+    model = f"wire [{size - 1}:0] a = ~(x ^ w); assign count = " + " + ".join(
+        "(" + " ^ ".join(f"a[{place}]" for place in np.flatnonzero(decode[:, index])) + ")"
+        for index in range(size))
+    assert prove(Accumulator(size, coded=True), f"{model};", device="LFE5U-25F",
+                 carry_in=carry_in)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from amaranth.hdl import C, Cat, Instance, Module, Mux, Signal, Value
 
+from ...target.family import Family
+
 __all__ = ["Adders", "Ecp5Adders", "adders", "full_adder"]
 
 
@@ -19,10 +21,14 @@ class Adders:
     Yosys gives each a carry chain: a cell per bit of the sum, and one that feeds the carry input.
     """
 
-    def add(self, m: Module, a: Value, b: Value, carry: Value, width: int, *, name: str) -> Value:
+    family = Family.ICE40
+
+    def add(self, m: Module, a: Value, b: Value, carry: Value, width: int, *, name: str,
+            factors: tuple[Value, Value] | None = None) -> Value:
         """Return the low ``width`` bits of ``a + b + carry``.
 
-        ``name`` is unique in ``m``.
+        ``factors`` are two bits whose XNOR is ``carry``, if there are such. ``name`` is unique in
+        ``m``.
         """
         # Yosys merges sums of sums into one macro cell of full adders (1.8 cells per bit of a
         # popcount). One more bit on both operands makes the third the carry input of a plain adder,
@@ -39,16 +45,20 @@ class Ecp5Adders(Adders):
 
     The first half cell of a chain generates the carry and propagates nothing, so that its own carry
     input has no effect: the form in which nextpnr itself feeds a carry into a chain. A build leaves
-    that input open, since nextpnr would add a cell for a constant.
+    that input open, since nextpnr would add a cell for a constant. The half cell generates the XNOR
+    of two bits, so that a product that is a carry input takes no look-up table.
     """
+
+    family = Family.ECP5
 
     # Initial values of half a CCU2C with D at 1: bits 8 to 15 are the propagate function of C, B
     # and A, bits 0 to 3 the generate function of B and A.
     _SUM = 0x96AA
-    _FEED = 0x000A
+    _XNOR = 0x0009
     _AND = 0x0008
 
-    def add(self, m: Module, a: Value, b: Value, carry: Value, width: int, *, name: str) -> Value:
+    def add(self, m: Module, a: Value, b: Value, carry: Value, width: int, *, name: str,
+            factors: tuple[Value, Value] | None = None) -> Value:
         bits = max(len(a), len(b))
         if bits <= 2 or bits == 3 and isinstance(carry, C):
             total = []
@@ -56,8 +66,12 @@ class Ecp5Adders(Adders):
                 out, carry = full_adder(*(_bit(word, index) for word in (a, b)), carry)
                 total.append(out)
             return Cat(*total, carry)[:width]
-        pairs = [(carry, carry), *((_bit(a, index), _bit(b, index)) for index in range(width))]
-        return Cat(self._chain(m, pairs, self._FEED, name)[1:])
+        pairs = [(_bit(a, index), _bit(b, index)) for index in range(width)]
+        if isinstance(carry, C) and width % 2 == 0:
+            # One half cell less: the first bit has nothing to add to.
+            return Cat(a[0] ^ b[0], self._chain(m, pairs, self._AND, name)[1:])
+        pairs.insert(0, factors or (carry, C(1, 1)))
+        return Cat(self._chain(m, pairs, self._XNOR, name)[1:])
 
     def carries(self, m: Module, p: Value, t: Value, *, name: str) -> Value:
         pairs = [(_bit(p, index), t[index]) for index in range(len(p) + 1)]

@@ -5,11 +5,14 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from ...target.family import Family
+
 __all__ = ["Node", "cells", "levels", "tree"]
 
-# Cells of leaves by the number of bits. A plain leaf is one LUT4 per bit of its count. Coded leaves
-# need no cells besides the LUT4 per bit that its XNOR takes; see code.py.
-_PLAIN = {1: 0, 2: 2, 3: 2, 4: 3}
+# Cells of leaves by the number of bits. A plain leaf of up to four bits is one LUT4 per bit of its
+# count; larger ones are one LUT4 per bit that they count. Coded leaves need no cells besides the
+# LUT4 per bit that its XNOR takes; see code.py.
+_PLAIN = {1: 0, 2: 2, 3: 2, 4: 3, 5: 5, 6: 6, 7: 7}
 _CODED = {1: 0, 2: 0, 3: 0}
 _SEVEN = 7
 
@@ -48,8 +51,10 @@ class Node:
 
     @cached_property
     def level(self) -> int:
-        """Level in the tree, from 1 for leaves."""
-        return 1 + max((operand.level for operand in self.operands), default=0)
+        """Level in the tree: 1 for leaves of up to four bits, 2 for larger ones."""
+        if not self.operands:
+            return 1 + (self.size > 4)
+        return 1 + max(operand.level for operand in self.operands)
 
     @property
     def width(self) -> int:
@@ -61,14 +66,22 @@ class Node:
         """True if the carry input is the parity of all bits: seven coded bits."""
         return self.coded and self.size == _SEVEN
 
-    @property
-    def cells(self) -> int:
-        """Cells of this node alone: look-up tables of four inputs, and bits of a carry chain."""
+    def cells(self, family: Family) -> int:
+        """Return the cells of this node alone: look-up tables of four inputs, and carry chains."""
         if not self.operands:
             return (_CODED if self.coded else _PLAIN)[self.size]
-        # Beside a cell per bit of the sum, one feeds the carry input. Seven coded bits need the
-        # carry into the second bit, and a full adder.
-        return 3 if self.parity else self.width + self.carry
+        # Seven coded bits need the carry into the second bit, and a full adder.
+        if self.parity:
+            return 3
+        # Beside a cell per bit of the sum, one feeds the carry input.
+        if family is Family.ICE40:
+            return self.width + self.carry
+        # Chains of an ECP5 have an even number of cells. Full adders are smaller in LUT4. The cell
+        # that feeds the carry input is also the XNOR gate of coded bits.
+        if not self.carry:
+            return self.width + 1 if self.width > 3 else 2 * self.width - 3
+        chain = self.width + 1 + (self.width + 1) % 2
+        return min(chain, 2 * self.width - 2) - self.coded
 
     def waits(self, every: int) -> int:
         """Return the cells of flip-flops alone, with a register after ``every`` levels."""
@@ -82,8 +95,11 @@ class Node:
         return shared + counts + (max(0, stage - 1) if self.carry else 0)
 
 
-def tree(size: int, coded: bool = False, every: int = 0) -> Node:
+def tree(size: int, coded: bool = False, every: int = 0, family: Family = Family.ICE40) -> Node:
     """Return the tree of fewest cells over ``size`` bits, of at most ``levels(size)`` levels.
+
+    The tree of coded bits is the same for all families, since weights are stored in its code: the
+    one with the fewest cells on all of them together.
 
     Parameters
     ----------
@@ -93,38 +109,53 @@ def tree(size: int, coded: bool = False, every: int = 0) -> Node:
         True if the bits are a code.
     every : int
         Levels between two registers, which delay operands; 0 for no registers.
+    family : Family
+        Family whose cells are counted, unless bits are coded.
     """
-    return _trees(levels(size), coded, every)[0][size]
+    return _trees(levels(size), coded, every, tuple(Family) if coded else (family,))[0][size]
 
 
-def cells(size: int, coded: bool = False, every: int = 0) -> tuple[int, int]:
+def cells(size: int, coded: bool = False, every: int = 0,
+          family: Family = Family.ICE40) -> tuple[int, int]:
     """Return the cells of the tree over ``size`` bits, and those of flip-flops alone.
 
-    The XNOR gates before coded bits are not counted.
+    XNOR gates before coded bits are not counted, except that those spared on an ECP5 are
+    subtracted.
     """
     logic = waits = 0
-    nodes = [tree(size, coded, every)]
+    nodes = [tree(size, coded, every, family)]
     while nodes:
         node = nodes.pop()
-        logic, waits = logic + node.cells, waits + node.waits(every)
+        logic, waits = logic + node.cells(family), waits + node.waits(every)
         nodes += node.operands
     return logic, waits
 
 
+def _price(node: Node, every: int, families: tuple[Family, ...]) -> int:
+    """Return the cells of a node alone on all families; flip-flops of an ECP5 take none."""
+    return (sum(node.cells(family) for family in families)
+            + (node.waits(every) if Family.ICE40 in families else 0))
+
+
 @cache
-def _trees(level: int, coded: bool, every: int) -> tuple[list[Node], list[int]]:
+def _trees(level: int, coded: bool, every: int,
+           families: tuple[Family, ...]) -> tuple[list[Node], list[int]]:
     """Return the best trees of at most ``level`` levels, by size from 0, and their cells."""
     if level == 1:
         leaves = [Node(size, coded) for size in range(4 if coded else 5)]
-        return leaves, [leaf.cells + leaf.waits(every) if leaf.size else 0 for leaf in leaves]
-    below, spent = _trees(level - 1, coded, every)
+        return leaves, [_price(leaf, every, families) if leaf.size else 0 for leaf in leaves]
+    below, spent = _trees(level - 1, coded, every, families)
     trees, costs = below[:1 << level], spent[:1 << level]
     stage = (level - 1) // every if every else 0
-    priced = np.array([cost + (node.width * (stage - node.level // every) if every else 0)
+    delays = bool(every) and Family.ICE40 in families
+    priced = np.array([cost + (node.width * (stage - node.level // every) if delays else 0)
                        for node, cost in zip(below, spent)])
     most = len(below) - 1
     for size in range(len(trees), 2 * most + 2):
         found = [(spent[size], below[size])] if size <= most else []
+        if not coded and level == 2 and size <= _SEVEN and every != 1:
+            leaf = Node(size)
+            found.append((_price(leaf, every, families), leaf))
         for carry in (1, 0):
             # The most balanced of equal pairs comes first.
             rest = size - carry
@@ -132,7 +163,7 @@ def _trees(level: int, coded: bool, every: int) -> tuple[list[Node], list[int]]:
             if low.size:
                 best = int(low[(priced[low] + priced[rest - low]).argmin()])
                 node = Node(size, coded, (below[best], below[rest - best]), bool(carry))
-                found.append((spent[best] + spent[rest - best] + node.cells + node.waits(every),
+                found.append((spent[best] + spent[rest - best] + _price(node, every, families),
                               node))
         cost, node = min(found, key=lambda entry: entry[0])
         trees.append(node)

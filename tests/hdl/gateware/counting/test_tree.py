@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 
 from xnorloom.gateware.counting.tree import cells, levels, tree
+from xnorloom.target.family import Family
 
 SIZES = [*range(1, 41), 64, 100, 255, 256, 333, 512, 784, 1000, 1024]
 
@@ -15,11 +16,12 @@ def nodes(node):
         yield from nodes(operand)
 
 
+@pytest.mark.parametrize("family", Family)
 @pytest.mark.parametrize("coded", [False, True], ids=["plain", "coded"])
 @pytest.mark.parametrize("every", [0, 1, 2, 3])
-def test_every_bit_enters_once(every, coded):
+def test_every_bit_enters_once(every, coded, family):
     for size in SIZES:
-        root = tree(size, coded, every)
+        root = tree(size, coded, every, family)
         assert root.size == size
         for node in nodes(root):
             if node.operands:
@@ -29,12 +31,17 @@ def test_every_bit_enters_once(every, coded):
                 assert node.level > max(low.level, high.level)
             else:
                 assert not node.carry
-                assert node.size <= (3 if coded else 4)
+                # Large leaves have no register inside.
+                assert node.size <= (3 if coded else 4 if every == 1 else 7)
+                assert node.level == 1 + (node.size > 4)
 
 
 @pytest.mark.parametrize("coded", [False, True], ids=["plain", "coded"])
 def test_levels(coded):
     for size in range(1, 1025):
+        if coded:
+            # Weights are stored in the code of the tree.
+            assert tree(size, True, 2, Family.ECP5) is tree(size, True, 2)
         # floor(log2(size)), and at least 1.
         expected = max(1, sum(size >= 1 << power for power in range(1, 11)))
         assert levels(size) == expected
@@ -42,9 +49,10 @@ def test_levels(coded):
         assert expected - (not coded) <= tree(size, coded).level <= expected
 
 
-def test_at_most_seven_quarters_of_a_cell_per_bit():
+def test_cells_per_bit():
     for size in range(3, 1025):
-        assert cells(size)[0] <= 1.75 * size
+        assert cells(size)[0] <= 1.63 * size
+        assert cells(size, family=Family.ECP5)[0] <= 1.71 * size
 
 
 def halving(size):
@@ -60,23 +68,37 @@ def test_never_more_than_halves():
         assert cells(size)[0] <= halving(size)
 
 
+def adder(family, width, carry):
+    """Cells of an adder of ``width`` bits: a chain, or on an ECP5 full adders in look-up tables."""
+    if family is Family.ICE40:
+        return width + carry
+    if not carry:
+        return {2: 1, 3: 3}.get(width, width + 1)
+    # Pairs of cells; the first is the carry input.
+    return {2: 2, 3: 4, 4: 6, 5: 6, 6: 8}[width]
+
+
 @cache
-def least(size, level):
+def least(size, level, family):
     """Least cells of any tree of at most ``level`` levels, by trying all of them."""
     if size <= 1:
         return 0
     found = [2 if size < 4 else 3] if size <= 4 else []
+    if level > 1 and size <= 7:
+        found.append({2: 2, 3: 2, 4: 3}.get(size, size))
     for carry in (0, 1) if level > 1 else ():
         for low in range(1, size - carry):
-            pair = least(low, level - 1), least(size - carry - low, level - 1)
+            pair = (least(low, level - 1, family),
+                    least(size - carry - low, level - 1, family))
             if None not in pair:
-                found.append(sum(pair) + size.bit_length() + carry)
+                found.append(sum(pair) + adder(family, size.bit_length(), carry))
     return min(found, default=None)
 
 
+@pytest.mark.parametrize("family", Family)
 @pytest.mark.parametrize("size", range(2, 33))
-def test_no_tree_of_as_many_levels_has_fewer_cells(size):
-    assert cells(size)[0] == least(size, levels(size))
+def test_no_tree_of_as_many_levels_has_fewer_cells(size, family):
+    assert cells(size, family=family)[0] == least(size, levels(size), family)
 
 
 @pytest.mark.parametrize("size, every, waits", [
