@@ -69,7 +69,7 @@ class ResourceBudget:
         share, reserve = self.share, self.reserve
         used, available = error.resources.get("logic_cells", (0, 0))
         plan = schedule.bind(self.graph)
-        estimated = sum(cost.cells for cost in estimate(plan, self.device.family))
+        estimated = sum(cost.cells for cost in estimate(plan, self.device))
         if isinstance(error, CongestionError):
             share = min(share, _AFTER_CONGESTION * estimated / self.device.logic_cells)
         elif used > available:

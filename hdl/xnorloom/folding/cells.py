@@ -6,6 +6,7 @@ from amaranth.hdl import Shape
 
 from ..gateware.counting import tree
 from ..gateware.counting.code import is_coded
+from ..gateware.multiplier import fits_mac16
 from ..graph import Dense, Layer, Score
 from ..packing import score_shape
 from ..schedule import Fold, LayerPlan, OperandKind, WeightStyle
@@ -49,8 +50,11 @@ def score_bits(layer: Score, planes: int) -> int:
     return score_shape(layer, planes).width
 
 
-def layer_parts(plan: LayerPlan) -> dict[str, float]:
-    """Return the parts of a layer and of the register slice after it."""
+def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
+    """Return the parts of a layer and of the register slice after it.
+
+    Of its multipliers, as many as there are ``dsps`` are no part.
+    """
     layer, fold, neuron_folds = plan.layer, plan.fold, plan.neuron_folds
     # Each frame has processing elements of its own.
     elements = fold.pe * plan.vectors
@@ -79,10 +83,13 @@ def layer_parts(plan: LayerPlan) -> dict[str, float]:
         # No more than one for each function of the neuron fold.
         columns = min(fold.pe * sum(values), 1 << min(neuron_folds, 64))
         parts["values"] = columns * max(1, neuron_folds / LUT_DEPTH)
-    if layer.scaled:
-        # A multiplier, or two tables of products per four bits of the count.
-        bits = values[-1] * count if neuron_folds > 1 else element * 2 * -(-count // 4)
-        parts["product"] = elements * bits
+    if layer.scaled and neuron_folds > 1:
+        scale = values[-1]
+        rest = max(0, elements - dsps) if fits_mac16(count, scale, element) else elements
+        parts["product"] = rest * scale * count
+    elif layer.scaled:
+        # Tables of products per four bits of the count.
+        parts["table"] = elements * element * -(-count // 4)
     return parts
 
 

@@ -16,7 +16,7 @@ from ..gateware.threshold import complement
 from ..graph import Dense, Graph, Score
 from ..packing import label_width
 from ..schedule import LayerPlan, OperandKind, Plan, WeightStyle
-from ..target.device import LUT_DEPTH
+from ..target.device import LUT_DEPTH, Device
 from ..target.family import Family
 from .cells import argmax_parts, buffer_parts, layer_parts, score_bits, value_bits
 
@@ -25,18 +25,18 @@ __all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "
 
 # Cells per unit of each part (see cells.py), fitted to layers, buffers and argmax comparators, each
 # synthesised alone by Yosys 0.70 with the options of builds and packed by nextpnr 0.11.1
-# (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB.
+# (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB. ECP5 multiplies in DSPs.
 CONSTANTS: dict[Family, dict[str, float]] = {
     Family.ICE40: {
         "layer": 60, "tree": 1, "wait": 1, "total": 1.2, "value": 1.1, "values": 0.75,
-        "output": 1, "weights": 1.12, "wired": -0.15, "product": 1, "buffer": 1.01, "turning": 0,
-        "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
+        "output": 1, "weights": 1.12, "wired": -0.15, "product": 1.6, "table": 0.85, "buffer": 1.01,
+        "turning": 0, "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
         "column": 18, "result": 4,
     },
     Family.ECP5: {
         "layer": 50, "tree": 0.9, "wait": 0, "total": 2.4, "value": 0.8, "values": 0.35,
-        "output": 0.5, "weights": 0.95, "wired": -0.15, "product": 1, "buffer": 0, "turning": 1.09,
-        "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
+        "output": 0.5, "weights": 0.95, "wired": -0.15, "product": 0, "table": 0.75, "buffer": 0,
+        "turning": 1.09, "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
         "column": 10, "result": 4,
     },
 }
@@ -71,19 +71,23 @@ class LayerCost:
         return self.weight_brams + self.buffer_brams + self.value_brams
 
 
-def estimate(plan: Plan, family: Family | str) -> list[LayerCost]:
+def estimate(plan: Plan, target: Device | Family | str) -> list[LayerCost]:
     """Return the cost of each layer of ``plan``, and at the end that of the argmax.
+
+    ``target`` is a chip, or a family for a chip without DSPs.
 
     Raises
     ------
     ValueError
         If the family does not exist.
     """
+    family = target.family if isinstance(target, Device) else target
+    dsps = target.dsps if isinstance(target, Device) else 0
     if family not in tuple(Family):
         raise ValueError(f"family must be one of {', '.join(Family)}, not {family!r}")
     family, costs = Family(family), []
     for layer in plan.layers:
-        core, buffer = layer_cost(layer, family), buffer_cost(layer, family)
+        core, buffer = layer_cost(layer, family, dsps=dsps), buffer_cost(layer, family)
         costs.append(replace(core, cells=core.cells + buffer.cells,
                              buffer_brams=buffer.buffer_brams))
     return [*costs, argmax_cost(plan.graph, plan.schedule.folds[-1].pe, family, plan.vectors)]
@@ -98,10 +102,12 @@ def rams(depth: int, width: int, family: Family) -> int:
     return min(-(-(-(-depth // words) * width) // bits) for words, bits in family.block_ram_shapes)
 
 
-def layer_cost(plan: LayerPlan, family: Family, *, exact: bool = True) -> LayerCost:
+def layer_cost(plan: LayerPlan, family: Family, *, dsps: int = 0,
+               exact: bool = True) -> LayerCost:
     """Return the cost of a layer without its operand buffer.
 
-    ``exact`` finds columns of equal weights, which takes most of the time.
+    ``dsps`` are the DSPs of the chip. ``exact`` finds columns of equal weights, which takes most of
+    the time.
     """
     fold = plan.fold
     weights = values = 0
@@ -110,7 +116,7 @@ def layer_cost(plan: LayerPlan, family: Family, *, exact: bool = True) -> LayerC
         weights = rams(plan.depth, columns, family)
     if fold.style.in_ram and plan.neuron_folds > LUT_DEPTH:
         values = sum(rams(plan.neuron_folds, columns, family) for columns in _value_columns(plan))
-    return LayerCost(plan.layer.name, _cells(layer_parts(plan), family), weights, 0, values,
+    return LayerCost(plan.layer.name, _cells(layer_parts(plan, dsps), family), weights, 0, values,
                      fold.sprams)
 
 

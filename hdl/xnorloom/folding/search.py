@@ -107,7 +107,7 @@ class Search:
         if nearest is None:
             planes = self._graph.input.bits
             return f"{what}: {planes} bit planes of the input take {planes} cycles or more"
-        costs = estimate(nearest.schedule.bind(self._graph), self.device.family)
+        costs = estimate(nearest.schedule.bind(self._graph), self.device)
         device = self.device
         resource, used, there, of = max(
             (("block RAMs", nearest.brams, self._brams, device.brams),
@@ -209,7 +209,8 @@ class Search:
     def _core_cost(self, index: int, fold: Fold) -> LayerCost:
         plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index))
         # Columns of equal weights are rare in deep tables, and finding them takes time.
-        return layer_cost(plan, self.device.family, exact=plan.depth <= _SHALLOW)
+        return layer_cost(plan, self.device.family, dsps=self.device.dsps,
+                          exact=plan.depth <= _SHALLOW)
 
     def _buffer(self, index: int, fold: Fold, width: int) -> LayerCost | None:
         """Return the cost of an operand buffer; ``None`` for one that no chip has room for."""

@@ -9,7 +9,7 @@ from ..support.arguments import integer
 from ..target.device import DEVICES
 from .primitives import delay
 
-__all__ = ["Multiplier", "has_mac16"]
+__all__ = ["Multiplier", "fits_mac16", "has_mac16"]
 
 # Bits of a factor that look-up tables multiply in a cycle.
 _DIGIT = 4
@@ -21,6 +21,11 @@ def has_mac16(platform, index: int) -> bool:
     """True if the chip of ``platform`` has more than ``index`` DSPs SB_MAC16."""
     device = getattr(platform, "device", None)
     return device == "iCE40UP5K" and index < DEVICES[device].dsps
+
+
+def fits_mac16(a: int, b: int, result: int) -> bool:
+    """True if a DSP SB_MAC16 takes factors of ``a`` and ``b`` bits and a result of ``result``."""
+    return max(a, b) <= _FACTOR and result <= _RESULT
 
 
 class Multiplier(wiring.Component):
@@ -74,7 +79,7 @@ class Multiplier(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        fits = max(len(self.a), len(self.b)) <= _FACTOR and len(self.o) <= _RESULT
+        fits = fits_mac16(len(self.a), len(self.b), len(self.o))
         if fits and has_mac16(platform, self._index):
             self._mac16(m)
         elif str(getattr(platform, "device", "")).startswith("iCE40"):

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from xnorloom.gateware.network import Network
 from xnorloom.gateware.rom import Rom
 from xnorloom.graph import Dense, Graph, Input, Score
 from xnorloom.schedule import Fold, Schedule
+from xnorloom.target.device import DEVICES
 from xnorloom.target.family import Family
 from xnorloom_boards.flow.carry_chains import open_ends
 
@@ -25,15 +27,20 @@ FAMILIES = ("ice40", "ecp5")
 # The options of builds.
 SYNTHESIS = {"ice40": "synth_ice40 -dffe_min_ce_use 9 -top top",
              "ecp5": "synth_ecp5 -top top -nowidelut"}
-DEVICES = {"ice40": "iCE40HX8K", "ecp5": "LFE5U-25F"}
-PACK = {"ice40": ("--hx8k", "--package", "ct256"), "ecp5": ("--25k", "--package", "CABGA381")}
+CHIPS = {"ice40": "iCE40HX8K", "ecp5": "LFE5U-25F"}
+PACK = {"iCE40HX8K": ("--hx8k", "--package", "ct256"),
+        "iCE40UP5K": ("--up5k", "--package", "sg48"),
+        "LFE5U-25F": ("--25k", "--package", "CABGA381")}
 
 
 @pytest.fixture
 def packed(tmp_path):
-    """``packed(component, family)``: cells and block RAMs after packing."""
-    def run(component, family):
-        platform = SimpleNamespace(device=DEVICES[family])
+    """``packed(component, family)``: cells and block RAMs after packing.
+
+    The chip is that of the family in ``CHIPS``, unless it is given.
+    """
+    def run(component, family, chip=None):
+        platform = SimpleNamespace(device=chip or CHIPS[family])
         (tmp_path / "design.v").write_text(verilog.convert(component, platform=platform))
         # Names of parts of a port, such as `o__payload[1]`, would be taken for bits of it.
         script = (f"read_verilog design.v; hierarchy -top top; proc; flatten; "
@@ -44,7 +51,7 @@ def packed(tmp_path):
         netlist = json.loads((tmp_path / "design.json").read_text())
         open_ends(netlist)
         (tmp_path / "design.json").write_text(json.dumps(netlist))
-        log = command(f"yowasp-nextpnr-{family}", *PACK[family], "--json", "design.json",
+        log = command(f"yowasp-nextpnr-{family}", *PACK[platform.device], "--json", "design.json",
                       "--pack-only")
         return [int(re.search(rf"(?:{names}):\s+(\d+)/", log)[1])
                 for names in ("ICESTORM_LC|TRELLIS_COMB", "ICESTORM_RAM|DP16KD")]
@@ -92,6 +99,45 @@ def test_networks(packed, case, family):
     cells, brams = packed(Network(schedule.bind(graph)), family)
     assert sum(cost.brams for cost in costs) == brams
     assert sum(cost.cells for cost in costs) == pytest.approx(cells, rel=0.15)
+
+
+def scaled(scales):
+    """A small network whose classes have the scales 1 or ``scales``."""
+    plain, rng = network((64, 64, 10), 1), np.random.default_rng(8)
+    score = plain.layers[-1]
+    if scales:
+        score = Score("score", score.weights, rng.integers(0, 2000, 10), rng.integers(142, 217, 10))
+    return Graph("network", plain.input, (plain.layers[0], score))
+
+
+@pytest.mark.parametrize("chip", ["iCE40UP5K", "iCE40HX8K", "LFE5U-25F"])
+def test_scales(packed, chip):
+    """Cells of multipliers: in DSPs on the first and the last chip, in look-up tables elsewhere."""
+    device, found = DEVICES[chip], []
+    for graph in scaled(False), scaled(True):
+        plan = Schedule(16, (Fold(4, 16, "lut", 1), Fold(5, 16, "lut", 1))).bind(graph)
+        cells, _ = packed(Network(plan), device.family, chip)
+        estimated = sum(cost.cells for cost in estimate(plan, device))
+        assert estimated == pytest.approx(cells, rel=0.1)
+        found.append((cells, estimated))
+    (plain, plain_estimate), (cells, estimated) = found
+    # The difference of two estimates, in a twentieth of the network.
+    assert estimated - plain_estimate == pytest.approx(cells - plain, abs=plain / 20)
+
+
+def test_dsps():
+    """Multipliers beyond the DSPs of a chip, or too wide for them, are of look-up tables."""
+    def cells(dsps, pe, scale):
+        score = Score("score", np.ones((20, 100), int), [0] * 20, [scale - 1] * 19 + [scale])
+        fold = Fold(pe, 20, "lut", 1)
+        plan = Schedule(20, (fold,)).bind(Graph("network", Input((100,)), (score,)))
+        return estimate(plan, replace(DEVICES["iCE40UP5K"], dsps=dsps))[0].cells
+
+    assert cells(8, 10, 200) < cells(7, 10, 200) < cells(0, 10, 200)
+    assert cells(8, 4, 200) == cells(4, 4, 200)
+    assert cells(8, 4, 1 << 16) == cells(0, 4, 1 << 16)
+    # Constant scales are tables.
+    assert cells(8, 20, 200) == cells(0, 20, 200)
 
 
 @pytest.mark.parametrize("family, depth, width, expected", [
