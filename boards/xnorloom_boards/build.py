@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from xnorloom.export.names import file_stem
-from xnorloom.folding.batch_search import USUAL_VECTORS
 from xnorloom.folding.fit import NoScheduleError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.schedule.fold import USUAL_VECTORS
 from xnorloom.support.arguments import integer
 from xnorloom.support.lock import directory_lock
 from xnorloom.support.process import Jobs

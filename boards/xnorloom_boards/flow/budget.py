@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from xnorloom.folding.batch_search import USUAL_VECTORS
 from xnorloom.folding.estimate import estimate, rams
 from xnorloom.folding.fit import fit
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.schedule.fold import USUAL_VECTORS
 from xnorloom.target.device import Device
 
 from .place_and_route import CongestionError, ResourceOverflowError

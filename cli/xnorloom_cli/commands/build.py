@@ -4,10 +4,9 @@ import shlex
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-from xnorloom.folding.batch_search import USUAL_VECTORS
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
-from xnorloom.schedule.fold import MOST_VECTORS
+from xnorloom.schedule.fold import MOST_VECTORS, USUAL_VECTORS
 from xnorloom.support.text import printable, quoted
 
 from ..console import Console, timed

@@ -4,13 +4,11 @@ import itertools
 from collections.abc import Callable
 from functools import cache
 
+from ..schedule.fold import USUAL_VECTORS
 from .search import Candidate, Search
 
-__all__ = ["USUAL_VECTORS", "BatchSearch"]
+__all__ = ["BatchSearch"]
 
-# Most frames at once that are tried. With so many, the accumulators and operands of the frames take
-# most of a chip, and the memories with the weights are no limit any more.
-USUAL_VECTORS = 8
 # Part by which more frames at once must shorten the interval per frame, or save cells.
 _PAYS = 0.98
 

@@ -7,10 +7,10 @@ from math import ceil
 from ..errors import XnorloomError
 from ..graph import Graph
 from ..schedule import Schedule
-from ..schedule.fold import MOST_VECTORS
+from ..schedule.fold import MOST_VECTORS, USUAL_VECTORS
 from ..support.arguments import integer
 from ..target.device import DEVICES, Device, find_device
-from .batch_search import USUAL_VECTORS, BatchSearch
+from .batch_search import BatchSearch
 from .search import Candidate, Search
 
 __all__ = ["NoScheduleError", "fit"]

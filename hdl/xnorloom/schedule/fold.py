@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from ..support.arguments import integer
 from ..target.device import LUT_DEPTH, SPRAM_DEPTH, SPRAM_WIDTH
 
-__all__ = ["MOST_VECTORS", "Fold", "WeightStyle"]
+__all__ = ["MOST_VECTORS", "USUAL_VECTORS", "Fold", "WeightStyle"]
 
 # A stream of one bit per element fills at most as many vectors as a layer has cycles; elements for
 # more would take any chip by far.
 MOST_VECTORS = 256
+# Most vectors at once unless the user asks for more. With so many, accumulators and operands take
+# most of a chip, and the memories with the weights are no limit any more.
+USUAL_VECTORS = 8
 
 
 class WeightStyle(enum.StrEnum):
