@@ -25,7 +25,7 @@ __all__ = ["BEGIN", "END", "put", "table"]
 HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- cells: begin -->", "<!-- cells: end -->"
 _TITLES = {"xnorloom": "xnorloom", "sum": "`sum`", "halves": "halves"}
-_UNITS = {"popcount": "bit", "neuron": "synapse", "layer": "lane"}
+_UNITS = {"popcount": "bit", "neuron": "synapse", "layer": "lane", "batch": "lane"}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

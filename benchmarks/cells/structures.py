@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from amaranth.hdl import Elaboratable, Module, Signal, Value
@@ -22,6 +23,8 @@ __all__ = ["FORMS", "Structure", "structures"]
 FORMS = ("xnorloom", "sum", "halves")
 _SFC = Path(__file__).resolve().parents[2] / "models" / "sfc.bnn"
 _PE, _SIMD = 12, 32
+# Neurons, synapses and frames at once of the batch.
+_BATCH = 4, 64, 4
 
 
 class Between(wiring.Component):
@@ -40,6 +43,25 @@ class Between(wiring.Component):
         return m
 
 
+class Fed(wiring.Component):
+    """Layer whose operands come from a shift register, since a chip lacks pins for them."""
+
+    def __init__(self, layer: Layer):
+        self._layer = layer
+        super().__init__({"i": In(1), "valid": In(1), "ready": Out(1),
+                          "o": layer.signature.members["o"]})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.layer = layer = self._layer
+        bits = Signal(len(layer.i.payload), reset_less=True)
+        m.d.sync += bits.eq(bits << 1 | self.i)
+        m.d.comb += [layer.i.payload.eq(bits), layer.i.valid.eq(self.valid),
+                     self.ready.eq(layer.i.ready)]
+        wiring.connect(m, wiring.flipped(self.o), layer.o)
+        return m
+
+
 @dataclass(frozen=True)
 class Structure:
     """Structure in one of its forms, for one family.
@@ -47,9 +69,9 @@ class Structure:
     Parameters
     ----------
     kind : str
-        ``popcount``, ``neuron`` or ``layer``.
+        ``popcount``, ``neuron``, ``layer``, or ``batch``: a layer that processes frames at once.
     size : int
-        Bits of a popcount, synapses of a neuron, lanes of a layer.
+        Bits of a popcount, synapses of a neuron, lanes of a layer or batch.
     form : str
         One of :data:`FORMS`: the components of this project, ``sum`` of all bits, or a plain tree
         of halves.
@@ -75,6 +97,8 @@ class Structure:
                 return self.size
             case "neuron":
                 return 2 * self.size + self.size.bit_length()
+            case "batch":
+                return self.size // _BATCH[0]
         return 0
 
     def design(self) -> Elaboratable:
@@ -84,9 +108,13 @@ class Structure:
                 return Between(self.inputs, self.size.bit_length(), self._popcount)
             case "neuron":
                 return Between(self.inputs, 1, self._neuron)
-        layer = Graph.load(_SFC).layers[1]
-        return Layer(LayerPlan(layer, Fold(_PE, _SIMD, "block", 2,
-                                           read_register=self.family.slow_block_ram)))
+            case "batch":
+                return Fed(self._layer(*_BATCH))
+        return self._layer(_PE, _SIMD, 1)
+
+    def _layer(self, pe: int, simd: int, frames: int) -> Layer:
+        return Layer(LayerPlan(Graph.load(_SFC).layers[1], Fold(
+            pe, simd, "block", 2, read_register=self.family.slow_block_ram, vectors=frames)))
 
     def _popcount(self, m: Module, bits: Value) -> Value:
         if self.form == "xnorloom":
@@ -129,5 +157,7 @@ def structures(*, quick: bool = False) -> list[Structure]:
     found = [Structure(kind, size, form, family) for kind in sizes for size in sizes[kind]
              for family in Family for form in FORMS]
     if not quick:
-        found += [Structure("layer", _PE * _SIMD, "xnorloom", family) for family in Family]
+        found += [Structure(kind, size, "xnorloom", family)
+                  for kind, size in (("layer", _PE * _SIMD), ("batch", prod(_BATCH)))
+                  for family in Family]
     return found
