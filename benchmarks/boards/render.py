@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from results import Result, current, frames_per_second
+from results import Result, current, frames_per_second, vectors
 from rows import Model, Row, RowsError
 
 from xnorloom.support.files import write_atomic
@@ -26,7 +26,8 @@ takes one block RAM.
 
 - Fmax: of the slowest corner in the timing models of the tools.
 - Clock: the fastest clock that the design was built for and met.
-- Frames/s: clock / interval.
+- Interval: of one frame, or of so many frames that share each weight. Frames/s: clock · frames /
+  interval.
 - Frames/s over the port: at most the rate of the serial line, at the baud rate of the board, ten
   bits per byte and five bytes besides the frame."""
 _BOUND = """\
@@ -79,10 +80,11 @@ def _line(row: Row, result: Result | None) -> tuple[str, ...]:
     stores = f"{rams[0]} of {rams[1]}"
     if result["sprams"][0]:
         stores += f", {result['sprams'][0]} of {result['sprams'][1]} SPRAMs"
-    frames = frames_per_second(result)
+    frames, together = frames_per_second(result), vectors(result)
     line = result["baud"] / LINE_BITS / line_bytes(result["frame_bytes"])
     return (*start, f"{cells[0]:,} ({100 * cells[0] / cells[1]:.0f} %)", stores,
-            f"{result['fmax_hz'] / 1e6:.4g}", f"{hz / 1e6:.4g}", f"{interval:,}",
+            f"{result['fmax_hz'] / 1e6:.4g}", f"{hz / 1e6:.4g}",
+            f"{interval:,}" + (f" for {together}" if together > 1 else ""),
             f"{result['latency']:,}, {1e6 * result['latency'] / hz:.3g} µs",
             f"{frames:,.0f}", f"{min(frames, line):,.0f}")
 
@@ -115,7 +117,7 @@ def _bounds(models: list[Model], rows: list[Row], found: dict[str, Result | None
             lanes = fed + (_SPRAM_BITS * there if used else 0)
             # Each word serves a batch of frames; weights of the first layer are read once for each
             # bit plane.
-            frames = result["schedule"]["layers"][0].get("vectors", 1)
+            frames = vectors(result)
             weights = sum(layer.weights.size * model.graph.planes(index)
                           for index, layer in enumerate(model.graph.layers))
             line += [f"{frames * lanes * result['fmax_hz'] / weights:,.0f}",

@@ -10,7 +10,7 @@ from xnorloom.support.files import write_atomic
 from xnorloom_boards.build import Build
 
 __all__ = ["Result", "built", "current", "frames_per_second", "read_results", "refused",
-           "store"]
+           "store", "vectors"]
 
 # Plain values, as in the file. A network that does not fit has a message instead of numbers.
 Result = dict[str, Any]
@@ -45,8 +45,12 @@ def built(row: Row, made: Build) -> Result:
 
 def frames_per_second(result: Result) -> float:
     """Return the frames per second of a row that was built."""
-    frames = result["schedule"]["layers"][0].get("vectors", 1)
-    return result["clock_hz"] * frames / result["interval"]
+    return result["clock_hz"] * vectors(result) / result["interval"]
+
+
+def vectors(result: Result) -> int:
+    """Return the number of frames at once of a row that was built."""
+    return result["schedule"]["layers"][0].get("vectors", 1)
 
 
 def refused(row: Row, message: str) -> Result:

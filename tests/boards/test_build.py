@@ -173,9 +173,9 @@ def test_build_next(fakes, graph, tmp_path, turn, needed):
     assert len(fakes.calls("nextpnr")) == 2
     # An interval that was asked for is not changed.
     fakes.plan(**turn)
-    message = rf"{TOO_LARGE % 3}{re.escape(needed)}; try --interval \d+, which is estimated to fit"
+    message = rf"{TOO_LARGE % 2}{re.escape(needed)}; try --interval \d+, which is estimated to fit"
     with pytest.raises(BuildError, match=f"^{message}$"):
-        build(graph, BOARD, interval=3, directory=tmp_path)
+        build(graph, BOARD, interval=2, directory=tmp_path)
 
 
 def test_build_next_at_most(fakes, graph, tmp_path):
@@ -234,14 +234,15 @@ def test_build_fps_beyond_the_usual_clock(fakes, tmp_path):
     """The fastest schedule is built for a clock that some reach, and refused beyond that."""
     network = Graph.load(Path(__file__).parents[2] / "models" / "tfc.bnn")
     fakes.plan(fmax={"0": 48.0})
-    made = build(network, BOARD, fps=420_000, directory=tmp_path / "out")
-    assert made.values["speed"]["interval_cycles"] == 112
-    assert made.values["speed"]["frames_per_second"] >= 420_000
+    made = build(network, BOARD, fps=480_000, directory=tmp_path / "out")
+    assert made.values["speed"]["interval_cycles"] == 192
+    assert made.values["speed"]["frames_per_interval"] == 2
+    assert made.values["speed"]["frames_per_second"] >= 480_000
     with pytest.raises(NoScheduleError, match=(
-            r"^network 'tfc' does not reach 600,000 frames a second on board icebreaker: the least "
-            r"interval that fits is 112 cycles, 401,786 frames a second at the usual clock of 45 "
+            r"^network 'tfc' does not reach 700,000 frames a second on board icebreaker: the least "
+            r"interval that fits is 96 cycles, 468,750 frames a second at the usual clock of 45 "
             r"MHz$")):
-        build(network, BOARD, fps=600_000, directory=tmp_path / "out")
+        build(network, BOARD, fps=700_000, directory=tmp_path / "out")
 
 
 def test_build_fps_with_a_faster_schedule(fakes, tmp_path):
@@ -252,18 +253,20 @@ def test_build_fps_with_a_faster_schedule(fakes, tmp_path):
     # At 45 MHz 150 cycles would do, at 36 MHz it takes 120.
     made = build(network, BOARD, fps=300_000, directory=tmp_path / "out", progress=said.append)
     assert made.values["speed"]["frames_per_second"] >= 300_000
-    assert made.values["speed"]["interval_cycles"] <= 120
+    speed = made.values["speed"]
+    assert speed["interval_cycles"] / speed["frames_per_interval"] <= 120
     [text] = [line for line in said if "missed at" in line]
     assert re.fullmatch(r"300,000 frames a second missed at 36 MHz; trying an interval of \d+ "
-                        r"cycles", text)
+                        r"cycles for 2 frames", text)
     # An interval that is given says what is enough; a faster one is no less right.
     made = build(network, BOARD, fps=300_000, interval=150, directory=tmp_path / "out")
-    assert made.values["speed"]["interval_cycles"] <= 120
+    speed = made.values["speed"]
+    assert speed["interval_cycles"] / speed["frames_per_interval"] <= 120
     with pytest.raises(BuildError, match=(
-            r"^network 'tfc' reaches 321,429 frames a second on board icebreaker \(36 MHz, 112 "
-            r"cycles a frame\), not 330,000; at this clock it would take an interval of 109 "
+            r"^network 'tfc' reaches 375,000 frames a second on board icebreaker \(36 MHz, 192 "
+            r"cycles per 2 frames\), not 400,000; at this clock it would take an interval of 90 "
             r"cycles, but .+$")):
-        build(network, BOARD, fps=330_000, directory=tmp_path / "out")
+        build(network, BOARD, fps=400_000, directory=tmp_path / "out")
 
 
 @pytest.mark.parametrize("tool, message", [

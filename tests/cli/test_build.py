@@ -21,7 +21,8 @@ from xnorloom_cli.console import Console
 
 def building(model, **given):
     given = {"board": "icebreaker", "output": None, "interval": None, "fold": None, "fps": None,
-             "seed": (0,), "scores": False, "input": None, "score_bits": None, **given}
+             "vectors": 8, "seed": (0,), "scores": False, "input": None, "score_bits": None,
+             **given}
     return Namespace(model=model, **given)
 
 

@@ -37,7 +37,7 @@ def fastest_schedule(budget: ResourceBudget, board: Board, fps: float) -> Schedu
     except NoScheduleError:
         schedule = budget.schedule()
     plan = schedule.bind(budget.graph)
-    interval = plan.interval
+    interval = ceil(plan.interval / plan.vectors)
     if fps > plan.frames_per_second(most_hz(board)):
         raise NoScheduleError(
             f"network {budget.graph.name!r} does not reach {fps:,.0f} frames a second on board "

@@ -175,7 +175,7 @@ def test_sprams_where_they_pay():
     # With no cells left for the loader the SPRAMs are of no use.
     unloaded = fit(graph, small, reserve=1, reserve_loader=3000, most_vectors=1)
     assert unloaded == plain.schedule
-    whole = fit(graph, UP5K, reserve=1, most_vectors=3)
+    whole = fit(graph, UP5K, reserve=1, most_vectors=1)
     assert not any(fold.style.loadable for fold in whole.folds)
 
 
