@@ -37,7 +37,7 @@ def fastest_schedule(budget: ResourceBudget, board: Board, fps: float) -> Schedu
     except NoScheduleError:
         schedule = budget.schedule()
     plan = schedule.bind(budget.graph)
-    interval = ceil(plan.interval / plan.vectors)
+    interval = ceil(plan.cycles_per_frame)
     if fps > plan.frames_per_second(most_hz(board)):
         raise NoScheduleError(
             f"network {budget.graph.name!r} does not reach {fps:,.0f} frames a second on board "
@@ -134,7 +134,7 @@ class ScheduleSearch:
         """
         while True:
             plan = schedule.bind(self.graph)
-            cycles = plan.interval / plan.vectors
+            cycles = plan.cycles_per_frame
             try:
                 return Found(schedule, plan.interval, budget, *choose_clock(
                     self.board, partial(self._attempt, schedule), fps * cycles, self.progress))
@@ -151,7 +151,7 @@ class ScheduleSearch:
                     raise BuildError(f"{text}; {fault}") from fault
                 plan, tries = schedule.bind(self.graph), tries - 1
                 if not tries:
-                    wanted = ceil(max(cycles, plan.interval / plan.vectors))
+                    wanted = ceil(max(cycles, plan.cycles_per_frame))
                     raise BuildError(f"{text}; try --interval {wanted}, which is estimated to "
                                      f"fit") from error
                 self.progress(f"{needed}; trying an interval of {_interval(plan)}")
@@ -168,7 +168,7 @@ class ScheduleSearch:
                 # The clock of another schedule may be a little faster.
                 schedule = found.budget.schedule()
             plan = schedule.bind(self.graph)
-            cycles = plan.interval / plan.vectors
+            cycles = plan.cycles_per_frame
             if cycles >= found.cycles or fps * cycles > found.hz / HOPE:
                 return found
             self.progress(f"{fps:,.0f} frames a second missed at {found.hz / 1e6:.4g} MHz; trying "

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable
 from functools import cache
 
-from ..schedule.fold import USUAL_VECTORS
 from .search import Candidate, Search
 
 __all__ = ["BatchSearch"]
@@ -24,7 +23,7 @@ class BatchSearch:
         Most frames at once. Tried are 1, 2, 3, 4, 6, 8, 12 and so on, and ``most``.
     """
 
-    def __init__(self, search_of: Callable[[int], Search], most: int = USUAL_VECTORS):
+    def __init__(self, search_of: Callable[[int], Search], most: int):
         self._search = cache(search_of)
         steps = itertools.chain((1,), *((2 << bit, 3 << bit) for bit in range(most.bit_length())))
         self._vectors = sorted({most, *(vectors for vectors in steps if vectors < most)})

@@ -221,6 +221,11 @@ class Plan:
         """Cycles per ``B`` frames in a steady stream: the maximum of ``B * W`` and each ``F``."""
         return max(self.vectors * self.words, *(layer.cycles for layer in self.layers))
 
+    @property
+    def cycles_per_frame(self) -> float:
+        """Cycles per frame in a steady stream: the interval divided by ``B``."""
+        return self.interval / self.vectors
+
     def frames_per_second(self, hz: float) -> float:
         """Return the frames per second of a steady stream at a clock of ``hz``."""
         return hz * self.vectors / self.interval
