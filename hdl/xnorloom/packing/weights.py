@@ -48,4 +48,5 @@ def weight_words(plan: LayerPlan) -> np.ndarray:
     padded = np.pad(bits, ((0, 0), (0, rams * SPRAM_WIDTH - plan.fold.lanes)))
     columns = padded.reshape(len(bits), rams, SPRAM_WIDTH).swapaxes(0, 1)
     octets = np.packbits(columns.reshape(-1, SPRAM_WIDTH), axis=1, bitorder="little")
-    return octets.view("<u2").ravel().astype(np.uint16)
+    # The order of the octets in memory is that of the columns, whatever numpy chose.
+    return np.ascontiguousarray(octets).view("<u2").ravel().astype(np.uint16)

@@ -71,6 +71,15 @@ def test_words(setup, width, folds):
     assert load_words(automatic(graph).bind(graph)).tolist() == []
 
 
+@pytest.mark.parametrize("pe", [1, 4, 5, 16, 17])
+@pytest.mark.parametrize("simd", [1, 2, 9])
+def test_words_of_any_fold(pe, simd):
+    weights = np.random.default_rng(2).integers(0, 2, (max(pe, 5), 18))
+    layer = Dense("dense", weights, np.zeros(len(weights), int))
+    words = weight_words(LayerPlan(layer, Fold(pe, simd, "spram")))
+    assert words.tolist() == words_of(layer, pe, simd)
+
+
 @pytest.mark.parametrize("stall", [None, Stall(3, 0.3, 0.3), Stall(4, 0.9, 0.1)],
                          ids=["free", "stalls", "loading stalls"])
 @pytest.mark.parametrize("width, folds", FOLDS.values(), ids=FOLDS)
