@@ -146,7 +146,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         found = search.run(first, budget, tries, fps or 0)
         if fps is not None and not fixed:
             found = search.faster(found, fps)
-        schedule, best, attempts = found.schedule, found.best, found.attempts
+        schedule, best, attempts = found.plan.schedule, found.best, found.attempts
         if best is None:
             raise BuildError(_too_slow(graph, board, found))
         if fps is not None and found.fps < fps:
@@ -168,7 +168,7 @@ def _too_slow(graph: Graph, board: Board, found: Found) -> str:
             f"{last.design.hz / 1e6:.4g} MHz and reaches {last.route.fmax_hz / 1e6:.4g} MHz; try "
             f"more seeds")
     # A register after each adder of the popcounts is the most that there can be.
-    most = all(fold.register_every == 1 for fold in found.schedule.folds)
+    most = all(fold.register_every == 1 for fold in found.plan.schedule.folds)
     return text if most else f"{text}, or a fold with register_every 1"
 
 
@@ -188,8 +188,9 @@ def _missed(graph: Graph, board: Board, found: Found, fps: float, fixed: bool) -
 
 
 def _interval(found: Found) -> str:
-    vectors = found.schedule.folds[0].vectors
-    return f"{found.interval:,} cycles " + ("a frame" if vectors == 1 else f"per {vectors} frames")
+    plan = found.plan
+    frames = "a frame" if plan.vectors == 1 else f"per {plan.vectors} frames"
+    return f"{plan.interval:,} cycles {frames}"
 
 
 def _names(graph: Graph, board: Board) -> list[str]:

@@ -49,14 +49,12 @@ def fastest_schedule(budget: ResourceBudget, board: Board, fps: float) -> Schedu
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Schedule that fits its board, and its clock.
+    """Plan that fits its board, and its clock.
 
     Parameters
     ----------
-    schedule : Schedule
-        The schedule.
-    interval : int
-        Its cycles per ``vectors`` frames.
+    plan : Plan
+        The network under its schedule.
     budget : ResourceBudget
         Resources within which it was found.
     best : Attempt or None
@@ -65,21 +63,15 @@ class Found:
         All its attempts.
     """
 
-    schedule: Schedule
-    interval: int
+    plan: Plan
     budget: ResourceBudget
     best: Attempt | None
     attempts: list[Attempt]
 
     @property
-    def cycles(self) -> float:
-        """Cycles per frame."""
-        return self.interval / self.schedule.folds[0].vectors
-
-    @property
     def fps(self) -> float:
         """Frames per second, 0 if no clock is met."""
-        return 0 if self.best is None else self.best.design.hz / self.cycles
+        return 0 if self.best is None else self.best.design.hz / self.plan.cycles_per_frame
 
     @property
     def hz(self) -> float:
@@ -136,7 +128,7 @@ class ScheduleSearch:
             plan = schedule.bind(self.graph)
             cycles = plan.cycles_per_frame
             try:
-                return Found(schedule, plan.interval, budget, *choose_clock(
+                return Found(plan, budget, *choose_clock(
                     self.board, partial(self._attempt, schedule), fps * cycles, self.progress))
             except ResourceOverflowError as error:
                 needed = _needed(error)
@@ -169,7 +161,7 @@ class ScheduleSearch:
                 schedule = found.budget.schedule()
             plan = schedule.bind(self.graph)
             cycles = plan.cycles_per_frame
-            if cycles >= found.cycles or fps * cycles > found.hz / HOPE:
+            if cycles >= found.plan.cycles_per_frame or fps * cycles > found.hz / HOPE:
                 return found
             self.progress(f"{fps:,.0f} frames a second missed at {found.hz / 1e6:.4g} MHz; trying "
                           f"an interval of {_interval(plan)}")
