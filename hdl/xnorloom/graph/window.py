@@ -67,6 +67,8 @@ class Window:
                                  f"{self.extent[0]}x{self.extent[1]}, not {self.padding}")
         pad = self.pad
         if isinstance(pad, (list, tuple, np.ndarray)):
+            if len(pad) > _MOST:
+                raise ValueError(f"Window pad must have at most {_MOST} codes, not {len(pad)}")
             pad = tuple(integer("Each code of Window pad", code, 0) for code in pad)
             if not pad:
                 raise ValueError("Window pad must have a code for each channel, not ()")
