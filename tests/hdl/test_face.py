@@ -14,7 +14,8 @@ from xnorloom.errors import ModelFileError
 from xnorloom_cli.main import main
 
 NAMES = {"Conv", "Dense", "Fold", "Graph", "Input", "Network", "Pool", "Schedule", "Score",
-         "Window", "automatic_schedule", "errors", "fit_schedule", "import_model", "load", "write_verilog"}
+         "Window", "automatic_schedule", "errors", "fit_schedule", "import_model", "load",
+         "write_verilog"}
 
 
 def test_names():
