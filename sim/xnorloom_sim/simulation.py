@@ -93,7 +93,7 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
     scores : bool
         True if the network outputs the scores beside the class.
     probes : bool
-        True to record the activations of the dense layers.
+        True to record the activations of all layers but the last.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def _activations(plan: Plan, trace: harness.Trace,
     activations = []
     order = _order(plan.vectors, trace.probes.get("batches"), frames)
     for entry, (name, words) in zip(plan.layers[:-1], trace.probes.items()):
-        layer, folds = entry.layer, entry.neuron_folds
+        layer, folds = entry.layer, entry.output.pixels * entry.neuron_folds
         batches = 1 + int(order.max()) // plan.vectors
         if len(words) != batches * folds:
             of = f"{frames} frames" if plan.vectors == 1 else f"{batches} batches"
@@ -158,7 +158,8 @@ def _activations(plan: Plan, trace: harness.Trace,
                                           f"{batches * folds} belong to {of}")
         bits = np.unpackbits(words, axis=1, count=plan.vectors * entry.fold.pe, bitorder="little")
         rows = bits.reshape(batches, folds, plan.vectors, -1).swapaxes(1, 2)
-        activations.append(rows.reshape(batches * plan.vectors, -1)[order, :layer.neurons])
+        rows = rows.reshape(batches * plan.vectors, entry.output.pixels, -1)[order]
+        activations.append(rows[..., :layer.neurons].reshape(frames, -1))
     return tuple(activations)
 
 
