@@ -6,7 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..graph import Conv, Graph
+from ..graph import Graph
 from ..packing import pack_frames
 from ..schedule import Plan, Schedule
 from .argmax import Argmax
@@ -90,7 +90,7 @@ class Network(wiring.Component):
         final = self._stages[-1].core.o.payload.shape()
         lanes, vectors = plan.layers[-1].fold.pe, plan.vectors
         # Frames overlap in convolutions, so that the first results have other distances.
-        self._steady_frames = 1 + sum(isinstance(layer.layer, Conv) for layer in plan.layers)
+        self._steady_frames = 1 + len(plan.layers) * plan.overlaps
         if vectors == 1:
             self._argmax = Argmax(plan.graph.classes, lanes=lanes, scores=scores,
                                   shape=final.elem_shape)

@@ -67,6 +67,11 @@ class Plan:
         """
         return self.graph.input.bits * packed_words(self.graph, self.schedule.input_width)
 
+    @property
+    def overlaps(self) -> bool:
+        """True if a layer works on parts of frames, as convolutions do."""
+        return any(layer.operands is OperandKind.RING for layer in self.layers)
+
     def arrivals(self) -> npt.NDArray[np.int64]:
         """Return the cycles in which parts of a frame are complete, if words are back to back.
 
