@@ -1,8 +1,8 @@
-"""Average pools: depthwise convolutions, merged into the linear layers beside them.
+"""Average pools: depthwise convolutions and a division, merged into linear layers beside them.
 
 An average of ±1 takes many values. Where the next layer is linear, the two are one linear layer
-whose weights are repeated over each area; so are a convolution without overlaps and an average after
-it. Where a threshold follows, the average stays the depthwise convolution that it is.
+whose weights are repeated over each area; so are a convolution without overlaps and an average
+after it. Where a threshold follows, the average stays the depthwise convolution that it is.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,30 @@ import numpy as np
 
 from ..errors import SourceError
 from ..graph import Window
-from .program import INPUT, Conv, Dense, Move, Step, Value, apply
+from .program import INPUT, Conv, Dense, Elementwise, Move, Step, Value, apply
 
-__all__ = ["average", "merge_averages"]
-
-
-class _Average(Conv):
-    """Depthwise convolution whose weights are one over the pixels of its window."""
+__all__ = ["areas", "merge_averages", "quotient"]
 
 
-def average(name: str, tensor: str, input: Value, channels: int, window: Window,
-            dtype: np.dtype) -> Conv:
-    """Make the average over the taps of ``window``, which has no padding, of each channel."""
-    weights = np.full((channels, *window.kernel, 1), 1 / window.taps, dtype)
-    return _Average(name, tensor, input, weights, window, groups=channels)
+class _Areas(Conv):
+    """Sums of areas."""
+
+
+class _Quotient(Elementwise):
+    """Division of sums by the pixels of an area."""
+
+
+def areas(name: str, tensor: str, input: Value, channels: int, window: Window,
+          dtype: np.dtype) -> Conv:
+    """Make the sums over ``window``, which has no padding, of each channel of an average pool."""
+    weights = np.ones((channels, *window.kernel, 1), dtype)
+    return _Areas(name, tensor, input, weights, window, groups=channels)
+
+
+def quotient(name: str, tensor: str, input: Value, pixels: int, dtype: np.dtype) -> Elementwise:
+    """Make the averages from the sums of areas of ``pixels``."""
+    divisor = dtype.type(pixels)
+    return _Quotient(name, tensor, (input,), lambda x: x / divisor)
 
 
 def merge_averages(steps: Sequence[Step], shape: tuple[int, ...],
@@ -52,7 +62,7 @@ def merge_averages(steps: Sequence[Step], shape: tuple[int, ...],
     """
     done = list(steps)
     for number, step in enumerate(steps):
-        if not isinstance(step, _Average):
+        if not isinstance(step, _Areas):
             continue
         after, before = _beside(done, number, 1), _beside(done, number, -1)
         if after is not None and isinstance(done[after], Dense):
@@ -65,10 +75,10 @@ def merge_averages(steps: Sequence[Step], shape: tuple[int, ...],
 
 
 def _beside(steps: list[Step], number: int, way: int) -> int | None:
-    """Number of the next step, or of the one before, that is no move."""
+    """Number of the next step, or of the one before, that is no move and no division."""
     number += way
     while 0 <= number < len(steps):
-        if not isinstance(steps[number], Move):
+        if not isinstance(steps[number], (Move, _Quotient)):
             return number
         number += way
     return None
@@ -105,7 +115,7 @@ def _idle(steps: list[Step], first: int, last: int) -> None:
     """Make the steps from ``first`` to before ``last`` moves that do nothing."""
     for number in range(first, last):
         step = steps[number]
-        steps[number] = Move(step.name, step.tensor, Value(number - 1), lambda x: x)
+        steps[number] = Move(step.name, f"{step.tensor}/merged", Value(number - 1), lambda x: x)
 
 
 def _order(steps: list[Step], before: int, after: int,
@@ -113,9 +123,9 @@ def _order(steps: list[Step], before: int, after: int,
     """Elements of the result of one step, where the moves to another bring them."""
     shape = shapes[Value(before)]
     order = np.arange(np.prod(shape, dtype=int)).reshape(1, *shape)
-    for move in steps[before + 1:after]:
-        assert isinstance(move, Move)
-        order = move.function(order)
+    for step in steps[before + 1:after]:
+        if isinstance(step, Move):
+            order = step.function(order)
     return order[0]
 
 
@@ -142,7 +152,8 @@ def _into_dense(steps: list[Step], number: int, after: int,
     tiled = tiled / weights.dtype.type(rows * columns)
     _idle(steps, number, after)
     # Flat frames for the product.
-    steps[number] = Move(step.name, step.tensor, Value(number - 1), lambda x: x.reshape(len(x), -1))
+    steps[number] = Move(step.name, f"{step.tensor}/merged", Value(number - 1),
+                         lambda x: x.reshape(len(x), -1))
     steps[after] = replace(dense, weights=tiled.reshape(-1, weights.shape[1]))
 
 
@@ -185,3 +196,7 @@ def _after_conv(steps: list[Step], before: int, number: int,
     _idle(steps, before, number)
     steps[number] = replace(conv, name=step.name, tensor=step.tensor, weights=weights,
                             input=Value(number - 1), window=merged)
+    # The division is in the weights.
+    last = next(place for place in range(number, len(steps))
+                if isinstance(steps[place], _Quotient))
+    steps[last] = Move(step.name, steps[last].tensor, Value(last - 1), lambda x: x)

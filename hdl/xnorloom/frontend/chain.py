@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..graph import Window
-from .averages import average, merge_averages
+from .averages import areas, merge_averages, quotient
 from .program import INPUT, Conv, Dense, Elementwise, MaxPool, Move, Operand, Step, Value
 
 __all__ = ["Border", "Chain"]
@@ -192,7 +192,7 @@ class Chain:
 
     def average(self, name: str, tensor: str, size: tuple[int, int],
                 stride: tuple[int, int]) -> None:
-        """Append the average over areas of ``size``, a depthwise :class:`Conv`.
+        """Append the average over areas of ``size``: a depthwise :class:`Conv` and a division.
 
         Raises
         ------
@@ -210,9 +210,10 @@ class Chain:
             return
         window = self._window(name, size, stride, (1, 1), (0, 0, 0, 0))
         channels = self.channels
-        self._on_map(name, tensor, lambda part, value: average(
+        self._on_map(name, f"{tensor}/sums", lambda part, value: areas(
             name, part, value, channels, window, self.dtype),
             (*window.outputs(*self.sides), channels))
+        self.steps.append(quotient(name, tensor, self.value, window.taps, self.dtype))
 
     def finished(self) -> tuple[Step, ...]:
         """Return the steps, with averages merged into the layers that follow or precede them."""
@@ -223,9 +224,8 @@ class Chain:
     def check_border(self, name: str) -> None:
         """Refuse a layer that is not for padded maps."""
         if self.border is not None:
-            raise SourceError(f"{self.border.name} must come before a convolution, with nothing "
-                              f"but elementwise layers between, not before {name}: pad in the "
-                              f"convolution itself")
+            raise SourceError(f"{self.border.name} must come right before a convolution, not "
+                              f"before {name}: pad there, or in the convolution itself")
 
     def _check_area(self, name: str, size: tuple[int, int]) -> None:
         self.check_border(name)

@@ -99,6 +99,8 @@ class _Reader(Chain):
                 raise SourceError(f"{name} must have flat frames, not of the shape {self.shape!r}: "
                                   f"put Flatten before it")
             _check_numbers(name, module)
+            # Its result would be the padded map, which no layer of the graph has.
+            self.check_border(name)
             error = RISING[_RISING[type(module)]][1] if type(module) in _RISING else None
             self.elementwise(name, path, _on_arrays(module, self.dtype), error=error,
                              norm=isinstance(module, _NORMS))

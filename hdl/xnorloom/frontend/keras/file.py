@@ -72,7 +72,7 @@ class KerasFile:
         for name, shape in shapes.items():
             what = f"{name} of layer {quoted(layer)} in {self._where}"
             with reading(self._where):
-                dataset = found.pop(name, found.pop(_OTHER_NAMES.get(name), None))
+                dataset = found.pop(name, None) or found.pop(_OTHER_NAMES.get(name, name), None)
                 if dataset is None:
                     raise SourceError(f"{what} is missing")
                 arrays[name] = array(dataset, shape, what)

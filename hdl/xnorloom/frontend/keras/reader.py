@@ -85,7 +85,8 @@ class Reader(Chain):
         use_bias = layer.get("use_bias", bool, True)
         arrays = self.weights(layer, {key: shape, **({"bias": (outputs,)} if use_bias else {})})
         quantizer = "kernel_quantizer" if key == "kernel" else "depthwise_quantizer"
-        kernel = quantized(arrays[key], layer.config.get(quantizer), f"{quantizer} of {layer.title}")
+        kernel = quantized(arrays[key], layer.config.get(quantizer),
+                           f"{quantizer} of {layer.title}")
         self.apply(layer, layer.config.get("input_quantizer"), "input_quantizer",
                    "/input_quantizer")
         self.check_float(layer)

@@ -159,17 +159,24 @@ def _global(reader: Reader, layer: Layer) -> None:
         assert reader.shape == (*(1,) * axes, channels)
 
 
+def _around(value: object) -> tuple[int, int] | None:
+    """Return what an entry pads before and after an axis; None if it is neither number nor pair."""
+    pair = (value, value) if type(value) is int else value
+    match pair:
+        case [int(before), int(after)] if 0 <= before <= _MOST and 0 <= after <= _MOST:
+            return before, after
+    return None
+
+
 def _zeros(reader: Reader, layer: Layer) -> None:
     axes = _axes(reader, layer)
     value = layer.config.get("padding", 1)
     both = [value] * axes if type(value) is int or axes == 1 else value
-    sides = ([[side, side] if type(side) is int else side for side in both]
-             if isinstance(both, list) else [])
-    if len(sides) != axes or not all(isinstance(side, (list, tuple)) and len(side) == 2 and all(
-            type(size) is int and 0 <= size <= _MOST for size in side) for side in sides):
+    sides = [_around(side) for side in both] if isinstance(both, (list, tuple)) else []
+    if len(sides) != axes or None in sides:
         raise SourceError(f"padding of {layer.title} must be pairs of integers in 0 to {_MOST}, "
                           f"not {quoted(value)}")
-    (top, bottom), (left, right) = ([0, 0], *sides)[-2:]
+    (top, bottom), (left, right) = ((0, 0), *(side for side in sides if side is not None))[-2:]
     reader.pad(layer.name, (top, left, bottom, right), 0.0)
 
 
