@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from ..graph import Conv, Graph
 from ..support.html import html_table
 from ..support.text import count
@@ -87,6 +90,20 @@ class Plan:
         the channels of each pixel.
         """
         return self.graph.input.bits * packed_words(self.graph, self.schedule.input_width)
+
+    @property
+    def overlaps(self) -> bool:
+        """True if a layer works on parts of frames, as convolutions do."""
+        return any(layer.operands is OperandKind.RING for layer in self.layers)
+
+    def arrivals(self) -> npt.NDArray[np.int64]:
+        """Return the cycles in which parts of a frame are complete, if words are back to back.
+
+        They count from the transfer of the first word. A part is a bit plane of a pixel, where the
+        first layer is a convolution, otherwise the whole frame.
+        """
+        parts = self.graph.maps[0].pixels * self.graph.input.bits if self.graph.by_pixel else 1
+        return (np.arange(parts) + 1) * (self.words // parts) - 1
 
     @property
     def vectors(self) -> int:
