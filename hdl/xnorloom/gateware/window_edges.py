@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 from amaranth.hdl import C, Module, Value
 
-from ..graph.window import valid_taps
 from ..schedule import LayerPlan
 from .window_steps import table
 
@@ -29,12 +28,13 @@ class Edges:
     def outside(self) -> tuple[np.ndarray, np.ndarray]:
         """Taps outside the map along each axis, bools of shape (outputs, pool, taps)."""
         layer, map = self.plan.layer, self.plan.map
-        window, pool = layer.window, layer.pool_size
-        rows, columns = (
-            ~valid_taps(map[axis], outputs, window.kernel[axis], window.stride[axis],
-                        window.dilation[axis], window.padding[axis])
-            .reshape(-1, pool[axis], window.kernel[axis])
-            for axis, outputs in enumerate(layer.positions(map)))
+        window, outside = layer.window, []
+        for axis, outputs in enumerate(layer.positions(map)):
+            taps = np.arange(window.kernel[axis]) * window.dilation[axis] - window.padding[axis]
+            places = np.arange(outputs)[:, None] * window.stride[axis] + taps
+            places = places.reshape(-1, layer.pool_size[axis], len(taps))
+            outside.append((places < 0) | (places >= map[axis]))
+        rows, columns = outside
         return rows, columns
 
     @property
