@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from amaranth.hdl import C, Module, Value
 
+from ..graph.window import tap_ranges
 from ..schedule import LayerPlan
 from .window_steps import table
 
@@ -28,13 +29,15 @@ class Edges:
     def outside(self) -> tuple[np.ndarray, np.ndarray]:
         """Taps outside the map along each axis, bools of shape (outputs, pool, taps)."""
         layer, map = self.plan.layer, self.plan.map
-        window, outside = layer.window, []
+        window, pool = layer.window, layer.pool_size
+        found = []
         for axis, outputs in enumerate(layer.positions(map)):
-            taps = np.arange(window.kernel[axis]) * window.dilation[axis] - window.padding[axis]
-            places = np.arange(outputs)[:, None] * window.stride[axis] + taps
-            places = places.reshape(-1, layer.pool_size[axis], len(taps))
-            outside.append((places < 0) | (places >= map[axis]))
-        rows, columns = outside
+            first, last = tap_ranges(map[axis], outputs, window.kernel[axis], window.stride[axis],
+                                     window.dilation[axis], window.padding[axis])
+            taps = np.arange(window.kernel[axis])
+            outside = (taps < first[:, None]) | (taps >= last[:, None])
+            found.append(outside.reshape(-1, pool[axis], len(taps)))
+        rows, columns = found
         return rows, columns
 
     @property
