@@ -12,8 +12,7 @@ from .protocol import (
     HELLO,
     HELLO_REPLY,
     LINE_BITS,
-    LOAD_VERSION,
-    VERSION,
+    VERSIONS,
     Decoder,
     Hello,
     Message,
@@ -164,11 +163,11 @@ class Session:
         return None
 
     def _described(self, payload: bytes) -> Hello:
-        if payload[:1] not in (bytes([VERSION]), bytes([LOAD_VERSION])):
+        if not payload or payload[0] not in VERSIONS:
             raise WrongBitstreamError(
                 f"the board on port {self.name} speaks version {payload[0] if payload else None} "
-                f"of the protocol, this program versions {VERSION} and {LOAD_VERSION}; build the "
-                f"bitstream anew")
+                f"of the protocol, this program versions {VERSIONS[0]} to {VERSIONS[-1]}; build "
+                f"the bitstream anew")
         try:
             return Hello.decode(payload)
         except ValueError as error:
