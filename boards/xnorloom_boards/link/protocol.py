@@ -18,15 +18,12 @@ from xnorloom.support.arguments import integer
 
 __all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", "HELLO_BYTES",
            "HELLO_REPLY", "LINE_BITS", "LOAD", "LOADED", "LOAD_BYTES", "LOAD_VERSION", "LOAD_WORDS",
-           "MAP_VERSION", "MOST_LOADS", "MOST_RESULT_BYTES", "MOST_WORDS", "RESULT", "UNLOADED",
-           "VERSION", "VERSIONS", "Decoder", "Hello", "LoadedLayer",
-           "Message", "encode", "frame_bytes", "frame_payloads", "line_bytes", "load_payloads",
+           "MOST_LOADS", "MOST_RESULT_BYTES", "MOST_WORDS", "RESULT", "UNLOADED", "VERSION",
+           "Decoder", "Hello", "LoadedLayer", "Message", "encode", "frame_bytes", "frame_payloads", "line_bytes", "load_payloads",
            "result_bytes", "words_per_byte"]
 
-# Versions of boards that are loaded with weights, some for operands with gaps between the pixels of
-# a map; with other weights; and of all others.
-MAP_VERSION, LOAD_VERSION, VERSION = 3, 2, 1
-VERSIONS = (VERSION, LOAD_VERSION, MAP_VERSION)
+# Versions of boards that are loaded with weights, and of all others.
+LOAD_VERSION, VERSION = 2, 1
 END, ESCAPE, FLIP = 0xa5, 0x5a, 0x20
 CRC_INIT = 0xffff
 
@@ -46,9 +43,7 @@ LOAD_WORDS = 32
 LOAD_BYTES = 2 + 2 * LOAD_WORDS
 # Messages with weights that can be counted.
 MOST_LOADS = 0xffff
-# Bytes of a loaded layer in a hello reply of 255 bytes at most, by version.
-_LAYER_BYTES = {LOAD_VERSION: 5, MAP_VERSION: 7}
-_MOST_LAYERS = {LOAD_VERSION: 47, MAP_VERSION: 34}
+_MOST_LAYERS = 47
 # Bytes of kind, sequence number and CRC.
 _OVERHEAD = 4
 _STUFFED = {byte: bytes([ESCAPE, byte ^ FLIP]) for byte in (ESCAPE, END)}
@@ -65,16 +60,11 @@ class Message:
 
 
 class LoadedLayer(NamedTuple):
-    """Layer whose weights are loaded: its index in the graph, and its fold.
-
-    ``width`` are the bits of its input words, where these leave gaps between the pixels of a map;
-    else 0. Only version 3 has them.
-    """
+    """Layer whose weights are loaded: its index in the graph, and its fold."""
 
     index: int
     pe: int
     simd: int
-    width: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,8 +88,8 @@ class Hello:
     version : int
         Version of the protocol.
     layers : tuple of LoadedLayer
-        Layers whose weights are loaded, in the order of loading, each once; at most 47 in version
-        2, 34 in version 3, none in others.
+        Layers whose weights are loaded, in the order of loading, each once, at most 47; only in
+        version 2.
     loaded : bool
         True if the board has these weights.
     board : int
@@ -125,13 +115,11 @@ class Hello:
             integer(f"Hello {name}", getattr(self, name), 1, high)
         integer("Hello version", self.version, 0, 0xff)
         integer("Hello board", self.board, 0, _MOST_BOARDS)
-        most = _MOST_LAYERS.get(self.version, _MOST_LAYERS[LOAD_VERSION])
-        if len(self.layers) > most:
-            raise ValueError(f"Hello layers must be at most {most}, not {len(self.layers)}")
-        widest = 0xffff if self.version == MAP_VERSION else 0
+        if len(self.layers) > _MOST_LAYERS:
+            raise ValueError(f"Hello layers must be at most {_MOST_LAYERS}, not "
+                             f"{len(self.layers)}")
         for layer in self.layers:
-            for name, low, high in (("index", 0, 0xff), ("pe", 1, 0xffff), ("simd", 1, 0xffff),
-                                    ("width", 0, widest)):
+            for name, low, high in (("index", 0, 0xff), ("pe", 1, 0xffff), ("simd", 1, 0xffff)):
                 integer(f"Hello layer {name}", getattr(layer, name), low, high)
         indices = [layer.index for layer in self.layers]
         for place, index in enumerate(indices):
@@ -144,29 +132,28 @@ class Hello:
         return frame_bytes(self.words, self.input_width)
 
     def encode(self) -> bytes:
-        """Encode as payload of a hello reply: 16 bytes, with layers also 1 + 5 or 7 per layer."""
+        """Encode as payload of a hello reply: 16 bytes, in version 2 also 1 + 5 per layer."""
         flags = self.scores | self.loaded << 1 | self.board << _BOARD_BIT
         payload = (bytes([self.version]) + self.digest + self.input_width.to_bytes(2, "little")
                    + self.words.to_bytes(2, "little")
                    + bytes([self.result_bytes, self.credits, flags]))
-        if self.version not in _LAYER_BYTES:
+        if self.version != LOAD_VERSION:
             return payload
-        layers = ((layer.index | layer.pe << 8 | layer.simd << 24 | layer.width << 40)
-                  .to_bytes(_LAYER_BYTES[self.version], "little") for layer in self.layers)
+        layers = (bytes([index]) + pe.to_bytes(2, "little") + simd.to_bytes(2, "little")
+                  for index, pe, simd in self.layers)
         return payload + bytes([len(self.layers)]) + b"".join(layers)
 
     @classmethod
     def decode(cls, payload: bytes) -> "Hello":
         """Decode the payload of a hello reply; raise ``ValueError`` if it is none."""
-        size, each = HELLO_BYTES, _LAYER_BYTES.get(payload[0], 0) if payload else 0
-        if each:
-            size += 1 + each * (payload[size] if len(payload) > size else 0)
+        size = HELLO_BYTES
+        if payload[:1] == bytes([LOAD_VERSION]):
+            size += 1 + 5 * (payload[size] if len(payload) > size else 0)
         if len(payload) != size:
             raise ValueError(f"Hello must be {size} bytes, not {len(payload)}")
-        rest = (payload[at:at + each] for at in range(HELLO_BYTES + 1, size, each or 1))
+        rest = (payload[at:at + 5] for at in range(HELLO_BYTES + 1, size, 5))
         layers = tuple(LoadedLayer(part[0], int.from_bytes(part[1:3], "little"),
-                                   int.from_bytes(part[3:5], "little"),
-                                   int.from_bytes(part[5:], "little")) for part in rest)
+                                   int.from_bytes(part[3:], "little")) for part in rest)
         return cls(payload[1:9], int.from_bytes(payload[9:11], "little"),
                    int.from_bytes(payload[11:13], "little"), payload[13], payload[14],
                    bool(payload[15] & 1), payload[0], layers, bool(layers and payload[15] & 2),

@@ -12,7 +12,8 @@ from .protocol import (
     HELLO,
     HELLO_REPLY,
     LINE_BITS,
-    VERSIONS,
+    LOAD_VERSION,
+    VERSION,
     Decoder,
     Hello,
     Message,
@@ -163,11 +164,11 @@ class Session:
         return None
 
     def _described(self, payload: bytes) -> Hello:
-        if not payload or payload[0] not in VERSIONS:
+        if payload[:1] not in (bytes([VERSION]), bytes([LOAD_VERSION])):
             raise WrongBitstreamError(
                 f"the board on port {self.name} speaks version {payload[0] if payload else None} "
-                f"of the protocol, this program versions {VERSIONS[0]} to {VERSIONS[-1]}; build "
-                f"the bitstream anew")
+                f"of the protocol, this program versions {VERSION} and {LOAD_VERSION}; build the "
+                f"bitstream anew")
         try:
             return Hello.decode(payload)
         except ValueError as error:

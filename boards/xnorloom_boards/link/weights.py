@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorloom.errors import ScheduleError
-from xnorloom.graph import Conv, Graph, Map
+from xnorloom.graph import Graph
 from xnorloom.packing import weight_words
 from xnorloom.schedule import Fold, LayerPlan, WeightStyle
 
@@ -34,17 +34,10 @@ def wanted_weights(graph: Graph, hello: Hello, name: str) -> list[bytes]:
 
 
 def _plan(graph: Graph, wanted: LoadedLayer, name: str) -> LayerPlan:
-    index, pe, simd, width = wanted
+    index, pe, simd = wanted
     if index < len(graph.layers):
-        layer, map = graph.layers[index], graph.maps[index]
-        # The first layer receives the words of frames, which leave gaps in convolutions only; and
-        # there the weights are the same for all widths.
-        if not index and not isinstance(layer, Conv):
-            map = Map(1, 1, layer.inputs)
         try:
-            if width <= map.channels:
-                return LayerPlan(layer, Fold(pe, simd, WeightStyle.SPRAM), graph.planes(index),
-                                 width or map.channels, map=map)
+            return LayerPlan(graph.layers[index], Fold(pe, simd, WeightStyle.SPRAM))
         except ScheduleError:
             # The message would name the layer, not the board that is wrong.
             pass

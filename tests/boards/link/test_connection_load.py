@@ -143,7 +143,7 @@ def test_only_asked(graph, frames):
     board = Board(graph, frames)
     with host.Connection(board) as connection:
         assert not connection.hello.loaded
-        assert connection.hello.layers == ((0, 1, 2, 0), (2, 2, 3, 0))
+        assert connection.hello.layers == ((0, 1, 2), (2, 2, 3))
     assert board.loads == 0
 
 

@@ -100,14 +100,14 @@ def test_no_graph_shows_what_the_board_is(graph):
 
 def test_other_version(graph):
     with pytest.raises(WrongBitstreamError, match=(
-            r"^the board on port P speaks version 9 of the protocol, this program versions 1 to "
-            r"3; build the bitstream anew$")):
+            r"^the board on port P speaks version 9 of the protocol, this program versions 1 and "
+            r"2; build the bitstream anew$")):
         connect(board(graph, version=9), graph)
 
 
 def test_later_version_of_another_length(graph):
-    port = Board(lambda message: encode(Message(0x81, message.sequence, b"\x04")))
-    with pytest.raises(WrongBitstreamError, match=r"^.* speaks version 4 of the protocol, .*$"):
+    port = Board(lambda message: encode(Message(0x81, message.sequence, b"\x03")))
+    with pytest.raises(WrongBitstreamError, match=r"^.* speaks version 3 of the protocol, .*$"):
         connect(port, graph)
 
 

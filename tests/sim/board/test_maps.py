@@ -11,8 +11,6 @@ from xnorloom.packing import load_words
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.design.top import Core
 from xnorloom_boards.link import connection as host
-from xnorloom_boards.link.protocol import load_payloads
-from xnorloom_boards.link.weights import wanted_weights
 from xnorloom_sim.board.simulated import SimulatedBoard
 from xnorloom_sim.golden import evaluate
 
@@ -77,22 +75,3 @@ def test_frames():
             assert (resent, board.faults.resent > 0) == (0, True)
             assert len(calls) > before > 0
     np.testing.assert_array_equal(classes, expected)
-
-
-def test_weights_with_gaps():
-    """Words of a pixel leave gaps in the weights of the next layer, which the host knows."""
-    rng = np.random.default_rng(3)
-    graph = Graph("gaps", Input((3, 4, 1)), [
-        Conv("conv", rng.integers(0, 2, (5, 2, 2, 1)), rng.integers(1, 4, 5), Window((2, 2))),
-        Score("score", rng.integers(0, 2, (3, 30)), [0, 1, 0])])
-    schedule = Schedule(1, (Fold(2, 1, "spram"), Fold(2, 4, "spram")))
-    core = Core(graph, schedule, clock_hz=CYCLES, baud=1)
-    assert core.hello.version == 3
-    assert core.hello.layers == ((0, 2, 1, 0), (1, 2, 4, 2))
-    expected = load_payloads(load_words(schedule.bind(graph)))
-    assert wanted_weights(graph, core.hello, "P") == expected
-    frames = rng.integers(0, 2, (20, 3, 4, 1))
-    with SimulatedBoard(core, clock_hz=CYCLES, baud=1) as simulated:
-        with host.open(simulated.path, graph, baud=100_000, timeout=10.0) as board:
-            classes = board.classify_frames(frames)
-    np.testing.assert_array_equal(classes, evaluate(graph, frames).classes)

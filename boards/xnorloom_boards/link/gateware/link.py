@@ -12,18 +12,8 @@ from xnorloom.gateware import primitives
 from xnorloom.gateware.network import Network
 from xnorloom.gateware.primitives import delay
 from xnorloom.gateware.weight_ram import load_members
-from xnorloom.graph import Conv
-from xnorloom.schedule import LayerPlan
 
-from ..protocol import (
-    LOAD_BYTES,
-    LOAD_VERSION,
-    MAP_VERSION,
-    VERSION,
-    Hello,
-    LoadedLayer,
-    result_bytes,
-)
+from ..protocol import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
 from ..sizes import check_plan
 from .framing import Deframer, Framer
 from .loader import Loader, weights_crc
@@ -55,12 +45,11 @@ def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> H
     """
     check_plan(network.plan, network.scores)
     size = result_bytes(network.graph, network.scores)
-    layers = tuple(LoadedLayer(index, plan.fold.pe, plan.fold.simd, _gapped(plan))
-                   for index, plan in enumerate(network.plan.layers) if plan.fold.style.loadable)
-    version = (MAP_VERSION if any(layer.width for layer in layers) else
-               LOAD_VERSION if layers else VERSION)
+    layers = tuple(LoadedLayer(index, fold.pe, fold.simd)
+                   for index, fold in enumerate(network.schedule.folds) if fold.style.loadable)
     hello = Hello(bytes.fromhex(network.graph.digest)[:8], network.schedule.input_width,
-                  network.plan.words, size, 1, network.scores, version, layers, board=board)
+                  network.plan.words, size, 1, network.scores,
+                  LOAD_VERSION if layers else VERSION, layers, board=board)
     cycles = byte_cycles(clock_hz, baud)
     # From the frame buffer through the network to the first byte of the answer.
     work = 3 * hello.frame_bytes + network.latency + 8
@@ -69,14 +58,6 @@ def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> H
     if work + answer <= frame - frame // _LINE_PARTS:
         return replace(hello, credits=LINE_CREDITS)
     return hello
-
-
-def _gapped(plan: LayerPlan) -> int:
-    """Bits of the input words of a layer whose operands have gaps between pixels; else 0."""
-    if isinstance(plan.layer, Conv) or plan.size == plan.layer.inputs:
-        return 0
-    assert plan.in_width is not None
-    return plan.in_width
 
 
 class Link(wiring.Component):
