@@ -19,8 +19,8 @@ from xnorloom.support.arguments import integer
 __all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", "HELLO_BYTES",
            "HELLO_REPLY", "LINE_BITS", "LOAD", "LOADED", "LOAD_BYTES", "LOAD_VERSION", "LOAD_WORDS",
            "MOST_LOADS", "MOST_RESULT_BYTES", "MOST_WORDS", "RESULT", "UNLOADED", "VERSION",
-           "Decoder", "Hello", "LoadedLayer", "Message", "encode", "frame_bytes", "frame_payloads", "line_bytes", "load_payloads",
-           "result_bytes", "words_per_byte"]
+           "Decoder", "Hello", "LoadedLayer", "Message", "encode", "frame_bytes", "frame_payloads",
+           "line_bytes", "load_payloads", "result_bytes", "words_per_byte"]
 
 # Versions of boards that are loaded with weights, and of all others.
 LOAD_VERSION, VERSION = 2, 1
