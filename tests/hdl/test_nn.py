@@ -1,17 +1,20 @@
 """PyTorch modules of binarized networks, each against its definition."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
-from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign, clip
+from xnorloom.nn import BinaryConv2d, BinaryLinear, Divide, Pixels, Scores, Sign, clip
 
 TINY = float(np.finfo(np.float32).smallest_subnormal)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_sign(dtype):
-    x = torch.tensor([-3.0, -1.0, -TINY, -0.0, 0.0, TINY, 1.0, 3.0], dtype=dtype)
+    tiny = TINY if dtype != torch.bfloat16 else float(torch.finfo(dtype).smallest_normal)
+    x = torch.tensor([-3.0, -1.0, -tiny, -0.0, 0.0, tiny, 1.0, 3.0], dtype=dtype)
     y = Sign()(x)
     assert y.tolist() == [-1, -1, -1, 1, 1, 1, 1, 1]
     assert y.dtype == dtype
@@ -48,10 +51,95 @@ def test_gradients_of_binary_linear_pass_as_they_are():
     assert x.grad.tolist() == (back @ linear.signs().detach()).tolist()
 
 
-def test_first_weights_come_from_the_generator():
-    first, second, other = (
-        BinaryLinear(50, 40, generator=torch.Generator().manual_seed(seed)).weight
-        for seed in (1, 1, 2))
+def by_definition(x: np.ndarray, signs: np.ndarray, stride, padding, dilation, groups, pad_value):
+    """Return the convolution of ``x`` [N, C, H, W], one output after the other."""
+    top, left = padding
+    x = np.pad(x, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=pad_value or 0)
+    outputs, depth, *kernel = signs.shape
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
+    rows, columns = ((size - r) // s + 1 for size, r, s in zip(x.shape[2:], reach, stride))
+    y = np.empty((len(x), outputs, rows, columns))
+    for j in range(outputs):
+        first = j // (outputs // groups) * depth
+        for row in range(rows):
+            for column in range(columns):
+                r, c = row * stride[0], column * stride[1]
+                window = x[:, first:first + depth, r:r + reach[0]:dilation[0],
+                           c:c + reach[1]:dilation[1]]
+                y[:, j, row, column] = (window * signs[j]).sum((1, 2, 3))
+    return y
+
+
+@pytest.mark.parametrize(("kernel", "options"), [
+    (3, {}),
+    ((2, 3), dict(stride=(1, 2))),
+    (3, dict(stride=2, padding=1, pad_value=-1)),
+    (2, dict(padding=(2, 1), pad_value=1)),
+    ((2, 3), dict(dilation=(3, 1), groups=2)),
+    (1, dict(groups=4)),
+], ids=["plain", "strided", "padded with -1", "padded with +1", "dilated groups", "depthwise"])
+def test_binary_conv2d(kernel, options):
+    conv = BinaryConv2d(4, 8, kernel, generator=torch.Generator().manual_seed(3), **options)
+    x = Sign()(torch.randn(2, 4, 6, 8, generator=torch.Generator().manual_seed(4)))
+    signs = conv.signs().detach()
+    assert torch.equal(signs, torch.where(conv.weight >= 0, 1.0, -1.0))
+    assert set(signs.unique().tolist()) == {-1, 1}
+    pairs = [value if isinstance(value := options.get(name, usual), tuple) else (value, value)
+             for name, usual in (("stride", 1), ("padding", 0), ("dilation", 1))]
+    expected = by_definition(x.numpy(), signs.numpy(), *pairs, options.get("groups", 1),
+                             options.get("pad_value"))
+    assert np.array_equal(conv(x).detach().numpy(), expected)
+
+
+def test_gradients_of_binary_conv2d_pass_as_they_are():
+    conv = BinaryConv2d(2, 3, 2, padding=1, pad_value=1)
+    plain = torch.nn.Conv2d(2, 3, 2, bias=False)
+    with torch.no_grad():
+        plain.weight.copy_(conv.signs())
+    x, same = (torch.ones(1, 2, 3, 3, requires_grad=True) for _ in range(2))
+    back = torch.arange(48.0).view(1, 3, 4, 4)
+    conv(x).backward(back)
+    plain(torch.nn.functional.pad(same, (1, 1, 1, 1), value=1)).backward(back)
+    assert conv.weight.grad is not None and plain.weight.grad is not None
+    torch.testing.assert_close(conv.weight.grad, plain.weight.grad)
+    assert x.grad is not None and same.grad is not None
+    torch.testing.assert_close(x.grad, same.grad)
+
+
+def test_sums_in_bfloat16_are_exact():
+    # Even numbers up to 512 need no more than the eight bits of a bfloat16 number, so training
+    # in bfloat16 sees the sums that the hardware computes.
+    conv = BinaryConv2d(32, 4, 3)
+    with torch.no_grad():
+        conv.weight[0] = 1
+    x = torch.cat([torch.ones(1, 32, 5, 5), Sign()(torch.randn(3, 32, 5, 5))])
+    with torch.autocast("cpu", torch.bfloat16):
+        y = conv(x)
+    assert y.dtype == torch.bfloat16
+    assert y[0, 0].unique().tolist() == [288]
+    assert torch.equal(y.float(), conv(x))
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (dict(groups=3), "groups must divide the 4 inputs and the 6 outputs, but is 3"),
+    (dict(groups=4), "groups must divide the 4 inputs and the 6 outputs, but is 4"),
+    (dict(groups=0), "groups must divide the 4 inputs and the 6 outputs, but is 0"),
+    (dict(pad_value=0), "pad_value must be -1, +1 or None, not 0"),
+    (dict(padding=1), "padding must come with a pad_value, -1 or +1, but is 1 without one"),
+    (dict(padding=(0, 2)),
+     "padding must come with a pad_value, -1 or +1, but is (0, 2) without one"),
+], ids=["inputs", "outputs", "no group", "zero padding", "padding", "columns"])
+def test_binary_conv2d_wrong(options, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        BinaryConv2d(4, 6, 3, **options)
+
+
+@pytest.mark.parametrize("make", [
+    lambda generator: BinaryLinear(50, 40, generator=generator),
+    lambda generator: BinaryConv2d(10, 40, (1, 5), generator=generator),
+], ids=["linear", "conv2d"])
+def test_first_weights_come_from_the_generator(make):
+    first, second, other = (make(torch.Generator().manual_seed(seed)).weight for seed in (1, 1, 2))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
     assert first.abs().max() <= 0.1
@@ -94,7 +182,7 @@ def test_gradient_of_scores_passes_the_rounding():
 
 def test_clip():
     network = torch.nn.Sequential(BinaryLinear(2, 1), torch.nn.Sequential(BinaryLinear(1, 2)),
-                                  torch.nn.Linear(2, 1))
+                                  torch.nn.Linear(2, 1), BinaryConv2d(1, 1, (1, 2)))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.full_like(parameter, -1.5))
@@ -103,12 +191,18 @@ def test_clip():
     assert network[0].weight.tolist() == [[1.0, 0.25]]
     assert network[1][0].weight.tolist() == [[-1.0], [-1.0]]
     assert network[2].weight.tolist() == [[-1.5, -1.5]]
+    assert network[3].weight.tolist() == [[[[-1.0, -1.0]]]]
 
 
 def test_texts():
-    modules = BinaryLinear(4, 3), Sign(), Pixels(8), Divide(255)
+    modules = (BinaryLinear(4, 3), Sign(), Pixels(8), Divide(255), BinaryConv2d(4, 6, 3),
+               BinaryConv2d(4, 6, (1, 3), stride=2, padding=(0, 1), dilation=3, groups=2,
+                            pad_value=-1))
     assert [str(module) for module in modules] == [
-        "BinaryLinear(4, 3)", "Sign()", "Pixels(bits=8)", "Divide(255)"]
+        "BinaryLinear(4, 3)", "Sign()", "Pixels(bits=8)", "Divide(255)",
+        "BinaryConv2d(4, 6, kernel_size=(3, 3))",
+        "BinaryConv2d(4, 6, kernel_size=(1, 3), stride=(2, 2), padding=(0, 1), dilation=(3, 3), "
+        "groups=2, pad_value=-1)"]
 
 
 def _losses(seed: int) -> tuple[float, float]:
