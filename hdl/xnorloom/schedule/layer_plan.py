@@ -120,6 +120,7 @@ class LayerPlan:
                                 f"{layer.neurons} neurons, not {fold.pe}")
         what = "inputs" if self.size == layer.inputs else "inputs with gaps between pixels"
         if isinstance(layer, Conv):
+            assert self.map is not None
             object.__setattr__(self, "view", view(layer, self.map, fold.simd))
         elif fold.simd > self.most_simd:
             raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
