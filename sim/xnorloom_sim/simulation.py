@@ -127,9 +127,9 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
     words = pack_frames(plan, np.concatenate([array, more]))
     # An idle network has no output for `latency` cycles, a busy one for `interval`.
     patience = max(harness.IDLE_LIMIT, 4 * (network.latency + network.interval))
-    trace = harness.run(network, words, len(array) + len(more), engine=engine, stall=stall, waveform=waveform,
-                        patience=patience, progress=progress, probes=network.probes,
-                        load=_load(plan))
+    trace = harness.run(network, words, len(array) + len(more), engine=engine, stall=stall,
+                        waveform=waveform, patience=patience, progress=progress,
+                        probes=network.probes, load=_load(plan))
     classes, values = unpack_results(plan.graph, trace.outputs[:len(array)], scores=scores)
     latency = interval = None
     if stall is None:

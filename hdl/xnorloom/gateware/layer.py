@@ -12,8 +12,8 @@ from ..schedule import LayerPlan, WeightStyle
 from .accumulator import Accumulator
 from .counting.code import encoded, is_coded, rom_bits
 from .neuron import Neuron
-from .parameters import Parameters
 from .operands import Operands, operand_shape
+from .parameters import Parameters
 from .primitives import count, delay, names
 from .rom import Rom
 from .score_unit import ScoreUnit

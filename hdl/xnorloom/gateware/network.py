@@ -68,8 +68,8 @@ class Network(wiring.Component):
     o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
         Class, or class and scores; see :class:`~xnorloom.gateware.argmax.Argmax`.
     probe0, probe1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(vectors * pe)}))
-        With ``probes``, one per layer but the last: ``valid`` is high in each cycle in which a word of
-        activations leaves the layer; ``payload`` is that word.
+        With ``probes``, one per layer but the last: ``valid`` is high in each cycle in which a word
+        of activations leaves the layer; ``payload`` is that word.
     batches : Out(wiring.Signature({"valid": Out(1), "payload": Out(vectors)}))
         With ``probes`` and several ``vectors``: the columns with a frame, once for each batch.
     load : In(stream.Signature(16))

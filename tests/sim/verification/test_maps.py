@@ -28,8 +28,9 @@ def elements():
 
 
 def test_equal(graph, elements):
-    result = verify(graph, elements, steps=["packed"])
+    result = verify(graph, elements, steps=["packed", "amaranth"])
     assert result.equal
+    assert [row.step for row in result.rows] == ["graph", "packed", "amaranth"]
     assert result.neurons == result.rows[1].neurons == 6 * 4 * 3 + 3 * 2 * 4
 
 
