@@ -136,7 +136,13 @@ class LayerPlan:
         if self.depth not in depths:
             raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
                                 f"{depths[-1]:,} weight words per lane, not {self.depth:,}")
-
+        # A board says how a layer in SPRAM is folded, but not how the one before it is.
+        if fold.style.loadable and not isinstance(layer, Conv) and self.size > layer.inputs:
+            assert self.map is not None
+            raise ScheduleError(
+                f"style {fold.style} of layer {layer.name!r} needs a pe of the layer before that "
+                f"divides the {self.map.channels} channels, not {width}; take another pe there, "
+                f"or style block")
         if fold.vectors > 1 and self.operands is OperandKind.REGISTERS:
             most = max(device.logic_cells for device in DEVICES.values())
             if self.operand_bits > most:

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xnorloom.errors import SourceError
 from xnorloom.frontend import preprocessing
 from xnorloom.graph import Conv, Dense, Window
 from xnorloom.graph.pixels import encode
@@ -117,15 +116,19 @@ def test_pool_before_and_after_norm_and_sign(new_program, order, response):
         window = Window((3, 3), padding=(1, 1, 1, 1))
         net.conv(signs(rng, neurons, 3, 3, inputs), window)
         for letter in order:
-            {"p": lambda: net.pool((2, 3) if inputs == 2 else (3, 1)),
-             "n": lambda neurons=neurons: net.norm(*norms(rng, neurons)),
-             "s": lambda: net.map(response)}[letter]()
+            if letter == "p":
+                net.pool((2, 3) if inputs == 2 else (3, 1))
+            elif letter == "n":
+                net.norm(*norms(rng, neurons))
+            else:
+                net.map(response)
     net.move(flatten).dense(signs(rng, 16, 3))
     lowered = check(net.program(), "bipolar", 60)
-    for layer, report in zip(lowered.graph.layers, lowered.layers):
-        assert isinstance(layer, Conv) and layer.pool is not None
-        assert (layer.pool_size, layer.least.any()) == (
-            (2, 3) if layer.name == "conv0" else (3, 1), order == "pns" or (order == "nps" and response is scaled))
+    # AND if the values in front of the pool fall where the activation rises, or the reverse.
+    least = order == "pns" or (order == "nps" and response is scaled)
+    for layer, report, size in zip(lowered.graph.layers, lowered.layers, ((2, 3), (3, 1))):
+        assert isinstance(layer, Conv)
+        assert (layer.pool_size, layer.least.any()) == (size, least)
         assert report.inverted > 0
 
 

@@ -189,6 +189,11 @@ WRONG = {
                    "and simd 4"),
     "spram": (lambda: plan(conv(4, (1, 1), 8), Fold(4, 8, "spram"), MAP),
               "style spram of layer 'conv' needs 2 to 16,384 weight words per lane, not 1"),
+    "spram with gaps": (
+        lambda: plan(Dense("d", np.ones((1, 20), int), [3]), Fold(1, 4, "spram"), Map(2, 2, 5),
+                     in_width=2),
+        "style spram of layer 'd' needs a pe of the layer before that divides the 5 channels, not "
+        "2; take another pe there, or style block"),
     "vectors": (lambda: plan(conv(4, (1, 1), 8), Fold(4, 4, "lut", vectors=2), MAP),
                 "vectors of layer 'conv', a convolution, must be 1, not 2: no gateware works on "
                 "several of its frames yet"),
