@@ -174,8 +174,8 @@ WRONG = {
     "pe": (lambda: plan(conv(4, (1, 1), 8), Fold(5, 1, "lut"), MAP),
            "pe of layer 'conv' must be at most its 4 neurons, not 5"),
     "simd": (lambda: plan(conv(4, (3, 3), 8), Fold(1, 9, "lut"), MAP),
-             "simd of layer 'conv' must be at most its 8 channels, or 24 or 72 for a whole row of its "
-             "kernel or all of it, not 9"),
+             "simd of layer 'conv' must be at most its 8 channels, or 24 or 72 for a whole row "
+             "of its kernel or all of it, not 9"),
     "simd of a group": (lambda: plan(GROUPED, Fold(1, 5, "lut"), MAP),
                         "simd of layer 'conv' must be at most its 4 channels of a group, not 5"),
     "simd with gaps": (
@@ -211,7 +211,7 @@ WRONG = {
                        "several groups, not 2"),
     "ring": (lambda: plan(conv(4, (9, 9), 512), Fold(1, 64, "lut"), Map(27, 300, 512)),
              "layer 'conv' needs 18 rows of its input, a map 27x300x512, in a ring of "
-             "16,777,216 bits, more than the 3,833,856 of block RAM of the largest chip; take a "
+             "4,194,304 bits, more than the 3,833,856 of block RAM of the largest chip; take a "
              "smaller map"),
 }
 
