@@ -182,19 +182,21 @@ class Chain:
         self._on_map(name, tensor, lambda part, value: MaxPool(name, part, value, size),
                      (rows // size[0], columns // size[1], self.channels))
 
-    def average(self, name: str, tensor: str, size: tuple[int, int],
-                stride: tuple[int, int]) -> None:
+    def average(self, name: str, tensor: str, size: tuple[int, int], stride: tuple[int, int],
+                padding: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
         """Append the average over areas of ``size``: a depthwise :class:`Conv` and a division.
+
+        Zeros of the ``padding`` count as pixels.
 
         Raises
         ------
         SourceError
             If an area is larger than the map.
         """
-        self._check_area(name, size)
+        self._check_area(name, size, padding)
         if size == stride == (1, 1):
             return
-        window = self._window(name, size, stride, (1, 1), (0, 0, 0, 0))
+        window = self._window(name, size, stride, (1, 1), padding)
         channels, pixels = self.channels, self.dtype.type(window.taps)
         weights = np.ones((channels, *size, 1), self.dtype)
         self._on_map(name, f"{tensor}/sums", lambda part, value: Conv(
@@ -214,9 +216,11 @@ class Chain:
             raise SourceError(f"{self.border.name} must come right before a convolution, not "
                               f"before {name}: pad there, or in the convolution itself")
 
-    def _check_area(self, name: str, size: tuple[int, int]) -> None:
+    def _check_area(self, name: str, size: tuple[int, int],
+                    padding: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
         self.check_border(name)
-        rows, columns = self.sides
+        (rows, columns), (top, left, bottom, right) = self.sides, padding
+        rows, columns = rows + top + bottom, columns + left + right
         if size[0] > rows or size[1] > columns:
             raise SourceError(f"{name} must have areas of at most its map, {rows}x{columns}, not "
                               f"{size[0]}x{size[1]}: take smaller ones")

@@ -86,7 +86,7 @@ NETWORKS = {
         BinaryConv2d(1, 6, 3), nn.BatchNorm2d(6), Sign(), nn.AvgPool2d((2, 4)), nn.Flatten(),
         BinaryLinear(12, 4)]),
     "average before a sign": ((1, 8, 8), lambda: [
-        BinaryConv2d(1, 6, 3), nn.BatchNorm2d(6), Sign(), nn.AvgPool2d(3, stride=2),
+        BinaryConv2d(1, 6, 3), nn.BatchNorm2d(6), Sign(), nn.AvgPool2d(3, stride=2, padding=1),
         nn.BatchNorm2d(6), Sign(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), BinaryLinear(6, 3)]),
     "one dimension": ((2, 16), lambda: [
         nn.ZeroPad1d((2, 0)), nn.Conv1d(2, 6, 3, bias=False), nn.BatchNorm1d(6), Sign(),
@@ -206,6 +206,9 @@ WRONG = {
     "pool": ((1, 5, 5), after_sign(nn.MaxPool2d(4)),
              r"2 \(MaxPool2d\) must have areas of at most its map, 3x3, not 4x4: take smaller "
              r"ones"),
+    "average padding": ((1, 9, 9), after_sign(nn.AvgPool2d(2, padding=1, count_include_pad=False)),
+                        r"2 \(AvgPool2d\) must have no padding, not 1, or count it with "
+                        r"count_include_pad=True: .*"),
     "divisor": ((1, 5, 5), after_sign(nn.AvgPool2d(3, divisor_override=8)),
                 r"2 \(AvgPool2d\) must divide by the pixels of an area, 9, not by 8: leave "
                 r"divisor_override off"),
