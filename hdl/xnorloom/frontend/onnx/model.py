@@ -18,8 +18,11 @@ from . import (  # noqa: F401
     linear_quantizers,
     moving,
     outputs,
+    padding,
+    patches,
     quantizers,
     reshaping,
+    spatial,
 )
 from .file import Tensors, read
 from .graph import SourceGraph, read_graph
@@ -57,6 +60,9 @@ def load(path: str | os.PathLike[str]) -> Program:
     output = f"the output of the model, {quoted(source.output)},"
     if not isinstance(scores, Tracked):
         raise SourceError(f"{output} must depend on its input")
+    for half in (scores.border, scores.patches):
+        if half is not None:
+            raise SourceError(f"{output} must be scores, not the result of {half.name}")
     if scores.end == "largest":
         raise SourceError(f"{output} must be the scores or the class, not the largest score")
     shape = scores.sample.shape[1:]
