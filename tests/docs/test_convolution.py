@@ -12,7 +12,9 @@ import pytest
 
 from xnorloom import Conv, Fold, Graph, Input, Pool, Schedule, Score, Window
 from xnorloom.errors import XnorloomError
-from xnorloom.graph import input_map
+from xnorloom.gateware.stages import ConvStage
+from xnorloom.graph import Map, input_map
+from xnorloom.schedule import LayerPlan
 from xnorloom_cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -81,3 +83,15 @@ def test_refusals(name):
     with pytest.raises((ValueError, XnorloomError)) as caught:
         REFUSED[name]()
     assert shown[list(REFUSED).index(name)] in str(caught.value)
+
+
+@pytest.mark.parametrize("simd, words, late", [(2, 6, 0), (4, 3, 1), (12, 1, 2)],
+                         ids=["a tap", "a row of the kernel", "the kernel"])
+def test_wide_simd(simd, words, late):
+    """Formulas of docs/schedule.md for a SIMD of more than the channels."""
+    layer = Conv("conv", np.zeros((4, 3, 2, 2), int), [0] * 4, Window((3, 2)))
+    plan = LayerPlan(layer, Fold(2, simd, "block"), in_width=2, map=Map(6, 5, 2))
+    assert plan.cycles == 4 * 4 * words * 2
+    assert plan.received == 6 * 5
+    arrived = np.arange(30) * 9
+    assert ConvStage(plan).work(arrived).first == arrived[11] + late + 1
