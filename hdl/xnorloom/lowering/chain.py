@@ -14,7 +14,8 @@ from .compose import compose
 from .convolution import as_dense, conv_preactivation
 from .input_levels import InputLevels
 from .preactivation import Preactivation, preactivation_of
-from .segment import Segment, frame_shapes
+from .segment import Segment
+from .segmentation import frame_shapes
 
 __all__ = ["Chain"]
 
