@@ -76,8 +76,9 @@ class Chain:
             linear, inputs, pixels = self._preactivation(step, after)
             if number == last:
                 raise SourceError(f"the last layer, {step.name}, must have one output for each "
-                                  f"class, not a map of {Map(*after.map)}; pool it to one pixel by "
-                                  f"its average, or flatten it and add a fully connected layer")
+                                  f"class, of all elements of its map, and not give a map of "
+                                  f"{Map(*after.map)} of windows or groups; average it to one "
+                                  f"pixel, or flatten it and add a fully connected layer")
             following = steps[number + 1]
             assert isinstance(following, (Conv, Dense))
             both = compose(step, linear, after, following,
