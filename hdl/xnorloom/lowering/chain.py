@@ -98,7 +98,7 @@ class Chain:
             self._before = after
 
     def _map(self, step: Conv | Dense) -> Map:
-        """Map that a layer sees; a vector in front of a fully connected layer."""
+        """Map that a layer sees; a vector before a fully connected layer."""
         shape = self._shapes[step.input]
         return Map(*shape) if isinstance(step, Conv) else Map(1, 1, math.prod(shape))
 

@@ -96,7 +96,7 @@ def _check_border(node: Node, x: Tracked) -> None:
 
 
 def _window(node: Node, x: Tracked, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Window:
-    """Return the window of a node, with the padding of a Pad in front of it."""
+    """Return the window of a node, with the padding of a Pad before it."""
     border = x.border
     if border is None:
         return window_of(node, sizes, kernel)
@@ -162,7 +162,7 @@ def _pool_areas(tracer: Tracer, node: Node, x: Tracked, *, tensor: str) -> Track
     if any(window.padding):
         raise node.error(f"must pool areas inside the map, not with a padding of "
                          f"{window.padding} (top, left, bottom, right); pad the map with its "
-                         f"smallest value in front of the convolution, or leave the padding off")
+                         f"smallest value before the convolution, or leave the padding off")
     for size, count, kernel, stride, dilation in zip(found, outputs, window.kernel, window.stride,
                                                      window.dilation):
         if (kernel > 1 and dilation > 1) or count != size // kernel or (

@@ -31,7 +31,7 @@ class Border:
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """What each window of a convolution sees, in the order (row, column, channel).
+    """Elements under each window of a convolution, in the order (row, column, channel).
 
     Parameters
     ----------
