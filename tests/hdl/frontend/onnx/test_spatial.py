@@ -188,7 +188,7 @@ WRONG = {
                   "5x6; use ceil_mode = 0, or a map that the areas fill"),
     "padded pool": ("y = MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[1,0,0,0]>(x)", "MaxPool",
                     "must pool areas inside the map, not with a padding of (1, 0, 0, 0) (top, "
-                    "left, bottom, right); pad the map with its smallest value in front of the "
+                    "left, bottom, right); pad the map with its smallest value before the "
                     "convolution, or leave the padding off"),
     "indices": ("y, i = MaxPool<kernel_shape=[2,2]>(x)", "MaxPool", "must not give the indices of "
                 "the maxima, only the maxima"),
