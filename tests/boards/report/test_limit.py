@@ -1,7 +1,6 @@
 """Sentence with what limits a build."""
 
 import numpy as np
-
 import pytest
 
 from xnorloom.graph import Conv, Dense, Graph, Input, Score, Window
