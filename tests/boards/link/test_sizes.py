@@ -74,6 +74,19 @@ def test_results(random_graph):
         check_graph(graph, True)
 
 
+@pytest.mark.parametrize("slower, credits", [(0, 128), (1, 1)])
+def test_credits_of_words_after_the_result(monkeypatch, slower, credits):
+    """The result depends on the first of 784 pixels; the words of the others are read all the same.
+
+    A frame of 98 bytes takes 103 of 40 cycles on the line, less a twentieth, its answer 11 of 41.
+    """
+    network = Network(Schedule(1, (Fold(2, 1, "wired"), Fold(2, 2, "wired"))).bind(
+        maps((28, 28, 1))))
+    latency = 103 * 40 - 206 - 11 * 41 - 3 * 98 - 783 - 8
+    monkeypatch.setattr(Network, "latency", latency + slower)
+    assert describe(network, clock_hz=4, baud=1).credits == credits
+
+
 def test_pixels_share_bytes():
     """A map of 28x28 bits takes as many bytes as a vector of them."""
     network = Network(Schedule(1, (Fold(2, 1, "lut"), Fold(2, 2, "wired"))).bind(maps((28, 28, 1))))

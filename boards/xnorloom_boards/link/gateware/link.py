@@ -12,6 +12,7 @@ from xnorloom.gateware import primitives
 from xnorloom.gateware.network import Network
 from xnorloom.gateware.primitives import delay
 from xnorloom.gateware.weight_ram import load_members
+from xnorloom.schedule import Plan
 
 from ..protocol import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
 from ..sizes import check_plan
@@ -51,13 +52,22 @@ def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> H
                   network.plan.words, size, 1, network.scores,
                   LOAD_VERSION if layers else VERSION, layers, board=board)
     cycles = byte_cycles(clock_hz, baud)
-    # From the frame buffer through the network to the first byte of the answer.
-    work = 3 * hello.frame_bytes + network.latency + 8
+    # From the frame buffer through the network to the first byte of the answer, and to the last
+    # word of the frame, which may come later.
+    work = 3 * hello.frame_bytes + network.latency + _unneeded(network.plan) + 8
     answer = (2 * (size + 4) + 1) * (cycles + 1)
     frame = (hello.frame_bytes + 5) * cycles
     if work + answer <= frame - frame // _LINE_PARTS:
         return replace(hello, credits=LINE_CREDITS)
     return hello
+
+
+def _unneeded(plan: Plan) -> int:
+    """Words at the end of a frame on which its result does not depend."""
+    if not plan.graph.by_pixel:
+        return 0
+    pixels = plan.graph.maps[0].pixels
+    return plan.words // pixels * (pixels - int(plan.layers[0].reach.needed[-1]))
 
 
 class Link(wiring.Component):
