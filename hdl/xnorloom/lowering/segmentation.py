@@ -115,7 +115,8 @@ def _steps(program: Program, target: Value) -> tuple[tuple[int, ...], Value]:
         last = next(number for number in steps if len(inputs_of(program.steps[number])) > 1)
         names = " and ".join(name_of(program, Value(number)) for number in sorted(origins))
         raise SourceError(f"{program.steps[last].name} must depend on one layer, not on {names}: "
-                          f"branches that join again are not supported")
+                          f"branches that join again are not supported; train the network without "
+                          f"skip connections")
     return tuple(reversed(steps)), Value(origins.pop())
 
 
@@ -127,7 +128,8 @@ def _index(program: Program, number: int, index: dict[Value, np.ndarray]) -> np.
     assert isinstance(step, Elementwise)
     if not all(value in index for value in inputs_of(step)):
         raise SourceError(f"{step.name} must combine each element with itself, not with values "
-                          f"from before a pool: branches that join again are not supported")
+                          f"from before a pool: branches that join again are not supported; "
+                          f"train the network without skip connections")
     first, *others = (index[value] for value in inputs_of(step))
     if not all(np.array_equal(first, other) for other in others):
         raise SourceError(f"{step.name} must combine each element with itself, not with others")

@@ -223,6 +223,19 @@ def test_scores_by_position_and_their_average(new_program):
     assert [layer.inputs for layer in lowered.graph.layers] == [8, 48]
 
 
+@pytest.mark.parametrize("channel", ["hidden", "input"])
+def test_average_of_one_channel_before_a_linear_layer(new_program, channel):
+    """Its convolution has one group, as a fully connected layer has."""
+    rng = np.random.default_rng(12)
+    net = new_program((4, 4, 1))
+    if channel == "hidden":
+        net.conv(signs(rng, 1, 2, 2, 1), Window((2, 2), padding=(1, 0, 0, 1)))
+        net.norm(*norms(rng, 1)).map(sign)
+    net.conv(ones((4, 4), 1)).map(lambda x: x / F(16)).move(flatten).dense(signs(rng, 1, 3))
+    lowered = check(net.program(), "bipolar", 60)
+    assert [layer.inputs for layer in lowered.graph.layers] == [4, 16][-len(lowered.graph.layers):]
+
+
 def test_average_pool_before_a_sign(new_program):
     rng = np.random.default_rng(11)
     net = new_program((5, 5, 2)).conv(signs(rng, 4, 2, 2, 2)).norm(*norms(rng, 4)).map(sign)

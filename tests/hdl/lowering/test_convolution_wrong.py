@@ -130,9 +130,10 @@ MAXIMUM = ("must pool the channels of a convolution, before or after its sign, n
 # Network for frames (4, 5, 2), and message.
 WRONG = {
     residual: "sum must depend on one layer, not on conv0 and conv2: branches that join again are "
-              "not supported",
+              "not supported; train the network without skip connections",
     around_a_pool: "sum must combine each element with itself, not with values from before a "
-                   "pool: branches that join again are not supported",
+                   "pool: branches that join again are not supported; train the network without "
+                   "skip connections",
     pool_of_the_input: f"pool0 {MAXIMUM.format('the input')}",
     pool_of_a_vector: f"top {MAXIMUM.format('dense1')}",
     by_position: POSITIONS, by_flattened_position: POSITIONS, by_hidden_position: POSITIONS,

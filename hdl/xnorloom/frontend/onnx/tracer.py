@@ -183,7 +183,7 @@ class Tracer:
             origins, moves = zip(*(self._origin(piece.value) for piece in pieces))
             if len(set(origins)) != 1:
                 raise node.error("must join parts of one tensor: branches that join again are not "
-                                 "supported")
+                                 "supported; train the network as one chain of layers")
             root = origins[0]
         step = Move(node.name, node.outputs[output], root,
                     lambda array: function([move(array) for move in moves]))
