@@ -28,8 +28,6 @@ from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign, clip
 from xnorloom_sim import data, golden
 
-BATCH = 200  # divides the 60,000 training images
-
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -41,6 +39,8 @@ class Recipe:
     zoom: float  # as a fraction
     flip: bool = False  # left and right, of every second image
     rate: float = 5e-3
+    batch: int = 200  # divides the 60,000 training images
+    bfloat16: bool = False  # compute products in bfloat16, which is faster on some processors
     copies: int = 12  # distorted training sets, used in turn
     soft: float = 0.9  # share of the teacher in the targets
     temperature: float = 2.0  # divides the teacher's logits
@@ -92,13 +92,15 @@ def fit(name, network, recipe, epoch_data, seed):
     for epoch in range(recipe.epochs):
         started, total = time.monotonic(), 0.0
         images, targets = epoch_data(epoch)
-        batches = torch.randperm(len(images), generator=generator).split(BATCH)
+        batches = torch.randperm(len(images), generator=generator).split(recipe.batch)
         steps = recipe.epochs * len(batches)
         for index in batches:
             warm, cosine = (step + 1) / (0.02 * steps), 0.5 + 0.5 * math.cos(math.pi * step / steps)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate * min(warm, cosine)
-            loss = functional.cross_entropy(network(images[index].float()), targets[index])
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+                logits = network(images[index].float())
+            loss = functional.cross_entropy(logits.float(), targets[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -131,8 +133,8 @@ def teach(teacher, images, labels, recipe, seed):
     copies = []
     for _ in range(recipe.copies):
         copy = distort(images, recipe, generator)
-        with torch.no_grad():
-            logits = torch.cat([teacher(x.float()) for x in copy.split(2000)])
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+            logits = torch.cat([teacher(x.float()) for x in copy.split(2000)]).float()
         soft = torch.softmax(logits / recipe.temperature, 1)
         copies.append((copy, recipe.soft * soft + (1 - recipe.soft) * hard))
     return copies
@@ -154,15 +156,15 @@ def build(hidden, bits, seed):
     return nn.Sequential(modules)
 
 
-def recalibrate(network, images):
+def recalibrate(network, images, batch=5000):
     """Replace the running averages of batch normalisation by the statistics of ``images``."""
     network.train()
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             module.reset_running_stats()
             module.momentum = None  # a plain average over the batches
     with torch.no_grad():
-        for x in images.split(5000):
+        for x in images.split(batch):
             network(x.float())
 
 
