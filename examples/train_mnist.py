@@ -134,7 +134,7 @@ def teach(teacher, images, labels, recipe, seed):
     for _ in range(recipe.copies):
         copy = distort(images, recipe, generator)
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            logits = torch.cat([teacher(x.float()) for x in copy.split(2000)]).float()
+            logits = torch.cat([teacher(x.float()) for x in copy.split(500)]).float()
         soft = torch.softmax(logits / recipe.temperature, 1)
         copies.append((copy, recipe.soft * soft + (1 - recipe.soft) * hard))
     return copies
@@ -196,24 +196,31 @@ def main():
     fit(options.net, network, recipe, lambda epoch: copies[epoch % len(copies)], 2000 + seed)
     recalibrate(network, images)
 
-    network.eval()
-    with torch.no_grad():
-        expected = network(torch.from_numpy(testing.images).float()).argmax(1).numpy()
     name = options.net + ("" if bits == 1 else str(bits))
     if options.set != "mnist":
         name += f"-{options.set}"
-    lowered = lower(from_module(network, (28, 28)), name=name)
+    export(network, (28, 28), name, testing, options.output)
+
+
+def export(network, shape, name, testing, path):
+    """Lower the network to an integer graph, test both, and write the graph."""
+    network.eval()
+    images = testing.images.reshape(-1, *shape)
+    with torch.no_grad():
+        expected = torch.cat([network(x.float()).argmax(1)
+                              for x in torch.from_numpy(images).split(1000)]).numpy()
+    lowered = lower(from_module(network, shape), name=name)
     for layer in lowered.layers:
         print(f"{layer.source}: {layer.neurons} neurons, {layer.inverted} inverted, "
               f"{layer.constant} constant")
     graph = lowered.graph
-    classes = golden.evaluate(graph, encode(graph.input, testing.images)).classes
+    classes = golden.evaluate(graph, encode(graph.input, images)).classes
     for title, result in (("float network", expected), ("integer graph", classes)):
         print(f"{title}: {np.sum(result == testing.labels)} of {len(testing)} test images right")
     if different := np.flatnonzero(expected != classes).tolist():
         raise SystemExit(f"network and graph must agree, but differ at images {different[:10]}")
-    graph.save(options.output)
-    print(f"wrote {options.output}")
+    graph.save(path)
+    print(f"wrote {path}")
 
 
 if __name__ == "__main__":
