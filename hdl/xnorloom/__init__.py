@@ -2,10 +2,10 @@
 
 The names of this page are the whole public face; each is imported when it is first used.
 
-Models: :func:`load`, :func:`import_model`; :class:`Graph` of :class:`Input`, :class:`Dense` and
-:class:`Score`. Schedules: :class:`Schedule` of :class:`Fold`, :func:`automatic_schedule`,
-:func:`fit_schedule`. Gateware: :class:`Network`, :func:`write_verilog`. Errors:
-:mod:`xnorloom.errors`.
+Models: :func:`load`, :func:`import_model`; :class:`Graph` of :class:`Input`, :class:`Conv` with
+its :class:`Window` and :class:`Pool`, :class:`Dense` and :class:`Score`. Schedules:
+:class:`Schedule` of :class:`Fold`, :func:`automatic_schedule`, :func:`fit_schedule`. Gateware:
+:class:`Network`, :func:`write_verilog`. Errors: :mod:`xnorloom.errors`.
 """
 
 # Ctrl-C during what is imported here shows a traceback: `python -m xnorloom` imports it before the
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from .folding.automatic import automatic as automatic_schedule
     from .folding.fit import fit as fit_schedule
     from .gateware.network import Network
-    from .graph import Dense, Graph, Input, Score
+    from .graph import Conv, Dense, Graph, Input, Pool, Score, Window
     from .loading import import_model, load
     from .schedule import Fold, Schedule
 
-__all__ = ["Dense", "Fold", "Graph", "Input", "Network", "Schedule", "Score", "__version__",
-           "automatic_schedule", "errors", "fit_schedule", "import_model", "load",
-           "write_verilog"]
+__all__ = ["Conv", "Dense", "Fold", "Graph", "Input", "Network", "Pool", "Schedule", "Score",
+           "Window", "__version__", "automatic_schedule", "errors", "fit_schedule",
+           "import_model", "load", "write_verilog"]
 
 # Module of each name, and its name there.
 _PLACES = {
+    "Conv": (".graph", "Conv"), "Pool": (".graph", "Pool"), "Window": (".graph", "Window"),
     "Dense": (".graph", "Dense"), "Graph": (".graph", "Graph"), "Input": (".graph", "Input"),
     "Score": (".graph", "Score"), "Fold": (".schedule", "Fold"),
     "Schedule": (".schedule", "Schedule"), "Network": (".gateware.network", "Network"),

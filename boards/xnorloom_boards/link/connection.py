@@ -163,7 +163,7 @@ class Connection:
     def _results(self, frames: npt.ArrayLike, progress: Progress | None
                  ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
         graph, hello = self._needed(), self._hello
-        words = frame_words(graph.input, hello.input_width, frames)
+        words = frame_words(graph, hello.input_width, frames)
         count = len(np.asarray(frames))
         if len(words) != count * hello.words:
             raise LinkError(f"the board on port {self._name} takes {hello.words} words of "

@@ -3,7 +3,7 @@
 from ..errors import ScheduleError
 from ..graph import Graph
 from ..schedule import Fold, OperandKind, Schedule, WeightStyle
-from ..schedule.plan import operand_kind
+from ..schedule.layer_plan import operand_kind
 from ..support.arguments import integer
 
 __all__ = ["DEFAULT_LANES", "fold_for", "automatic", "default_interval", "smallest_interval"]

@@ -6,6 +6,10 @@ The ±1 dot product of a neuron is ``sum(w * v) = 2p - N`` with ``N = n * (2**k 
 its *count*, is the popcount of the agreeing synapses (for ``k > 1`` the sum of the popcounts of the
 bit planes, each weighted with ``2**b``). A dense neuron fires iff ``p >= threshold``; a class
 scores ``scale * p + offset``, and the class of a frame is the first index of the largest score.
+
+Elements between two layers are a :class:`~xnorloom.graph.maps.Map` in the order (row, column,
+channel); a vector is a map of one pixel. A convolution sees its input as a map. Other layers see
+all elements in this order.
 """
 
 import hashlib
@@ -19,8 +23,10 @@ import numpy as np
 
 from ..support.arguments import text
 from ..support.text import count
+from .conv import Conv
 from .input import Input
 from .layers import Dense, Layer, Score
+from .maps import Map, input_map
 
 __all__ = ["Graph"]
 
@@ -30,7 +36,7 @@ _MAX_SCORE = 1 << 60
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Network of an input, any number of :class:`Dense` layers and one :class:`Score` layer.
+    """Network of an input, any number of :class:`Conv` and :class:`Dense`, and one :class:`Score`.
 
     Two graphs are equal if their digests are.
 
@@ -40,9 +46,9 @@ class Graph:
         Name of the network.
     input : Input
         Shape and bits of a frame.
-    layers : sequence of Dense, then one Score
+    layers : sequence of Conv and Dense, then one Score
         Layers in the order of the data. Their names are distinct, each has as many inputs as the
-        previous one has neurons, and thresholds lie in 0 to ``N + 1``.
+        previous one has outputs, and thresholds lie in 0 to ``N + 1``.
     """
 
     name: str
@@ -60,8 +66,8 @@ class Graph:
         if not self.layers:
             raise ValueError("Graph must have at least one layer, the Score layer")
         for layer in self.layers[:-1]:
-            if not isinstance(layer, Dense):
-                raise TypeError("Every layer before the last must be a Dense, "
+            if not isinstance(layer, (Conv, Dense)):
+                raise TypeError("Every layer before the last must be a Conv or a Dense, "
                                 f"not a {type(layer).__name__}")
         if not isinstance(self.layers[-1], Score):
             raise TypeError("The last layer must be a Score, "
@@ -70,22 +76,61 @@ class Graph:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"Layer names must differ, but {name!r} occurs twice")
-        size = self.input.size
-        for index, layer in enumerate(self.layers):
-            if layer.inputs != size:
-                before = self.layers[index - 1].name if index else "input"
-                raise ValueError(f"Layer {layer.name!r} must have {size} inputs, as many as "
-                                 f"{before!r} has outputs, not {layer.inputs}")
-            if isinstance(layer, Dense):
-                low, high = int(layer.thresholds.min()), int(layer.thresholds.max())
-                top = self.count_max(index) + 1
-                if low < 0 or high > top:
-                    raise ValueError(f"thresholds of layer {layer.name!r} must be in 0 to {top}, "
-                                     f"not {low if low < 0 else high}")
-            size = layer.neurons
+        for index in range(len(self.layers)):
+            self._check(index)
         if self.score_range[1] > _MAX_SCORE:
             raise ValueError(f"scores of layer {names[-1]!r} must be within ±2**60, "
                              f"not {self.score_range[1]}")
+
+    def _check(self, index: int) -> None:
+        """Check that layer ``index`` fits what is before it, and its thresholds."""
+        layer, planes, map = self.layers[index], self.planes(index), self.maps[index]
+        if isinstance(layer, Score):
+            return
+        if isinstance(layer, Conv):
+            borders = layer.borders(map)
+            wanted = (borders.count, layer.neurons) if borders.count > 1 else (layer.neurons,)
+            if layer.thresholds.shape != wanted:
+                raise ValueError(f"thresholds of layer {layer.name!r} must have the shape "
+                                 f"{wanted!r}, as its windows on the map {map} have "
+                                 f"{count(borders.count, 'border class', 'es')}, not "
+                                 f"{layer.thresholds.shape!r}")
+            codes = np.atleast_1d(0 if layer.window.pad is None else layer.window.pad)
+            if codes.max() >> planes:
+                raise ValueError(f"pad of layer {layer.name!r} must be in 0 to {(1 << planes) - 1}, "
+                                 f"not {codes.max()}")
+            tops = layer.class_counts(map, planes)
+            if not tops.all():
+                raise ValueError(f"windows of layer {layer.name!r} at the border of the map {map} "
+                                 f"lie wholly outside it; take less padding")
+        else:
+            tops = np.array([layer.count_max(planes)])
+        for top, thresholds in zip(tops.tolist(), layer.thresholds.reshape(len(tops), -1)):
+            low, high = int(thresholds.min()), int(thresholds.max())
+            if low < 0 or high > top + 1:
+                raise ValueError(f"thresholds of layer {layer.name!r} must be in 0 to {top + 1}, "
+                                 f"not {low if low < 0 else high}")
+
+    @cached_property
+    def maps(self) -> tuple[Map, ...]:
+        """Maps of elements: the input of each layer in their order, then the scores.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not fit its input.
+        """
+        maps = [input_map(self.input)]
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, Conv):
+                maps.append(layer.output(maps[-1]))
+                continue
+            if layer.inputs != maps[-1].size:
+                before = self.layers[index - 1].name if index else "input"
+                raise ValueError(f"Layer {layer.name!r} must have {maps[-1].size} inputs, as many "
+                                 f"as {before!r} has outputs, not {layer.inputs}")
+            maps.append(Map(1, 1, layer.neurons))
+        return tuple(maps)
 
     @property
     def classes(self) -> int:
@@ -96,6 +141,11 @@ class Graph:
     def synapses(self) -> int:
         """Number of weights of all layers, one bit each."""
         return sum(layer.weights.size for layer in self.layers)
+
+    @property
+    def by_pixel(self) -> bool:
+        """True if the network receives a frame pixel after pixel: its first layer is a `Conv`."""
+        return isinstance(self.layers[0], Conv)
 
     def planes(self, index: int) -> int:
         """Bit planes per element at the input of layer ``index``: 1 after the first layer."""
@@ -122,12 +172,18 @@ class Graph:
             state.update(f" cuts {thresholds.shape} ".encode())
             state.update(thresholds.astype("<u2").tobytes())
         for layer in self.layers:
-            values = layer.thresholds if isinstance(layer, Dense) else layer.offsets
+            values = layer.offsets if isinstance(layer, Score) else layer.thresholds
             state.update(f" {type(layer).__name__} {layer.weights.shape} ".encode())
-            state.update(np.packbits(layer.weights, axis=1, bitorder="little").tobytes())
+            rows = layer.weights.reshape(layer.neurons, -1)
+            state.update(np.packbits(rows, axis=1, bitorder="little").tobytes())
             state.update(values.astype("<i8").tobytes())
             if isinstance(layer, Score) and layer.scaled:
                 state.update(b" scales " + layer.scales.astype("<i8").tobytes())
+            if isinstance(layer, Conv):
+                window = layer.window
+                state.update(f" {values.shape} {window.kernel} {window.stride} {window.dilation} "
+                             f"{window.padding} {window.pad} {layer.pool_size} {layer.groups} "
+                             .encode() + np.packbits(layer.least).tobytes())
         return state.hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -139,8 +195,9 @@ class Graph:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        sizes = "-".join(str(size) for size in (self.input.size,
-                                                *(layer.neurons for layer in self.layers)))
+        first = self.maps[0] if isinstance(self.layers[0], Conv) else Map(1, 1, self.input.size)
+        sizes = "-".join(str(map.size if map.pixels == 1 else map)
+                         for map in (first, *self.maps[1:]))
         return f"Graph({self.name!r}, {sizes}, {count(self.synapses, 'weight')})"
 
     def _repr_html_(self) -> str:

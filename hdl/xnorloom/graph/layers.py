@@ -1,4 +1,4 @@
-"""Layers of the integer graph: binary weights with thresholds, or with scales and offsets."""
+"""Fully connected layers: binary weights with thresholds, or with scales and offsets."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,73 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..support.arguments import frozen, integers, text
+from ..support.arguments import text
+from .conv import Conv
+from .neurons import Neurons, binary, per_neuron
 
 __all__ = ["Dense", "Layer", "Score"]
 
-# Keeps sums and packed values of these integers within 64 bits.
-_MAX_VALUE = 1 << 40
-
-
-def _weights(name: str, weights: object) -> np.ndarray:
-    array = integers(f"weights of layer {name!r}", weights,
-                     "integers 0 or 1 (1 stands for +1)", bools=True)
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"weights of layer {name!r} must have a shape (neurons, inputs) with no "
-                         f"zero in it, not {array.shape!r}")
-    # Not compared element by element, which would take three times the memory of the weights.
-    if array.min() < 0 or array.max() > 1:
-        wrong = array[(array != 0) & (array != 1)]
-        raise ValueError(f"weights of layer {name!r} must be 0 or 1 (1 stands for +1), "
-                         f"not {wrong[0]!s}")
-    return frozen(array, np.uint8)
-
-
-def _integers(name: str, what: str, values: object, count: int) -> np.ndarray:
-    array = integers(f"{what} of layer {name!r}", values)
-    if array.shape != (count,):
-        raise ValueError(f"{what} of layer {name!r} must have the shape ({count},), one for each "
-                         f"neuron, not {array.shape!r}")
-    low, high = int(array.min()), int(array.max())
-    if low < -_MAX_VALUE or high > _MAX_VALUE:
-        raise ValueError(f"{what} of layer {name!r} must be within ±2**40, "
-                         f"not {low if low < -_MAX_VALUE else high}")
-    return frozen(array, np.int64)
-
-
-class _Neurons:
-    """Common base of the layers: a name and a matrix of binary weights."""
-
-    name: str
-    weights: np.ndarray
-
-    @property
-    def inputs(self) -> int:
-        """Synapses per neuron, ``n``."""
-        return self.weights.shape[1]
-
-    @property
-    def neurons(self) -> int:
-        """Number of neurons, ``m``."""
-        return self.weights.shape[0]
-
-    def count_max(self, planes: int) -> int:
-        """Largest count ``N`` of a neuron whose inputs have ``planes`` bits; the smallest is 0."""
-        return self.inputs * ((1 << planes) - 1)
-
-    def __repr__(self) -> str:
-        """Kind, name and size."""
-        scaled = ", scaled" if self.scaled else ""
-        return f"{type(self).__name__}({self.name!r}, {self.inputs}-{self.neurons}{scaled})"
-
-    @property
-    def scaled(self) -> bool:
-        """True if counts are multiplied, in a :class:`Score` with a scale other than 1."""
-        return False
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dense(_Neurons):
+class Dense(Neurons):
     """Fully connected binary layer: neuron ``j`` fires iff its count is ``>= thresholds[j]``.
 
     Parameters
@@ -91,8 +33,8 @@ class Dense(_Neurons):
 
     def __post_init__(self):
         name = text("Layer name", self.name)
-        object.__setattr__(self, "weights", _weights(name, self.weights))
-        thresholds = _integers(name, "thresholds", self.thresholds, self.neurons)
+        object.__setattr__(self, "weights", binary(name, self.weights))
+        thresholds = per_neuron(name, "thresholds", self.thresholds, self.neurons)
         object.__setattr__(self, "thresholds", thresholds)
 
     def __reduce__(self):
@@ -101,7 +43,7 @@ class Dense(_Neurons):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Score(_Neurons):
+class Score(Neurons):
     """Last layer: class ``c`` has the score ``scales[c] * count + offsets[c]``.
 
     Parameters
@@ -124,11 +66,11 @@ class Score(_Neurons):
 
     def __post_init__(self):
         name = text("Layer name", self.name)
-        object.__setattr__(self, "weights", _weights(name, self.weights))
-        offsets = _integers(name, "offsets", self.offsets, self.neurons)
+        object.__setattr__(self, "weights", binary(name, self.weights))
+        offsets = per_neuron(name, "offsets", self.offsets, self.neurons)
         object.__setattr__(self, "offsets", offsets)
         scales = np.ones(self.neurons, np.int64) if self.scales is None else self.scales
-        scales = _integers(name, "scales", scales, self.neurons)
+        scales = per_neuron(name, "scales", scales, self.neurons)
         if scales.min() < 0:
             raise ValueError(f"scales of layer {name!r} must be at least 0, not {scales.min()}")
         object.__setattr__(self, "scales", scales)
@@ -158,4 +100,4 @@ class Score(_Neurons):
         return Score, (self.name, self.weights, self.offsets, self.scales)
 
 
-Layer = Dense | Score
+Layer = Dense | Score | Conv

@@ -1,14 +1,15 @@
 """Packing of frames into words of the input stream.
 
 A frame is sent as bit planes, the most significant first. A plane has the elements of the frame in
-C order, ``input_width`` per word, the first in bit 0. Each plane starts a new word. Words are rows
-of bytes, the lowest bits in the first byte.
+C order, ``input_width`` per word, the first in bit 0. Each plane starts a new word. If the first
+layer of the network is a convolution, a frame is sent pixel after pixel, and each pixel likewise:
+as bit planes of its channels. Words are rows of bytes, the lowest bits in the first byte.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from ..graph import Input
+from ..graph import Graph
 from ..graph.pixels import frame_rows
 from ..schedule import Plan
 from ..support.arguments import integers
@@ -18,16 +19,16 @@ __all__ = ["frame_words", "pack_frames"]
 
 def pack_frames(plan: Plan, frames: npt.ArrayLike) -> np.ndarray:
     """Pack frames into the words of the input stream of ``plan``; see :func:`frame_words`."""
-    return frame_words(plan.graph.input, plan.schedule.input_width, frames)
+    return frame_words(plan.graph, plan.schedule.input_width, frames)
 
 
-def frame_words(input: Input, width: int, frames: npt.ArrayLike) -> np.ndarray:
+def frame_words(graph: Graph, width: int, frames: npt.ArrayLike) -> np.ndarray:
     """Pack frames into words of ``width`` bits.
 
     Parameters
     ----------
-    input : Input
-        Shape and bits of a frame.
+    graph : Graph
+        Network; its input has the shape and bits of a frame.
     width : int
         Bits per word.
     frames : array of integers or bool, shape (frames, …)
@@ -38,14 +39,16 @@ def frame_words(input: Input, width: int, frames: npt.ArrayLike) -> np.ndarray:
     array of uint8, shape (frames * words, ceil(width / 8))
     """
     frames = integers("Frames", frames, bools=True)
-    size, bits = input.size, input.bits
-    rows = frame_rows("Frames", input, frames)
+    bits = graph.input.bits
+    rows = frame_rows("Frames", graph.input, frames)
     if frames.size and (frames.min() < 0 or frames.max() >> bits):
         raise ValueError(f"Elements of a frame must be in 0 to {(1 << bits) - 1}, "
                          f"not {frames.min() if frames.min() < 0 else frames.max()!s}")
+    if graph.by_pixel:
+        rows = rows.reshape(-1, graph.maps[0].channels)
     elements = rows[:, np.newaxis].astype(np.uint16)
     planes = elements >> np.arange(bits, dtype=np.uint16)[::-1].reshape(1, bits, 1) & 1
-    words = -(-size // width)
-    padded = np.zeros((len(frames), bits, words * width), np.uint8)
-    padded[..., :size] = planes
+    words = -(-rows.shape[1] // width)
+    padded = np.zeros((len(rows), bits, words * width), np.uint8)
+    padded[..., :rows.shape[1]] = planes
     return np.packbits(padded.reshape(-1, width), axis=1, bitorder="little")

@@ -11,11 +11,13 @@ __all__ = ["load_words", "weight_bits", "weight_words"]
 def weight_bits(plan: LayerPlan) -> np.ndarray:
     """Return the bits of the weight words, shape (depth, lanes).
 
-    A word has ``simd`` weights of each of ``pe`` neurons. Padding of the last folds is 1.
+    A word has ``simd`` weights of each of ``pe`` neurons, of the synapses in ``plan.order``.
+    Gaps, and padding of the last neurons, are 1.
     """
     layer, fold = plan.layer, plan.fold
     padded = np.ones((plan.neuron_folds * fold.pe, plan.synapse_folds * fold.simd), np.uint8)
-    padded[:layer.neurons, :layer.inputs] = layer.weights
+    order = plan.order.reshape(-1)
+    padded[:layer.neurons, order >= 0] = layer.weights.reshape(layer.neurons, -1)
     words = padded.reshape(plan.neuron_folds, fold.pe, plan.synapse_folds, fold.simd)
     return words.swapaxes(1, 2).reshape(-1, fold.lanes)
 
@@ -36,7 +38,7 @@ def weight_words(plan: LayerPlan) -> np.ndarray:
     """Return the weights of a layer as the contents of RAMs of 16 bits, one RAM after another.
 
     At address ``j * synapse_folds + k``, lane ``p * simd + s`` has the weight (1 for +1, 0 for -1)
-    of neuron ``j * pe + p`` for input ``k * simd + s``, or 1 if either does not exist. RAM ``r``
+    of neuron ``j * pe + p`` for synapse ``order[k, s]``, or 1 if either does not exist. RAM ``r``
     has lanes ``16 * r`` to ``16 * r + 15`` from bit 0 on, and 0 after the last lane.
 
     Returns

@@ -1,7 +1,8 @@
 """Schedule of a network: a fold per layer, and the plan of a graph under a schedule."""
 
 from .fold import Fold, WeightStyle
-from .plan import LayerPlan, OperandKind, Plan
+from .layer_plan import LayerPlan, OperandKind
+from .plan import Plan
 from .schedule import Schedule
 
 __all__ = ["Fold", "LayerPlan", "OperandKind", "Plan", "Schedule", "WeightStyle"]

@@ -12,7 +12,8 @@ from ..errors import ScheduleError
 from ..graph import Graph
 from ..support.arguments import integer
 from .fold import Fold
-from .plan import LayerPlan, Plan
+from .layer_plan import LayerPlan
+from .plan import Plan
 
 __all__ = ["Schedule"]
 
@@ -61,9 +62,12 @@ class Schedule:
         if len(self.folds) != len(graph.layers):
             raise ScheduleError(f"schedule has {len(self.folds)} folds, but graph {graph.name!r} "
                                 f"has {len(graph.layers)} layers")
-        if self.input_width > graph.input.size:
-            raise ScheduleError(f"input_width must be at most the {graph.input.size} elements of "
-                                f"a frame, not {self.input_width}")
+        most, what = graph.input.size, "elements of a frame"
+        if graph.by_pixel:
+            most, what = graph.maps[0].channels, "channels of a pixel"
+        if self.input_width > most:
+            raise ScheduleError(f"input_width must be at most the {most} {what}, not "
+                                f"{self.input_width}")
         vectors = self.folds[0].vectors
         for layer, fold in zip(graph.layers, self.folds):
             if fold.vectors != vectors:
@@ -74,7 +78,8 @@ class Schedule:
         layers, width = [], self.input_width
         for index, (layer, fold) in enumerate(zip(graph.layers, self.folds)):
             layers.append(LayerPlan(layer, fold, graph.planes(index), width,
-                                    gather=index == 0 and vectors > 1))
+                                    gather=index == 0 and vectors > 1,
+                                    map=graph.maps[index] if index or graph.by_pixel else None))
             width = fold.pe
         return Plan(graph, self, tuple(layers))
 

@@ -228,7 +228,7 @@ WRONG = {
         r"^The last layer must be a Score, not a Dense$"),
     "two score layers": (
         lambda: graph(layers=[score("r"), score()]), TypeError,
-        r"^Every layer before the last must be a Dense, not a Score$"),
+        r"^Every layer before the last must be a Conv or a Dense, not a Score$"),
     "names equal": (
         lambda: graph(layers=[dense("s"), score("s", [[1, 1]], [0])]), ValueError,
         r"^Layer names must differ, but 's' occurs twice$"),

@@ -324,7 +324,7 @@ LIES = {
         "kind of a layer must be one of dense, score, not 'conv'"),
     "kinds exchanged": (
         edited(lambda h: h["layers"][0].update(kind="score")),
-        "Every layer before the last must be a Dense, not a Score"),
+        "Every layer before the last must be a Conv or a Dense, not a Score"),
     "names equal": (
         edited(lambda h: h["layers"][0].update(name="last")),
         "Layer names must differ, but 'last' occurs twice"),

@@ -1,0 +1,351 @@
+"""Layer under its fold: steps, words and operands.
+
+Notation: a layer of ``m`` neurons with ``n`` synapses and ``K`` bit planes, folded with PE and SIMD,
+has ``SF`` synapse folds and ``NF = ceil(m / PE)`` neuron folds. A count takes ``SF * K`` cycles. A
+fully connected layer has ``SF = ceil(n / SIMD)``, where ``n`` includes the gaps between the pixels
+of a map, and takes ``F = NF * SF * K`` cycles for a frame or a batch of up to ``vectors`` frames. A
+convolution has ``SF = taps * ceil(channels / SIMD)`` and takes as many cycles for each of its
+outputs, before pooling.
+"""
+
+import enum
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..errors import ScheduleError
+from ..graph import Conv, Dense, Layer, Map, Score
+from ..support.arguments import integer
+from ..support.text import count
+from ..target.device import DEVICES
+from .fold import Fold, WeightStyle
+from .reach import Reach
+
+__all__ = ["MEMORY_BITS", "LayerPlan", "OperandKind", "operand_kind"]
+
+# Two copies of a frame of this size in flip-flops would take more than a fifth of the 5,280 logic
+# cells of an iCE40 UP5K.
+MEMORY_BITS = 512
+
+
+class OperandKind(enum.StrEnum):
+    """Kind of the operand buffer of a layer. Values are the words in tables and files."""
+
+    DIRECT = "direct"
+    REGISTERS = "registers"
+    MEMORY = "memory"
+    RING = "ring"
+
+
+def operand_kind(size: int, planes: int, in_width: int, out_width: int, passes: int,
+                 vectors: int = 1, gather: bool = False) -> OperandKind:
+    """Return the kind of operand buffer for frames of ``size`` elements of ``planes`` bit planes.
+
+    - ``direct`` (no buffer) if both widths are equal, there is one pass, and nothing to ``gather``;
+    - ``memory`` if both widths are equal and ``vectors`` frames have at least :data:`MEMORY_BITS`
+      bits;
+    - ``registers`` otherwise.
+    """
+    if in_width == out_width and passes == 1 and not gather:
+        return OperandKind.DIRECT
+    if in_width == out_width and size * planes * vectors >= MEMORY_BITS:
+        return OperandKind.MEMORY
+    return OperandKind.REGISTERS
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPlan:
+    """Layer under its fold.
+
+    Parameters
+    ----------
+    layer : Conv, Dense or Score
+        Weights, and thresholds or scales and offsets.
+    fold : Fold
+        Processing elements, synapses per cycle, weight style.
+    planes : int
+        Bit planes of the input.
+    in_width : int or None
+        Bits of a frame per input word; ``None`` for ``fold.simd``.
+    gather : bool
+        True if frames arrive one after the other, and the operand buffer gathers batches of up to
+        ``fold.vectors``; false if words hold the bits of all frames of a batch.
+    map : Map or None
+        Map of inputs, of which words arrive pixel after pixel; ``None`` for a vector.
+
+    Raises
+    ------
+    TypeError
+        If ``layer`` or ``fold`` is of another type.
+    ScheduleError
+        If the fold does not fit the layer.
+    """
+
+    layer: Layer
+    fold: Fold
+    planes: int = 1
+    in_width: int | None = None
+    gather: bool = False
+    map: Map | None = None
+
+    def __repr__(self) -> str:
+        vectors = f"vectors {self.vectors}, " if self.vectors > 1 else ""
+        return (f"LayerPlan({self.layer.name!r}, pe {self.fold.pe}, simd {self.fold.simd}, "
+                f"{vectors}{self.fold.style}, {count(self.cycles, 'cycle')})")
+
+    def __post_init__(self):
+        layer, fold = self.layer, self.fold
+        if not isinstance(layer, (Conv, Dense, Score)):
+            raise TypeError(f"LayerPlan layer must be a Conv, a Dense or a Score, not {layer!r}")
+        if not isinstance(fold, Fold):
+            raise TypeError(f"LayerPlan fold must be a Fold, not {fold!r}")
+        object.__setattr__(self, "planes", integer("LayerPlan planes", self.planes, 1))
+        width = fold.simd if self.in_width is None else integer("LayerPlan in_width",
+                                                                self.in_width, 1)
+        object.__setattr__(self, "in_width", width)
+        if self.map is None:
+            if isinstance(layer, Conv):
+                raise TypeError(f"LayerPlan map of layer {layer.name!r} must be a Map, not None")
+            object.__setattr__(self, "map", Map(1, 1, layer.inputs))
+        if fold.pe > layer.neurons:
+            raise ScheduleError(f"pe of layer {layer.name!r} must be at most its "
+                                f"{layer.neurons} neurons, not {fold.pe}")
+        what = ("channels of a group" if self.groups > 1 else
+                "channels" if isinstance(layer, Conv) else "inputs")
+        if fold.simd > self.most_simd:
+            raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
+                                f"{self.most_simd} {what}, not {fold.simd}")
+        if isinstance(layer, Conv):
+            self._check_conv(layer)
+        if fold.style is WeightStyle.WIRED and (
+                (fold.pe, fold.simd, self.taps) != (layer.neurons, self.most_simd, 1)):
+            raise ScheduleError(
+                f"style wired of layer {layer.name!r} needs pe {layer.neurons} and simd "
+                f"{self.most_simd}, the whole layer, not pe {fold.pe} and simd {fold.simd}"
+                if self.taps == 1 else
+                f"style wired of layer {layer.name!r} needs a kernel of one tap, not {self.taps}")
+        depths = fold.style.depths
+        if self.depth not in depths:
+            raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
+                                f"{depths[-1]:,} weight words per lane, not {self.depth:,}")
+
+        if fold.vectors > 1 and self.operands is OperandKind.REGISTERS:
+            most = max(device.logic_cells for device in DEVICES.values())
+            if self.operand_bits > most:
+                raise ScheduleError(
+                    f"operand buffer of layer {layer.name!r} would take {self.operand_bits:,} "
+                    f"flip-flops for {fold.vectors} frames, more than the {most:,} of the largest "
+                    f"chip; with input words of simd {fold.simd} bits, not {width}, it is in RAM, "
+                    f"and fewer vectors take less")
+
+    def _check_conv(self, layer: Conv) -> None:
+        fold, name = self.fold, layer.name
+        if fold.vectors > 1:
+            raise ScheduleError(f"vectors of layer {name!r}, a convolution, must be 1, not "
+                                f"{fold.vectors}: no gateware works on several of its frames yet")
+        if layer.groups == 1:
+            return
+        members = layer.neurons // layer.groups
+        if fold.pe <= members:
+            if members % fold.pe:
+                raise ScheduleError(f"pe of layer {name!r} must divide the {members} neurons of a "
+                                    f"group, or be a multiple of them, not {fold.pe}")
+            if self.most_simd % fold.simd:
+                raise ScheduleError(f"simd of layer {name!r} must divide the {self.most_simd} "
+                                    f"channels of a group, not {fold.simd}")
+        else:
+            if fold.pe % members or layer.neurons % fold.pe:
+                raise ScheduleError(f"pe of layer {name!r} must be a multiple of the {members} "
+                                    f"neurons of a group that divides the {layer.neurons} of the "
+                                    f"layer, not {fold.pe}")
+            if fold.simd != self.most_simd:
+                raise ScheduleError(f"simd of layer {name!r} must be the {self.most_simd} channels "
+                                    f"of a group, as pe {fold.pe} takes several groups, not "
+                                    f"{fold.simd}")
+
+    @property
+    def vectors(self) -> int:
+        """Frames that the layer processes at once."""
+        return self.fold.vectors
+
+    @property
+    def groups(self) -> int:
+        """Groups of a convolution; 1 for other layers."""
+        return self.layer.groups if isinstance(self.layer, Conv) else 1
+
+    @property
+    def taps(self) -> int:
+        """Taps of the window; 1 for a layer without one."""
+        return self.layer.window.taps if isinstance(self.layer, Conv) else 1
+
+    @cached_property
+    def size(self) -> int:
+        """Operand bits per plane of a fully connected layer, with gaps between its pixels.
+
+        Words start anew at each pixel. Where their width does not divide the channels, the last
+        word of each pixel ends with a gap.
+        """
+        assert self.in_width is not None and self.map is not None
+        if self.map.pixels == 1:
+            return self.layer.inputs
+        return self.map.pixels * -(-self.map.channels // self.in_width) * self.in_width
+
+    @property
+    def most_simd(self) -> int:
+        """Largest SIMD: channels of a group of a convolution, operand bits of other layers."""
+        return self.layer.weights.shape[3] if isinstance(self.layer, Conv) else self.size
+
+    @cached_property
+    def tap_words(self) -> int:
+        """Operand words for each tap, ``ceil(channels / SIMD)``; 1 for a layer without taps."""
+        return -(-self.most_simd // self.fold.simd) if isinstance(self.layer, Conv) else 1
+
+    @cached_property
+    def lane_groups(self) -> int:
+        """Groups that the processing elements take at once."""
+        return max(1, self.fold.pe * self.groups // self.layer.neurons) if self.groups > 1 else 1
+
+    @property
+    def operand_width(self) -> int:
+        """Bits of an operand word: SIMD for each group that is taken at once."""
+        return self.fold.simd * self.lane_groups
+
+    @cached_property
+    def pixel_words(self) -> int:
+        """Operand words per bit plane of a pixel of the map, of a convolution."""
+        assert self.map is not None
+        return -(-self.map.channels // self.operand_width)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Synapse behind each operand bit, shape (SF, SIMD); -1 for gaps.
+
+        Synapses count in C order of the weights of a neuron. A gap has activation 0 and weight 1,
+        which never agree.
+        """
+        simd = self.fold.simd
+        if isinstance(self.layer, Conv):
+            rows, length, gap = self.taps, self.most_simd, self.tap_words * simd - self.most_simd
+        else:
+            assert self.map is not None
+            rows, length = self.map.pixels, self.layer.inputs // self.map.pixels
+            gap = self.size // rows - length
+        places = np.pad(np.arange(rows * length).reshape(rows, length), ((0, 0), (0, gap)),
+                        constant_values=-1).reshape(-1)
+        places = np.pad(places, (0, self.synapse_folds * simd - len(places)), constant_values=-1)
+        return places.reshape(-1, simd)
+
+    @cached_property
+    def synapse_folds(self) -> int:
+        """Synapse folds ``SF``: steps over one bit plane. The last may be partly filled."""
+        if isinstance(self.layer, Conv):
+            return self.taps * self.tap_words
+        return -(-self.size // self.fold.simd)
+
+    @cached_property
+    def neuron_folds(self) -> int:
+        """Neuron folds ``NF``: steps over the neurons. The last may be partly filled."""
+        return -(-self.layer.neurons // self.fold.pe)
+
+    @property
+    def steps(self) -> int:
+        """Cycles per count, ``SF * K``."""
+        return self.synapse_folds * self.planes
+
+    @property
+    def repeats(self) -> int:
+        """Counts per output: the outputs of a convolution that are pooled into one."""
+        if not isinstance(self.layer, Conv):
+            return 1
+        rows, columns = self.layer.pool_size
+        return rows * columns
+
+    @property
+    def depth(self) -> int:
+        """Weight words that each lane steps through, ``NF * SF``."""
+        return self.neuron_folds * self.synapse_folds
+
+    @property
+    def pixel_cycles(self) -> int:
+        """Cycles per pixel of the output."""
+        return self.neuron_folds * self.repeats * self.steps
+
+    @cached_property
+    def output(self) -> Map:
+        """Map of outputs."""
+        assert self.map is not None
+        if isinstance(self.layer, Conv):
+            return self.layer.output(self.map)
+        return Map(1, 1, self.layer.neurons)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per frame or batch of frames, ``F``."""
+        return self.output.pixels * self.pixel_cycles
+
+    @property
+    def received(self) -> int:
+        """Cycles in which the operand buffer takes the words of a frame."""
+        assert self.in_width is not None and self.map is not None
+        if not isinstance(self.layer, Conv):
+            return self.planes * -(-self.size // self.in_width)
+        words = max(-(-self.map.channels // self.in_width), self.pixel_words)
+        return self.map.pixels * self.planes * words
+
+    @cached_property
+    def reach(self) -> Reach:
+        """Rows and columns of the map that a convolution needs, output by output."""
+        assert isinstance(self.layer, Conv) and self.map is not None
+        return Reach(self.layer, self.map)
+
+    @cached_property
+    def levels(self) -> np.ndarray:
+        """Distinct threshold vectors of border classes, shape (levels, neurons)."""
+        assert not isinstance(self.layer, Score)
+        return self._levels[0]
+
+    @cached_property
+    def level_of(self) -> np.ndarray:
+        """Level of each output before pooling, shape (rows, columns); of a convolution."""
+        assert isinstance(self.layer, Conv) and self.map is not None
+        return self._levels[1][self.layer.borders(self.map).classes]
+
+    @cached_property
+    def _levels(self) -> tuple[np.ndarray, np.ndarray]:
+        assert not isinstance(self.layer, Score)
+        rows = self.layer.thresholds.reshape(-1, self.layer.neurons)
+        levels, places = np.unique(rows, axis=0, return_inverse=True)
+        return levels, places.reshape(-1)
+
+    @cached_property
+    def operands(self) -> OperandKind:
+        """Kind of operand buffer before the layer."""
+        assert self.in_width is not None
+        if isinstance(self.layer, Conv):
+            return OperandKind.RING
+        return operand_kind(self.size, self.planes, self.in_width, self.fold.simd,
+                            self.neuron_folds, self.vectors, self.gather)
+
+    @cached_property
+    def ring_words(self) -> int:
+        """Words of the ring of a convolution: the least power of two for the rows it holds."""
+        assert self.map is not None
+        words = self.reach.rows * self.map.columns * self.planes * self.pixel_words
+        return 1 << (words - 1).bit_length()
+
+    @property
+    def operand_bits(self) -> int:
+        """Bits of the operand buffer: two batches, the ring of a convolution, or none."""
+        match self.operands:
+            case OperandKind.DIRECT:
+                return 0
+            case OperandKind.RING:
+                return self.ring_words * self.operand_width
+            case _:
+                return 2 * self.vectors * self.planes * self.size
+
+    @property
+    def count_max(self) -> int:
+        """Largest count of a neuron."""
+        return self.layer.count_max(self.planes)
