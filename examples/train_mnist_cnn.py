@@ -40,13 +40,13 @@ class Model:
     recipe: Recipe
 
 
-TEACHER = Recipe(epochs=5, rate=3e-3, shift=2, angle=10, zoom=0.10, batch=100, bfloat16=True)
+TEACHER = Recipe(epochs=3, rate=3e-3, shift=2, angle=10, zoom=0.10, batch=100, bfloat16=True)
 MODELS = {
     "fast": Model("mnist-cnn", (16, 32, 32), (1, 2), 64,
-                  Recipe(epochs=40, shift=1, angle=7, zoom=0.07, batch=100, bfloat16=True,
+                  Recipe(epochs=40, shift=0.5, angle=5, zoom=0.05, batch=100, bfloat16=True,
                          copies=6)),
     "accurate": Model("mnist-cnn-accurate", (32, 64, 64, 64), (1, 3), 128,
-                      Recipe(epochs=30, shift=1.5, angle=10, zoom=0.10, batch=100, bfloat16=True,
+                      Recipe(epochs=24, shift=1, angle=7, zoom=0.07, batch=100, bfloat16=True,
                              copies=6)),
 }
 
