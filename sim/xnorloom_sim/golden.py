@@ -1,26 +1,28 @@
 """Golden model: evaluation of a graph in numpy, from the definitions.
 
 It shares no code with the gateware, so that the two can be compared. :func:`evaluate` multiplies
-matrices of odd numbers; :func:`evaluate_packed` counts agreeing bits.
+matrices of odd numbers; :func:`evaluate_packed` counts agreeing bits. A convolution is evaluated on
+copies of all its windows.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from xnorloom.graph import Dense, Graph
+from xnorloom.graph import Conv, Graph, Score
 
-__all__ = ["Golden", "check_frames", "evaluate", "evaluate_packed"]
+from .golden_counts import Count, popcounts, products
+from .golden_maps import inside, padded, pooled, windows
+
+__all__ = ["Golden", "check_frames", "evaluate", "evaluate_packed", "layer_counts"]
 
 # Elements of the largest temporary array: 16 MiB of float32 for a matrix product; for the count of
 # words 1 MiB of uint64, which fits a second-level cache (the fastest of 2**14 to 2**19).
 _MATMUL_ELEMENTS = 1 << 22
 _PACKED_ELEMENTS = 1 << 17
-# float32 represents every integer up to this magnitude, so a dot product that cannot exceed it is
-# exact in any order of summation.
-_FLOAT32_EXACT = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,8 @@ class Golden:
     classes : int64 array of shape ``[B]``
     scores : int64 array of shape ``[B, C]``
     activations : tuple of uint8 arrays of shape ``[B, m]``
-        Outputs, 0 or 1, of each dense layer in the order of the graph.
+        Outputs, 0 or 1, of each layer before the last, in the order of the graph. Those of a
+        convolution are its map after pooling, in the order (row, column, channel).
     """
 
     classes: npt.NDArray[np.int64]
@@ -81,25 +84,14 @@ def evaluate(graph: Graph, frames: npt.ArrayLike) -> Golden:
     """Evaluate ``graph`` on ``frames`` in ±1 arithmetic, by matrix products.
 
     With ``v = 2x - (2**k - 1)`` for the elements and ``w`` = ±1 for the weights, the count of a
-    neuron is ``p = (sum(w * v) + N) / 2``. The products are exact: float32 if every sum fits its
-    mantissa, else float64. The memory in addition to the result is bounded. For ``frames`` and the
-    errors see :func:`check_frames`.
+    neuron is ``p = (sum(w * v) + N) / 2``, where ``N`` is the largest count. Elements outside a map
+    have ``v = 0`` where they contribute nothing. The products are exact: float32 if every sum fits
+    its mantissa, else float64. The memory in addition to the result is bounded. For ``frames`` and
+    the errors see :func:`check_frames`.
     """
     array = check_frames(graph, frames)
-    signed = []
-    for index, layer in enumerate(graph.layers):
-        exact = np.float32 if graph.count_max(index) < _FLOAT32_EXACT else np.float64
-        signed.append(np.ascontiguousarray((2 * layer.weights.astype(exact) - 1).T))
-
-    def count(index: int, elements: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
-        weights = signed[index]
-        values = elements.astype(weights.dtype)
-        values *= 2
-        values -= (1 << graph.planes(index)) - 1
-        return ((values @ weights).astype(np.int64) + graph.count_max(index)) // 2
-
-    width = max(graph.input.size, *(layer.neurons for layer in graph.layers))
-    return _run(graph, array, max(1, _MATMUL_ELEMENTS // width), count)
+    return _run(graph, array, max(graph.input.size, _width(graph)), _MATMUL_ELEMENTS,
+                products(graph))
 
 
 def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
@@ -110,50 +102,91 @@ def evaluate_packed(graph: Graph, frames: npt.ArrayLike) -> Golden:
     :func:`evaluate`.
     """
     array = check_frames(graph, frames)
-    packed = [np.ascontiguousarray(_words(layer.weights).T) for layer in graph.layers]
-
-    def count(index: int, elements: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
-        layer, weights = graph.layers[index], packed[index]
-        counts = np.zeros((len(elements), layer.neurons), np.int64)
-        # The padding of the last word is 0 on both sides and would count as agreement.
-        masks = _words(np.ones((1, layer.inputs), np.uint8))[0]
-        for plane in range(graph.planes(index)):
-            words = _words(((elements >> plane) & 1).astype(np.uint8))
-            agreeing = np.zeros(counts.shape, np.uint32)
-            for word, mask in enumerate(masks):
-                xnor = ~(words[:, word, np.newaxis] ^ weights[word]) & mask
-                agreeing += np.bitwise_count(xnor)
-            counts += agreeing.astype(np.int64) << plane
-        return counts
-
-    width = max(layer.neurons for layer in graph.layers)
-    return _run(graph, array, max(1, _PACKED_ELEMENTS // width), count)
+    return _run(graph, array, _width(graph), _PACKED_ELEMENTS, popcounts(graph))
 
 
-def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """Pack the rows of ``bits`` into 64-bit words, the first bit lowest, padded with 0."""
-    octets = np.packbits(bits, axis=1, bitorder="little")
-    return np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8))).view("<u8").astype(np.uint64)
+def layer_counts(graph: Graph, index: int, elements: npt.NDArray[np.unsignedinteger]
+                 ) -> npt.NDArray[np.int64]:
+    """Return the counts of layer ``index`` for its inputs ``elements`` of shape ``[B, size]``.
+
+    The shape is ``[B, neurons]``; of a convolution ``[B, rows, columns, neurons]``, before pooling.
+    """
+    parts = [counts for _, counts in _counts(graph, index, elements, _MATMUL_ELEMENTS,
+                                             products(graph))]
+    counts = np.concatenate(parts, axis=1)
+    return counts if isinstance(graph.layers[index], Conv) else counts[:, 0, 0]
 
 
-_Count = Callable[[int, npt.NDArray[np.unsignedinteger]], npt.NDArray[np.int64]]
+def _width(graph: Graph) -> int:
+    """Elements of the largest result of a layer, before pooling."""
+    return max(math.prod(_positions(graph, index)) * layer.neurons
+               for index, layer in enumerate(graph.layers))
 
 
-def _run(graph: Graph, array: npt.NDArray[np.unsignedinteger], chunk: int,
-         count: _Count) -> Golden:
-    """Evaluate the layers for ``chunk`` frames at a time; ``count`` returns the counts."""
+def _positions(graph: Graph, index: int) -> tuple[int, int]:
+    """Rows and columns of outputs of a layer, before pooling."""
+    layer = graph.layers[index]
+    return layer.positions(graph.maps[index]) if isinstance(layer, Conv) else (1, 1)
+
+
+def _run(graph: Graph, array: npt.NDArray[np.unsignedinteger], width: int, most: int,
+         count: Count) -> Golden:
+    """Evaluate the layers, for as many frames at a time as ``most`` elements allow.
+
+    ``width`` is the number of elements of a frame, and ``count`` returns the counts.
+    """
     scores = np.empty((len(array), graph.classes), np.int64)
-    activations = tuple(np.empty((len(array), layer.neurons), np.uint8)
-                        for layer in graph.layers[:-1])
+    activations = tuple(np.empty((len(array), map.size), np.uint8) for map in graph.maps[1:-1])
+    chunk = max(1, most // width)
     for start in range(0, len(array), chunk):
         here = slice(start, start + chunk)
         elements = array[here]
         for index, layer in enumerate(graph.layers):
-            counts = count(index, elements)
-            if isinstance(layer, Dense):
-                elements = (counts >= layer.thresholds).astype(np.uint8)
-                activations[index][here] = elements
-            else:
-                scores[here] = counts * layer.scales + layer.offsets
+            for row, counts in _counts(graph, index, elements, most, count):
+                if isinstance(layer, Score):
+                    scores[here] = counts[:, 0, 0] * layer.scales + layer.offsets
+                    continue
+                fires = counts >= _thresholds(graph, index, range(row, row + counts.shape[1]))
+                if isinstance(layer, Conv):
+                    fires = pooled(layer, fires)
+                found = activations[index][here].reshape(len(elements), *graph.maps[index + 1])
+                first = row // layer.pool_size[0] if isinstance(layer, Conv) else 0
+                found[:, first:first + fires.shape[1]] = fires
+            if not isinstance(layer, Score):
+                elements = activations[index][here]
     # The first of equal scores wins, as in numpy's argmax.
     return Golden(np.argmax(scores, axis=1).astype(np.int64), scores, activations)
+
+
+def _counts(graph: Graph, index: int, elements: npt.NDArray[np.unsignedinteger], most: int,
+            count: Count) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield counts of a layer for some rows of outputs, and the first of these rows.
+
+    The counts have the shape ``[B, rows, columns, neurons]``; the rows are whole areas of the pool,
+    and as many as ``most`` elements allow.
+    """
+    layer, map = graph.layers[index], graph.maps[index]
+    rows, columns = _positions(graph, index)
+    if not isinstance(layer, Conv):
+        yield 0, np.moveaxis(count(index, elements[np.newaxis, :, np.newaxis], None), 0, 1)
+        return
+    image, high = padded(layer, map, elements), layer.pool_size[0]
+    row = max(1, len(elements)) * columns * max(layer.groups * layer.inputs, layer.neurons)
+    step = high * max(1, most // (row * high))
+    for first in range(0, rows, step):
+        here = range(first, min(first + step, rows))
+        counts = count(index, windows(layer, image, here, columns),
+                       inside(layer, map, here, columns))
+        yield first, np.moveaxis(counts, 0, 2).reshape(len(elements), len(here), columns,
+                                                       layer.neurons)
+
+
+def _thresholds(graph: Graph, index: int, rows: range) -> npt.NDArray[np.int64]:
+    """Thresholds of a layer at some rows of outputs, ``[rows, columns, neurons]`` or fewer axes."""
+    layer = graph.layers[index]
+    assert not isinstance(layer, Score)
+    if layer.thresholds.ndim == 1:
+        return layer.thresholds
+    assert isinstance(layer, Conv)
+    classes = layer.borders(graph.maps[index]).classes
+    return layer.thresholds[classes[rows.start:rows.stop]]

@@ -1,8 +1,9 @@
 """Common representation of source models: a program of steps on batches of frames.
 
-A step works on arrays whose first axis is the batch, and treats all frames alike. There are three
+A step works on arrays whose first axis is the batch, and treats all frames alike. There are five
 kinds of steps, all that :mod:`xnorloom.lowering.lower` has to know of a source: elementwise
-arithmetic, rearranging elements, and products with constant weights.
+arithmetic, rearranging elements, products with constant weights, convolutions with constant weights
+and maxima over areas of a map.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..graph import Window
 from ..support.text import clipped, count, quoted
+from .windows import convolve, max_pool
 
-__all__ = ["INPUT", "Dense", "Elementwise", "Move", "Operand", "Program", "Step", "Value", "apply",
-           "operands"]
+__all__ = ["INPUT", "Conv", "Dense", "Elementwise", "MaxPool", "Move", "Operand", "Program", "Step",
+           "Value", "apply", "operands"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,61 @@ class Dense(_Named):
     bias: npt.NDArray[np.floating] | None = None
 
 
-Step = Elementwise | Move | Dense
+@dataclass(frozen=True, eq=False)
+class Conv(_Named):
+    """Convolution of frames of shape ``(rows, columns, channels)``, channel last.
+
+    Neurons of group ``g`` see the channels ``g * c / groups`` to ``(g + 1) * c / groups - 1`` of
+    the ``c`` of the frame. The result has the shape ``(output rows, output columns, neurons)``.
+
+    Parameters
+    ----------
+    name, tensor : str
+        See :class:`Elementwise`.
+    input : Value
+        Elements as those of :class:`Dense`.
+    weights : float array, shape (neurons, kernel rows, kernel columns, channels / groups)
+        Each neuron has one magnitude and two signs.
+    window : Window
+        Kernel, stride, dilation and padding; its ``pad`` is not used.
+    pad : number or float array, shape (channels,)
+        Number of the source that stands outside the map.
+    groups : int
+        Groups of neurons and channels; divides both.
+    bias : float array, shape (neurons,), or None
+        See :class:`Dense`.
+    """
+
+    name: str
+    tensor: str
+    input: Value
+    weights: npt.NDArray[np.floating]
+    window: Window
+    pad: npt.NDArray[np.floating] | float = 0.0
+    groups: int = 1
+    bias: npt.NDArray[np.floating] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool(_Named):
+    """Maxima over areas side by side of frames of shape ``(rows, columns, channels)``.
+
+    The result has the shape ``(rows // size[0], columns // size[1], channels)``: rows and columns
+    beyond the last whole area are dropped. For the other fields see :class:`Elementwise`.
+
+    Parameters
+    ----------
+    size : pair of int
+        Rows and columns of an area, which are the stride, too.
+    """
+
+    name: str
+    tensor: str
+    input: Value
+    size: tuple[int, int]
+
+
+Step = Elementwise | Move | Dense | Conv | MaxPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +215,11 @@ def apply(step: Step, results: Mapping[Value, np.ndarray]) -> np.ndarray:
     if isinstance(step, Dense):
         product = results[step.input] @ step.weights
         return product if step.bias is None else product + step.bias
+    if isinstance(step, Conv):
+        product = convolve(results[step.input], step.weights, step.window, step.pad, step.groups)
+        return product if step.bias is None else product + step.bias
+    if isinstance(step, MaxPool):
+        return max_pool(results[step.input], step.size)
     if isinstance(step, Move):
         return step.function(results[step.input])
     return np.asarray(step.function(*operands(step, results)))

@@ -12,8 +12,10 @@ import numpy.typing as npt
 from ..errors import SourceError
 from ..frontend.program import (
     INPUT,
+    Conv,
     Dense,
     Elementwise,
+    MaxPool,
     Move,
     Program,
     Value,
@@ -106,6 +108,9 @@ def _steps(program: Program, target: Value) -> tuple[tuple[int, ...], Value]:
             step = program.steps[number]
             if isinstance(step, Dense):
                 origins.add(number)
+            elif isinstance(step, (Conv, MaxPool)):
+                raise SourceError(f"{step.name} must not work on maps: convolutions and pools are "
+                                  f"not lowered yet")
             else:
                 steps.append(number)
                 needed.update(value.step for value in _inputs(step))

@@ -1,16 +1,16 @@
 """Layer under its fold: steps, words and operands.
 
-Notation: a layer of ``m`` neurons with ``n`` synapses and ``K`` bit planes, folded with PE and SIMD,
-has ``SF`` synapse folds and ``NF = ceil(m / PE)`` neuron folds. A count takes ``SF * K`` cycles. A
-fully connected layer has ``SF = ceil(n / SIMD)``, where ``n`` includes the gaps between the pixels
-of a map, and takes ``F = NF * SF * K`` cycles for a frame or a batch of up to ``vectors`` frames. A
-convolution has ``SF = taps * ceil(channels / SIMD)`` and takes as many cycles for each of its
-outputs, before pooling.
+Notation: a layer of ``m`` neurons with ``n`` synapses and ``K`` bit planes, folded with PE and
+SIMD, has ``SF`` synapse folds and ``NF = ceil(m / PE)`` neuron folds. A count takes ``SF * K``
+cycles. A fully connected layer has ``SF = ceil(n / SIMD)``, where ``n`` includes the gaps between
+the pixels of a map, and takes ``F = NF * SF * K`` cycles for a frame or a batch of up to
+``vectors`` frames. A convolution has ``SF = taps * ceil(channels / SIMD)``, with the channels of a
+group, and takes as many cycles for each of its outputs, before pooling.
 """
 
 import enum
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -27,6 +27,10 @@ __all__ = ["MEMORY_BITS", "LayerPlan", "OperandKind", "operand_kind"]
 # Two copies of a frame of this size in flip-flops would take more than a fifth of the 5,280 logic
 # cells of an iCE40 UP5K.
 MEMORY_BITS = 512
+
+
+# A search makes many plans of a layer, which have their reach in common.
+_reach = lru_cache(256)(Reach)
 
 
 class OperandKind(enum.StrEnum):
@@ -112,19 +116,22 @@ class LayerPlan:
             raise ScheduleError(f"pe of layer {layer.name!r} must be at most its "
                                 f"{layer.neurons} neurons, not {fold.pe}")
         what = ("channels of a group" if self.groups > 1 else
-                "channels" if isinstance(layer, Conv) else "inputs")
+                "channels" if isinstance(layer, Conv) else
+                "inputs" if self.size == layer.inputs else "inputs with gaps between pixels")
         if fold.simd > self.most_simd:
             raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
                                 f"{self.most_simd} {what}, not {fold.simd}")
         if isinstance(layer, Conv):
             self._check_conv(layer)
+            self._check_ring(layer)
         if fold.style is WeightStyle.WIRED and (
                 (fold.pe, fold.simd, self.taps) != (layer.neurons, self.most_simd, 1)):
             raise ScheduleError(
                 f"style wired of layer {layer.name!r} needs pe {layer.neurons} and simd "
                 f"{self.most_simd}, the whole layer, not pe {fold.pe} and simd {fold.simd}"
                 if self.taps == 1 else
-                f"style wired of layer {layer.name!r} needs a kernel of one tap, not {self.taps}")
+                f"style wired of layer {layer.name!r} needs a kernel of one tap, not {self.taps}; "
+                f"take style lut or block")
         depths = fold.style.depths
         if self.depth not in depths:
             raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
@@ -163,6 +170,14 @@ class LayerPlan:
                 raise ScheduleError(f"simd of layer {name!r} must be the {self.most_simd} channels "
                                     f"of a group, as pe {fold.pe} takes several groups, not "
                                     f"{fold.simd}")
+
+    def _check_ring(self, layer: Conv) -> None:
+        most = max(device.brams * device.bram_bits for device in DEVICES.values())
+        if self.operand_bits > most:
+            raise ScheduleError(
+                f"layer {layer.name!r} needs {self.reach.rows} rows of its input, a map "
+                f"{self.map}, in a ring of {self.operand_bits:,} bits, more than the {most:,} of "
+                f"block RAM of the largest chip; take a smaller map")
 
     @property
     def vectors(self) -> int:
@@ -297,7 +312,7 @@ class LayerPlan:
     def reach(self) -> Reach:
         """Rows and columns of the map that a convolution needs, output by output."""
         assert isinstance(self.layer, Conv) and self.map is not None
-        return Reach(self.layer, self.map)
+        return _reach(self.layer.window, self.layer.pool_size, self.map)
 
     @cached_property
     def levels(self) -> np.ndarray:

@@ -5,28 +5,37 @@ from functools import cached_property
 
 import numpy as np
 
-from ..graph import Conv, Map
+from ..graph import Map, Window
 
 __all__ = ["Reach"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Reach:
-    """Pixels of ``map`` that ``conv`` needs for its pooled outputs, in the order of the outputs.
+    """Pixels of ``map`` that a convolution needs for its pooled outputs, in their order.
 
     A ring receives the pixels of frames one after the other, and frees them row by row: when all
     outputs of a row are computed, those rows that the next one does not need.
 
     Parameters
     ----------
-    conv : Conv
-        The convolution.
+    window : Window
+        Window of the convolution.
+    pool : pair of int
+        Rows and columns of a pooled area; (1, 1) without pooling.
     map : Map
-        Its map of inputs.
+        Map of inputs.
     """
 
-    conv: Conv
+    window: Window
+    pool: tuple[int, int]
     map: Map
+
+    @cached_property
+    def outputs(self) -> tuple[int, int]:
+        """Rows and columns of outputs, after pooling."""
+        rows, columns = self.window.outputs(self.map.rows, self.map.columns)
+        return rows // self.pool[0], columns // self.pool[1]
 
     @cached_property
     def need_rows(self) -> np.ndarray:
@@ -39,9 +48,8 @@ class Reach:
         return self._need(1)
 
     def _need(self, axis: int) -> np.ndarray:
-        window = self.conv.window
-        outputs = self.conv.output(self.map)[axis]
-        last = ((np.arange(outputs) + 1) * self.conv.pool_size[axis] - 1) * window.stride[axis]
+        window = self.window
+        last = (np.arange(1, self.outputs[axis] + 1) * self.pool[axis] - 1) * window.stride[axis]
         places = last - window.padding[axis] + window.extent[axis] - 1
         return np.clip(places, 0, self.map[axis] - 1)
 
@@ -54,10 +62,9 @@ class Reach:
     @cached_property
     def bases(self) -> np.ndarray:
         """First row of the map that each row of outputs needs."""
-        window = self.conv.window
-        outputs = self.conv.output(self.map).rows
-        step = self.conv.pool_size[0] * window.stride[0]
-        return np.clip(np.arange(outputs) * step - window.padding[0], 0, self.map.rows)
+        step = self.pool[0] * self.window.stride[0]
+        places = np.arange(self.outputs[0]) * step - self.window.padding[0]
+        return np.clip(places, 0, self.map.rows)
 
     @cached_property
     def freed(self) -> np.ndarray:
@@ -71,7 +78,15 @@ class Reach:
 
     @cached_property
     def rows(self) -> int:
-        """Rows with which no output waits for room, not even between two frames."""
-        next_needs = self.need_rows[1:] - self.bases[:-1] + 1
-        between = self.map.rows - self.bases[-1] + self.need_rows[0] + 1
-        return int(max(self.least_rows, between, *next_needs))
+        """Rows with which no output waits for room, not even between two frames.
+
+        Rows arrive evenly, ``h / H`` of them in the time of each of the ``H`` rows of outputs, and
+        so early that each is there when it is first needed. Then the ring holds the most at the end
+        of some row of outputs, before its rows are free.
+        """
+        outputs, arriving = self.outputs[0], self.map.rows
+        rows = np.arange(outputs)
+        # In parts of a row, ``outputs`` of them.
+        early = ((self.need_rows + 1) * outputs - rows * arriving).max()
+        held = early + (rows + 1) * arriving - self.bases * outputs
+        return int(-(-held.max() // outputs))
