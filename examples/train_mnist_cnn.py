@@ -46,8 +46,8 @@ MODELS = {
                   Recipe(epochs=40, shift=0.5, angle=5, zoom=0.05, batch=100, bfloat16=True,
                          copies=6)),
     "accurate": Model("mnist-cnn-accurate", (32, 64, 64, 64), (1, 3), 128,
-                      Recipe(epochs=24, shift=1, angle=7, zoom=0.07, batch=100, bfloat16=True,
-                             copies=6)),
+                      Recipe(epochs=14, shift=1, angle=7, zoom=0.07, batch=100, bfloat16=True,
+                             copies=4)),
 }
 
 
