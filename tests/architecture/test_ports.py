@@ -105,6 +105,6 @@ def test_all_components_are_here():
                   value.__module__.startswith(("xnorloom.gateware", "xnorloom_boards.link"))}
     # Their ports are streams.
     streams = {"Argmax", "BatchArgmax", "BatchBuffer", "Fifo", "Layer", "Network", "OperandBuffer",
-               "RegisterSlice", "ResultSerializer", "Link", "Framer", "Deframer"}
+               "RegisterSlice", "ResultSerializer", "WordWindow", "Link", "Framer", "Deframer"}
     assert found - COMPONENTS.keys() <= streams
     assert COMPONENTS.keys() <= found

@@ -13,7 +13,7 @@ import pytest
 
 from xnorloom.export import verilog
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Graph, Input, Score
+from xnorloom.graph import Conv, Graph, Input, Pool, Score, Window
 from xnorloom.packing import load_words
 from xnorloom.schedule import Fold, Schedule
 from xnorloom.support import artifacts
@@ -66,7 +66,14 @@ def test_model_file(page, graph, tmp_path):
     final = graph.layers[-1]
     later = Graph("toy", Input((20,), 1, np.arange(20)[:, None] * 5, "u8/255"),
                   (graph.layers[0], Score("score", final.weights, final.offsets, [1, 2, 3])))
-    for version, saved in ((1, graph), (2, later)):
+    window = Window((2, 2), padding=(1, 0, 0, 0), pad=[1, 0])
+    zeros = Window((1, 2), padding=(0, 1, 0, 0))
+    weights = [np.zeros(shape, int) for shape in ((2, 2, 2, 1), (2, 1, 2, 2))]
+    maps = Graph("toy", Input((4, 3, 2), 1, None, "u8/255"), (
+        Conv("c", weights[0], [0, 1], window, Pool((2, 1), [0, 1]), 2),
+        Conv("d", weights[1], [[0, 1], [2, 3]], zeros),
+        Score("s", np.zeros((2, 8), int), [0, 1], [1, 2])))
+    for version, saved in ((1, graph), (3, maps), (2, later)):
         saved.save(tmp_path / "toy.bnn")
         arrays = members(tmp_path / "toy.bnn")
         header = json.loads(arrays.pop("header.npy").tobytes())

@@ -7,9 +7,12 @@ import numpy as np
 from ..support.arguments import integer, integers, text
 from .maps import Map
 from .neurons import Neurons, binary, within
-from .window import Pool, Window, valid_taps
+from .window import Pool, Window, tap_ranges
 
-__all__ = ["Borders", "Conv"]
+__all__ = ["MAX_MAP_ELEMENTS", "Borders", "Conv"]
+
+MAX_MAP_ELEMENTS = 1 << 22
+"""Elements of the largest map that a convolution reads, or computes before pooling."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +161,12 @@ class Conv(Neurons):
                              f"{self.window.extent[0]}x{self.window.extent[1]} pixels, more than "
                              f"the {map.rows + top + bottom}x{map.columns + left + right} of its "
                              f"padded input; take a smaller kernel or dilation, or more padding")
+        for what, size, elements in (
+                ("reads a map of", map, map.size),
+                ("computes", Map(rows, columns, self.neurons), rows * columns * self.neurons)):
+            if elements > MAX_MAP_ELEMENTS:
+                raise ValueError(f"layer {self.name!r} {what} {size} elements, more than "
+                                 f"{MAX_MAP_ELEMENTS}; take smaller maps")
         (high, wide) = self.pool_size
         if rows < high or columns < wide:
             raise ValueError(f"pool of layer {self.name!r} covers {high}x{wide} outputs, more than "
@@ -180,16 +189,24 @@ class Conv(Neurons):
                            np.ones((1, window.kernel[1]), np.bool_))
         found = []
         for axis, outputs in enumerate((rows, columns)):
-            taps = valid_taps(map[axis], outputs, window.kernel[axis], window.stride[axis],
-                              window.dilation[axis], window.padding[axis])
-            distinct, first, places = np.unique(taps, axis=0, return_index=True,
-                                                return_inverse=True)
-            order = np.argsort(first)
-            found.append((np.argsort(order)[places.reshape(-1)], distinct[order]))
+            taps = window.kernel[axis]
+            first, last = tap_ranges(map[axis], outputs, taps, window.stride[axis],
+                                     window.dilation[axis], window.padding[axis])
+            # One number for both, so that they are sorted at once.
+            keys, places, classes = np.unique(first * (taps + 1) + last, return_index=True,
+                                              return_inverse=True)
+            if len(keys) * taps > MAX_MAP_ELEMENTS:
+                raise ValueError(f"windows of layer {self.name!r} at the border of the map {map} "
+                                 f"see {len(keys)} sets of {taps} taps; take less padding")
+            order = np.argsort(places)
+            low, high = (bound[:, np.newaxis] for bound in divmod(keys[order], taps + 1))
+            numbers = np.arange(taps)
+            found.append((np.argsort(order)[classes], (numbers >= low) & (numbers < high)))
         (row_classes, row_taps), (column_classes, column_taps) = found
         return Borders(row_classes, column_classes, row_taps, column_taps)
 
     def class_counts(self, map: Map, planes: int) -> np.ndarray:
         """Return the largest count of a neuron in each border class."""
-        taps = self.borders(map).taps.sum(axis=(1, 2), dtype=np.int64)
+        borders = self.borders(map)
+        taps = np.outer(borders.row_taps.sum(axis=1), borders.column_taps.sum(axis=1)).reshape(-1)
         return taps * self.weights.shape[3] * ((1 << planes) - 1)

@@ -97,19 +97,22 @@ class Graph:
                                  f"{layer.thresholds.shape!r}")
             codes = np.atleast_1d(0 if layer.window.pad is None else layer.window.pad)
             if codes.max() >> planes:
-                raise ValueError(f"pad of layer {layer.name!r} must be in 0 to {(1 << planes) - 1}, "
-                                 f"not {codes.max()}")
+                raise ValueError(f"pad of layer {layer.name!r} must be in 0 to "
+                                 f"{(1 << planes) - 1}, not {codes.max()}")
             tops = layer.class_counts(map, planes)
             if not tops.all():
                 raise ValueError(f"windows of layer {layer.name!r} at the border of the map {map} "
                                  f"lie wholly outside it; take less padding")
         else:
             tops = np.array([layer.count_max(planes)])
-        for top, thresholds in zip(tops.tolist(), layer.thresholds.reshape(len(tops), -1)):
-            low, high = int(thresholds.min()), int(thresholds.max())
-            if low < 0 or high > top + 1:
-                raise ValueError(f"thresholds of layer {layer.name!r} must be in 0 to {top + 1}, "
-                                 f"not {low if low < 0 else high}")
+        table = layer.thresholds.reshape(len(tops), -1)
+        low, high = table.min(axis=1), table.max(axis=1)
+        wrong = np.flatnonzero((low < 0) | (high > tops + 1))
+        if wrong.size:
+            place = wrong[0]
+            raise ValueError(f"thresholds of layer {layer.name!r} must be in 0 to "
+                             f"{tops[place] + 1}, not "
+                             f"{low[place] if low[place] < 0 else high[place]}")
 
     @cached_property
     def maps(self) -> tuple[Map, ...]:

@@ -6,10 +6,13 @@ Members:
 - ``weights<i>``: rows of layer ``i`` packed to bytes, the first synapse in bit 0 of the first byte;
 - ``values<i>``: its thresholds or offsets, little-endian 64-bit integers;
 - ``scales<i>`` (version 2, if the header says so): its scales, likewise;
-- ``cuts`` (version 2, if the header says so): pixel thresholds, little-endian 16-bit integers.
+- ``cuts`` (version 2, if the header says so): pixel thresholds, little-endian 16-bit integers;
+- ``pads<i>`` (version 3, if the header says so): codes of the channels outside the map, likewise;
+- ``least<i>`` (version 3, if the header says so): 1 for each neuron whose pool is an AND, bytes.
 
-The preprocessing of the input, ``meaning`` in the header, also takes version 2. A graph without
-these three makes a file of version 1. Equal graphs of equal names give equal bytes.
+The preprocessing of the input, ``meaning`` in the header, also takes version 2, and convolutions
+take version 3. The version of a file is the lowest that has all of its graph. Equal graphs of equal
+names give equal bytes.
 """
 
 import json
@@ -22,16 +25,17 @@ from ..errors import ModelFileError
 from ..support.archive import SIGNATURE, ArrayArchive, pack
 from ..support.files import BROKEN_ARCHIVE, open_regular, write_atomic
 from ..support.text import first_line, printable, quoted
-from . import Dense, Graph, Input, Score
+from . import Conv, Graph, Input
+from .modelfile_layers import claims, item, layer_entry, read_layer
 
 __all__ = ["FORMAT", "VERSIONS", "save", "load"]
 
 FORMAT = "xnorloom-graph"
-VERSIONS = (1, 2)
-_KINDS = {"dense": Dense, "score": Score}
+VERSIONS = (1, 2, 3)
 # A file of a few kilobytes must not fill the memory: bytes that all members unpack to, and weights
 # and neurons of all layers. In memory a weight takes a byte, and a neuron up to a hundred. A
-# network of 784-4096-4096-4096-10 has 37 million weights and 12,298 neurons.
+# network of 784-4096-4096-4096-10 has 37 million weights and 12,298 neurons. A convolution has
+# thresholds for each border class: no more than there may be neurons. Graph limits the maps.
 _LIMIT = 1 << 26
 _MOST_WEIGHTS, _MOST_NEURONS = 1 << 26, 1 << 20
 
@@ -43,7 +47,7 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     ------
     ModelFileError
         If the graph is larger than :func:`load` accepts: 64 MiB unpacked, 67,108,864 weights,
-        1,048,576 neurons.
+        1,048,576 neurons, 1,048,576 thresholds and offsets.
     OSError
         If ``path`` cannot be written.
     """
@@ -52,18 +56,13 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
         raise ModelFileError(f"graph {quoted(graph.name)} is too large for a model file: it has "
                              f"{graph.synapses} weights of {neurons} neurons, and {_MOST_WEIGHTS} "
                              f"and {_MOST_NEURONS} are the limits")
-    arrays = {}
-    layers = []
-    for index, layer in enumerate(graph.layers):
-        values = layer.thresholds if isinstance(layer, Dense) else layer.offsets
-        entry = {"kind": "dense" if isinstance(layer, Dense) else "score", "name": layer.name,
-                 "shape": list(layer.weights.shape)}
-        layers.append(entry)
-        arrays[f"weights{index}"] = np.packbits(layer.weights, axis=1, bitorder="little")
-        arrays[f"values{index}"] = values.astype("<i8")
-        if isinstance(layer, Score) and layer.scaled:
-            entry["scales"] = True
-            arrays[f"scales{index}"] = layer.scales.astype("<i8")
+    members = [layer_entry(layer, index) for index, layer in enumerate(graph.layers)]
+    thresholds = sum(claims(max(VERSIONS), entry)["thresholds"] for entry, _ in members)
+    if thresholds > _MOST_NEURONS:
+        raise ModelFileError(f"graph {quoted(graph.name)} is too large for a model file: it has "
+                             f"{thresholds} thresholds, and {_MOST_NEURONS} is the limit")
+    layers = [entry for entry, _ in members]
+    arrays = {name: array for _, found in members for name, array in found.items()}
     frame: dict[str, Any] = {"shape": list(graph.input.shape), "bits": graph.input.bits}
     if graph.input.pixel_thresholds is not None:
         frame["cuts"] = len(graph.input.pixel_thresholds)
@@ -71,7 +70,10 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     if graph.input.preprocessing is not None:
         frame["meaning"] = graph.input.preprocessing
     later = "cuts" in frame or "meaning" in frame or graph.layers[-1].scaled
-    header = {"format": FORMAT, "version": 2 if later else 1, "name": graph.name,
+    version = 2 if later else 1
+    if any(isinstance(layer, Conv) for layer in graph.layers):
+        version = 3
+    header = {"format": FORMAT, "version": version, "name": graph.name,
               "digest": graph.digest, "input": frame, "layers": layers}
     arrays = {"header": np.frombuffer(json.dumps(header, indent=1).encode(), np.uint8), **arrays}
     data, size = pack(arrays)
@@ -114,60 +116,33 @@ def _read(file: IO[bytes], path: str) -> Graph:
             raise ModelFileError(f"{path} is not an xnorloom model file (foreign header)")
         version = header.get("version")
         if type(version) is not int or version not in VERSIONS:
+            *others, last = VERSIONS
             raise ModelFileError(f"model file {path} has version {quoted(version)}, but this "
-                                 f"xnorloom reads versions {' and '.join(map(str, VERSIONS))}")
-        entries = _item(header, "layers", list)
-        shapes = [_shape(entry) for entry in entries]
-        for what, most, claimed in (
-                ("neurons", _MOST_NEURONS, sum(neurons for neurons, _ in shapes)),
-                ("weights", _MOST_WEIGHTS, sum(neurons * inputs for neurons, inputs in shapes))):
-            if claimed > most:
-                raise ValueError(f"its layers claim {claimed} {what}, more than {most}")
-        layers = []
-        for index, (entry, (neurons, inputs)) in enumerate(zip(entries, shapes)):
-            packed = archive.array(f"weights{index}", "|u1", (neurons, -(-inputs // 8)))
-            values = archive.array(f"values{index}", "<i8", (neurons,))
-            weights = np.unpackbits(packed, axis=1, count=inputs, bitorder="little")
-            kind = _item(entry, "kind", str)
-            if kind not in _KINDS:
-                raise ValueError(f"kind of a layer must be one of {', '.join(_KINDS)}, "
-                                 f"not {quoted(kind)}")
-            arguments = [weights, values]
-            if version > 1 and kind == "score" and "scales" in entry:
-                arguments.append(archive.array(f"scales{index}", "<i8", (neurons,)))
-            layers.append(_KINDS[kind](_item(entry, "name", str), *arguments))
-        frame = _input(archive, version, _item(header, "input", dict))
-        graph = Graph(_item(header, "name", str), frame, tuple(layers))
-    if graph.digest != _item(header, "digest", str):
+                                 f"xnorloom reads versions {', '.join(map(str, others))} and "
+                                 f"{last}")
+        entries = item(header, "layers", list)
+        claimed = [claims(version, entry) for entry in entries]
+        for what, most in (("neurons", _MOST_NEURONS), ("weights", _MOST_WEIGHTS),
+                           ("thresholds", _MOST_NEURONS)):
+            total = sum(claim[what] for claim in claimed)
+            if total > most:
+                raise ValueError(f"its layers claim {total} {what}, more than {most}")
+        layers = tuple(read_layer(archive, version, index, entry)
+                       for index, entry in enumerate(entries))
+        frame = _input(archive, version, item(header, "input", dict))
+        graph = Graph(item(header, "name", str), frame, layers)
+    if graph.digest != item(header, "digest", str):
         raise ValueError("the contents do not match the digest in the header")
     return graph
 
 
 def _input(archive: ArrayArchive, version: int, entry: dict[str, Any]) -> Input:
-    frame = Input(tuple(_item(entry, "shape", list)), _item(entry, "bits", int))
+    frame = Input(tuple(item(entry, "shape", list)), item(entry, "bits", int))
     if version == 1:
         return frame
     thresholds = None
     if "cuts" in entry:
         # The bits were checked, so that the shape is bounded whatever the file claims.
-        shape = (_item(entry, "cuts", int), (1 << frame.bits) - 1)
+        shape = (item(entry, "cuts", int), (1 << frame.bits) - 1)
         thresholds = archive.array("cuts", "<u2", shape)
     return Input(frame.shape, frame.bits, thresholds, entry.get("meaning"))
-
-
-def _item(mapping: Any, key: str, kind: type) -> Any:
-    if not isinstance(mapping, dict) or key not in mapping:
-        raise ValueError(f"the header lacks {key!r}")
-    if not isinstance(mapping[key], kind):
-        raise ValueError(f"{key!r} in the header must be a {kind.__name__}, not "
-                         f"{quoted(mapping[key])}")
-    return mapping[key]
-
-
-def _shape(entry: Any) -> tuple[int, int]:
-    match _item(entry, "shape", list):
-        case [int(neurons), int(inputs)] if neurons > 0 and inputs > 0:
-            return neurons, inputs
-        case shape:
-            raise ValueError(f"'shape' of a layer must be two positive integers, not "
-                             f"{quoted(shape)}")

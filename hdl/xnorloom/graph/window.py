@@ -8,7 +8,7 @@ import numpy as np
 from ..support.arguments import frozen, integer, integers
 from ..support.text import quoted
 
-__all__ = ["Pool", "Window", "valid_taps"]
+__all__ = ["Pool", "Window", "tap_ranges"]
 
 # A window or pool of more is a mistake, and keeps every product of sizes in 64 bits.
 _MOST = 1 << 16
@@ -67,6 +67,8 @@ class Window:
                                  f"{self.extent[0]}x{self.extent[1]}, not {self.padding}")
         pad = self.pad
         if isinstance(pad, (list, tuple, np.ndarray)):
+            if len(pad) > _MOST:
+                raise ValueError(f"Window pad must have at most {_MOST} codes, not {len(pad)}")
             pad = tuple(integer("Each code of Window pad", code, 0) for code in pad)
             if not pad:
                 raise ValueError("Window pad must have a code for each channel, not ()")
@@ -131,8 +133,13 @@ class Pool:
         return Pool, (self.size, self.least)
 
 
-def valid_taps(side: int, outputs: int, taps: int, stride: int, dilation: int,
-               before: int) -> np.ndarray:
-    """Return which taps of each output lie on a map, along one axis: bools (outputs, taps)."""
-    places = np.arange(outputs)[:, None] * stride - before + np.arange(taps) * dilation
-    return (places >= 0) & (places < side)
+def tap_ranges(side: int, outputs: int, taps: int, stride: int, dilation: int,
+               before: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which taps of each output lie on a map, along one axis.
+
+    They are those from the first number to the second, without it; both arrays have the shape
+    (outputs,).
+    """
+    places = np.arange(outputs) * stride - before
+    first = np.clip(-(places // dilation), 0, taps)
+    return first, np.clip(-((places - side) // dilation), first, taps)

@@ -324,7 +324,9 @@ class LayerPlan:
     def level_of(self) -> np.ndarray:
         """Level of each output before pooling, shape (rows, columns); of a convolution."""
         assert isinstance(self.layer, Conv) and self.map is not None
-        return self._levels[1][self.layer.borders(self.map).classes]
+        classes = self.layer.borders(self.map).classes
+        # Thresholds may be the same for all classes.
+        return self._levels[1][classes * (self.layer.thresholds.ndim - 1)]
 
     @cached_property
     def _levels(self) -> tuple[np.ndarray, np.ndarray]:

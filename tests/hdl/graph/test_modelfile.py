@@ -230,13 +230,13 @@ def test_foreign_header(tmp_path, members):
         assert refused(path) == f"{path} is not an xnorloom model file (foreign header)"
 
 
-@pytest.mark.parametrize("version, shown", [(3, "3"), (0, "0"), (1.0, "1.0"), (True, "True"),
+@pytest.mark.parametrize("version, shown", [(4, "4"), (0, "0"), (1.0, "1.0"), (True, "True"),
                                             ("1", "'1'"), (None, "None")])
 def test_version(tmp_path, members, version, shown):
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
     assert refused(path) == (f"model file {path} has version {shown}, but this xnorloom reads "
-                             f"versions 1 and 2")
+                             f"versions 1, 2 and 3")
 
 
 @pytest.mark.parametrize("version", ["1" * 10**6, "\x1b[31m\n" * 99, 10**4000, [[]] * 10**5,
@@ -246,7 +246,7 @@ def test_long_version(tmp_path, members, version):
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
     assert len(refused(path)) <= len(f"model file {path} has version , but this xnorloom reads "
-                                     f"versions 1 and 2") + 60
+                                     f"versions 1, 2 and 3") + 60
 
 
 # Nothing is ever unpickled

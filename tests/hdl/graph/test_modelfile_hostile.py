@@ -42,7 +42,36 @@ def bomb(layers, sizes, **changes):
     return arrays
 
 
+def conv_bomb(shape, weights, classes=1, pads=False, **entry):
+    """Header and arrays of a file with a convolution of zeros, and a score of one weight."""
+    arrays = bomb([("conv", (1, 1)), ("score", (1, 1))], 1)
+    contents = json.loads(arrays["header"].tobytes())
+    contents.update(version=3, input={"shape": shape, "bits": 1})
+    contents["layers"][0].update({
+        "shape": weights, "stride": [1, 1], "dilation": [1, 1], "padding": [0, 0, 0, 0], **entry})
+    if classes > 1:
+        contents["layers"][0]["classes"] = classes
+    neurons, *sides = weights
+    if pads:
+        contents["layers"][0]["pads"] = True
+        arrays["pads0"] = np.zeros(sides[2] * entry.get("groups", 1), np.uint16)
+    arrays["header"] = np.frombuffer(json.dumps(contents).encode(), np.uint8)
+    arrays["weights0"] = np.zeros((neurons, -(-np.prod(sides) // 8)), np.uint8)
+    arrays["values0"] = np.zeros((classes, neurons) if classes > 1 else neurons, np.int64)
+    return arrays
+
+
 BOMBS = {
+    "largest map": lambda: conv_bomb([1 << 11, 1 << 11], [1, 1, 1, 1], pool=[1 << 11, 1 << 11]),
+    "larger map": lambda: conv_bomb([1 << 60, 1 << 60], [1, 1, 1, 1]),
+    "many outputs": lambda: conv_bomb([1 << 11, 1 << 11], [1 << 10, 1, 1, 1]),
+    "long windows": lambda: conv_bomb([1 << 16, 1], [1, 1 << 16, 1, 1], pool=[1 << 16, 1],
+                                      padding=[(1 << 16) - 1, 0, (1 << 16) - 1, 0]),
+    "many border classes": lambda: conv_bomb([1024, 1024], [1, 512, 512, 1], 1023**2,
+                                             padding=[511] * 4, pool=[1535, 1535]),
+    "many channels": lambda: conv_bomb([1, 1, 1 << 22], [1, 1, 1, 1 << 22], pads=True),
+    "many channels with codes": lambda: conv_bomb(
+        [1, 1, 1 << 22], [1, 2, 1, 1 << 22], pads=True, padding=[1, 0, 0, 0]),
     "most weights": lambda: bomb([("score", (1 << 10, 1 << 16))], 1 << 16),
     "more weights": lambda: bomb([("score", (1 << 10, 1 << 18))], 1 << 18),
     "many layers": lambda: bomb([("dense", (1 << 11, 1 << 11))] * 40 + [("score", (2, 1 << 11))],
