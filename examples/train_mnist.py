@@ -205,16 +205,16 @@ def main():
 def export(network, shape, name, testing, path):
     """Lower the network to an integer graph, test both, and write the graph."""
     network.eval()
-    images = testing.images.reshape(-1, *shape)
+    images = torch.from_numpy(testing.images).reshape(-1, *shape)
     with torch.no_grad():
-        expected = torch.cat([network(x.float()).argmax(1)
-                              for x in torch.from_numpy(images).split(1000)]).numpy()
+        expected = torch.cat([network(x.float()).argmax(1) for x in images.split(1000)]).numpy()
     lowered = lower(from_module(network, shape), name=name)
     for layer in lowered.layers:
         print(f"{layer.source}: {layer.neurons} neurons, {layer.inverted} inverted, "
               f"{layer.constant} constant")
     graph = lowered.graph
-    classes = golden.evaluate(graph, encode(graph.input, images)).classes
+    frames = testing.images.reshape(-1, *graph.input.shape)  # one channel, so in the same order
+    classes = golden.evaluate(graph, encode(graph.input, frames)).classes
     for title, result in (("float network", expected), ("integer graph", classes)):
         print(f"{title}: {np.sum(result == testing.labels)} of {len(testing)} test images right")
     if different := np.flatnonzero(expected != classes).tolist():
