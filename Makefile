@@ -80,7 +80,7 @@ prove: $(VENV)/prove.stamp
 RANDOM_SHORT := $(addprefix tests/,hdl/folding/test_automatic.py hdl/graph/test_modelfile.py \
     hdl/frontend/onnx/test_fuzz.py hdl/frontend/keras/test_fuzz.py hdl/lowering/test_scores.py \
     hdl/export/test_names.py boards/link/test_protocol.py boards/link/test_connection_wrong.py)
-RANDOM := $(RANDOM_SHORT) $(addprefix tests/,hdl/gateware/test_network.py sim/test_golden.py \
+RANDOM := $(RANDOM_SHORT) $(addprefix tests/,hdl/gateware/test_network.py hdl/gateware/test_conv_network.py sim/test_golden.py \
     hdl/lowering/test_lower.py)
 # The seed of the examples, another one in each run.
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from xnorloom.graph import Conv, Graph, Score
 
 from .golden_counts import Count, popcounts, products
-from .golden_maps import inside, padded, pooled, windows
+from .golden_maps import at_outputs, inside, padded, pooled, windows
 
 __all__ = ["Golden", "check_frames", "evaluate", "evaluate_packed", "layer_counts"]
 
@@ -146,12 +146,14 @@ def _run(graph: Graph, array: npt.NDArray[np.unsignedinteger], width: int, most:
                 if isinstance(layer, Score):
                     scores[here] = counts[:, 0, 0] * layer.scales + layer.offsets
                     continue
-                fires = counts >= _thresholds(graph, index, range(row, row + counts.shape[1]))
-                if isinstance(layer, Conv):
-                    fires = pooled(layer, fires)
                 found = activations[index][here].reshape(len(elements), *graph.maps[index + 1])
-                first = row // layer.pool_size[0] if isinstance(layer, Conv) else 0
-                found[:, first:first + fires.shape[1]] = fires
+                if isinstance(layer, Conv):
+                    thresholds = at_outputs(layer, graph.maps[index], layer.thresholds,
+                                            slice(row, row + counts.shape[1]))
+                    fires, first = pooled(layer, counts >= thresholds), row // layer.pool_size[0]
+                    found[:, first:first + fires.shape[1]] = fires
+                else:
+                    found[:] = counts >= layer.thresholds
             if not isinstance(layer, Score):
                 elements = activations[index][here]
     # The first of equal scores wins, as in numpy's argmax.
@@ -179,14 +181,3 @@ def _counts(graph: Graph, index: int, elements: npt.NDArray[np.unsignedinteger],
                        inside(layer, map, here, columns))
         yield first, np.moveaxis(counts, 0, 2).reshape(len(elements), len(here), columns,
                                                        layer.neurons)
-
-
-def _thresholds(graph: Graph, index: int, rows: range) -> npt.NDArray[np.int64]:
-    """Thresholds of a layer at some rows of outputs, ``[rows, columns, neurons]`` or fewer axes."""
-    layer = graph.layers[index]
-    assert not isinstance(layer, Score)
-    if layer.thresholds.ndim == 1:
-        return layer.thresholds
-    assert isinstance(layer, Conv)
-    classes = layer.borders(graph.maps[index]).classes
-    return layer.thresholds[classes[rows.start:rows.stop]]

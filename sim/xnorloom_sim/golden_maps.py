@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from xnorloom.graph import Conv, Map
 
-__all__ = ["inside", "padded", "pooled", "windows"]
+__all__ = ["at_outputs", "inside", "padded", "pooled", "windows"]
 
 
 def padded(layer: Conv, map: Map, elements: npt.NDArray[np.unsignedinteger]
@@ -71,6 +71,23 @@ def inside(layer: Conv, map: Map, rows: range, columns: int) -> npt.NDArray[np.b
         return None
     ones = np.ones((1, map.size), np.uint8)
     return windows(layer, padded(layer, map, ones), rows, columns)[0, 0].astype(bool)
+
+
+def at_outputs(layer: Conv, map: Map, table: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+    """Return the rows of a table of border classes at the outputs in ``rows``.
+
+    Parameters
+    ----------
+    layer : Conv
+    map : Map
+        Input of the layer.
+    table : array of shape ``(neurons,)`` or ``(border classes, neurons)``
+
+    Returns
+    -------
+    array of shape ``(neurons,)`` or ``[rows, columns, neurons]``
+    """
+    return table if table.ndim == 1 else table[layer.borders(map).classes[rows]]
 
 
 def pooled(layer: Conv, fires: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

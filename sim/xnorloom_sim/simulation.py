@@ -93,7 +93,7 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
     scores : bool
         True if the network outputs the scores beside the class.
     probes : bool
-        True to record the activations of the dense layers.
+        True to record the activations of all layers but the last.
 
     Raises
     ------
@@ -121,21 +121,25 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
         return _golden(plan, array, progress, scores, probes)
 
     network = Network(plan, scores=scores, probes=probes)
-    words = pack_frames(plan, array)
+    # The last result of a convolutional network leaves before pixels that nothing needs. With one
+    # frame more, all activations of the others are there.
+    more = array[-1:] if probes and plan.overlaps else array[:0]
+    words = pack_frames(plan, np.concatenate([array, more]))
     # An idle network has no output for `latency` cycles, a busy one for `interval`.
     patience = max(harness.IDLE_LIMIT, 4 * (network.latency + network.interval))
-    trace = harness.run(network, words, len(array), engine=engine, stall=stall, waveform=waveform,
-                        patience=patience, progress=progress, probes=network.probes,
-                        load=_load(plan))
-    classes, values = unpack_results(plan.graph, trace.outputs, scores=scores)
+    trace = harness.run(network, words, len(array) + len(more), engine=engine, stall=stall,
+                        waveform=waveform, patience=patience, progress=progress,
+                        probes=network.probes, load=_load(plan))
+    classes, values = unpack_results(plan.graph, trace.outputs[:len(array)], scores=scores)
     latency = interval = None
     if stall is None:
         latency = int(trace.o_cycles[0] - trace.i_cycles[0])
         if network.steady_frames is not None and len(array) > network.steady_frames:
-            interval = int(trace.o_cycles[-1] - trace.o_cycles[-1 - plan.vectors])
+            last = trace.o_cycles[:len(array)]
+            interval = int(last[-1] - last[-1 - plan.vectors])
     activations = _activations(plan, trace, len(array)) if probes else None
     return Simulation(engine, classes, values, trace.cycles, latency, interval, trace.i_cycles,
-                      trace.o_cycles, activations)
+                      trace.o_cycles[:len(array)], activations)
 
 
 def _load(plan: Plan) -> npt.NDArray[np.uint8] | None:
@@ -150,15 +154,18 @@ def _activations(plan: Plan, trace: harness.Trace,
     activations = []
     order = _order(plan.vectors, trace.probes.get("batches"), frames)
     for entry, (name, words) in zip(plan.layers[:-1], trace.probes.items()):
-        layer, folds = entry.layer, entry.neuron_folds
+        layer, folds = entry.layer, entry.output.pixels * entry.neuron_folds
         batches = 1 + int(order.max()) // plan.vectors
+        if plan.overlaps:
+            words = words[:batches * folds]
         if len(words) != batches * folds:
             of = f"{frames} frames" if plan.vectors == 1 else f"{batches} batches"
             raise harness.SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
                                           f"{batches * folds} belong to {of}")
         bits = np.unpackbits(words, axis=1, count=plan.vectors * entry.fold.pe, bitorder="little")
         rows = bits.reshape(batches, folds, plan.vectors, -1).swapaxes(1, 2)
-        activations.append(rows.reshape(batches * plan.vectors, -1)[order, :layer.neurons])
+        rows = rows.reshape(batches * plan.vectors, entry.output.pixels, -1)[order]
+        activations.append(rows[..., :layer.neurons].reshape(frames, -1))
     return tuple(activations)
 
 

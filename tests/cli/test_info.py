@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from xnorloom.graph import Dense, Graph, Input, Score
+from xnorloom.graph import Conv, Dense, Graph, Input, Pool, Score, Window
 from xnorloom_cli.main import main
 
 
@@ -30,6 +30,18 @@ def test_info_text(run, model):
     text = run("info", model)
     assert re.search(r"^input    6 x 5 = 30 elements of 3 bits$", text, re.MULTILINE)
     assert re.search(r"^total .* 238 ", text, re.MULTILINE)
+
+
+def test_info_maps(run, run_json, tmp_path):
+    window = Window((3, 3), padding=(1, 1, 1, 1), pad=0)
+    Graph("cnn", Input((6, 5)), (
+        Conv("conv", np.ones((2, 3, 3, 1), int), [4, 5], window, Pool((2, 2))),
+        Score("score", np.ones((2, 12), int), [0, 0]))).save(tmp_path / "cnn.bnn")
+    entry = run_json("info", str(tmp_path / "cnn.bnn"))["layers"][0]
+    assert (entry["kind"], entry["map"], entry["output_map"]) == ("conv", [6, 5, 1], [3, 2, 2])
+    text = run("info", str(tmp_path / "cnn.bnn"))
+    assert re.search(r"^conv .* 6x5x1 +3x2x2 +3x3, padding 1 of code 0, pool 2x2$", text,
+                     re.MULTILINE)
 
 
 def test_info_bundled(run_json, bundled):

@@ -13,8 +13,9 @@ import xnorloom
 from xnorloom.errors import ModelFileError
 from xnorloom_cli.main import main
 
-NAMES = {"Dense", "Fold", "Graph", "Input", "Network", "Schedule", "Score", "automatic_schedule",
-         "errors", "fit_schedule", "import_model", "load", "write_verilog"}
+NAMES = {"Conv", "Dense", "Fold", "Graph", "Input", "Network", "Pool", "Schedule", "Score",
+         "Window", "automatic_schedule", "errors", "fit_schedule", "import_model", "load",
+         "write_verilog"}
 
 
 def test_names():

@@ -61,6 +61,8 @@ _TESTS = {
                                      (*_NETWORKS, *_CHIP)),
     "*/gateware/batch_*.py": (_BATCHES, ("hdl/gateware/test_reset.py",)),
     "*/gateware/frame_store.py": (("hdl/gateware/test_operand_buffer.py",), _BATCHES),
+    "*/gateware/word_window.py": (("hdl/gateware/test_word_window.py",), _CHIP),
+    "*/gateware/window_*.py": (("hdl/gateware/test_word_window.py",), _CHIP),
     "*/gateware/argmax.py": (("hdl/gateware/test_argmax.py",), _NETWORKS),
     "*/gateware/weight_ram.py": (("hdl/gateware/test_weight_ram.py", *_SPRAM),
                                  ("hdl/gateware/test_spram.py",)),

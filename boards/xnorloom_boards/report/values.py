@@ -105,13 +105,11 @@ def _parts(network: Network, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
 
 def _timeline(network: Network) -> list[dict[str, Any]]:
     """First and last cycle in which each part of an idle network works on a frame."""
-    arrived = network.plan.words - 1
-    bars = [{"name": "input", "first": 0, "last": arrived}]
-    for stage in network.stages:
-        first, last = stage.window(arrived)
-        bars.append({"name": stage.plan.layer.name, "first": first, "last": last})
-        arrived += stage.latency
-    return [*bars, {"name": "argmax", "first": arrived, "last": network.latency}]
+    work = network.work
+    bars = [{"name": "input", "first": 0, "last": network.plan.words - 1}]
+    bars += [{"name": stage.plan.layer.name, "first": first, "last": last}
+             for stage, (first, last, _) in zip(network.stages, work)]
+    return [*bars, {"name": "argmax", "first": int(work[-1].done[-1]), "last": network.latency}]
 
 
 def build_text(values: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from xnorloom.folding.summary import schedule_values
 from xnorloom.schedule import Plan
+from xnorloom.schedule.plan import buffer_cell, map_cells
 from xnorloom.support.text import count, table
 
 __all__ = ["schedule_text"]
@@ -16,14 +17,18 @@ def schedule_text(plan: Plan) -> str:
     """
     values = schedule_values(plan)
     frames = values["frames_per_interval"]
-    rows = [(entry["name"], f"{entry['neurons']} x {entry['inputs']}", entry["pe"], entry["simd"],
+    maps = any("map" in entry for entry in values["layers"])
+    rows = [(entry["name"], *(map_cells(layer) if maps else ()),
+             f"{entry['neurons']} x {entry['inputs']}", entry["pe"], entry["simd"],
              *([entry["vectors"]] if frames > 1 else []),
-             entry["lanes"], entry["cycles"], entry["style"], entry["depth"], entry["buffer"],
-             "<- slowest" if entry["bottleneck"] else "") for entry in values["layers"]]
-    rows.append(("total", "", None, None, *([None] if frames > 1 else []), values["lanes"], None,
-                 "", None, "", ""))
-    header = ("layer", "neurons x inputs", "PE", "SIMD", *(["frames"] if frames > 1 else []),
-              "lanes", "cycles", "weights", "depth", "buffer", "")
+             entry["lanes"], entry["cycles"], entry["style"], entry["depth"], buffer_cell(layer),
+             "<- slowest" if entry["bottleneck"] else "")
+            for entry, layer in zip(values["layers"], plan.layers)]
+    rows.append(("total", *(("", "") if maps else ()), "", None, None,
+                 *([None] if frames > 1 else []), values["lanes"], None, "", None, "", ""))
+    header = ("layer", *(("map", "kernel") if maps else ()), "neurons x inputs", "PE", "SIMD",
+              *(["frames"] if frames > 1 else []), "lanes", "cycles", "weights", "depth", "buffer",
+              "")
     between = "between frames" if frames == 1 else f"per {frames} frames"
     return "\n".join([
         table(rows, header),

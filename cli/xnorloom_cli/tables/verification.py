@@ -26,7 +26,13 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _difference(difference: Difference | None) -> dict[str, Any] | None:
-    return difference and {**dataclasses.asdict(difference), "text": str(difference)}
+    if difference is None:
+        return None
+    values = dataclasses.asdict(difference)
+    if difference.row is None:
+        # Only maps have places.
+        del values["row"], values["column"]
+    return {**values, "text": str(difference)}
 
 
 def _accuracy(row: Row) -> float | None:

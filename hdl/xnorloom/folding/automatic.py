@@ -5,6 +5,7 @@ from ..graph import Graph
 from ..schedule import Fold, OperandKind, Schedule, WeightStyle
 from ..schedule.layer_plan import operand_kind
 from ..support.arguments import integer
+from .work import Work, in_turn, work
 
 __all__ = ["DEFAULT_LANES", "fold_for", "automatic", "default_interval", "smallest_interval"]
 
@@ -15,40 +16,54 @@ DEFAULT_LANES = 512
 
 def default_interval(graph: Graph) -> int:
     """Return the interval that keeps about :data:`DEFAULT_LANES` lanes busy, or the smallest."""
-    work = sum(layer.weights.size * graph.planes(i) for i, layer in enumerate(graph.layers))
-    return max(smallest_interval(graph), -(-work // DEFAULT_LANES))
+    lanes = sum(part.turns * part.neurons * part.synapses for part in _works(graph))
+    return max(smallest_interval(graph), -(-lanes // DEFAULT_LANES))
 
 
 def smallest_interval(graph: Graph) -> int:
-    """Return the interval of the fully parallel network: a cycle per bit plane of the input."""
-    return graph.input.bits
+    """Return the interval of the fully parallel network.
+
+    A layer takes a cycle per bit plane of its input, a convolution one per bit plane of each tap of
+    each output, and of each pixel that it receives.
+    """
+    return max(part.least for part in _works(graph))
+
+
+def _works(graph: Graph) -> list[Work]:
+    return [work(graph, index) for index in range(len(graph.layers))]
 
 
 def fold_for(graph: Graph, index: int, interval: int,
-             style: WeightStyle | str | None = None) -> Fold:
+             style: WeightStyle | str | None = None, width: int | None = None) -> Fold:
     """Return the fold of layer ``index`` with the fewest lanes and at most ``interval`` cycles.
 
     Among folds of equally many lanes it is the one with the fewest flip-flops in accumulators and
-    operand buffer. ``style`` ``None`` chooses the cheapest for the depth.
+    operand buffer. ``style`` ``None`` chooses the cheapest for the depth. ``width`` is the number
+    of elements per input word, which matters after a convolution.
     """
-    layer, planes = graph.layers[index], graph.planes(index)
-    n, m = layer.inputs, layer.neurons
-    if interval < planes:
-        raise ScheduleError(f"interval {interval} cannot be reached: layer {layer.name!r} works on "
-                            f"{planes} bit planes in turn, so the smallest interval is {planes}")
+    layer, planes, part = graph.layers[index], graph.planes(index), work(graph, index, width)
+    if interval < part.least:
+        raise ScheduleError(f"interval {interval} cannot be reached: layer {layer.name!r} "
+                            f"{in_turn(graph, index)}, so the smallest interval is "
+                            f"{smallest_interval(graph)}")
+    n, m = part.synapses, part.neurons
     if style == WeightStyle.WIRED:
         return Fold(m, n, WeightStyle.WIRED)
     candidates = []
-    for neuron_folds in range(1, min(m, interval // planes) + 1):
-        pe = -(-m // neuron_folds)
-        simd = -(-n // min(n, interval // (planes * neuron_folds)))
-        width = simd if index == 0 else 0
-        kind = operand_kind(n, planes, width, simd, -(-m // pe))
-        buffer = 2 * n * planes if kind is OperandKind.REGISTERS else 0
+    for pe in part.pes(interval):
+        simd = part.least_simd(pe, interval)
+        if simd is None:
+            continue
+        buffer = 0
+        if not part.words:
+            kind = operand_kind(n, planes, simd if index == 0 else 0, simd, -(-m // pe))
+            buffer = 2 * n * planes if kind is OperandKind.REGISTERS else 0
+        elif index and part.lane_groups(pe) * simd != width:
+            buffer = part.lane_groups(pe) * simd
         accumulators = pe * graph.count_max(index).bit_length()
         candidates.append(((pe * simd, accumulators + buffer), pe, simd))
     _, pe, simd = min(candidates)
-    depth = -(-n // simd) * -(-m // pe)
+    depth = part.taps * -(-n // simd) * -(-m // pe)
     return Fold(pe, simd, WeightStyle(style) if style else WeightStyle.cheapest(depth))
 
 
@@ -56,7 +71,7 @@ def automatic(graph: Graph, interval: int | None = None,
               style: WeightStyle | str | None = None) -> Schedule:
     """Return the schedule with the fewest lanes and an interval of at most ``interval``.
 
-    The input stream is as wide as the SIMD of the first layer, which needs no width conversion.
+    The input stream is as wide as the operands of the first layer, which needs no width conversion.
 
     Parameters
     ----------
@@ -79,5 +94,8 @@ def automatic(graph: Graph, interval: int | None = None,
         raise ScheduleError(f"interval must be at least 1 cycle, not {interval}")
     if style is not None and style not in tuple(WeightStyle):
         raise ScheduleError(f"style must be one of {', '.join(WeightStyle)}, not {style!r}")
-    folds = tuple(fold_for(graph, i, interval, style) for i in range(len(graph.layers)))
-    return Schedule(folds[0].simd, folds)
+    folds: list[Fold] = []
+    for index in range(len(graph.layers)):
+        width = folds[-1].pe if folds else None
+        folds.append(fold_for(graph, index, interval, style, width))
+    return Schedule(work(graph, 0).input_width(folds[0].pe, folds[0].simd), tuple(folds))

@@ -7,12 +7,13 @@ from amaranth.hdl import Shape
 from ..gateware.counting import tree
 from ..gateware.counting.code import is_coded
 from ..gateware.multiplier import fits_mac16
-from ..graph import Dense, Layer, Score
+from ..graph import Conv, Layer, Score
 from ..packing import score_shape
 from ..schedule import Fold, LayerPlan, OperandKind, WeightStyle
 from ..target.device import LUT_DEPTH
 
-__all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits"]
+__all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits",
+           "value_rows"]
 
 
 # The search asks for the same trees many times.
@@ -39,10 +40,15 @@ def _tree(fold: Fold) -> tuple[float, int]:
 
 def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
     """Return the bits of a threshold, or of an offset, or of an offset and a scale."""
-    if isinstance(layer, Dense):
+    if not isinstance(layer, Score):
         return (layer.count_max(planes).bit_length() + 1,)
     numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
     return tuple(Shape.cast(range(int(n.min()), int(n.max()) + 1)).width for n in numbers)
+
+
+def value_rows(plan: LayerPlan) -> int:
+    """Return the rows of the tables of :func:`value_bits`: neuron folds, times border levels."""
+    return plan.neuron_folds * (1 if isinstance(plan.layer, Score) else len(plan.levels))
 
 
 def score_bits(layer: Score, planes: int) -> int:
@@ -55,22 +61,24 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
 
     Of its multipliers, as many as there are ``dsps`` are no part.
     """
-    layer, fold, neuron_folds = plan.layer, plan.fold, plan.neuron_folds
+    layer, fold, rows = plan.layer, plan.fold, value_rows(plan)
     # Each frame has processing elements of its own.
     elements = fold.pe * plan.vectors
     count = plan.count_max.bit_length()
     popcount, waits = _tree(fold)
     # The highest bit of a threshold is a constant, except where a neuron always fires.
-    values = (count,) if isinstance(layer, Dense) else value_bits(layer, plan.planes)
-    element = 1 if isinstance(layer, Dense) else score_bits(layer, plan.planes)
+    values = value_bits(layer, plan.planes) if isinstance(layer, Score) else (count,)
+    element = score_bits(layer, plan.planes) if isinstance(layer, Score) else 1
     parts: dict[str, float] = {
         "layer": 1,
         "tree": elements * popcount,
         "wait": (elements * waits + fold.read_latency * fold.simd * plan.vectors
                  + fold.read_register * fold.lanes),
         "total": elements * count if plan.steps > 1 else 0,
-        "value": elements * sum(values) / (1 if neuron_folds > 1 else 3),
+        "value": elements * sum(values) / (1 if rows > 1 else 3),
         "output": 2 * elements * element,
+        # A gate before the output register, which pools.
+        "pool": elements if plan.repeats > 1 else 0,
     }
     match fold.style:
         case WeightStyle.LUT:
@@ -79,11 +87,11 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
             parts["wired"] = fold.lanes * plan.vectors
         case WeightStyle.SPRAM:
             parts["load"] = 1
-    if 1 < neuron_folds and (neuron_folds <= LUT_DEPTH or fold.style is WeightStyle.LUT):
-        # No more than one for each function of the neuron fold.
-        columns = min(fold.pe * sum(values), 1 << min(neuron_folds, 64))
-        parts["values"] = columns * max(1, neuron_folds / LUT_DEPTH)
-    if layer.scaled and neuron_folds > 1:
+    if 1 < rows and (rows <= LUT_DEPTH or fold.style is WeightStyle.LUT):
+        # No more than one for each function of the row.
+        columns = min(fold.pe * sum(values), 1 << min(rows, 64))
+        parts["values"] = columns * max(1, rows / LUT_DEPTH)
+    if layer.scaled and rows > 1:
         scale = values[-1]
         rest = max(0, elements - dsps) if fits_mac16(count, scale, element) else elements
         parts["product"] = rest * scale * count
@@ -100,13 +108,32 @@ def buffer_parts(plan: LayerPlan) -> dict[str, float]:
             return {}
         case OperandKind.MEMORY:
             return {"memory": 1, **(_gathered(plan.vectors) if plan.gather else {})}
+        case OperandKind.RING:
+            return _ring_parts(plan)
     assert plan.in_width is not None
-    received = -(-plan.layer.inputs // plan.in_width) * plan.in_width
+    received = -(-plan.size // plan.in_width) * plan.in_width
     sent = plan.synapse_folds * plan.fold.simd
     bits = plan.vectors * plan.planes
     return {"registers": 1, "buffer": bits * (received + sent),
             "turning": bits * sent if plan.steps > 1 else 0,
             **(_gathered(plan.vectors) if plan.gather else {})}
+
+
+def _ring_parts(plan: LayerPlan) -> dict[str, float]:
+    """Return the parts of a ring besides its block RAM."""
+    layer, map = plan.layer, plan.map
+    assert isinstance(layer, Conv) and map is not None
+    steps = [*plan.output[:2], plan.neuron_folds, *layer.pool_size, plan.planes,
+             *layer.window.kernel, plan.tap_words]
+    padded = any(layer.window.padding)
+    if padded:
+        # Places of the tap, which may lie outside the map.
+        steps += [map.rows, map.columns]
+    # Addresses of writes and reads, words that are ahead, and words that are held.
+    addresses = 4 * (plan.ring_words.bit_length() + 1)
+    return {"ring": 1, "counter": addresses + sum((count - 1).bit_length() for count in steps),
+            "pad": plan.operand_width if padded and not layer.window.skips else 0,
+            "gathered": 0 if plan.in_width == plan.operand_width else plan.operand_width}
 
 
 def _gathered(vectors: int) -> dict[str, float]:

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..gateware.counting.code import rom_bits
 from ..gateware.threshold import complement
-from ..graph import Dense, Graph, Score
+from ..graph import Graph, Score
 from ..packing import label_width
 from ..schedule import LayerPlan, OperandKind, Plan, WeightStyle
 from ..target.device import LUT_DEPTH, Device
 from ..target.family import Family
-from .cells import argmax_parts, buffer_parts, layer_parts, score_bits, value_bits
+from .cells import argmax_parts, buffer_parts, layer_parts, score_bits, value_bits, value_rows
 
 __all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "layer_cost",
            "rams"]
@@ -31,13 +31,13 @@ CONSTANTS: dict[Family, dict[str, float]] = {
         "layer": 60, "tree": 1, "wait": 1, "total": 1.2, "value": 1.1, "values": 0.75,
         "output": 1, "weights": 1.12, "wired": -0.15, "product": 1.6, "table": 0.85, "buffer": 1.01,
         "turning": 0, "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
-        "column": 18, "result": 4,
+        "column": 18, "result": 4, "pool": 1, "ring": 60, "counter": 1.3, "pad": 1, "gathered": 1.5,
     },
     Family.ECP5: {
         "layer": 50, "tree": 0.9, "wait": 0, "total": 2.4, "value": 0.8, "values": 0.35,
         "output": 0.5, "weights": 0.95, "wired": -0.15, "product": 0, "table": 0.75, "buffer": 0,
         "turning": 1.09, "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
-        "column": 10, "result": 4,
+        "column": 10, "result": 4, "pool": 1, "ring": 60, "counter": 1.3, "pad": 1, "gathered": 1,
     },
 }
 
@@ -114,8 +114,8 @@ def layer_cost(plan: LayerPlan, family: Family, *, dsps: int = 0,
     if fold.style is WeightStyle.BLOCK:
         columns = _weight_columns(plan) if exact else fold.lanes
         weights = rams(plan.depth, columns, family)
-    if fold.style.in_ram and plan.neuron_folds > LUT_DEPTH:
-        values = sum(rams(plan.neuron_folds, columns, family) for columns in _value_columns(plan))
+    if fold.style.in_ram and value_rows(plan) > LUT_DEPTH:
+        values = sum(rams(value_rows(plan), columns, family) for columns in _value_columns(plan))
     return LayerCost(plan.layer.name, _cells(layer_parts(plan, dsps), family), weights, 0, values,
                      fold.sprams)
 
@@ -128,6 +128,8 @@ def buffer_cost(plan: LayerPlan, family: Family) -> LayerCost:
         columns = plan.vectors if plan.gather else 1
         width = plan.fold.simd * plan.vectors // columns
         brams = columns * rams(2 * plan.steps, width, family)
+    elif plan.operands is OperandKind.RING:
+        brams = rams(plan.ring_words, plan.operand_width, family)
     return LayerCost(plan.layer.name, _cells(buffer_parts(plan), family), 0, brams, 0)
 
 
@@ -153,16 +155,16 @@ def _weight_columns(plan: LayerPlan) -> int:
 def _value_columns(plan: LayerPlan) -> list[int]:
     """Return the same for the table of thresholds, or for those of offsets and scales."""
     layer, fold = plan.layer, plan.fold
-    if isinstance(layer, Dense):
-        values = complement(np.append(layer.thresholds, plan.count_max + 1), plan.count_max)
-        tables = [(values[:-1], int(values[-1]))]
-    else:
+    if isinstance(layer, Score):
         numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
-        tables = [(array, int(array.max())) for array in numbers]
+        tables = [(array[None], int(array.max())) for array in numbers]
+    else:
+        never = complement(np.array([plan.count_max + 1]), plan.count_max)
+        tables = [(complement(plan.levels, plan.count_max), int(never[0]))]
     found = []
     for (array, padding), bits in zip(tables, value_bits(layer, plan.planes)):
         rows = plan.neuron_folds * fold.pe
-        padded = np.pad(array, (0, rows - len(array)), constant_values=padding)
+        padded = np.pad(array, ((0, 0), (0, rows - array.shape[1])), constant_values=padding)
         words = padded.reshape(-1, fold.pe)[..., None] >> np.arange(bits) & 1
         found.append(int((words.min(axis=0) != words.max(axis=0)).sum()))
     return found

@@ -5,7 +5,7 @@ from functools import cache
 from math import ceil
 
 from ..errors import XnorloomError
-from ..graph import Graph
+from ..graph import Conv, Graph
 from ..schedule import Schedule
 from ..schedule.fold import MOST_VECTORS, USUAL_VECTORS
 from ..support.arguments import integer
@@ -61,8 +61,8 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
         Adder levels between two registers, in all layers. Routed, TFC on an iCE40UP5K runs at
         45 MHz with 1 and at 34 MHz with 2; cells differ by 1 %.
     most_vectors : int
-        Most frames at once. With 1 the latency is least: a frame takes each layer as many cycles as
-        a batch of frames.
+        Most frames at once; a network with convolutions takes one. With 1 the latency is least: a
+        frame takes each layer as many cycles as a batch of frames.
 
     Raises
     ------
@@ -79,6 +79,8 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
     if interval is not None:
         interval = integer("fit interval", interval, 1)
     most_vectors = integer("fit most_vectors", most_vectors, 1, MOST_VECTORS)
+    if any(isinstance(layer, Conv) for layer in graph.layers):
+        most_vectors = 1
 
     @cache
     def search_of(chip: Device, sprams: int) -> BatchSearch:

@@ -1,15 +1,16 @@
 """Search for schedules within a budget of cells, block RAMs and SPRAMs."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from math import isqrt
 from typing import NamedTuple
 
 from ..errors import ScheduleError
-from ..graph import Graph
+from ..graph import Conv, Graph
 from ..schedule import Fold, LayerPlan, Schedule, WeightStyle
 from ..target.device import LUT_DEPTH, Device
 from .estimate import LayerCost, argmax_cost, buffer_cost, estimate, layer_cost
+from .work import in_turn, work
 
 __all__ = ["Candidate", "Search"]
 
@@ -26,11 +27,12 @@ class Candidate(NamedTuple):
     cells: int
     sprams: int
     folds: tuple[Fold, ...]
+    input_width: int = 0
 
     @property
     def schedule(self) -> Schedule:
-        """Schedule with an input stream as wide as the SIMD of the first layer."""
-        return Schedule(self.folds[0].simd, self.folds)
+        """Schedule with an input stream as wide as the operands of the first layer."""
+        return Schedule(self.input_width, self.folds)
 
 
 class Search:
@@ -57,7 +59,14 @@ class Search:
         self._register_every = register_every
         # The search asks for the same costs and folds many times.
         self._core, self._fold = cache(self._core_cost), cache(Fold)
-        self._buffers: dict[tuple[int, int, bool, int], LayerCost | None] = {}
+        self._work = cache(partial(work, graph))
+        self._buffers: dict[tuple[int, int, int, int], LayerCost | None] = {}
+        # Maps that matter: those of convolutions, and those that may leave gaps in the operands of
+        # fully connected layers.
+        self._maps = [map if isinstance(layer, Conv) or index and map.pixels > 1 else None
+                      for index, (layer, map) in enumerate(zip(graph.layers, graph.maps))]
+        self._gaps = [map is not None and not isinstance(layer, Conv)
+                      for layer, map in zip(graph.layers, self._maps)]
 
     def best(self, interval: int) -> Candidate | None:
         """Return the candidate with the fewest cells that fits, in at most ``interval`` cycles."""
@@ -105,8 +114,7 @@ class Search:
         limit = self._slowest() if interval is None else interval
         nearest = min(self._candidates(limit, bounded=False), key=self._excess, default=None)
         if nearest is None:
-            planes = self._graph.input.bits
-            return f"{what}: {planes} bit planes of the input take {planes} cycles or more"
+            return f"{what}: {self._bound()}"
         costs = estimate(nearest.schedule.bind(self._graph), self.device)
         device = self.device
         resource, used, there, of = max(
@@ -124,13 +132,22 @@ class Search:
         return (f"{what}: {store}it needs {used:,} {resource} where {left}, layer "
                 f"{most.name!r} alone {_used(most, resource):,}; {instead()}")
 
+    def _bound(self) -> str:
+        """Return the reason for the least interval of any schedule."""
+        cycles, index = max((self._work(index).least, -index)
+                            for index in range(len(self._graph.layers)))
+        if not self._work(-index).words:
+            return f"{cycles} bit planes of the input take {cycles} cycles or more"
+        return (f"layer {self._graph.layers[-index].name!r} {in_turn(self._graph, -index)}, which "
+                f"takes {cycles:,} cycles or more")
+
     def _excess(self, candidate: Candidate) -> tuple[float, int]:
         return max(candidate.brams / max(1, self._brams), candidate.sprams / max(1, self._sprams),
                    candidate.cells / max(1, self._cells)), candidate.cells
 
     def _slowest(self) -> int:
-        return self.vectors * max(layer.weights.size * self._graph.planes(index)
-                                  for index, layer in enumerate(self._graph.layers))
+        return self.vectors * max(self._work(index).most
+                                  for index in range(len(self._graph.layers)))
 
     def interval(self, candidate: Candidate) -> int:
         """Return the cycles per batch of ``candidate``."""
@@ -149,17 +166,19 @@ class Search:
             following: dict[int, list[Candidate]] = {}
             for width, before in fronts.items():
                 for fold in self._folds(index, interval, width):
-                    core, buffer = self._core(index, fold), self._buffer(index, fold, width)
+                    buffer = self._buffer(index, fold, width)
                     if buffer is None:
                         continue
+                    core = self._core(index, fold, width if self._gaps[index] else 0)
                     brams, cells = core.brams + buffer.brams, core.cells + buffer.cells
                     found = following.setdefault(fold.pe, [])
                     for first in before:
                         if (first.brams + brams <= most[0] and first.cells + cells <= most[1]
                                 and first.sprams + core.sprams <= self._sprams):
-                            found.append(Candidate(first.brams + brams, first.cells + cells,
-                                                   first.sprams + core.sprams,
-                                                   (*first.folds, fold)))
+                            found.append(Candidate(
+                                first.brams + brams, first.cells + cells,
+                                first.sprams + core.sprams, (*first.folds, fold),
+                                first.input_width or self._work(0).input_width(fold.pe, fold.simd)))
             fronts = {pe: _pareto(found) for pe, found in following.items()}
         argmax = {pe: argmax_cost(self._graph, pe, self.device.family, self.vectors).cells
                   for pe in fronts}
@@ -171,21 +190,22 @@ class Search:
 
         ``width`` is the width of the input words; 0 for that of each fold.
         """
-        layer, planes = self._graph.layers[index], self._graph.planes(index)
-        n, m = layer.inputs, layer.neurons
-        for pe in sorted({-(-m // folds) for folds in range(1, min(m, interval // planes) + 1)}):
-            steps = interval // (planes * -(-m // pe))
-            if not steps:
+        part = self._work(index, width if self._gaps[index] else None)
+        n, m, taps = part.synapses, part.neurons, part.taps
+        for pe in part.pes(interval):
+            least = part.least_simd(pe, interval)
+            if least is None:
                 continue
-            least = -(-n // min(n, steps))
             # Operands as wide as the input words need no registers. A whole layer of constant
             # weights may be smaller than its folds.
-            widths = {least, *([width] if least <= width <= n else ()), *([n] if pe == m else ())}
+            widths = {least, *([width] if least <= width <= n and part.allows(pe, width) else ()),
+                      *([n] if pe == m and taps == 1 else ())}
             for simd in sorted(widths):
                 # All frames of a batch enter while another is in work.
-                if index == 0 and self.vectors * planes * -(-n // simd) > interval:
+                if (index == 0 and not part.words
+                        and self.vectors * part.turns * -(-n // simd) > interval):
                     continue
-                depth = -(-m // pe) * -(-n // simd)
+                depth = taps * -(-m // pe) * -(-n // simd)
                 for style in self._styles(depth):
                     fold = self._fold(pe, simd, style, self._register_every,
                                       self._slow(style, depth), self.vectors)
@@ -206,8 +226,9 @@ class Search:
             return WeightStyle.LUT, WeightStyle.BLOCK, WeightStyle.SPRAM
         return WeightStyle.LUT, WeightStyle.BLOCK
 
-    def _core_cost(self, index: int, fold: Fold) -> LayerCost:
-        plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index))
+    def _core_cost(self, index: int, fold: Fold, width: int) -> LayerCost:
+        plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index), width or None,
+                         map=self._maps[index])
         # Columns of equal weights are rare in deep tables, and finding them takes time.
         return layer_cost(plan, self.device.family, dsps=self.device.dsps,
                           exact=plan.depth <= _SHALLOW)
@@ -216,11 +237,13 @@ class Search:
         """Return the cost of an operand buffer; ``None`` for one that no chip has room for."""
         layer = self._graph.layers[index]
         # All else of a fold has no effect on it.
-        key = index, fold.simd, fold.pe == layer.neurons, width
+        whole = fold.pe if isinstance(layer, Conv) else fold.pe == layer.neurons
+        key = index, fold.simd, whole, width
         if key not in self._buffers:
+            width = width or self._work(index).input_width(fold.pe, fold.simd)
             try:
-                plan = LayerPlan(layer, fold, self._graph.planes(index), width or None,
-                                 gather=index == 0 and self.vectors > 1)
+                plan = LayerPlan(layer, fold, self._graph.planes(index), width,
+                                 gather=index == 0 and self.vectors > 1, map=self._maps[index])
                 self._buffers[key] = buffer_cost(plan, self.device.family)
             except ScheduleError:
                 self._buffers[key] = None

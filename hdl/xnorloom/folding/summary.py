@@ -4,7 +4,8 @@
 from typing import Any
 
 from ..gateware.network import Network
-from ..schedule import Plan
+from ..graph import Conv
+from ..schedule import LayerPlan, Plan
 
 __all__ = ["schedule_values"]
 
@@ -13,17 +14,33 @@ def schedule_values(plan: Plan) -> dict[str, Any]:
     """Return folds and cycles of each layer and of the network, the values of ``compile --json``.
 
     ``bottleneck`` is true for layers whose cycles are the interval, in which
-    ``frames_per_interval`` frames pass.
+    ``frames_per_interval`` frames pass, or for convolutions that receive words as long. These have
+    entries of their own: ``map`` and ``output``, the shapes (rows, columns, channels) of inputs and
+    outputs, ``kernel``, ``pool``, ``rows`` of the map in the ring, and ``received``, the cycles in
+    which a frame arrives.
     """
-    layers = [{
-        "name": entry.layer.name, "neurons": entry.layer.neurons, "inputs": entry.layer.inputs,
+    layers = [_layer(entry, plan) for entry in plan.layers]
+    return {"input_width": plan.schedule.input_width, "words": plan.words,
+            "lanes": sum(entry.fold.lanes for entry in plan.layers),
+            "latency": Network(plan).latency, "interval": plan.interval,
+            "frames_per_interval": plan.vectors, "layers": layers}
+
+
+def _layer(entry: LayerPlan, plan: Plan) -> dict[str, Any]:
+    layer = entry.layer
+    values: dict[str, Any] = {
+        "name": layer.name, "neurons": layer.neurons, "inputs": layer.inputs,
         "pe": entry.fold.pe, "simd": entry.fold.simd, "vectors": entry.vectors,
         "style": entry.fold.style,
         "register_every": entry.fold.register_every, "read_register": entry.fold.read_register,
         "lanes": entry.fold.lanes, "cycles": entry.cycles, "depth": entry.depth,
         "buffer": entry.operands, "bottleneck": entry.cycles == plan.interval}
-        for entry in plan.layers]
-    return {"input_width": plan.schedule.input_width, "words": plan.words,
-            "lanes": sum(entry.fold.lanes for entry in plan.layers),
-            "latency": Network(plan).latency, "interval": plan.interval,
-            "frames_per_interval": plan.vectors, "layers": layers}
+    if isinstance(layer, Conv):
+        assert entry.map is not None
+        # The words of the input are no layer's.
+        if entry.received == plan.interval > plan.words:
+            values["bottleneck"] = True
+        values |= {"map": list(entry.map), "output": list(entry.output),
+                   "kernel": list(layer.window.kernel), "pool": list(layer.pool_size),
+                   "rows": entry.reach.rows, "received": entry.received}
+    return values

@@ -15,15 +15,18 @@ from ..errors import SourceError
 from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign
 from ..support.arguments import integer
 from ..support.text import clipped, first_line
-from .program import INPUT, Dense, Elementwise, Move, Program, Step, Value
+from .chain import Chain
+from .program import Elementwise, Move, Program
 from .rising import RISING
+from .torch_spatial import SPATIAL, read_spatial
 
 __all__ = ["from_module", "leaves"]
 
-_IDENTITY = (nn.Identity, nn.Dropout)
+_IDENTITY = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 _SHAPES = (nn.Flatten, nn.Unflatten)
 _RISING = {nn.Sigmoid: "sigmoid", nn.Tanh: "tanh"}
-_ELEMENTWISE = (nn.BatchNorm1d, nn.Hardtanh, nn.ReLU, *_RISING, Sign, Divide, Pixels, Scores)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_ELEMENTWISE = (*_NORMS, nn.Hardtanh, nn.ReLU, *_RISING, Sign, Divide, Pixels, Scores)
 _LINEAR = (BinaryLinear, nn.Linear)
 _DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
@@ -33,7 +36,9 @@ def from_module(module: nn.Module, shape: tuple[int, ...], *, name: str | None =
     """Make the program of ``module``, in evaluation mode, for frames of ``shape``.
 
     A plain ``nn.Linear`` must have weights -a and +a, of one magnitude in each row; it may have a
-    bias.
+    bias. The same holds for ``nn.Conv1d`` and ``nn.Conv2d``, whose rows are their output channels.
+    Convolutions and pools take frames of the shape ``(channels, rows, columns)``, in one dimension
+    ``(channels, length)``.
 
     Parameters
     ----------
@@ -41,11 +46,12 @@ def from_module(module: nn.Module, shape: tuple[int, ...], *, name: str | None =
         Supported module, or a possibly nested ``nn.Sequential`` of them. It must be on the CPU, in
         float32 or float64, and must not change while the program is in use.
     shape : tuple of int
-        Shape of an input frame, without the batch.
+        Shape of an input frame, without the batch, such as ``(1, 28, 28)`` for a convolution.
     name : str or None
         Name of the network; by default the name of the module's class.
     elementwise : tuple of classes
-        Further modules, of the caller, that compute each element from that element alone.
+        Further modules, of the caller, that compute each element from that element alone, and all
+        positions of a map alike.
 
     Raises
     ------
@@ -66,46 +72,44 @@ def from_module(module: nn.Module, shape: tuple[int, ...], *, name: str | None =
         with torch.no_grad():
             reader.read(path, leaf, elementwise)
     notes = reader.leave_out_end()
-    return Program(name or type(module).__name__, shape, reader.dtype, tuple(reader.steps),
+    return Program(name or type(module).__name__, shape, reader.dtype, reader.finished(),
                    reader.value, declared, notes)
 
 
-class _Reader:
-    """Appends the steps of modules in order; ``shape`` is the current shape of a frame."""
+class _Reader(Chain):
+    """Appends the steps of modules in order."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype):
-        self.shape = shape
-        self.dtype = dtype
-        self.steps: list[Step] = []
-
-    @property
-    def value(self) -> Value:
-        """Result of the last step."""
-        return Value(len(self.steps) - 1) if self.steps else INPUT
+        super().__init__(shape, dtype, first=True)
 
     def read(self, path: str, module: nn.Module, own: tuple[type[nn.Module], ...]) -> None:
         name, kind = _title(path, module), _kind(module)
         if kind in _IDENTITY:
             return
         if kind in _SHAPES:
-            self._move(name, path, module)
+            self._shape(name, path, module)
+        elif kind in SPATIAL:
+            read_spatial(self, name, path, module, kind)
         elif kind in _LINEAR:
             self._linear(name, path, module)
         elif kind in _ELEMENTWISE or kind in own:
-            if isinstance(module, nn.BatchNorm1d):
+            if isinstance(module, _NORMS):
                 self._check_norm(name, module)
+            if isinstance(module, Scores) and len(self.shape) != 1:
+                raise SourceError(f"{name} must have flat frames, not of the shape {self.shape!r}: "
+                                  f"put Flatten before it")
             _check_numbers(name, module)
-            self._elementwise(name, path, module)
+            # Its result would be the padded map, which no layer of the graph has.
+            self.check_border(name)
+            error = RISING[_RISING[type(module)]][1] if type(module) in _RISING else None
+            self.elementwise(name, path, _on_arrays(module, self.dtype), error=error,
+                             norm=isinstance(module, _NORMS))
         else:
             known = ", ".join(sorted(known.__name__ for known in
-                                     (*_IDENTITY, *_SHAPES, *_ELEMENTWISE, *_LINEAR)))
+                                     (*_IDENTITY, *_SHAPES, *_ELEMENTWISE, *_LINEAR,
+                                      *SPATIAL)))
             raise SourceError(f"{name}: a network may have modules of Sequential and {known}, "
                               f"not {clipped(f'{kind.__module__}.{kind.__qualname__}')}")
-
-    def _elementwise(self, name: str, path: str, function: nn.Module) -> None:
-        error = RISING[_RISING[type(function)]][1] if type(function) in _RISING else None
-        step = Elementwise(name, path, (self.value,), _on_arrays(function, self.dtype), error)
-        self.steps.append(step)
 
     def leave_out_end(self) -> tuple[str, ...]:
         """Leave out functions at the end that keep the order of scores; returns notes of them."""
@@ -119,12 +123,11 @@ class _Reader:
                          f"but for ties that its rounding makes")
         return tuple(notes)
 
-    def _move(self, name: str, path: str, module: nn.Module) -> None:
+    def _shape(self, name: str, path: str, module: nn.Module) -> None:
         batch, *shape = _call(name, module, torch.zeros(1, *self.shape)).shape
         if batch != 1:
             raise SourceError(f"{name} must leave the batch, the first axis, alone")
-        self.shape = tuple(shape)
-        self.steps.append(Move(name, path, self.value, lambda x: x.reshape(len(x), *shape)))
+        self.move(name, path, tuple(shape))
 
     def _linear(self, name: str, path: str, module: nn.Module) -> None:
         bias = None
@@ -134,21 +137,23 @@ class _Reader:
             assert isinstance(module, nn.Linear)
             weights, bias = module.weight, module.bias
             bias = None if bias is None else bias.detach().numpy().copy()
-        neurons, inputs = weights.shape
+        inputs = weights.shape[1]
         if self.shape != (inputs,):
             raise SourceError(f"{name} must have frames of the shape ({inputs},), "
                               f"not {self.shape!r}: put Flatten before it")
         matrix = np.ascontiguousarray(weights.detach().numpy().T)
-        self.steps.append(Dense(name, path, self.value, matrix, bias))
-        self.shape = (neurons,)
+        self.dense(name, path, matrix, bias)
 
-    def _check_norm(self, name: str, module: nn.BatchNorm1d) -> None:
+    def _check_norm(self, name: str, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
         if module.running_mean is None or module.running_var is None:
             raise SourceError(f"{name} must have running statistics, but was made with "
                               f"track_running_stats=False")
-        if self.shape[:1] != (module.num_features,) or len(self.shape) > 2:
-            raise SourceError(f"{name} must have frames of the shape ({module.num_features},), "
-                              f"not {self.shape!r}")
+        flat = isinstance(module, nn.BatchNorm1d)
+        if self.shape[:1] != (module.num_features,) or len(self.shape) not in (
+                (1, 2) if flat else (3,)):
+            sides = "" if flat else " rows, columns"
+            raise SourceError(f"{name} must have frames of the shape ({module.num_features},"
+                              f"{sides}), not {self.shape!r}")
         variance = module.running_var + module.eps
         if bool((variance < 0).any()):
             channel = int((variance < 0).to(torch.uint8).argmax())

@@ -2,18 +2,19 @@
 """Binary layer: processing elements, weights, parameters and sequencer."""
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..graph import Dense
+from ..graph import Conv, Score
 from ..packing import score_shape
-from ..schedule import LayerPlan
+from ..schedule import LayerPlan, WeightStyle
 from .accumulator import Accumulator
 from .counting.code import encoded, is_coded, rom_bits
 from .neuron import Neuron
+from .operands import Operands, operand_shape
 from .parameters import Parameters
-from .primitives import delay, names
+from .primitives import count, delay, names
 from .rom import Rom
 from .score_unit import ScoreUnit
 from .sequencer import sequence
@@ -23,7 +24,7 @@ __all__ = ["Layer"]
 
 
 class Layer(wiring.Component):
-    """Dense or score layer that processes ``simd`` synapses of ``pe`` neurons per cycle.
+    """Layer that processes ``simd`` synapses of ``pe`` neurons per cycle.
 
     It does so for ``vectors`` frames in lockstep: each has processing elements of its own, and all
     share weights, parameters and the sequencer. Words of streams hold the elements of the first
@@ -32,11 +33,14 @@ class Layer(wiring.Component):
     For each neuron fold the layer receives all operands of the frame, the most significant bit
     plane first, and sends one word with an element per neuron: the activation, or the score of a
     class. An :class:`~xnorloom.gateware.operand_buffer.OperandBuffer` sends operands in this order.
+    A convolution does so for each pixel of its output, ``repeats`` times per neuron fold: for each
+    output in the area of the pool, of which it sends the OR, or the AND. Its operands come from a
+    :class:`~xnorloom.gateware.word_window.WordWindow`.
 
     ``latency``, from the last operands of a neuron fold to its output word, is
     ``fold.read_latency + popcount latency + (1 if steps > 1) + product latency + 1``. The
     product latency is 0 unless counts are scaled, then 2, or 1 if ``pe`` is the number of classes.
-    ``interval`` is ``F`` cycles per frame (see :mod:`xnorloom.schedule.plan`).
+    ``interval`` is ``F`` cycles per frame (see :mod:`xnorloom.schedule.layer_plan`).
 
     Parameters
     ----------
@@ -45,8 +49,9 @@ class Layer(wiring.Component):
 
     Members
     -------
-    i : In(stream.Signature(vectors * simd))
-        Operands. Bits after the last input of a plane are ignored.
+    i : In(stream.Signature(operand_shape(plan)))
+        Operands; see :func:`~xnorloom.gateware.operands.operand_shape`. Bits after the last input
+        of a plane are ignored, but those of a convolution are 0.
     o : Out(stream.Signature(data.ArrayLayout(element, vectors * pe)))
         Element ``v * pe + l`` of word ``j`` belongs to neuron ``j * pe + l`` and frame ``v``. If
         that neuron does not exist, an activation is 0 and a score undefined.
@@ -65,10 +70,10 @@ class Layer(wiring.Component):
             raise TypeError(f"Layer plan must be a LayerPlan, not {plan!r}")
         self._plan, self._parameters = plan, Parameters(plan)
         layer, fold = plan.layer, plan.fold
-        element = unsigned(1) if isinstance(layer, Dense) else score_shape(layer, plan.planes)
+        element = score_shape(layer, plan.planes) if isinstance(layer, Score) else unsigned(1)
         self._sample = self._element(0)
         super().__init__({
-            "i": In(stream.Signature(fold.vectors * fold.simd)),
+            "i": In(stream.Signature(operand_shape(plan))),
             "o": Out(stream.Signature(data.ArrayLayout(element, fold.vectors * fold.pe))),
             **(load_members() if fold.style.loadable else {}),
         })
@@ -81,21 +86,50 @@ class Layer(wiring.Component):
     def interval(self) -> int:
         return self._plan.cycles
 
-    def model(self, words: np.ndarray) -> np.ndarray:
-        """Return output elements, shape (frames, neurons), of the operands of whole frames.
+    def model(self, words: np.ndarray | Operands) -> np.ndarray:
+        """Return output elements, shape (frames, elements), of the operands of whole frames.
 
-        Operands are an array of bits of shape (words, vectors * simd).
+        Operands are an array of bits of shape (words, vectors * simd), those of a convolution
+        :class:`~xnorloom.gateware.operands.Operands`.
         """
         plan, layer = self._plan, self._plan.layer
+        if isinstance(words, Operands):
+            return self._model_conv(words)
         words = np.asarray(words).reshape(-1, plan.cycles, plan.vectors, plan.fold.simd)
         words = words.swapaxes(1, 2).reshape(-1, plan.neuron_folds, plan.planes,
                                              plan.synapse_folds, plan.fold.simd)
-        bits = words[:, 0].reshape(len(words), plan.planes, -1)[..., :layer.inputs]
+        bits = words[:, 0].reshape(len(words), plan.planes, -1)
+        bits = bits[..., np.flatnonzero(plan.order.reshape(-1) >= 0)]
         agree = 1 - (bits[:, None] ^ layer.weights[None, :, None])
         counts = agree.sum(axis=-1, dtype=np.int64) @ (1 << np.arange(plan.planes)[::-1])
-        if isinstance(layer, Dense):
-            return (counts >= layer.thresholds).astype(np.uint8)
-        return counts * layer.scales + layer.offsets
+        if isinstance(layer, Score):
+            return counts * layer.scales + layer.offsets
+        return (counts >= layer.thresholds).astype(np.uint8)
+
+    def _model_conv(self, words: Operands) -> np.ndarray:
+        plan, layer, fold = self._plan, self._plan.layer, self._plan.fold
+        assert isinstance(layer, Conv)
+        shape = (-1, plan.neuron_folds, plan.repeats, plan.planes, plan.synapse_folds)
+        bits = words.bits.reshape(*shape, plan.lane_groups, fold.simd)
+        # Weights of each fold and lane, with gaps, which never agree.
+        missing = plan.neuron_folds * fold.pe - layer.neurons
+        weights = np.pad(layer.weights.reshape(layer.neurons, -1), ((0, missing), (0, 0)))
+        weights = np.where(plan.order >= 0, weights[:, np.maximum(plan.order, 0)], 2)
+        weights = weights.reshape(plan.neuron_folds, plan.lane_groups, -1, *plan.order.shape)
+        weights = weights.transpose(0, 3, 1, 2, 4)[:, None, None]
+        taken = ~words.skip.reshape(shape).astype(np.bool_)
+        agree = (bits[..., None, :] == weights) & taken[..., None, None, None]
+        counts = agree.sum(axis=(4, 7))
+        counts = np.einsum("nfrkgp,k->nfrgp", counts, 1 << np.arange(plan.planes)[::-1])
+        counts = counts.reshape(*counts.shape[:3], fold.pe)
+        levels = np.pad(plan.levels, ((0, 0), (0, missing)), constant_values=1 << 40)
+        levels = levels.reshape(len(levels), plan.neuron_folds, fold.pe)
+        level = words.level.reshape(shape)[..., 0, 0].astype(np.int64)
+        folds = np.arange(plan.neuron_folds)[None, :, None]
+        fires = (counts >= levels[level, folds]).swapaxes(1, 2)
+        fires = fires.reshape(len(fires), plan.repeats, -1)[..., :layer.neurons]
+        pooled = np.where(layer.least, fires.all(axis=1), fires.any(axis=1))
+        return pooled.astype(np.uint8).reshape(-1, plan.output.size)
 
     def elaborate(self, platform):
         m = Module()
@@ -118,9 +152,12 @@ class Layer(wiring.Component):
                 m.d.sync += step.address.eq(0)
 
         # A padding synapse has activation 0 and weight 1, which never agree.
-        operands = [Signal(fold.simd, name=name) for name in names("operands", fold.vectors)]
-        m.d.comb += Cat(operands).eq(self.i.payload)
-        beyond = plan.synapse_folds * fold.simd - layer.inputs
+        slices = fold.vectors * plan.lane_groups
+        operands = [Signal(fold.simd, name=name) for name in names("operands", slices)]
+        payload = self.i.payload
+        composite = not isinstance(operand_shape(plan), int)
+        m.d.comb += Cat(operands).eq(payload.bits if composite else payload)
+        beyond = 0 if isinstance(layer, Conv) else plan.synapse_folds * fold.simd - plan.size
         if beyond:
             with m.If(step.end_of_plane):
                 m.d.comb += [vector[fold.simd - beyond:].eq(0) for vector in operands]
@@ -132,28 +169,41 @@ class Layer(wiring.Component):
         if is_coded(fold):
             operands = [encoded(vector, fold.register_every) for vector in operands]
         x = [delay(m, vector, fold.read_latency, go, name=name)
-             for vector, name in zip(operands, names("x", fold.vectors))]
+             for vector, name in zip(operands, names("x", slices))]
 
         # Next cycles: counts. All trees share one delay line of flags.
         stages = fold.read_latency + self._sample.tree_latency
         flags = {"last": taken & step.end}
         if plan.steps > 1:
-            flags |= {"add": taken, "first": step.first, "double": step.double}
+            add, first, double = taken, step.first, step.double
+            if composite and plan.layer.window.skips:
+                add = taken & ~payload.skip
+                first = _until(m, first, payload.skip, taken, "first")
+                double = _until(m, double, payload.skip, taken, "double")
+            flags |= {"add": add, "first": first, "double": double}
         flags = {name: delay(m, flag, stages, go, name=name, reset=True)
                  for name, flag in flags.items()}
         last = delay(m, flags.pop("last"), int(plan.steps > 1), go, name="last_total", reset=True)
         elements = []
-        for vector, name in zip(x, names("pe", fold.vectors)):
+        for vector, name in enumerate(names("pe", fold.vectors)):
             for lane in range(fold.pe):
                 separator = "" if fold.vectors == 1 else "_"
                 element = self._element(lane, len(elements))
                 m.submodules[f"{name}{separator}{lane}"] = element
-                m.d.comb += [element.x.eq(vector), element.en.eq(go),
+                group = lane * plan.lane_groups // fold.pe
+                m.d.comb += [element.x.eq(x[vector * plan.lane_groups + group]),
+                             element.en.eq(go),
                              element.w.eq(words.word_select(lane, fold.simd))]
                 m.d.comb += [getattr(element, flag).eq(value) for flag, value in flags.items()]
                 elements.append(element)
-        if plan.neuron_folds > 1:
-            self._parameters.feed(m, elements, go, last)
+        repeat, last_repeat = count(m, plan.repeats, go & last, name="counted")
+        done = last & last_repeat if plan.repeats > 1 else last
+        neuron_fold = None
+        if not self._parameters.constant_thresholds:
+            level = None
+            if composite and len(plan.levels) > 1:
+                level = delay(m, payload.level, stages + (plan.steps > 1) - 1, go, name="level")
+            neuron_fold = self._parameters.feed(m, elements, go, done, level)
 
         # Next cycles: products, if counts are scaled.
         products = elements[0].product_latency if isinstance(elements[0], ScoreUnit) else 0
@@ -163,18 +213,39 @@ class Layer(wiring.Component):
         result = Signal.like(self.o.payload, name="result", reset_less=True)
         m.d.comb += self.o.payload.eq(result)
         with m.If(go):
-            m.d.sync += self.o.valid.eq(last)
+            m.d.sync += self.o.valid.eq(last & last_repeat if plan.repeats > 1 else last)
             with m.If(last):
-                m.d.sync += [result[index].eq(element.o)
-                             for index, element in enumerate(elements)]
+                m.d.sync += [result[index].eq(value) for index, value in
+                             enumerate(self._pooled(m, elements, result, neuron_fold, repeat))]
         return m
+
+    def _pooled(self, m: Module, elements: list, result, neuron_fold: Value | None,
+                repeat: Value) -> list[Value]:
+        """Return the elements of a word, with those of the outputs pooled before, if any."""
+        plan, pe = self._plan, self._plan.fold.pe
+        if plan.repeats == 1:
+            return [element.o for element in elements]
+        assert isinstance(plan.layer, Conv)
+        # Padding neurons never fire: the OR of their activations is 0.
+        least = np.pad(plan.layer.least, (0, plan.neuron_folds * pe - plan.layer.neurons))
+        least = least.reshape(plan.neuron_folds, pe)
+        words = [sum(int(bit) << lane for lane, bit in enumerate(row)) for row in least]
+        ands: Value = C(words[0], pe)
+        if neuron_fold is not None and len(set(words)) > 1:
+            m.submodules.least = table = Rom(words, pe, WeightStyle.LUT)
+            m.d.comb += table.address.eq(neuron_fold)
+            ands = table.o
+        first = repeat == 0
+        return [Mux(first, element.o, Mux(ands[lane], element.o & result[lane],
+                                          element.o | result[lane]))
+                for lane, element in enumerate(elements)]
 
     def _element(self, lane: int, index: int = 0) -> Neuron | ScoreUnit:
         plan, parameters = self._plan, self._parameters
         accumulator = Accumulator(plan.fold.simd, folds=plan.synapse_folds, planes=plan.planes,
                                   register_every=plan.fold.register_every,
                                   count_max=plan.count_max, coded=is_coded(plan.fold))
-        if isinstance(plan.layer, Dense):
+        if not isinstance(plan.layer, Score):
             return Neuron(accumulator, parameters.constant("threshold", lane))
         offsets, offset = parameters.range("offset"), parameters.constant("offset", lane)
         if not plan.layer.scaled:
@@ -193,3 +264,12 @@ class Layer(wiring.Component):
         packed = np.packbits(rom_bits(plan), axis=1, bitorder="little")
         return Rom([int.from_bytes(word.tobytes(), "little") for word in packed], fold.lanes,
                    fold.style)
+
+
+def _until(m: Module, flag: Value, skip: Value, step: Value, name: str) -> Value:
+    """Return ``flag``, which stays high after a skipped step until the next that is not."""
+    waits = Signal(name=f"{name}_waits")
+    held = flag | waits
+    with m.If(step):
+        m.d.sync += waits.eq(held & skip)
+    return held

@@ -11,7 +11,7 @@ from ..packing import pack_frames
 from ..schedule import Plan, Schedule
 from .argmax import Argmax
 from .batch_argmax import BatchArgmax
-from .stages import STAGES, Stage
+from .stages import STAGES, Stage, Work
 from .weight_ram import load_members
 
 __all__ = ["Network"]
@@ -31,13 +31,15 @@ class Network(wiring.Component):
 
     ``latency`` is the number of cycles from the transfer of the first word of a frame to its valid
     result, in an idle network with back-to-back input words. ``interval`` is the number of cycles
-    between frames. Both are exact::
+    between frames. Both are exact. Without convolutions::
 
         latency  = W - 1 + sum of the latencies of the stages + latency of the argmax
         interval = max(W, interval of each stage)
 
-    where ``W`` is the number of input words per frame. Results leave in the order of the frames
-    under any stall on either side.
+    where ``W`` is the number of input words per frame. A convolution begins before the last word
+    of a frame arrives; its latency follows from the cycles in which pixels arrive, see
+    :class:`~xnorloom.gateware.stages.ConvStage`. Results leave in the order of the frames under any
+    stall on either side.
 
     With ``vectors`` ``B`` above 1 the first stage begins with a
     :class:`~xnorloom.gateware.batch_buffer.BatchBuffer`, each stage works on up to ``B`` frames in
@@ -57,7 +59,7 @@ class Network(wiring.Component):
     scores : bool
         True to send the scores with the class.
     probes : bool
-        True for ports that show the activations of the dense layers, for comparisons.
+        True for ports that show the activations of all layers but the last, for comparisons.
 
     Members
     -------
@@ -66,8 +68,8 @@ class Network(wiring.Component):
     o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
         Class, or class and scores; see :class:`~xnorloom.gateware.argmax.Argmax`.
     probe0, probe1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(vectors * pe)}))
-        With ``probes``, one per dense layer: ``valid`` is high in each cycle in which a word of
-        activations leaves the layer; ``payload`` is that word.
+        With ``probes``, one per layer but the last: ``valid`` is high in each cycle in which a word
+        of activations leaves the layer; ``payload`` is that word.
     batches : Out(wiring.Signature({"valid": Out(1), "payload": Out(vectors)}))
         With ``probes`` and several ``vectors``: the columns with a frame, once for each batch.
     load : In(stream.Signature(16))
@@ -87,7 +89,8 @@ class Network(wiring.Component):
                                      for layer in plan.layers]
         final = self._stages[-1].core.o.payload.shape()
         lanes, vectors = plan.layers[-1].fold.pe, plan.vectors
-        self._steady_frames = 1
+        # Frames overlap in convolutions, so that the first results have other distances.
+        self._steady_frames = 1 + len(plan.layers) * plan.overlaps
         if vectors == 1:
             self._argmax = Argmax(plan.graph.classes, lanes=lanes, scores=scores,
                                   shape=final.elem_shape)
@@ -97,7 +100,7 @@ class Network(wiring.Component):
             # An entry per batch waits from the start of the batch to the cycle in which its results
             # are taken; with fewer entries the interval would grow. Batches of a single frame come
             # as often as frames.
-            cycles = sum(stage.latency for stage in self._stages) + self._argmax.latency - 1
+            cycles = self.latency - plan.words
             spacing = max(plan.words, *(layer.cycles for layer in plan.layers))
             batches = -(-cycles // spacing)
             self._stages[0] = STAGES[type(plan.layers[0].layer)](
@@ -157,8 +160,19 @@ class Network(wiring.Component):
 
     @property
     def latency(self) -> int:
-        return (self._plan.words - 1 + sum(stage.latency for stage in self._stages)
-                + self._argmax.latency)
+        return int(self.work[-1].done[-1]) + self._argmax.latency
+
+    @property
+    def work(self) -> list[Work]:
+        """Cycles in which each stage of an idle network works on a frame.
+
+        They count from the transfer of the first word of the frame.
+        """
+        arrived, work = self._plan.arrivals(), []
+        for stage in self._stages:
+            work.append(stage.work(arrived))
+            arrived = work[-1].done
+        return work
 
     @property
     def interval(self) -> int:

@@ -1,19 +1,39 @@
 # amaranth: UnusedElaboratable=no
 """Stages of a network: the chain of components of each kind of layer."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from amaranth.lib import wiring
 
-from ..graph import Dense, Score
+from ..graph import Conv, Dense, Score
 from ..schedule import LayerPlan, OperandKind
 from .batch_buffer import BatchBuffer
 from .layer import Layer
 from .operand_buffer import OperandBuffer
 from .stream import RegisterSlice
+from .word_window import WordWindow
 
-__all__ = ["STAGES", "DenseStage", "Stage"]
+__all__ = ["STAGES", "ConvStage", "DenseStage", "Stage", "Work"]
+
+_Cycles = npt.NDArray[np.int64]
+
+
+class Work(NamedTuple):
+    """Cycles in which a stage works on a frame.
+
+    Attributes
+    ----------
+    first, last : int
+        First and last cycle in which it reads operands.
+    done : int array
+        Cycle in which the last word of each pixel of the output leaves, if the receiver is ready.
+    """
+
+    first: int
+    last: int
+    done: _Cycles
 
 
 class Stage(Protocol):
@@ -31,8 +51,6 @@ class Stage(Protocol):
     core : Component
         The part that computes. Its output stream can be probed; with weights in SPRAM it has the
         ports ``load``, ``loaded`` and ``reload``.
-    latency : int
-        Cycles from the last input word of a frame to its last output word.
     interval : int
         Cycles per frame.
     """
@@ -40,16 +58,28 @@ class Stage(Protocol):
     plan: LayerPlan
     parts: dict[str, wiring.Component]
     core: wiring.Component
-    latency: int
     interval: int
 
     def model(self, values: np.ndarray) -> np.ndarray:
         """Return the output elements of input elements, one row per frame."""
         ...
 
-    def window(self, arrived: int) -> tuple[int, int]:
-        """Return the first and last cycle of work on a frame that is complete in ``arrived``."""
+    def work(self, arrived: _Cycles) -> Work:
+        """Return when the stage works on a frame.
+
+        ``arrived`` are the cycles in which the last word of each pixel is transferred, or of each
+        bit plane of a pixel at the input of the network, in an idle network.
+        """
         ...
+
+
+def _words(plan: LayerPlan, values: np.ndarray) -> np.ndarray:
+    """Return the input words of a stage: those of the network, or elements of whole frames."""
+    map, width = plan.map, plan.in_width
+    assert map is not None and width is not None
+    if values.shape[-1] == map.size:
+        values = values.reshape(-1, map.channels)
+    return np.pad(values, ((0, 0), (0, -values.shape[-1] % width))).reshape(-1, width)
 
 
 class DenseStage:
@@ -75,26 +105,23 @@ class DenseStage:
         shape = {"planes": plan.planes, "passes": plan.neuron_folds, "in_width": plan.in_width,
                  "out_width": plan.fold.simd, "vectors": plan.vectors,
                  "target_interval": target_interval}
-        self._operands = (BatchBuffer(plan.layer.inputs, batches=batches, **shape) if plan.gather
-                          else OperandBuffer(plan.layer.inputs, **shape))
+        self._operands = (BatchBuffer(plan.size, batches=batches, **shape) if plan.gather
+                          else OperandBuffer(plan.size, **shape))
         self.core = Layer(plan)
         self._slice = RegisterSlice(self.core.o.payload.shape())
         self.parts = {"operands": self._operands, "layer": self.core, "slice": self._slice}
 
     @property
     def latency(self) -> int:
-        _, last = self.window(0)
-        return last + self.core.latency + self._slice.latency
+        return int(self.work(np.zeros(1, np.int64)).done[-1])
 
     @property
     def interval(self) -> int:
         return self.plan.cycles
 
     def model(self, values: np.ndarray) -> np.ndarray:
-        # Words of the previous stage; the last is padded.
-        plan, width = self.plan, self.plan.in_width
-        words = np.pad(values, ((0, 0), (0, -values.shape[-1] % width))).reshape(-1, width)
-        count = plan.planes * -(-plan.layer.inputs // width)
+        plan, width, words = self.plan, self.plan.in_width, _words(self.plan, values)
+        count = plan.received
         frames = len(words) // count
         if plan.vectors > 1 and not plan.gather:
             words = np.pad(words, ((0, -frames % plan.vectors * count), (0, 0)))
@@ -102,12 +129,71 @@ class DenseStage:
             words = words.reshape(-1, plan.vectors * width)
         return self._slice.model(self.core.model(self._operands.model(words)))[:frames]
 
-    def window(self, arrived: int) -> tuple[int, int]:
-        if self.plan.operands is OperandKind.DIRECT:
-            return arrived - self.plan.cycles + 1, arrived
-        first = arrived + self._operands.latency
-        return first, first + self.plan.cycles - 1
+    def work(self, arrived: _Cycles) -> Work:
+        last = int(arrived[-1])
+        if self.plan.operands is not OperandKind.DIRECT:
+            last += self._operands.latency + self.plan.cycles - 1
+        done = last + self.core.latency + self._slice.latency
+        return Work(last - self.plan.cycles + 1, last, np.array([done], np.int64))
+
+
+class ConvStage:
+    """Stage of a convolution: perhaps a change of width, ring of operand words, layer, slice.
+
+    The first word of output ``j`` is read in cycle ``R(j)``, when the ring has the pixels that it
+    needs and output ``j - 1`` is read, which takes ``w`` cycles. Its last word leaves the stage in
+    ``R(j) + w + L + 1``, where ``L`` is the latency of the layer. ``interval`` is the maximum of
+    ``F`` and the words that the ring receives for a frame.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        The layer under its fold.
+    target_interval : int
+        Interval of the whole network; it makes no difference.
+    batches : int
+        Batches in the network; it makes no difference.
+    """
+
+    def __init__(self, plan: LayerPlan, target_interval: int = 0, *, batches: int = 1):
+        assert plan.map is not None
+        self.plan = plan
+        self._widths = None
+        if plan.in_width != plan.operand_width:
+            self._widths = OperandBuffer(plan.map.channels, in_width=plan.in_width,
+                                         out_width=plan.operand_width)
+        self._window, self.core = WordWindow(plan), Layer(plan)
+        self._slice = RegisterSlice(self.core.o.payload.shape())
+        widths = {} if self._widths is None else {"widths": self._widths}
+        self.parts = {**widths, "operands": self._window, "layer": self.core,
+                      "slice": self._slice}
+
+    @property
+    def interval(self) -> int:
+        return max(self.plan.cycles, self.plan.received)
+
+    def model(self, values: np.ndarray) -> np.ndarray:
+        words = _words(self.plan, values)
+        if self._widths is not None:
+            words = self._widths.model(words)
+        return self.core.model(self._window.model(words))
+
+    def work(self, arrived: _Cycles) -> Work:
+        plan = self.plan
+        assert plan.map is not None
+        if self._widths is not None and plan.in_width != plan.operand_width:
+            # Each bit plane of a pixel is sent when it is there and the one before is sent.
+            spacing = np.arange(len(arrived)) * plan.pixel_words
+            begun = np.maximum.accumulate(arrived + self._widths.latency - spacing) + spacing
+            arrived = begun + plan.pixel_words - 1
+        pixels = arrived[len(arrived) // plan.map.pixels - 1::len(arrived) // plan.map.pixels]
+        spacing = np.arange(plan.output.pixels) * plan.pixel_cycles
+        ready = pixels[plan.reach.needed - 1] + 1 - spacing
+        begun = np.maximum.accumulate(ready) + spacing
+        read = begun + plan.pixel_cycles
+        return Work(int(begun[0]), int(read[-1]) - 1,
+                    read + self.core.latency + self._slice.latency)
 
 
 # The stage of each kind of layer.
-STAGES: dict[type, type[Stage]] = {Dense: DenseStage, Score: DenseStage}
+STAGES: dict[type, type[Stage]] = {Conv: ConvStage, Dense: DenseStage, Score: DenseStage}

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from amaranth.hdl import C, Module, Value
 
-from ..graph.window import valid_taps
+from ..graph.window import tap_ranges
 from ..schedule import LayerPlan
 from .window_steps import table
 
@@ -30,11 +30,14 @@ class Edges:
         """Taps outside the map along each axis, bools of shape (outputs, pool, taps)."""
         layer, map = self.plan.layer, self.plan.map
         window, pool = layer.window, layer.pool_size
-        rows, columns = (
-            ~valid_taps(map[axis], outputs, window.kernel[axis], window.stride[axis],
-                        window.dilation[axis], window.padding[axis])
-            .reshape(-1, pool[axis], window.kernel[axis])
-            for axis, outputs in enumerate(layer.positions(map)))
+        found = []
+        for axis, outputs in enumerate(layer.positions(map)):
+            first, last = tap_ranges(map[axis], outputs, window.kernel[axis], window.stride[axis],
+                                     window.dilation[axis], window.padding[axis])
+            taps = np.arange(window.kernel[axis])
+            outside = (taps < first[:, None]) | (taps >= last[:, None])
+            found.append(outside.reshape(-1, pool[axis], len(taps)))
+        rows, columns = found
         return rows, columns
 
     @property

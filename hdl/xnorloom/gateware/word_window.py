@@ -1,7 +1,6 @@
 """Word window: ring of operand words before a convolution."""
 
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
@@ -11,29 +10,12 @@ from amaranth.lib.wiring import In, Out
 from ..graph import Conv
 from ..schedule import LayerPlan
 from . import primitives
+from .operands import Operands, operand_shape
 from .primitives import count, delay
 from .window_edges import Edges
 from .window_steps import Steps, steps, table
 
-__all__ = ["Operands", "WordWindow"]
-
-
-class Operands(NamedTuple):
-    """Operand words of a convolution.
-
-    Attributes
-    ----------
-    bits : array of 0 and 1, shape (words, operand_width)
-        Operands.
-    skip : bool array, shape (words,)
-        True for taps outside the map that contribute nothing.
-    level : int array, shape (words,)
-        Threshold level of the output.
-    """
-
-    bits: np.ndarray
-    skip: np.ndarray
-    level: np.ndarray
+__all__ = ["WordWindow"]
 
 
 class WordWindow(wiring.Component):
@@ -59,7 +41,7 @@ class WordWindow(wiring.Component):
     -------
     i : In(stream.Signature(operand_width))
         Words of pixels. Bits after the last channel of a pixel are ignored.
-    o : Out(stream.Signature(shape))
+    o : Out(stream.Signature(operand_shape(plan)))
         Operand words, 0 after the last channel. They are plain, or in a structure of ``bits``,
         ``skip`` if padding contributes nothing, and ``level`` if there are several. While ``skip``
         is high, ``bits`` are undefined. ``level`` is that of the output before pooling.
@@ -73,14 +55,8 @@ class WordWindow(wiring.Component):
         if not isinstance(plan.layer, Conv):
             raise TypeError(f"Word window needs a layer that is a Conv, not {plan.layer!r}")
         self._plan, self._pixel = plan, plan.planes * plan.pixel_words
-        fields: dict[str, int] = {"bits": plan.operand_width}
-        if plan.layer.window.skips:
-            fields["skip"] = 1
-        if len(plan.levels) > 1:
-            fields["level"] = (len(plan.levels) - 1).bit_length()
-        shape = data.StructLayout(fields) if len(fields) > 1 else plan.operand_width
         super().__init__({"i": In(stream.Signature(plan.operand_width)),
-                          "o": Out(stream.Signature(shape))})
+                          "o": Out(stream.Signature(operand_shape(plan)))})
 
     @property
     def interval(self) -> int:

@@ -4,12 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..support.text import count
+from .conv import Conv
 from .graph import Graph
 from .layers import Dense, Score
+from .maps import Map
 
 __all__ = ["constant_neurons", "constant_warnings"]
 
-_Ranges = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+_Range = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 # Largest pixel.
 _WHITE = 255
@@ -19,7 +21,8 @@ def constant_neurons(graph: Graph) -> tuple[npt.NDArray[np.bool_], ...]:
     """Find the constant neurons of each layer; of the last, the classes of constant score.
 
     A neuron is constant if every count that it can reach, with the constants of the layer before,
-    lies on the same side of its threshold.
+    lies on the same side of its threshold. One of a convolution is constant if all its outputs are,
+    and are equal; its inputs are taken to have the bounds of their channel at all positions.
     """
     return _constant(_ranges(graph))
 
@@ -50,16 +53,20 @@ def _all(number: int) -> str:
     return "its only neuron is" if number == 1 else f"all {number:,} neurons are"
 
 
-def _constant(ranges: _Ranges) -> tuple[npt.NDArray[np.bool_], ...]:
+def _constant(ranges: list[_Range]) -> tuple[npt.NDArray[np.bool_], ...]:
     return tuple(low == high for low, high in ranges)
 
 
-def _ranges(graph: Graph) -> _Ranges:
-    """Bounds of the activations of each dense layer, and of the scores."""
+def _ranges(graph: Graph) -> list[_Range]:
+    """Bounds of the activations of each neuron, and of the scores."""
     low, high = _input_range(graph)
     ranges = []
     for index, layer in enumerate(graph.layers):
-        top = (1 << graph.planes(index)) - 1
+        top, map = (1 << graph.planes(index)) - 1, graph.maps[index]
+        if isinstance(layer, Conv):
+            ranges.append(_conv_range(layer, map, top, low, high))
+            low, high = (np.tile(bound, graph.maps[index + 1].pixels) for bound in ranges[-1])
+            continue
         weights = layer.weights.astype(np.float64)
         # A synapse counts its element where the weight is 1, else the complement to the top.
         least, most = ((weights @ (one - (top - other))).astype(np.int64) + (top - other).sum()
@@ -73,7 +80,32 @@ def _ranges(graph: Graph) -> _Ranges:
     return ranges
 
 
-def _input_range(graph: Graph) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _conv_range(layer: Conv, map: Map, top: int, low: npt.NDArray[np.int64],
+                high: npt.NDArray[np.int64]) -> _Range:
+    """Bounds of the activations of each neuron of a convolution, over all positions.
+
+    ``low`` and ``high`` are those of the elements of the map, which are at most ``top``.
+    """
+    low, high = (low.reshape(map.pixels, -1).min(axis=0), high.reshape(map.pixels, -1).max(axis=0))
+    if layer.window.pad is not None:
+        pad = np.asarray(layer.window.pad)
+        low, high = np.minimum(low, pad), np.maximum(high, pad)
+    borders, window = layer.borders(map), layer.window
+    thresholds = layer.thresholds.reshape(-1, layer.neurons)
+    weights = layer.weights.reshape(layer.groups, -1, layer.weights.shape[3]).astype(np.float64)
+    bits = []
+    for one, other in ((low, high), (high, low)):
+        # As for a dense layer, for each tap; then for each border class.
+        one, other = (bound.reshape(layer.groups, -1, 1) for bound in (one, top - other))
+        taps = (weights @ (one - other) + other.sum(axis=1, keepdims=True)).reshape(
+            layer.neurons, *window.kernel)
+        rows = np.tensordot(borders.row_taps, taps, (1, 1))
+        counts = np.tensordot(rows, borders.column_taps, (2, 1)).transpose(0, 2, 1)
+        bits.append(counts.reshape(-1, layer.neurons) >= thresholds)
+    return bits[0].all(axis=0).astype(np.int64), bits[1].any(axis=0).astype(np.int64)
+
+
+def _input_range(graph: Graph) -> _Range:
     """Bounds of the elements of the input."""
     thresholds = graph.input.pixel_thresholds
     if thresholds is None:

@@ -1,5 +1,6 @@
 """Summary of a graph: its input, layers and sizes, as plain values and as text."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,13 @@ import numpy as np
 from ..support.html import html_table
 from ..support.text import clipped, count, table
 from .constants import constant_neurons, constant_warnings
+from .conv import Conv
 from .graph import Graph
 from .input import Input
 from .layers import Dense, Score
+from .maps import Map
 
-__all__ = ["graph_html", "graph_text", "graph_values"]
+__all__ = ["graph_html", "graph_text", "graph_values", "window_text"]
 
 # Pixel thresholds of an element that the text lists; there may be 255.
 _SHOWN = 16
@@ -22,15 +25,18 @@ def graph_values(graph: Graph) -> dict[str, Any]:
     layers = []
     constant = constant_neurons(graph)
     for index, layer in enumerate(graph.layers):
-        dense = isinstance(layer, Dense)
-        layers.append({
-            "name": layer.name, "kind": "dense" if dense else "score", "inputs": layer.inputs,
+        kind = {Conv: "conv", Dense: "dense", Score: "score"}[type(layer)]
+        entry = {
+            "name": layer.name, "kind": kind, "inputs": layer.inputs,
             "neurons": layer.neurons, "input_bits": graph.planes(index),
             "synapses": layer.weights.size, "weight_bits": layer.weights.size,
-            "threshold_bits":
-                layer.neurons * (graph.count_max(index) + 1).bit_length() if dense else 0,
+            "threshold_bits": 0 if isinstance(layer, Score) else
+                layer.thresholds.size * (graph.count_max(index) + 1).bit_length(),
             "scale_bits": _scale_bits(layer) if isinstance(layer, Score) else 0,
-            "constant": int(constant[index].sum())})
+            "constant": int(constant[index].sum())}
+        if isinstance(layer, Conv):
+            entry.update(_conv_values(layer, graph.maps[index]))
+        layers.append(entry)
     thresholds = graph.input.pixel_thresholds
     return {
         "name": graph.name, "digest": graph.digest,
@@ -70,6 +76,43 @@ def graph_html(graph: Graph) -> str:
     return html_table(repr(graph), *_rows(graph))
 
 
+def _conv_values(layer: Conv, map: Map) -> dict[str, Any]:
+    """What :func:`graph_values` has for a convolution only."""
+    window = layer.window
+    return {
+        "map": list(map), "output_map": list(layer.output(map)), "kernel": list(window.kernel),
+        "stride": list(window.stride), "dilation": list(window.dilation),
+        "padding": list(window.padding),
+        "pad": list(window.pad) if isinstance(window.pad, tuple) else window.pad,
+        "pool": list(layer.pool_size), "pool_and": int(layer.least.sum()), "groups": layer.groups,
+        "border_classes": layer.borders(map).count,
+        "positions": math.prod(layer.positions(map))}
+
+
+def window_text(layer: Conv) -> str:
+    """Kernel, stride, dilation, padding, pool and groups of a convolution, in words."""
+    window = layer.window
+    parts = [_pair(window.kernel)]
+    parts += [f"{name} {_pair(pair)}" for name, pair in (
+        ("stride", window.stride), ("dilation", window.dilation)) if pair != (1, 1)]
+    if any(window.padding):
+        sides = window.padding[:1] if len(set(window.padding)) == 1 else window.padding
+        element = ("nothing" if window.pad is None else "a code for each channel"
+                   if isinstance(window.pad, tuple) else f"code {window.pad}")
+        parts.append(f"padding {' '.join(map(str, sides))} of {element}")
+    if layer.pool is not None:
+        least = int(layer.least.sum())
+        kind = "" if not least else " AND" if least == layer.neurons else f" AND of {least}"
+        parts.append(f"pool {_pair(layer.pool_size)}{kind}")
+    if layer.groups > 1:
+        parts.append(f"{layer.groups} groups")
+    return ", ".join(parts)
+
+
+def _pair(sides: tuple[int, int]) -> str:
+    return f"{sides[0]}x{sides[1]}"
+
+
 def _rows(graph: Graph) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
     """Rows of the table of layers, and its header."""
     layers = graph_values(graph)["layers"]
@@ -81,6 +124,12 @@ def _rows(graph: Graph) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
                  sum(entry["threshold_bits"] for entry in layers)))
     header = ("layer", "kind", "inputs", "bits each", "neurons", "synapses", "weight bits",
               "threshold bits")
+    if any(isinstance(layer, Conv) for layer in graph.layers):
+        maps = [(str(before), str(after), window_text(layer)) if isinstance(layer, Conv) else
+                ("", "", "") for layer, before, after in zip(graph.layers, graph.maps,
+                                                            graph.maps[1:])]
+        rows = [(*row, *more) for row, more in zip(rows, [*maps, ("", "", "")])]
+        header = (*header, "input map", "output map", "window")
     constant = [entry["constant"] or None for entry in layers]
     if not any(constant):
         return rows, header

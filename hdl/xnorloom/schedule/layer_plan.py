@@ -332,6 +332,8 @@ class LayerPlan:
     def _levels(self) -> tuple[np.ndarray, np.ndarray]:
         assert not isinstance(self.layer, Score)
         rows = self.layer.thresholds.reshape(-1, self.layer.neurons)
+        if len(rows) == 1:
+            return rows, np.zeros(1, np.int64)
         levels, places = np.unique(rows, axis=0, return_inverse=True)
         return levels, places.reshape(-1)
 

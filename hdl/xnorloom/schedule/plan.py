@@ -1,10 +1,13 @@
-"""Plan: a graph under a schedule."""
+"""Plan: a graph under a schedule, and its cells in tables."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..graph import Graph
+import numpy as np
+import numpy.typing as npt
+
+from ..graph import Conv, Graph
 from ..support.html import html_table
 from ..support.text import count
 from .layer_plan import LayerPlan, OperandKind
@@ -12,7 +15,7 @@ from .layer_plan import LayerPlan, OperandKind
 if TYPE_CHECKING:
     from .schedule import Schedule
 
-__all__ = ["Plan", "packed_words"]
+__all__ = ["Plan", "buffer_cell", "map_cells", "packed_words"]
 
 
 def packed_words(graph: Graph, width: int) -> int:
@@ -20,6 +23,29 @@ def packed_words(graph: Graph, width: int) -> int:
     if not graph.by_pixel:
         return -(-graph.input.size // width)
     return graph.maps[0].pixels * -(-graph.maps[0].channels // width)
+
+
+def map_cells(plan: LayerPlan) -> tuple[str, str]:
+    """Return the map of inputs and the kernel of a layer, for tables; empty without them."""
+    layer, map = plan.layer, plan.map
+    assert map is not None
+    if not isinstance(layer, Conv):
+        return ("" if map.pixels == 1 else str(map), "")
+    window, parts = layer.window, []
+    for name, pair in (("stride", window.stride), ("dilation", window.dilation),
+                       ("pool", layer.pool_size)):
+        if pair != (1, 1):
+            parts.append(f"{name} {pair[0]}x{pair[1]}")
+    if layer.groups > 1:
+        parts.append(f"{layer.groups} groups")
+    return str(map), ", ".join([f"{window.kernel[0]}x{window.kernel[1]}", *parts])
+
+
+def buffer_cell(plan: LayerPlan) -> str:
+    """Return the operand buffer of a layer, for tables."""
+    if plan.operands is not OperandKind.RING:
+        return plan.operands
+    return f"{plan.operands}, {count(plan.reach.rows, 'row')}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +72,15 @@ class Plan:
                 f"{count(len(self.layers), 'layer')})")
 
     def _repr_html_(self) -> str:
-        rows = [(entry.layer.name, entry.layer.neurons, entry.layer.inputs, entry.fold.pe,
-                 entry.fold.simd, entry.fold.lanes, entry.cycles, entry.fold.style, entry.depth,
-                 entry.operands) for entry in self.layers]
+        maps = any(isinstance(layer, Conv) for layer in self.graph.layers)
+        rows = [(entry.layer.name, *(map_cells(entry) if maps else ()), entry.layer.neurons,
+                 entry.layer.inputs, entry.fold.pe, entry.fold.simd, entry.fold.lanes, entry.cycles,
+                 entry.fold.style, entry.depth, buffer_cell(entry)) for entry in self.layers]
         frames = "a frame" if self.vectors == 1 else f"{self.vectors} frames"
         title = f"{self.graph.name}: {frames} every {count(self.interval, 'cycle')}"
         return html_table(title, rows,
-                          ("layer", "neurons", "inputs", "PE", "SIMD", "lanes", "cycles", "weights",
-                           "depth", "operand buffer"))
+                          ("layer", *(("map", "kernel") if maps else ()), "neurons", "inputs", "PE",
+                           "SIMD", "lanes", "cycles", "weights", "depth", "operand buffer"))
 
     @property
     def words(self) -> int:
@@ -63,6 +90,20 @@ class Plan:
         the channels of each pixel.
         """
         return self.graph.input.bits * packed_words(self.graph, self.schedule.input_width)
+
+    @property
+    def overlaps(self) -> bool:
+        """True if a layer works on parts of frames, as convolutions do."""
+        return any(layer.operands is OperandKind.RING for layer in self.layers)
+
+    def arrivals(self) -> npt.NDArray[np.int64]:
+        """Return the cycles in which parts of a frame are complete, if words are back to back.
+
+        They count from the transfer of the first word. A part is a bit plane of a pixel, where the
+        first layer is a convolution, otherwise the whole frame.
+        """
+        parts = self.graph.maps[0].pixels * self.graph.input.bits if self.graph.by_pixel else 1
+        return (np.arange(parts) + 1) * (self.words // parts) - 1
 
     @property
     def vectors(self) -> int:

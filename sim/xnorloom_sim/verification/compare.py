@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from xnorloom.graph import Graph
+from xnorloom.graph import Conv, Graph
 
 from ..golden import Golden
 
@@ -25,12 +25,14 @@ class Difference:
     kind : str
         ``activation``, ``score`` or ``class``.
     neuron : int
-        Index in the layer; ``None`` for a class.
+        Index in the layer, the channel of a convolution; ``None`` for a class.
     found, expected : int
         Value of the step and of the integer graph; ``found`` is ``None`` for an activation that is
         neither 0 nor 1.
     values : str
         Description of the values that it follows from, or ``None``.
+    row, column : int
+        Place in the map of a convolution, after pooling; ``None`` elsewhere.
     """
 
     frame: int
@@ -40,9 +42,12 @@ class Difference:
     found: int | None
     expected: int
     values: str | None = None
+    row: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
-        where = {"activation": f"layer {self.layer} neuron {self.neuron}",
+        place = "" if self.row is None else f" row {self.row} column {self.column}"
+        where = {"activation": f"layer {self.layer}{place} neuron {self.neuron}",
                  "score": f"layer {self.layer} score of class {self.neuron}",
                  "class": "class"}[self.kind]
         found = "neither 0 nor 1" if self.found is None else self.found
@@ -60,9 +65,10 @@ class Found:
     classes, scores, activations
         See :class:`~xnorloom_sim.golden.Golden`; scores that cannot be compared are ``None``.
     valid : tuple of bool arrays
-        For each dense layer, the activations that are 0 or 1; ``None`` for all.
+        For each layer before the last, the activations that are 0 or 1; ``None`` for all.
     explain : callable
-        ``explain(kind, frame, layer, neuron)`` returns the ``values`` of a difference.
+        ``explain(kind, frame, layer, place)`` returns the ``values`` of a difference. ``place`` is
+        the index in the activations of a layer or in the classes.
     """
 
     classes: npt.NDArray[np.int64]
@@ -111,8 +117,8 @@ Follow = Callable[[npt.NDArray[np.intp]], tuple[Golden, Sequence[npt.NDArray[np.
 """Function of the places of some frames.
 
 It returns the integer graph's results, each layer evaluated on the activations that the step found
-in the layer before; and for each dense layer, and for the class ``(B, 1)``, the values that may
-differ from these by the source's rounding.
+in the layer before; and for each layer before the last, and for the class ``(B, 1)``, the values
+that may differ from these by the source's rounding.
 """
 
 
@@ -172,7 +178,7 @@ def _any(wrongs: Sequence[npt.NDArray[np.bool_]]) -> npt.NDArray[np.bool_]:
 
 
 def _wrongs(found: Found, expected: Golden) -> list[npt.NDArray[np.bool_]]:
-    """Find the values that differ: of each dense layer, of the scores if any, and of the class."""
+    """Find the values that differ: of the layers before the last, the scores if any, the class."""
     wrongs = []
     for number, bits in enumerate(found.activations):
         wrong = bits != expected.activations[number]
@@ -189,22 +195,24 @@ def _first(graph: Graph, found: Found, expected: Golden, wrongs: list[npt.NDArra
            frame: int, shown: int) -> Difference:
     """Describe the first difference in ``frame``, whose number in all frames is ``shown``."""
     number = next(n for n, wrong in enumerate(wrongs) if wrong[frame].any())
-    neuron = int(np.argmax(wrongs[number][frame]))
-    dense = len(found.activations)
-    layer = min(number, dense)
-    if number < dense:
-        kind, value = "activation", int(found.activations[number][frame, neuron])
-        wanted = int(expected.activations[number][frame, neuron])
-        if found.valid is not None and not found.valid[number][frame, neuron]:
+    place = int(np.argmax(wrongs[number][frame]))
+    before = len(found.activations)
+    index = min(number, before)
+    neuron, row, column = place, None, None
+    if number < before:
+        kind, value = "activation", int(found.activations[number][frame, place])
+        wanted = int(expected.activations[number][frame, place])
+        if found.valid is not None and not found.valid[number][frame, place]:
             value = None
-    elif found.scores is not None and number == dense:
-        kind, value = "score", int(found.scores[frame, neuron])
-        wanted = int(expected.scores[frame, neuron])
+        if isinstance(graph.layers[index], Conv):
+            row, column, neuron = (int(number) for number in np.unravel_index(
+                place, graph.maps[index + 1]))
+    elif found.scores is not None and number == before:
+        kind, value = "score", int(found.scores[frame, place])
+        wanted = int(expected.scores[frame, place])
     else:
-        kind, value = "class", int(found.classes[frame])
-        wanted = int(expected.classes[frame])
-    note = None
-    if found.explain is not None:
-        note = found.explain(kind, frame, layer, wanted if kind == "class" else neuron)
-    return Difference(shown, graph.layers[layer].name, kind,
-                      None if kind == "class" else neuron, value, wanted, note)
+        kind, value, neuron = "class", int(found.classes[frame]), None
+        place = wanted = int(expected.classes[frame])
+    note = None if found.explain is None else found.explain(kind, frame, index, place)
+    return Difference(shown, graph.layers[index].name, kind, neuron, value, wanted, note, row,
+                      column)

@@ -72,7 +72,7 @@ class Verification:
     rows : tuple of Row
         The steps that ran or were left out, in order.
     neurons : int
-        Number of neurons in dense layers.
+        Number of activations in a frame: neurons of dense layers, elements of maps.
     switched : int
         Number of those that were 0 in some frame and 1 in another.
     chosen : int

@@ -11,11 +11,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from xnorloom.graph import Dense, Graph, Score
+from xnorloom.graph import Conv, Graph, Score
 from xnorloom.lowering.doubt import NeuronDoubts, ScoreDoubts, neuron_doubts, score_doubts
 from xnorloom.lowering.lower import Lowered
 
-from ..golden import Golden
+from ..golden import Golden, layer_counts
+from ..golden_maps import at_outputs, pooled
 from .compare import Found
 
 __all__ = ["Rounding"]
@@ -47,7 +48,7 @@ class Rounding:
         return [neuron_doubts(linear, segment, layer, probe)
                 for (linear, segment), layer, probe
                 in zip(lowered.linears, lowered.graph.layers, lowered.probes)
-                if isinstance(layer, Dense)]
+                if not isinstance(layer, Score)]
 
     @cached_property
     def _scores(self) -> ScoreDoubts:
@@ -79,10 +80,9 @@ class Rounding:
         activations, excused = [], []
         lost = np.zeros((len(elements), 1), bool)
         for index, layer in enumerate(graph.layers):
-            counts = _counts(graph, index, elements)
-            if isinstance(layer, Dense):
-                bits = (counts >= layer.thresholds).astype(np.uint8)
-                doubtful = self._neurons[index].hold(counts)
+            counts = layer_counts(graph, index, elements)
+            if not isinstance(layer, Score):
+                bits, doubtful = _decide(graph, index, counts, self._neurons[index])
                 activations.append(bits)
                 excused.append(doubtful | lost)
                 elements = found.activations[index]
@@ -109,10 +109,21 @@ class Rounding:
         return near & (rounded | (tie & unequal))
 
 
-def _counts(graph: Graph, index: int,
-            elements: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
-    """Count the agreeing synapses of layer ``index``, exactly in float64."""
-    top = (1 << graph.planes(index)) - 1
-    weights = 2 * graph.layers[index].weights.astype(np.float64) - 1
-    signed = (2 * elements.astype(np.float64) - top) @ weights.T
-    return (signed.astype(np.int64) + graph.count_max(index)) // 2
+def _decide(graph: Graph, index: int, counts: npt.NDArray[np.int64], doubts: NeuronDoubts
+            ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """Return the activations of a layer for its counts, and those that rounding may change.
+
+    Both have the shape ``(B, size of the layer's map)``.
+    """
+    layer, map = graph.layers[index], graph.maps[index]
+    assert not isinstance(layer, Score)
+    if not isinstance(layer, Conv):
+        return (counts >= layer.thresholds).astype(np.uint8), doubts.hold(counts)
+    fires = counts >= at_outputs(layer, map, layer.thresholds)
+    doubtful = NeuronDoubts(at_outputs(layer, map, doubts.low),
+                            at_outputs(layer, map, doubts.high)).hold(counts)
+    bits = pooled(layer, fires).reshape(len(counts), -1).astype(np.uint8)
+    # Pooling hides a change where another output of the area decides.
+    least, most = (pooled(layer, some).reshape(len(counts), -1)
+                   for some in (fires & ~doubtful, fires | doubtful))
+    return bits, least != most

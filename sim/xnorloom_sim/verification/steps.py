@@ -1,7 +1,7 @@
 """Verification of a network, from the source model to the compiled gateware.
 
 Every step is compared with the integer graph, evaluated in ±1 arithmetic: the activations of every
-neuron of every dense layer, the scores, and the class.
+layer before the last, whole maps of convolutions, the scores, and the class.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +83,7 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None 
         raise ValueError(f"labels must have the shape ({len(frames)},), not {np.shape(labels)!r}")
     if amaranth_frames < 1:
         raise ValueError(f"amaranth_frames must be at least 1, not {amaranth_frames!r}")
-    run = _Run(graph, frames, schedule or automatic(graph), progress,
+    run = _Run(graph, frames, schedule, progress,
                None if labels is None else np.asarray(labels))
     reasons = dict(missing or {})
     rows = []
@@ -108,15 +108,16 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None 
     expected = run.expected
     switched = sum(int((bits.min(axis=0) != bits.max(axis=0)).sum())
                    for bits in expected.activations)
-    return Verification(tuple(rows), sum(layer.neurons for layer in graph.layers[:-1]), switched,
+    return Verification(tuple(rows), sum(map.size for map in graph.maps[1:-1]), switched,
                         len(np.unique(expected.classes)))
 
 
 class _Run:
     """The steps, on the same frames."""
 
-    def __init__(self, graph: Graph, frames: npt.NDArray[np.unsignedinteger], schedule: Schedule,
-                 progress: Progress | None, labels: npt.NDArray | None):
+    def __init__(self, graph: Graph, frames: npt.NDArray[np.unsignedinteger],
+                 schedule: Schedule | None, progress: Progress | None,
+                 labels: npt.NDArray | None):
         self._graph, self._frames, self._schedule = graph, frames, schedule
         self._progress, self._labels = progress, labels
         self.expected = _evaluate(golden.evaluate, graph, frames, self._report("graph"))
@@ -135,6 +136,8 @@ class _Run:
         return self._found("packed", Found(found.classes, found.scores, found.activations))
 
     def gateware(self, engine: str, number: int) -> Row:
+        if self._schedule is None:
+            self._schedule = automatic(self._graph)
         result = simulate(self._schedule.bind(self._graph), self._frames[:number], engine=engine,
                           probes=True, progress=self._report(engine))
         assert result.activations is not None
@@ -154,7 +157,7 @@ class _Run:
         if self._labels is not None:
             correct = int((classes == self._labels[:number]).sum())
         row = Row(step, title, number, len(graph.layers),
-                  sum(layer.neurons for layer in graph.layers[:-1]),
+                  sum(map.size for map in graph.maps[1:-1]),
                   graph.classes if scores is None else scores, graph.classes, correct=correct)
         return row if compared is None else replace(
             row, differences=compared.differences, first=compared.first,

@@ -206,14 +206,17 @@ def old_weight_norm():
         return evaluated(weight_norm(nn.Linear(3, 2)))
 
 
-KNOWN = (r"BatchNorm1d, BinaryLinear, Divide, Dropout, Flatten, Hardtanh, Identity, Linear, "
-         r"Pixels, ReLU, Scores, Sigmoid, Sign, Tanh, Unflatten")
+KNOWN = (r"AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, "
+         r"AvgPool2d, BatchNorm1d, BatchNorm2d, BinaryConv2d, BinaryLinear, ConstantPad1d, "
+         r"ConstantPad2d, Conv1d, Conv2d, Divide, Dropout, Dropout1d, Dropout2d, Flatten, "
+         r"Hardtanh, Identity, Linear, MaxPool1d, MaxPool2d, Pixels, ReLU, Scores, Sigmoid, Sign, "
+         r"Tanh, Unflatten, ZeroPad1d, ZeroPad2d")
 WRONG = {
     "unknown": (lambda: evaluated(nn.Softsign()),
                 rf"0 \(Softsign\): a network may have modules of Sequential and {KNOWN}, "
                 r"not torch\.nn\.modules\.activation\.Softsign"),
-    "convolution": (lambda: evaluated(nn.Sequential(nn.Conv1d(1, 1, 1))),
-                    r"0\.0 \(Conv1d\): a network may have .*, not torch\.nn\.\S+\.Conv1d"),
+    "inside": (lambda: evaluated(nn.Sequential(nn.Conv3d(1, 1, 1))),
+               r"0\.0 \(Conv3d\): a network may have .*, not torch\.nn\.\S+\.Conv3d"),
     "own forward": (lambda: evaluated(Doubling(Sign())), r"0 \(Doubling\): a network may have .*"),
     "training": (lambda: nn.Sequential(Sign()),
                  r"Sequential must be in evaluation mode: call eval\(\) on the network"),

@@ -1,4 +1,8 @@
-"""Fixture of the gateware tests: driver of components without streams."""
+"""Fixtures of the gateware tests: driver of components without streams, random networks."""
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import pytest
 from amaranth.hdl import ClockDomain, Module
@@ -39,3 +43,13 @@ def _drive(dut, **inputs) -> list[int]:
 def drive():
     """``drive(dut, port=values, …)``: outputs of a component without streams, cycle by cycle."""
     return _drive
+
+
+@pytest.fixture(scope="session")
+def random_chain():
+    """``random_chain(seed)`` of the package ``fixtures``."""
+    path = Path(__file__).parents[2] / "fixtures" / "chains.py"
+    spec = spec_from_file_location("chains", path)
+    sys.modules["chains"] = module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.random_chain

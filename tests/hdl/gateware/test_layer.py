@@ -247,7 +247,7 @@ DENSE = Dense("dense", np.ones((4, 6), int), np.ones(4, int))
 
 @pytest.mark.parametrize("graph_layer, fold, planes, error, message", [
     (None, Fold(1, 1, "lut"), 1, TypeError,
-     r"^LayerPlan layer must be a Dense or a Score, not None$"),
+     r"^LayerPlan layer must be a Conv, a Dense or a Score, not None$"),
     (DENSE, (1, 1, "lut"), 1, TypeError, r"^LayerPlan fold must be a Fold, not \(1, 1, 'lut'\)$"),
     (DENSE, Fold(1, 1, "lut"), 1.0, TypeError, r"^LayerPlan planes must be an integer, not 1\.0$"),
     (DENSE, Fold(1, 1, "lut"), True, TypeError, r"^LayerPlan planes must be an integer, not True$"),

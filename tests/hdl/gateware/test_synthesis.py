@@ -17,8 +17,9 @@ from xnorloom.gateware.neuron import Accumulator, Neuron
 from xnorloom.gateware.operand_buffer import OperandBuffer
 from xnorloom.gateware.popcount import Popcount
 from xnorloom.gateware.rom import Rom
+from xnorloom.gateware.word_window import WordWindow
 from xnorloom.gateware.xnor import XnorArray
-from xnorloom.graph import Dense, Score
+from xnorloom.graph import Conv, Dense, Map, Pool, Score, Window
 from xnorloom.schedule import Fold, LayerPlan, Schedule
 from xnorloom.target.device import LUT_DEPTH
 from xnorloom_sim.golden import evaluate
@@ -174,6 +175,17 @@ def test_operand_buffer_in_block_ram(synthesise, family, expected):
     assert rams(cells) == expected
     # Counters, and no bypass register for reads during writes.
     assert flip_flops(cells) < 28
+
+
+def test_word_window_is_small(synthesise):
+    # A ring of 8 rows of 26 pixels; the rest does not grow with the channels.
+    layer = Conv("conv", np.zeros((16, 3, 3, 16), int), np.ones(16, int), Window((3, 3)),
+                 Pool((2, 2)))
+    cells = synthesise(WordWindow(LayerPlan(layer, Fold(4, 16, "lut"), map=Map(26, 26, 16))),
+                       "ice40")
+    assert rams(cells) == 1
+    assert flip_flops(cells) < 60
+    assert luts(cells) < 110
 
 
 def test_popcount_is_smaller_than_a_sum(synthesise):

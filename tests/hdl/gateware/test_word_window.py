@@ -3,9 +3,11 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import ClockDomain, Module, Value
+from amaranth.sim import Simulator
 
 from xnorloom.gateware.word_window import WordWindow
-from xnorloom.graph import Conv, Map, Pool, Window
+from xnorloom.graph import Conv, Dense, Map, Pool, Window
 from xnorloom.schedule import Fold, LayerPlan
 from xnorloom_sim.harness import Stall, run
 
@@ -38,6 +40,9 @@ CASES = {
     "a row": case((1, 16, 2), (1, 3), simd=2, stride=(1, 2), padding=(0, 1, 0, 1), pad=1),
     "a column": case((11, 1, 2), (4, 1), simd=1, stride=(2, 1)),
     "stride": case((7, 6, 2), (3, 2), simd=2, stride=(2, 3), neurons=3),
+    "kernels side by side": case((4, 6, 3), (2, 3), simd=2, stride=(2, 3)),
+    "1x1, stride, narrow words": case((6, 7, 3), (1, 1), simd=2, stride=(2, 2)),
+    "stride, padding": case((8, 7, 1), (3, 3), simd=1, stride=(4, 3), padding=(1, 1, 1, 1), pad=1),
     "stride beyond the kernel": case((9, 10, 2), (2, 2), simd=2, stride=(4, 3)),
     "dilation": case((7, 8, 1), (3, 2), simd=1, dilation=(2, 3), neurons=2),
     "dilation, padding": case((4, 3, 2), (3, 3), simd=2, dilation=(2, 2), padding=(4, 1, 2, 4),
@@ -119,7 +124,7 @@ def split(plan, outputs):
     bits = np.unpackbits(outputs, axis=-1, bitorder="little")
     width = plan.operand_width
     skip = bits[:, width].astype(bool) if window.skips else np.zeros(len(bits), bool)
-    rest = bits[:, width + window.skips:]
+    rest = bits[:, width + window.skips:][:, :(levels - 1).bit_length()]
     level = rest @ (1 << np.arange(rest.shape[1])) if levels > 1 else np.zeros(len(bits), int)
     return bits[:, :width], skip, level
 
@@ -165,7 +170,8 @@ def check_times(plan, trace):
 @pytest.mark.parametrize("plan", CASES.values(), ids=CASES)
 def test_without_stalls(plan):
     frames, words = frames_of(plan)
-    dut = WordWindow(plan)
+    dut, received = WordWindow(plan), len(words) // FRAMES
+    assert (dut.latency, dut.interval) == (2, max(plan.cycles, received))
     bits, skip, level = expected(plan, frames)
     model = dut.model(words)
     assert (model.bits == np.where(skip[:, None], 0, bits)).all()
@@ -174,9 +180,18 @@ def test_without_stalls(plan):
     trace = simulate(plan, words)
     check(plan, trace, frames)
     check_times(plan, trace)
-    first = trace.o_cycles[plan.cycles - 1::plan.cycles]
-    assert dut.latency == 2
-    assert np.diff(first)[1:].tolist() == [dut.interval] * (FRAMES - 2)
+    # The slower side never waits, not even between frames.
+    last = trace.o_cycles[plan.cycles - 1::plan.cycles]
+    assert np.diff(last)[1:].tolist() == [dut.interval] * (FRAMES - 2)
+    if received >= plan.cycles:
+        assert trace.i_cycles.tolist() == list(range(FRAMES * received))
+
+
+def test_rates():
+    """Sources are slower than the window, as fast, and faster."""
+    rates = [np.sign(plan.cycles - plan.map.pixels * plan.planes * plan.pixel_words)
+             for plan in CASES.values()]
+    assert min(rates.count(-1), rates.count(1)) > 3 and rates.count(0) > 1
 
 
 STALLS = {"source": Stall(1, i=0.6), "both": Stall(3, i=0.4, o=0.4), "sink": Stall(5, o=0.7)}
@@ -190,3 +205,61 @@ def test_stalls(plan):
     check(plan, trace, frames)
     if not stall.o:
         check_times(plan, trace)
+
+
+RESETS = ["one pixel", "stride", "codes of planes", "levels, pool"]
+
+
+def reset_run(plan, words, cycle):
+    """Output words since the reset in ``cycle`` after which ``words`` begin anew."""
+    m, sent = Module(), []
+    m.submodules.dut = dut = WordWindow(plan)
+    m.domains.sync = domain = ClockDomain()
+    stalled = np.random.default_rng(cycle).random(cycle) < 0.3
+
+    async def process(ctx):
+        place = 0
+        for now in range(cycle + 3 * dut.interval + 8):
+            reset = now == cycle
+            if reset:
+                sent.clear()
+            ctx.set(domain.rst, int(reset))
+            ctx.set(dut.i.valid, int(not reset and place < len(words)))
+            ctx.set(dut.i.payload, int(words[place]) if place < len(words) else 0)
+            ctx.set(dut.o.ready, int(not reset and not (now < cycle and stalled[now])))
+            _, _, taken, gave, payload = await ctx.tick().sample(
+                dut.i.valid & dut.i.ready, dut.o.valid & dut.o.ready, Value.cast(dut.o.payload))
+            place = 0 if reset else place + taken
+            if gave:
+                sent.append(payload)
+
+    simulator = Simulator(m)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(process)
+    simulator.run()
+    return sent
+
+
+@pytest.mark.parametrize("name", RESETS)
+def test_reset_in_mid_frame(name):
+    plan = CASES[name]
+    frames, words = frames_of(plan)
+    numbers = words @ (1 << np.arange(words.shape[1]))
+    bits, skip, level = expected(plan, frames)
+    for cycle in np.random.default_rng(7).integers(1, 2 * plan.cycles + 4, 3):
+        sent = np.array(reset_run(plan, numbers, int(cycle)))
+        assert len(sent) >= plan.cycles
+        got = split(plan, sent[:, None].view(np.uint8))
+        count = min(len(sent), len(bits))
+        keep = ~skip[:count]
+        assert (got[0][:count] == bits[:count])[keep].all()
+        assert (got[1][:count] == skip[:count]).all()
+        assert (got[2][:count] == level[:count]).all()
+
+
+def test_wrong():
+    with pytest.raises(TypeError, match=r"^Word window plan must be a LayerPlan, not 3$"):
+        WordWindow(3)
+    layer = Dense("dense", np.zeros((2, 3), int), np.zeros(2, int))
+    with pytest.raises(TypeError, match=r"^Word window needs a layer that is a Conv, not Dense\("):
+        WordWindow(LayerPlan(layer, Fold(1, 1, "lut")))

@@ -8,6 +8,7 @@ import pytest
 from xnorloom.errors import ScheduleError
 from xnorloom.graph import Conv, Dense, Graph, Input, Map, Pool, Score, Window
 from xnorloom.schedule import Fold, LayerPlan, Schedule
+from xnorloom.schedule.plan import buffer_cell, map_cells
 
 RNG = np.random.default_rng(0)
 
@@ -77,6 +78,24 @@ def test_interval_of_words_that_a_ring_writes():
     bound = Schedule(2, (Fold(8, 2, "wired"), Fold(1, 1, "lut"), Fold(2, 1, "wired"))).bind(graph)
     assert [entry.cycles for entry in bound.layers] == [16, 8, 1]
     assert bound.layers[1].received == bound.interval == 16 * 8
+
+
+def test_tables():
+    """Maps and kernels are shown where there are convolutions."""
+    layers = (conv(4, (3, 2), 4, 2, Pool((2, 1)), stride=(2, 1), dilation=(1, 2)),
+              Dense("dense", RNG.integers(0, 2, (5, 48)), np.full(5, 20)),
+              Score("score", RNG.integers(0, 2, (2, 5)), [0, 0]))
+    bound = Schedule(4, (Fold(2, 2, "block"), Fold(1, 4, "lut"), Fold(2, 5, "wired"))).bind(
+        Graph("cnn", Input((9, 8, 4)), layers))
+    assert [map_cells(entry) for entry in bound.layers] == [
+        ("9x8x4", "3x2, stride 2x1, dilation 1x2, pool 2x1, 2 groups"), ("2x6x4", ""), ("", "")]
+    assert [buffer_cell(entry) for entry in bound.layers] == ["ring, 10 rows", "registers",
+                                                              "registers"]
+    shown = bound._repr_html_()
+    assert "<th>kernel</th>" in shown and "<td>ring, 10 rows</td>" in shown
+    dense = Graph("mlp", Input((48,)), layers[1:])
+    assert "kernel" not in Schedule(4, (Fold(1, 4, "lut"), Fold(2, 5, "wired"))).bind(
+        dense)._repr_html_()
 
 
 # Operand bits

@@ -24,6 +24,9 @@ from .hdf5 import LIMIT, TEXT_LIMIT, array, member, open_bytes, reading, texts
 
 __all__ = ["KerasFile", "read"]
 
+# Names of weights in Keras 3, by those of Keras 2.
+_OTHER_NAMES = {"depthwise_kernel": "kernel"}
+
 
 class KerasFile:
     """File in memory.
@@ -69,7 +72,7 @@ class KerasFile:
         for name, shape in shapes.items():
             what = f"{name} of layer {quoted(layer)} in {self._where}"
             with reading(self._where):
-                dataset = found.pop(name, None)
+                dataset = found.pop(name, None) or found.pop(_OTHER_NAMES.get(name, name), None)
                 if dataset is None:
                     raise SourceError(f"{what} is missing")
                 arrays[name] = array(dataset, shape, what)

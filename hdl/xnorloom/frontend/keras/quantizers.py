@@ -39,6 +39,12 @@ def _ternary(threshold: np.float32) -> _Function:
     return lambda x: np.sign(np.sign(x + threshold) + np.sign(x - threshold))
 
 
+def _magnitude(kernel: npt.NDArray) -> npt.NDArray:
+    """Average magnitude for each index of the last axis."""
+    rows = np.abs(kernel).reshape(-1, kernel.shape[-1])
+    return rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
 def _rounded(steps: int) -> _Function:
     """Make the quantizer of numbers from 0 to 1 to ``steps`` steps; halves round to even."""
     n = np.float32(steps)
@@ -87,7 +93,7 @@ def function_name(spec: Any, what: str) -> str:
 
 
 def quantized(kernel: npt.NDArray[np.float32], spec: Any, what: str) -> npt.NDArray[np.float32]:
-    """Quantize a kernel, shape (inputs, neurons), by the configuration entry ``spec``.
+    """Quantize a kernel, shape (..., neurons), by the configuration entry ``spec``.
 
     A kernel that was saved quantized stays as it is.
 
@@ -98,7 +104,7 @@ def quantized(kernel: npt.NDArray[np.float32], spec: Any, what: str) -> npt.NDAr
     """
     name, config = _parsed(spec, what)
     if name == "MagnitudeAwareSign":
-        return np.abs(kernel).mean(axis=0, dtype=np.float64).astype(np.float32) * _sign(kernel)
+        return _magnitude(kernel) * _sign(kernel)
     if name == "SteTern" and config.get("ternary_weight_networks"):
         total = np.abs(kernel).sum(dtype=np.float64)
         return _ternary(np.float32(0.7 * total / kernel.size))(kernel)

@@ -73,7 +73,8 @@ def _places(value) -> list[tuple[object, object]]:
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["sequential.keras", "functional.keras", "keras3.keras"]),
+@given(st.sampled_from(["sequential.keras", "functional.keras", "keras3.keras", "same.keras",
+                        "valid.keras", "line.keras"]),
        st.lists(st.tuples(st.integers(0, 10000), VALUES), min_size=1, max_size=3))
 def test_mutated_configurations(tmp_path, name, changes):
     with zipfile.ZipFile(FILES / name) as file:

@@ -218,9 +218,10 @@ SEQUENTIAL = {
               r"nearest one is BatchNormalization"),
     "strange class": (_kind("Xyzzy"), r"layer 'second' \(Xyzzy\) is of a class that is not "
                                       r"supported; these are: Activation, .*"),
-    "convolution": (_kind("QuantConv2D"), r"layer 'second' \(QuantConv2D\) is of a convolutional "
-                                          r"network, which cannot be imported yet: .*"),
-    "pooling": (_insert("MaxPooling2D"), r"layer 'new' \(MaxPooling2D\) is of a convolutional .*"),
+    "convolution": (_kind("QuantConv2D"), r"layer 'second' \(QuantConv2D\) must have frames of the "
+                                          r"shape \(rows, columns, channels\), not \(24,\): .*"),
+    "three axes": (_insert("MaxPooling3D"), r"layer 'new' \(MaxPooling3D\) is of a class that is "
+                                            r"not supported; those on maps are .*"),
     "model": (lambda config: config.update(class_name="Custom"),
               "the network must be Sequential or Functional, not of the class 'Custom'"),
     "nested": (_insert("Sequential"), r"layer 'new' \(Sequential\) is of a class that is not .*"),
@@ -246,8 +247,8 @@ SEQUENTIAL = {
     "units": (_set("first", units=True),
               r"units of layer 'first' \(QuantDense\) must be int, not True"),
     "frames": (_insert("Reshape", target_shape=[4, 6]),
-               r"layer 'norm' \(BatchNormalization\) must be for the last axis of flat frames, "
-               r"not for axis \[1\] of frames of shape \(4, 6\)"),
+               r"layer 'norm' \(BatchNormalization\) must be for the last axis, not for axis \[1\] "
+               r"of frames of shape \(4, 6\)"),
     "reshape": (_insert("Reshape", target_shape=[-1, 5]),
                 r"target_shape of layer 'new' \(Reshape\) must be a shape of 24 elements, not "
                 r"\[-1, 5\]"),
