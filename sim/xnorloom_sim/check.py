@@ -67,14 +67,14 @@ class Check:
 def check(plan: Plan, frames: npt.NDArray[np.unsignedinteger],
           labels: npt.NDArray[np.integer] | None = None, *, engine: str = "compiled",
           stall: Stall | None = None, waveform: str | os.PathLike[str] | None = None,
-          progress: Callable[[int, int], object] | None = None) -> Check:
+          progress: Callable[[int, int], object] | None = None, probes: bool = False) -> Check:
     """Simulate ``frames`` and compare classes and scores with the golden model.
 
     ``labels`` are the right classes of the frames. Other parameters and errors are those of
     :func:`xnorloom_sim.simulation.simulate`.
     """
     simulation = simulate(plan, frames, engine=engine, stall=stall,
-                          waveform=waveform, progress=progress)
+                          waveform=waveform, progress=progress, probes=probes)
     comparison = compare(simulation, golden.evaluate(plan.graph, frames))
     correct = None if labels is None else int((simulation.classes == labels).sum())
     return Check(plan, simulation, len(simulation.classes), comparison.mismatches,

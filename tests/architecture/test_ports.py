@@ -105,6 +105,7 @@ def test_all_components_are_here():
                   value.__module__.startswith(("xnorloom.gateware", "xnorloom_boards.link"))}
     # Their ports are streams.
     streams = {"Argmax", "BatchArgmax", "BatchBuffer", "Fifo", "Layer", "Network", "OperandBuffer",
-               "RegisterSlice", "ResultSerializer", "WordWindow", "Link", "Framer", "Deframer"}
+               "RegisterSlice", "ResultSerializer", "WordWindow", "LineBuffer", "ShiftWindow",
+               "Link", "Framer", "Deframer"}
     assert found - COMPONENTS.keys() <= streams
     assert COMPONENTS.keys() <= found

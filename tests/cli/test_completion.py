@@ -50,6 +50,7 @@ def test_commands(complete):
 
 def test_options(complete):
     assert complete("compile", "--s") == ["--score-bits", "--scores", "--style"]
+    assert complete("simulate", "--s") == ["--score-bits", "--stall", "--show", "--style"]
     assert {"--board", "--volatile", "--json"} <= set(complete("flash", "-"))
 
 
@@ -66,6 +67,7 @@ def test_files(complete, tmp_path):
     (tmp_path / "nets").mkdir()
     assert sorted(complete("info", "ne")) == ["net.onnx", "nets"]
     assert sorted(complete("simulate", "tfc", "--data", "net")) == ["net.onnx", "nets"]
+    assert sorted(complete("simulate", "tfc", "--out", "net")) == ["net.onnx", "nets"]
     assert complete("compile", "net.onnx", "-o", "ne") == ["nets"]
 
 

@@ -13,7 +13,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "import"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 # Files that the pages assume, since TensorFlow or FINN makes them.
 GIVEN = {"larq.h5": "larq/mnist.h5.xz", "larq.onnx": "larq/mnist.onnx.xz",
-         "finn.onnx": "onnx/tfc_finn_streamlined.onnx.xz"}
+         "cnn.h5": "larq/cnn.h5.xz", "finn.onnx": "onnx/tfc_finn_streamlined.onnx.xz"}
 
 
 def blocks(page: str) -> list[tuple[str, str]]:

@@ -61,6 +61,7 @@ _TESTS = {
                                      (*_NETWORKS, *_CHIP)),
     "*/gateware/batch_*.py": (_BATCHES, ("hdl/gateware/test_reset.py",)),
     "*/gateware/frame_store.py": (("hdl/gateware/test_operand_buffer.py",), _BATCHES),
+    "*/gateware/spread.py": (("hdl/gateware/test_spread.py",), _CHIP),
     "*/gateware/word_window.py": (("hdl/gateware/test_word_window.py",), _CHIP),
     "*/gateware/window_*.py": (("hdl/gateware/test_word_window.py",), _CHIP),
     "*/gateware/argmax.py": (("hdl/gateware/test_argmax.py",), _NETWORKS),

@@ -37,7 +37,9 @@ def _plan(graph: Graph, wanted: LoadedLayer, name: str) -> LayerPlan:
     index, pe, simd = wanted
     if index < len(graph.layers):
         try:
-            return LayerPlan(graph.layers[index], Fold(pe, simd, WeightStyle.SPRAM))
+            # No gaps between pixels, whatever the words before: such layers are not in SPRAM.
+            return LayerPlan(graph.layers[index], Fold(pe, simd, WeightStyle.SPRAM), in_width=1,
+                             map=graph.maps[index])
         except ScheduleError:
             # The message would name the layer, not the board that is wrong.
             pass

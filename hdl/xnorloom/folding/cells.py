@@ -47,8 +47,12 @@ def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
 
 
 def value_rows(plan: LayerPlan) -> int:
-    """Return the rows of the tables of :func:`value_bits`: neuron folds, times border levels."""
-    return plan.neuron_folds * (1 if isinstance(plan.layer, Score) else len(plan.levels))
+    """Return the rows of the tables of :func:`value_bits`: one per neuron fold.
+
+    With several levels, each has rows of its own, a power of two.
+    """
+    levels = 1 if isinstance(plan.layer, Score) else len(plan.levels)
+    return plan.neuron_folds if levels == 1 else levels << (plan.neuron_folds - 1).bit_length()
 
 
 def score_bits(layer: Score, planes: int) -> int:
@@ -133,7 +137,17 @@ def _ring_parts(plan: LayerPlan) -> dict[str, float]:
     addresses = 4 * (plan.ring_words.bit_length() + 1)
     return {"ring": 1, "counter": addresses + sum((count - 1).bit_length() for count in steps),
             "pad": plan.operand_width if padded and not layer.window.skips else 0,
-            "gathered": 0 if plan.in_width == plan.operand_width else plan.operand_width}
+            **_width_parts(plan, map.channels)}
+
+
+def _width_parts(plan: LayerPlan, channels: int) -> dict[str, float]:
+    """Return the parts of a buffer that gives the pixels of a ring another width, if any."""
+    assert plan.in_width is not None
+    if plan.in_width == plan.operand_width:
+        return {}
+    sent = plan.pixel_words * plan.operand_width
+    return {"registers": 1, "buffer": -(-channels // plan.in_width) * plan.in_width + sent,
+            "turning": sent if plan.pixel_words > 1 else 0}
 
 
 def _gathered(vectors: int) -> dict[str, float]:

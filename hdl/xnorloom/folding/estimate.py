@@ -31,13 +31,13 @@ CONSTANTS: dict[Family, dict[str, float]] = {
         "layer": 60, "tree": 1, "wait": 1, "total": 1.2, "value": 1.1, "values": 0.75,
         "output": 1, "weights": 1.12, "wired": -0.15, "product": 1.6, "table": 0.85, "buffer": 1.01,
         "turning": 0, "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
-        "column": 18, "result": 4, "pool": 1, "ring": 60, "counter": 1.3, "pad": 1, "gathered": 1.5,
+        "column": 18, "result": 4, "pool": 1, "ring": 20, "counter": 1.4, "pad": 1,
     },
     Family.ECP5: {
         "layer": 50, "tree": 0.9, "wait": 0, "total": 2.4, "value": 0.8, "values": 0.35,
         "output": 0.5, "weights": 0.95, "wired": -0.15, "product": 0, "table": 0.75, "buffer": 0,
         "turning": 1.09, "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
-        "column": 10, "result": 4, "pool": 1, "ring": 60, "counter": 1.3, "pad": 1, "gathered": 1,
+        "column": 10, "result": 4, "pool": 1, "ring": 20, "counter": 1.4, "pad": 1,
     },
 }
 
@@ -165,6 +165,10 @@ def _value_columns(plan: LayerPlan) -> list[int]:
     for (array, padding), bits in zip(tables, value_bits(layer, plan.planes)):
         rows = plan.neuron_folds * fold.pe
         padded = np.pad(array, ((0, 0), (0, rows - array.shape[1])), constant_values=padding)
-        words = padded.reshape(-1, fold.pe)[..., None] >> np.arange(bits) & 1
+        table = padded.reshape(-1, fold.pe)
+        if len(table) < value_rows(plan):
+            # Rows between those of two levels.
+            table = np.pad(table, ((0, 1), (0, 0)))
+        words = table[..., None] >> np.arange(bits) & 1
         found.append(int((words.min(axis=0) != words.max(axis=0)).sum()))
     return found

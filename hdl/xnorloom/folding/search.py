@@ -192,6 +192,7 @@ class Search:
         """
         part = self._work(index, width if self._gaps[index] else None)
         n, m, taps = part.synapses, part.neurons, part.taps
+        gaps = self._gaps[index] and n > self._graph.layers[index].inputs
         for pe in part.pes(interval):
             least = part.least_simd(pe, interval)
             if least is None:
@@ -206,7 +207,7 @@ class Search:
                         and self.vectors * part.turns * -(-n // simd) > interval):
                     continue
                 depth = taps * -(-m // pe) * -(-n // simd)
-                for style in self._styles(depth):
+                for style in self._styles(depth, gaps):
                     fold = self._fold(pe, simd, style, self._register_every,
                                       self._slow(style, depth), self.vectors)
                     if fold.sprams <= self._sprams:
@@ -218,11 +219,14 @@ class Search:
             return style.in_ram
         return style is WeightStyle.LUT and depth > LUT_DEPTH
 
-    def _styles(self, depth: int) -> tuple[WeightStyle, ...]:
-        """Return the weight styles for lanes that step through ``depth`` words."""
+    def _styles(self, depth: int, gaps: bool) -> tuple[WeightStyle, ...]:
+        """Return the weight styles for lanes that step through ``depth`` words.
+
+        With ``gaps`` between the pixels of its operands a layer is not in SPRAM.
+        """
         if depth == 1:
             return (WeightStyle.WIRED,)
-        if self._sprams and depth in WeightStyle.SPRAM.depths:
+        if self._sprams and not gaps and depth in WeightStyle.SPRAM.depths:
             return WeightStyle.LUT, WeightStyle.BLOCK, WeightStyle.SPRAM
         return WeightStyle.LUT, WeightStyle.BLOCK
 

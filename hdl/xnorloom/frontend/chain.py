@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..graph import Window
-from .averages import areas, merge_averages, quotient
 from .program import INPUT, Conv, Dense, Elementwise, MaxPool, Move, Operand, Step, Value
 
 __all__ = ["Border", "Chain"]
@@ -66,7 +65,6 @@ class Chain:
         self.first = first
         self.steps: list[Step] = []
         self.border: Border | None = None
-        self._norms: set[int] = set()
 
     @property
     def value(self) -> Value:
@@ -100,12 +98,8 @@ class Chain:
         self.shape = shape
 
     def elementwise(self, name: str, tensor: str, function: Callable[..., np.ndarray],
-                    *constants: Operand, error: Callable[..., np.ndarray] | None = None,
-                    norm: bool = False) -> None:
-        """Append an :class:`Elementwise`, which works on the border, too.
-
-        ``norm`` says that it is a batch normalisation, which averages commute with.
-        """
+                    *constants: Operand, error: Callable[..., np.ndarray] | None = None) -> None:
+        """Append an :class:`Elementwise`, which works on the border, too."""
         if self.border is not None:
             axis = 1 if self.first else -1
             wide = [1] * (len(self.shape) + 1)
@@ -116,8 +110,6 @@ class Chain:
             number = found.reshape(-1, self.channels)[0]
             self.border = replace(self.border, number=number)
         self.steps.append(Elementwise(name, tensor, (self.value, *constants), function, error))
-        if norm:
-            self._norms.add(len(self.steps) - 1)
 
     def dense(self, name: str, tensor: str, weights: npt.NDArray[np.floating],
               bias: npt.NDArray[np.floating] | None = None) -> None:
@@ -190,36 +182,33 @@ class Chain:
         self._on_map(name, tensor, lambda part, value: MaxPool(name, part, value, size),
                      (rows // size[0], columns // size[1], self.channels))
 
-    def average(self, name: str, tensor: str, size: tuple[int, int],
-                stride: tuple[int, int]) -> None:
+    def average(self, name: str, tensor: str, size: tuple[int, int], stride: tuple[int, int],
+                padding: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
         """Append the average over areas of ``size``: a depthwise :class:`Conv` and a division.
+
+        Zeros of the ``padding`` count as pixels.
 
         Raises
         ------
         SourceError
-            If an area is larger than the map, or the map comes from a batch normalisation.
+            If an area is larger than the map.
         """
-        self._check_area(name, size)
-        last = len(self.steps) - 1
-        while last >= 0 and isinstance(self.steps[last], Move):
-            last -= 1
-        if last in self._norms:
-            raise SourceError(f"{name} must come before {self.steps[last].name}, which gives the "
-                              f"same, or after a sign: it cannot average what a sign follows")
+        self._check_area(name, size, padding)
         if size == stride == (1, 1):
             return
-        window = self._window(name, size, stride, (1, 1), (0, 0, 0, 0))
-        channels = self.channels
-        self._on_map(name, f"{tensor}/sums", lambda part, value: areas(
-            name, part, value, channels, window, self.dtype),
+        window = self._window(name, size, stride, (1, 1), padding)
+        channels, pixels = self.channels, self.dtype.type(window.taps)
+        weights = np.ones((channels, *size, 1), self.dtype)
+        self._on_map(name, f"{tensor}/sums", lambda part, value: Conv(
+            name, part, value, weights, window, groups=channels),
             (*window.outputs(*self.sides), channels))
-        self.steps.append(quotient(name, tensor, self.value, window.taps, self.dtype))
+        self.elementwise(name, tensor, lambda x: x / pixels)
 
     def finished(self) -> tuple[Step, ...]:
-        """Return the steps, with averages merged into the layers that follow or precede them."""
+        """Return the steps."""
         if self.border is not None:
             raise SourceError(f"{self.border.name} must come before a convolution")
-        return merge_averages(self.steps, self.input_shape, self.dtype)
+        return tuple(self.steps)
 
     def check_border(self, name: str) -> None:
         """Refuse a layer that is not for padded maps."""
@@ -227,9 +216,11 @@ class Chain:
             raise SourceError(f"{self.border.name} must come right before a convolution, not "
                               f"before {name}: pad there, or in the convolution itself")
 
-    def _check_area(self, name: str, size: tuple[int, int]) -> None:
+    def _check_area(self, name: str, size: tuple[int, int],
+                    padding: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
         self.check_border(name)
-        rows, columns = self.sides
+        (rows, columns), (top, left, bottom, right) = self.sides, padding
+        rows, columns = rows + top + bottom, columns + left + right
         if size[0] > rows or size[1] > columns:
             raise SourceError(f"{name} must have areas of at most its map, {rows}x{columns}, not "
                               f"{size[0]}x{size[1]}: take smaller ones")
@@ -253,7 +244,8 @@ class Chain:
             self.steps.append(step(tensor, self.value))
         else:
             last = (lambda x: np.moveaxis(x, 1, -1)) if self.first else (lambda x: x)
-            self.steps.append(Move(name, f"{tensor}/map", self.value,
+            # Without a name in the source.
+            self.steps.append(Move(name, "", self.value,
                                    lambda x: last(x).reshape(len(x), *map)))
             self.steps.append(step(f"{tensor}/channels last", self.value))
             back = (lambda x: np.moveaxis(x, -1, 1)) if self.first else (lambda x: x)

@@ -102,8 +102,7 @@ class _Reader(Chain):
             # Its result would be the padded map, which no layer of the graph has.
             self.check_border(name)
             error = RISING[_RISING[type(module)]][1] if type(module) in _RISING else None
-            self.elementwise(name, path, _on_arrays(module, self.dtype), error=error,
-                             norm=isinstance(module, _NORMS))
+            self.elementwise(name, path, _on_arrays(module, self.dtype), error=error)
         else:
             known = ", ".join(sorted(known.__name__ for known in
                                      (*_IDENTITY, *_SHAPES, *_ELEMENTWISE, *_LINEAR,

@@ -92,18 +92,16 @@ def _padding(name: str, module: Any, axes: int) -> tuple[int, int, int, int]:
 
 
 def _areas(chain: Chain, name: str, module: Any, axes: int) -> tuple[tuple[int, int], ...]:
-    """Return size and stride of a pool, after checks of what both kinds of pools may have."""
+    """Return size, stride and padding of a pool, after a check of what both kinds may have."""
     size = _pair(module.kernel_size, axes)
     stride = _pair(size[2 - axes:] if module.stride is None else module.stride, axes)
-    if any(_pair(module.padding, axes, 0)):
-        raise SourceError(f"{name} must have no padding, not {module.padding!r}: pools are over "
-                          f"areas inside of the map")
-    if module.ceil_mode and any((side - area) % step for side, area, step in
-                                zip(chain.sides, size, stride)):
+    padding = _pair(module.padding, axes, 0)
+    if module.ceil_mode and any((side + 2 * pad - area) % step for side, area, step, pad in
+                                zip(chain.sides, size, stride, padding)):
         raise SourceError(f"{name} must not have ceil_mode where areas do not divide the map of "
                           f"{chain.sides[0]}x{chain.sides[1]}: leave it off, which drops the "
                           f"pixels of the last part")
-    return size, stride
+    return size, stride, padding
 
 
 def _maximum(chain: Chain, name: str, path: str, module: Any, axes: int) -> None:
@@ -111,7 +109,10 @@ def _maximum(chain: Chain, name: str, path: str, module: Any, axes: int) -> None
         raise SourceError(f"{name} must return no indices: leave return_indices off")
     if max(_pair(module.dilation, axes)) > 1:
         raise SourceError(f"{name} must have no dilation, not {module.dilation!r}")
-    size, stride = _areas(chain, name, module, axes)
+    size, stride, padding = _areas(chain, name, module, axes)
+    if any(padding):
+        raise SourceError(f"{name} must have no padding, not {module.padding!r}: pools are over "
+                          f"areas inside of the map")
     if size != stride:
         raise SourceError(f"{name} must have areas side by side, not areas of {size[0]}x{size[1]} "
                           f"with a stride of {stride[0]}x{stride[1]}: set the stride to the size")
@@ -119,12 +120,15 @@ def _maximum(chain: Chain, name: str, path: str, module: Any, axes: int) -> None
 
 
 def _average(chain: Chain, name: str, path: str, module: Any, axes: int) -> None:
-    size, stride = _areas(chain, name, module, axes)
+    size, stride, padding = _areas(chain, name, module, axes)
+    if any(padding) and not module.count_include_pad:
+        raise SourceError(f"{name} must have no padding, not {module.padding!r}, or count it with "
+                          f"count_include_pad=True: areas of the border would have other divisors")
     if getattr(module, "divisor_override", None) not in (None, size[0] * size[1]):
         raise SourceError(f"{name} must divide by the pixels of an area, "
                           f"{size[0] * size[1]}, not by {module.divisor_override!r}: leave "
                           f"divisor_override off")
-    chain.average(name, path, size, stride)
+    chain.average(name, path, size, stride, (*padding, *padding))
 
 
 def _adaptive(chain: Chain, name: str, path: str, module: Any, axes: int) -> None:

@@ -12,6 +12,7 @@ from ..schedule import LayerPlan, OperandKind
 from .batch_buffer import BatchBuffer
 from .layer import Layer
 from .operand_buffer import OperandBuffer
+from .spread import LineBuffer, ShiftWindow
 from .stream import RegisterSlice
 from .word_window import WordWindow
 
@@ -138,12 +139,15 @@ class DenseStage:
 
 
 class ConvStage:
-    """Stage of a convolution: perhaps a change of width, ring of operand words, layer, slice.
+    """Stage of a convolution: ring of operand words, layer, slice, and what makes the words.
+
+    A change of width and, where the SIMD spans more than the channels, a line buffer and a shift
+    register come before the ring.
 
     The first word of output ``j`` is read in cycle ``R(j)``, when the ring has the pixels that it
     needs and output ``j - 1`` is read, which takes ``w`` cycles. Its last word leaves the stage in
     ``R(j) + w + L + 1``, where ``L`` is the latency of the layer. ``interval`` is the maximum of
-    ``F`` and the words that the ring receives for a frame.
+    ``F`` and the cycles in which the words of a frame are received.
 
     Parameters
     ----------
@@ -156,16 +160,21 @@ class ConvStage:
     """
 
     def __init__(self, plan: LayerPlan, target_interval: int = 0, *, batches: int = 1):
-        assert plan.map is not None
+        assert plan.map is not None and plan.in_width is not None
         self.plan = plan
-        self._widths = None
-        if plan.in_width != plan.operand_width:
-            self._widths = OperandBuffer(plan.map.channels, in_width=plan.in_width,
-                                         out_width=plan.operand_width)
+        width = plan.map.channels if plan.view.columns else plan.operand_width
+        self._words = -(-plan.map.channels // width)
+        self._before: dict[str, OperandBuffer | LineBuffer | ShiftWindow] = {}
+        if plan.in_width != width:
+            self._before["widths"] = OperandBuffer(plan.map.channels, in_width=plan.in_width,
+                                                   out_width=width)
+        if plan.view.rows:
+            self._before["lines"] = LineBuffer(plan)
+        if plan.view.columns:
+            self._before["columns"] = ShiftWindow(plan)
         self._window, self.core = WordWindow(plan), Layer(plan)
         self._slice = RegisterSlice(self.core.o.payload.shape())
-        widths = {} if self._widths is None else {"widths": self._widths}
-        self.parts = {**widths, "operands": self._window, "layer": self.core,
+        self.parts = {**self._before, "operands": self._window, "layer": self.core,
                       "slice": self._slice}
 
     @property
@@ -174,25 +183,29 @@ class ConvStage:
 
     def model(self, values: np.ndarray) -> np.ndarray:
         words = _words(self.plan, values)
-        if self._widths is not None:
-            words = self._widths.model(words)
+        for part in self._before.values():
+            words = part.model(words)
         return self.core.model(self._window.model(words))
 
     def work(self, arrived: _Cycles) -> Work:
         plan = self.plan
-        assert plan.map is not None
-        if self._widths is not None and plan.in_width != plan.operand_width:
-            # Each bit plane of a pixel is sent when it is there and the one before is sent.
-            spacing = np.arange(len(arrived)) * plan.pixel_words
-            begun = np.maximum.accumulate(arrived + self._widths.latency - spacing) + spacing
-            arrived = begun + plan.pixel_words - 1
-        pixels = arrived[len(arrived) // plan.map.pixels - 1::len(arrived) // plan.map.pixels]
+        for part in self._before.values():
+            arrived = (part.work(arrived) if not isinstance(part, OperandBuffer) else
+                       self._changed(arrived, part.latency))
+        planes = len(arrived) // plan.view.map.pixels
         spacing = np.arange(plan.output.pixels) * plan.pixel_cycles
-        ready = pixels[plan.reach.needed - 1] + 1 - spacing
+        ready = arrived[planes - 1::planes][plan.reach.needed - 1] + 1 - spacing
         begun = np.maximum.accumulate(ready) + spacing
         read = begun + plan.pixel_cycles
         return Work(int(begun[0]), int(read[-1]) - 1,
                     read + self.core.latency + self._slice.latency)
+
+    def _changed(self, arrived: _Cycles, latency: int) -> _Cycles:
+        """Return when each bit plane of a pixel has its last word of another width."""
+        # It is sent when it is there and the one before is sent.
+        spacing = np.arange(len(arrived)) * self._words
+        begun = np.maximum.accumulate(arrived + latency - spacing) + spacing
+        return begun + self._words - 1
 
 
 # The stage of each kind of layer.

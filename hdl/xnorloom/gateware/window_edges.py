@@ -28,10 +28,9 @@ class Edges:
     @cached_property
     def outside(self) -> tuple[np.ndarray, np.ndarray]:
         """Taps outside the map along each axis, bools of shape (outputs, pool, taps)."""
-        layer, map = self.plan.layer, self.plan.map
-        window, pool = layer.window, layer.pool_size
+        window, map, pool = self.plan.view.window, self.plan.view.map, self.plan.layer.pool_size
         found = []
-        for axis, outputs in enumerate(layer.positions(map)):
+        for axis, outputs in enumerate(self.plan.layer.positions(self.plan.map)):
             first, last = tap_ranges(map[axis], outputs, window.kernel[axis], window.stride[axis],
                                      window.dilation[axis], window.padding[axis])
             taps = np.arange(window.kernel[axis])
@@ -48,9 +47,9 @@ class Edges:
     @cached_property
     def pads(self) -> np.ndarray:
         """Bits that stand outside the map, shape (planes, pixel_words, operand_width)."""
-        plan, code = self.plan, self.plan.layer.window.pad
+        plan, code = self.plan, self.plan.view.window.pad
         codes = np.zeros(plan.pixel_words * plan.operand_width, np.int64)
-        codes[:plan.map.channels] = 0 if code is None else code
+        codes[:plan.view.map.channels] = 0 if code is None else code
         shifts = np.arange(plan.planes)[::-1, None]
         return (codes >> shifts & 1).reshape(plan.planes, plan.pixel_words, -1)
 
@@ -71,7 +70,7 @@ class Edges:
                 seen |= {f"pool_{axis}", f"kernel_{axis}"}
             elif classes.any():
                 seen |= {f"pool_{axis}"}
-        if self.plan.layer.window.pad is not None:
+        if self.plan.view.window.pad is not None:
             if (self.pads != self.pads[:1]).any():
                 seen |= {"plane"}
             if (self.pads != self.pads[:, :1]).any():

@@ -66,9 +66,9 @@ def steps(m: Module, plan: LayerPlan, step: Value, seen: set[str]) -> Steps:
     for level in reversed(levels):
         moves[level.name] = (level.stride - moved) % size
         moved += (level.steps - 1) * level.stride
-    top, left = plan.layer.window.padding[:2]
-    address = Signal(range(size), init=-(top * plan.map.columns + left) * pixel % size)
-    move: Value = C((plan.map.pixels * pixel - moved) % size, len(address))
+    top, left = plan.view.window.padding[:2]
+    address = Signal(range(size), init=-(top * plan.view.map.columns + left) * pixel % size)
+    move: Value = C((plan.view.map.pixels * pixel - moved) % size, len(address))
     for level in levels:
         if level.steps > 1:
             move = Mux(flags[level.name], move, C(moves[level.name], len(address)))
@@ -105,9 +105,9 @@ def _joined(place: np.ndarray, indices: tuple[Value, ...]) -> int:
 
 def _levels(plan: LayerPlan) -> list[_Level]:
     """Return the levels of a frame, outermost first."""
-    window, (pool_rows, pool_columns) = plan.layer.window, plan.layer.pool_size
+    window, (pool_rows, pool_columns) = plan.view.window, plan.layer.pool_size
     pixel = plan.planes * plan.pixel_words
-    row, groups = plan.map.columns * pixel, plan.pixel_words // plan.tap_words
+    row, groups = plan.view.map.columns * pixel, plan.pixel_words // plan.tap_words
     return [
         _Level("row", plan.output.rows, pool_rows * window.stride[0] * row),
         _Level("column", plan.output.columns, pool_columns * window.stride[1] * pixel),

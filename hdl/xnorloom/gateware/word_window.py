@@ -29,7 +29,8 @@ class WordWindow(wiring.Component):
     The first word of an output is read in the cycle after the transfer of the last word that it
     needs, but not before the last word of the previous output has been read. ``latency``, from that
     transfer to the first word at the output, is 2 cycles; the other words follow back to back.
-    ``interval`` is ``max(cycles, pixels * planes * pixel_words)`` cycles per frame. There is no
+    ``interval`` is ``max(cycles, pixels * planes * pixel_words)`` cycles per frame. The map is that
+    of :mod:`xnorloom.schedule.view`: of the input, or of words of several taps. There is no
     combinational path from ``o`` to ``i``.
 
     Parameters
@@ -60,7 +61,7 @@ class WordWindow(wiring.Component):
 
     @property
     def interval(self) -> int:
-        return max(self._plan.cycles, self._plan.map.pixels * self._pixel)
+        return max(self._plan.cycles, self._plan.view.map.pixels * self._pixel)
 
     @cached_property
     def _edges(self) -> Edges:
@@ -71,7 +72,7 @@ class WordWindow(wiring.Component):
 
         Input words are an array of bits of shape (words, operand_width). Undefined bits are 0.
         """
-        plan, map, window = self._plan, self._plan.map, self._plan.layer.window
+        plan, map, window = self._plan, self._plan.view.map, self._plan.view.window
         pool, stride, (top, left, _, _) = plan.layer.pool_size, window.stride, window.padding
         width, groups = plan.operand_width, plan.pixel_words // plan.tap_words
         frames = np.reshape(words, (-1, *map[:2], plan.planes, plan.pixel_words, width))
@@ -103,7 +104,7 @@ class WordWindow(wiring.Component):
         m.d.comb += [write.addr.eq(position), write.en.eq(wrote), write.data.eq(self.i.payload)]
         with m.If(wrote):
             m.d.sync += position.eq(position + 1)
-        gap = plan.pixel_words * plan.operand_width - plan.map.channels
+        gap = plan.pixel_words * plan.operand_width - plan.view.map.channels
         if gap:
             _, last = count(m, plan.pixel_words, wrote, name="pixel_word")
             with m.If(last):
@@ -126,7 +127,7 @@ class WordWindow(wiring.Component):
         m.d.comb += bits.eq(word)
         if len(plan.levels) > 1:
             m.d.comb += payload.level.eq(beside(edges.level(m, at.index), "level"))
-        if plan.layer.window.skips:
+        if plan.view.window.skips:
             m.d.comb += payload.skip.eq(beside(edges.is_outside(m, at.index), "skip"))
         elif edges.any:
             pad = beside(edges.pad(m, at.index), "pad")
@@ -137,7 +138,8 @@ class WordWindow(wiring.Component):
     def _balances(self, m: Module, at: Steps, wrote: Value) -> tuple[Signal, Signal]:
         """Return the words written less those that the output needs, and less those that fit."""
         plan, reach = self._plan, self._plan.reach
-        frame, bases = plan.map.pixels * self._pixel, reach.bases * plan.map.columns * self._pixel
+        map = plan.view.map
+        frame, bases = map.pixels * self._pixel, reach.bases * map.columns * self._pixel
         needed = reach.needed.reshape(plan.output.rows, -1) * self._pixel
         row, column = at.index["row"], at.index["column"]
 

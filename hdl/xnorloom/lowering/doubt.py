@@ -17,10 +17,11 @@ _SHIFTS = ("-slack", "+slack", "-near", "+near")
 
 @dataclass(frozen=True, eq=False)
 class NeuronDoubts:
-    """Counts of a dense layer at which the source's rounding may make a neuron fire or not.
+    """Counts of a layer at which the source's rounding may make a neuron fire or not.
 
     Neuron ``j`` is in doubt at the counts ``low[j]`` to ``high[j]``, both inclusive and as the
-    layer of the graph counts; where ``low[j] > high[j]``, at none.
+    layer of the graph counts; where ``low[j] > high[j]``, at none. The shape is that of the
+    thresholds: a convolution with border classes has bounds for each class.
     """
 
     low: npt.NDArray[np.int64]
@@ -60,8 +61,8 @@ class ScoreDoubts:
                 & (self.high[other, expected] >= self.low[one, found]))
 
 
-def neuron_doubts(linear: Preactivation, segment: Segment, layer: graph.Dense,
-                  probe: Probe) -> NeuronDoubts:
+def neuron_doubts(linear: Preactivation, segment: Segment,
+                  layer: graph.Dense | graph.Conv, probe: Probe) -> NeuronDoubts:
     """Find the counts, next to the switch of each neuron, that the source's rounding may decide.
 
     Parameters
@@ -72,10 +73,11 @@ def neuron_doubts(linear: Preactivation, segment: Segment, layer: graph.Dense,
         The layer in the graph, and its values in the source; see
         :func:`~.thresholds.find_thresholds`.
     """
-    neurons, most = len(linear.ranges), linear.count_max
-    falls = (layer.weights != linear.weights).any(axis=1)
+    most, thresholds = linear.tops, layer.thresholds.reshape(-1)
+    falls = (layer.weights != linear.weights).reshape(linear.neurons, -1).any(axis=1)
+    falls = np.tile(falls, linear.classes)
     # Smallest count above the switch, as the source counts.
-    first = np.where(falls, most + 1 - layer.thresholds, layer.thresholds)
+    first = np.where(falls, most + 1 - thresholds, thresholds)
     edges = np.stack([linear.ranges[:, 0], first - 1, first, linear.ranges[:, 1]])
     edges = np.clip(edges, *linear.ranges.T)
     here = segment.evaluate(linear.sums(edges)).astype(np.float64)
@@ -86,14 +88,15 @@ def neuron_doubts(linear: Preactivation, segment: Segment, layer: graph.Dense,
             changed |= ~(np.abs(moved - here) <= TOLERANCE * probe.half)
     # A deviation of more than the step of a count reaches further counts.
     with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.nan_to_num(np.floor(linear.slack / (2 * linear.unit)), posinf=most)
+        reach = np.nan_to_num(np.floor(linear.slack / (2 * linear.unit)),
+                              posinf=linear.count_max)
     reach = np.minimum(reach, most).astype(np.int64)
     low = np.where(changed, edges - reach, most + 1).min(axis=0)
     high = np.where(changed, edges + reach, -1).max(axis=0)
     low, high = np.where(falls, most - high, low), np.where(falls, most - low, high)
     none = ~changed.any(axis=0)
-    assert low.shape == (neurons,)
-    return NeuronDoubts(np.where(none, 1, low), np.where(none, 0, high))
+    low, high = np.where(none, 1, low), np.where(none, 0, high)
+    return NeuronDoubts(low.reshape(layer.thresholds.shape), high.reshape(layer.thresholds.shape))
 
 
 def score_doubts(linear: Preactivation, segment: Segment, layer: graph.Score,

@@ -1,5 +1,6 @@
 """Levels of a linear layer's inputs, and the quantization of pixels that gives them."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,8 +74,8 @@ def input_levels(segment: Segment,
     SourceError
         If elements do not rise or fall in even steps of one size.
     """
-    shape = segment.program.shape
-    frames = np.broadcast_to(levels.reshape(-1, *[1] * len(shape)), (len(levels), *shape))
+    size = math.prod(segment.program.shape)
+    frames = np.broadcast_to(levels[:, np.newaxis], (len(levels), size))
     table = segment.evaluate(np.ascontiguousarray(frames))
     values = table.astype(np.float64)
     if not np.isfinite(values).all():

@@ -8,15 +8,19 @@ formulation of batch normalisation, scales and signs, and detects what no thresh
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from .. import graph
 from ..errors import SourceError
 from ..frontend.preprocessing import levels
-from ..frontend.program import INPUT, Dense, Program
+from ..frontend.program import INPUT, Conv, Dense, Program
 from ..support.html import html_table
 from ..support.text import printable, quoted
+from .chain import Chain
 from .decision import two_classes
 from .input_levels import input_levels
-from .preactivation import Preactivation, preactivation_of
+from .preactivation import Preactivation
 from .scores import IntegerScores, lower_scores
 from .segment import Segment, segment_of
 from .thresholds import LayerReport, Probe, find_thresholds
@@ -37,11 +41,11 @@ class Lowered:
     preprocessing : str
         Preprocessing of the input, given or declared by the source.
     layers : tuple of LayerReport
-        Report of each dense layer of the graph.
+        Report of each layer of the graph before the last.
     scores : IntegerScores
         Scales and offsets of the last layer.
     probes : tuple of Probe
-        Tensor of the source with the activations of each dense layer.
+        Tensor of the source with the activations of each layer before the last.
     linears : tuple of (Preactivation, Segment)
         Linear layers of the source, each with the steps after it.
     output : str
@@ -51,6 +55,9 @@ class Lowered:
         None if there is an output for each class.
     notes : tuple of str
         Remarks for the user.
+    pixel_order : int64 array, shape (elements of a frame,)
+        Element ``j`` of a flattened frame of the source is element ``pixel_order[j]`` of one of the
+        graph. They differ if a convolution sees channels that the source has first.
     """
 
     graph: graph.Graph
@@ -62,7 +69,16 @@ class Lowered:
     linears: tuple[tuple[Preactivation, Segment], ...]
     output: str
     notes: tuple[str, ...]
-    boundary: float | None = None
+    boundary: float | None
+    pixel_order: npt.NDArray[np.int64]
+
+    def source_pixels(self, pixels: npt.NDArray) -> npt.NDArray:
+        """Return frames of the graph's input, shape (frames, ...), in the shape of the source's.
+
+        A source whose maps have their channels first takes the same pixels in another order.
+        """
+        flat = pixels.reshape(len(pixels), -1)[:, self.pixel_order]
+        return flat.reshape(len(pixels), *self.program.shape)
 
     def __repr__(self) -> str:
         return f"Lowered({self.graph!r}, {self.preprocessing!r})"
@@ -71,7 +87,7 @@ class Lowered:
         return html_table(repr(self), *self.table())
 
     def table(self) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
-        """Return the report of the dense layers as rows of a table, and its header."""
+        """Return the report of the layers before the last as rows of a table, and its header."""
         rows: list[tuple[object, ...]] = [
             (layer.name, layer.source, layer.neurons, layer.inverted, layer.constant,
              layer.near_ties, layer.uncertain) for layer in self.layers]
@@ -106,26 +122,28 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
     """
     segments = _segments(program)
     preprocessing = _preprocessing(program, preprocessing)
-    denses = [program.steps[segment.origin.step] for segment in segments[1:]]
     inputs, thresholds = input_levels(segments[0], levels(preprocessing, program.dtype))
-    frame = graph.Input(program.shape, inputs.planes, thresholds, preprocessing)
+    chain = Chain(program, segments, inputs)
     layers, reports, probes, linears = [], [], [], []
-    for number, (before, dense, after) in enumerate(zip(segments, denses, segments[1:])):
-        assert isinstance(dense, Dense)
-        preactivation = preactivation_of(dense, before.order, inputs)
+    for preactivation, after, last in chain.linears():
         linears.append((preactivation, after))
-        if number < len(denses) - 1:
-            layer, inputs, report, probe = find_thresholds(f"dense{number}", preactivation, after)
-            layers.append(layer)
-            reports.append(report)
-            probes.append(probe)
+        if last:
+            break
+        kind = "dense" if preactivation.conv is None else "conv"
+        layer, outputs, report, probe = find_thresholds(f"{kind}{len(layers)}", preactivation,
+                                                        after)
+        chain.inputs = outputs
+        layers.append(layer)
+        reports.append(report)
+        probes.append(probe)
+    frame = graph.Input(chain.shape, inputs.planes, thresholds[chain.pixels], preprocessing)
     notes, boundary = tuple(map(printable, program.notes)), None
     if len(segments[-1].order) == 1:
         decision = two_classes(preactivation, segments[-1])
         score, scores, boundary = decision.layer, decision.scores, decision.boundary
         notes += decision.notes
     else:
-        score, scores = lower_scores(preactivation, segments[-1], inputs, score_bits)
+        score, scores = lower_scores(preactivation, segments[-1], chain.inputs, score_bits)
     if preactivation.slack.any() and boundary is None:
         notes += (f"the source rounds the sums of its last layer, {preactivation.name}: where "
                   f"classes tie but for that, it may choose another",)
@@ -133,16 +151,16 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
     plain = "".join(letter if letter.isprintable() else "_" for letter in name or program.name)
     built = graph.Graph(plain or "network", frame, (*layers, score))
     return Lowered(built, program, preprocessing, tuple(reports), scores, tuple(probes),
-                   tuple(linears), segments[-1].tensor, notes, boundary)
+                   tuple(linears), segments[-1].tensor, notes, boundary, np.argsort(chain.pixels))
 
 
 def _segments(program: Program) -> list[Segment]:
     """Split a program into segments, from the input to the scores."""
     segments = [segment_of(program, program.output)]
     while segments[0].origin != INPUT:
-        dense = program.steps[segments[0].origin.step]
-        assert isinstance(dense, Dense)
-        segments.insert(0, segment_of(program, dense.input))
+        linear = program.steps[segments[0].origin.step]
+        assert isinstance(linear, (Dense, Conv))
+        segments.insert(0, segment_of(program, linear.input))
     if len(segments) == 1:
         raise SourceError(f"network {quoted(program.name)} must have a layer with weights, and "
                           f"has none")

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .. import graph
 from ..errors import SourceError
 from ..frontend.program import Dense
+from ..graph import Map
 from .input_levels import InputLevels
 
-__all__ = ["TOLERANCE", "Preactivation", "preactivation_of"]
+__all__ = ["TOLERANCE", "Preactivation", "preactivation_of", "rounding", "split"]
 
 # Relative deviation of equal values by the source's rounding, as that of w + (sign(w) - w).
 TOLERANCE = 1e-3
@@ -21,43 +23,65 @@ _NEAR = 1e-5
 class Preactivation:
     """Sums of a linear layer.
 
-    Neuron ``j`` with the count ``p`` has the sum ``unit[j] * (2p - N) + constant[j]``, rounded to
-    ``dtype``.
+    Neuron ``j`` with the count ``p`` has the sum ``unit[j] * (2p - tops[j]) + constant[j]``,
+    rounded to ``dtype``. A convolution lists its neurons once for each border class, one class
+    after the other.
 
     Parameters
     ----------
     name : str
         Name of the layer in the source.
-    weights : uint8 array, shape (neurons, inputs)
+    weights : uint8 array, shape (neurons, inputs), or that of the weights of a convolution
         1 for +1, 0 for -1.
-    count_max : int
-        Largest count ``N``.
-    unit, constant : float64 array, shape (neurons,)
+    tops : int64 array, shape (classes * neurons,)
+        Largest count of each neuron.
+    unit, constant : float64 array, shape (classes * neurons,)
         Coefficients of the sum.
-    slack : float64 array, shape (neurons,)
+    slack : float64 array, shape (classes * neurons,)
         Typical deviation of the source's sum by rounding; 0 where it computes exactly.
-    ranges : int64 array, shape (neurons, 2)
+    ranges : int64 array, shape (classes * neurons, 2)
         Smallest and largest count that any frame reaches.
     dtype : numpy dtype
         Data type of the sums.
+    conv : Conv or None
+        The layer in the graph, without its thresholds, for a convolution.
+    map : Map
+        Map of the inputs of a convolution.
     """
 
     name: str
     weights: npt.NDArray[np.uint8]
-    count_max: int
+    tops: npt.NDArray[np.int64]
     unit: npt.NDArray[np.float64]
     constant: npt.NDArray[np.float64]
     slack: npt.NDArray[np.float64]
     ranges: npt.NDArray[np.int64]
     dtype: np.dtype
+    conv: graph.Conv | None = None
+    map: Map = Map(1, 1, 1)
+
+    @property
+    def count_max(self) -> int:
+        """Largest count of all."""
+        return int(self.tops.max())
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return len(self.weights)
+
+    @property
+    def classes(self) -> int:
+        """Number of border classes."""
+        return len(self.tops) // len(self.weights)
 
     def sums(self, counts: npt.NDArray[np.int64], shift: str = "") -> npt.NDArray[np.floating]:
-        """Compute the sums, shape ``(B, neurons)``, of counts of that shape or of ``(B, 1)``.
+        """Compute the sums of counts, shape ``(B, classes * neurons)`` or ``(B, 1)``.
 
         ``shift`` moves the sums: ``+near`` and ``-near`` by 1e-5 of one synapse's contribution, but
         at least to the next number of the type; ``+slack`` and ``-slack`` by the slack.
         """
-        exact = (2.0 * counts - self.count_max) * self.unit + self.constant
+        exact = (2.0 * counts - self.tops) * self.unit + self.constant
         # Overflow gives infinity, as in the source.
         with np.errstate(over="ignore", invalid="ignore"):
             if not shift:
@@ -79,32 +103,38 @@ def preactivation_of(dense: Dense, order: npt.NDArray[np.int64],
     SourceError
         If the weights of a neuron differ in magnitude.
     """
-    name, weights = dense.name, dense.weights[order]
-    bias = np.zeros(weights.shape[1]) if dense.bias is None else dense.bias.astype(np.float64)
-    signs, scale, error = _split(name, weights)
+    name, rows = dense.name, dense.weights[order].T
+    bias = np.zeros(len(rows)) if dense.bias is None else dense.bias.astype(np.float64)
+    signs, scale, error = split(name, rows)
     # The sign of an input that falls as its element rises is inverted.
     bits = (signs * inputs.direction > 0).astype(np.uint8)
     top = (1 << inputs.planes) - 1
-    count_max = bits.shape[1] * top
     signed = 2.0 * bits - 1
     constant = scale * (signed @ inputs.middle) + bias
     # A synapse counts its element where the weight is 1, else the complement to the top.
     least, largest = inputs.least, inputs.largest
     ranges = np.stack([np.where(bits, least, top - largest).sum(axis=1),
                        np.where(bits, largest, top - least).sum(axis=1)], axis=1)
-    dtype = np.result_type(inputs.dtype, weights.dtype)
-    if dtype.kind != "f":
-        raise SourceError(f"layer {name} must compute in floating point, not in {dtype}")
-    slack = _rounding(weights, bias, inputs, dtype)
-    slack += np.abs(weights).sum(axis=0, dtype=np.float64) * inputs.error
-    slack += error * (np.abs(inputs.middle) + inputs.half * top).sum()
-    return Preactivation(name, bits, count_max, scale * inputs.half, constant, slack, ranges, dtype)
+    dtype = np.result_type(inputs.dtype, rows.dtype)
+    reach = np.abs(inputs.middle) + inputs.half * top
+    numbers = np.concatenate([[2 * inputs.half], inputs.middle - inputs.half * top])
+    slack = rounding(name, rows, bias, reach, numbers, dtype)
+    slack += np.abs(rows).sum(axis=1, dtype=np.float64) * inputs.error
+    slack += error * reach.sum()
+    tops = np.full(len(rows), bits.shape[1] * top)
+    return Preactivation(name, bits, tops, scale * inputs.half, constant, slack, ranges, dtype)
 
 
-def _split(name: str, weights: npt.NDArray[np.floating],
-           ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Split weights into signs (neurons, inputs), magnitude per neuron, and deviation from it."""
-    rows = weights.T.astype(np.float64)
+def split(name: str, rows: npt.NDArray[np.floating],
+          ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Split weights (neurons, inputs) into signs, magnitude per neuron, and deviation from it.
+
+    Raises
+    ------
+    SourceError
+        If the weights of a neuron differ in magnitude, or are not finite.
+    """
+    rows = rows.astype(np.float64)
     if not np.isfinite(rows).all():
         neuron, synapse = np.argwhere(~np.isfinite(rows))[0]
         raise SourceError(f"weights of layer {name} must be finite, but neuron {neuron} has "
@@ -130,26 +160,46 @@ def _values(row: npt.NDArray[np.float64]) -> str:
     return f"{text} (a weight 0 has no XNOR)" if 0 in values else text
 
 
-def _rounding(weights: npt.NDArray[np.floating], bias: npt.NDArray[np.float64],
-              inputs: InputLevels, dtype: np.dtype) -> npt.NDArray[np.float64]:
+def rounding(name: str, rows: npt.NDArray[np.floating], bias: npt.NDArray[np.float64],
+             reach: npt.NDArray[np.float64], numbers: npt.NDArray[np.float64],
+             dtype: np.dtype) -> npt.NDArray[np.float64]:
     """Estimate the typical rounding error of the sums; 0 where they are exact.
 
     Sums are exact if all products are multiples of one power of two, and the sum of their
     magnitudes, in that unit, fits the mantissa. Otherwise the roundings of ``n`` additions are
     modelled as a random walk.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer.
+    rows : float array, shape (neurons, inputs)
+        Weights.
+    bias : float64 array, shape (neurons,)
+        Bias that is a part of the sum.
+    reach : float64 array, shape (inputs,) or (neurons, inputs)
+        Largest magnitude of each input.
+    numbers : float64 array
+        Numbers of which all inputs are sums of multiples.
+    dtype : numpy dtype
+        Data type of the sums.
+
+    Raises
+    ------
+    SourceError
+        If the type is not one of floats.
     """
+    if dtype.kind != "f":
+        raise SourceError(f"layer {name} must compute in floating point, not in {dtype}")
     precision = np.finfo(dtype).nmant + 1
-    magnitude = np.abs(weights).astype(np.float64)
-    top = (1 << inputs.planes) - 1
-    largest = np.abs(inputs.middle) + inputs.half * top
-    total = magnitude.T @ largest + np.abs(bias)
-    parts = np.concatenate([[2 * inputs.half], inputs.middle - inputs.half * top])
-    unit = _power_of_two(parts) * np.array([_power_of_two(column) for column in magnitude.T])
+    magnitude = np.abs(rows).astype(np.float64)
+    total = (magnitude * reach).sum(axis=1) + np.abs(bias)
+    unit = _power_of_two(numbers) * np.array([_power_of_two(row) for row in magnitude])
     added = np.array([_power_of_two(number) for number in bias])
     unit = np.where(bias == 0, unit, np.minimum(unit, added))
     with np.errstate(divide="ignore", invalid="ignore"):
         exact = (total == 0) | (total / unit <= 2.0 ** precision)
-    return np.where(exact, 0.0, np.sqrt(len(weights)) * 2.0 ** -precision * total)
+    return np.where(exact, 0.0, np.sqrt(rows.shape[1]) * 2.0 ** -precision * total)
 
 
 def _power_of_two(values: npt.ArrayLike) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..frontend.program import Elementwise, Value, apply
+from ..frontend.program import Elementwise
 from ..support.text import quoted
 from .preactivation import Preactivation
 from .probe_sums import probe_sums
@@ -30,16 +30,11 @@ def reason(linear: Preactivation, segment: Segment) -> str:
 
 def _flat_steps(linear: Preactivation, segment: Segment) -> list[str]:
     """Return the names of the steps from the first that is flat for some neuron to the last."""
-    program = segment.program
     sums = np.repeat(probe_sums(linear), len(linear.ranges), axis=1)
-    results: dict[Value, np.ndarray] = {segment.origin: sums}
     names: list[str] = []
-    with np.errstate(all="ignore"):
-        for number in segment.steps:
-            step = program.steps[number]
-            result = results[Value(number)] = apply(step, results)
-            if isinstance(step, Elementwise) and (names or _flat(result)):
-                names.append(step.name)
+    for step, result in segment.trace(sums):
+        if isinstance(step, Elementwise) and (names or _flat(result)):
+            names.append(step.name)
     return names
 
 

@@ -1,14 +1,15 @@
 """Integer thresholds of a layer, from the table of its responses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError
-from ..graph import Dense
+from ..graph import Conv, Dense, Pool
 from .input_levels import InputLevels
+from .pooling import pooled_by_and
 from .preactivation import TOLERANCE, Preactivation
 from .segment import Segment
 
@@ -64,12 +65,12 @@ class Probe:
 
 
 def find_thresholds(name: str, linear: Preactivation,
-                    segment: Segment) -> tuple[Dense, InputLevels, LayerReport, Probe]:
+                    segment: Segment) -> tuple[Dense | Conv, InputLevels, LayerReport, Probe]:
     """Tabulate the segment between a linear layer and the next, and find its thresholds.
 
     Returns
     -------
-    Dense, InputLevels, LayerReport, Probe
+    Dense or Conv, InputLevels, LayerReport, Probe
         The layer of the graph, the levels of its output, its report, and its activations in the
         source.
 
@@ -81,25 +82,49 @@ def find_thresholds(name: str, linear: Preactivation,
     """
     levels = _find_levels(linear, segment)
     fires, falls = _decide(linear, segment, levels)
-    constant = (fires == 0) | (fires == linear.count_max + 1)
+    classes, neurons = linear.classes, linear.neurons
+    constant = (fires == 0) | (fires == linear.tops + 1)
+    by_class = (classes, neurons)
+    opposed = (falls.reshape(by_class).any(axis=0)
+               & (~falls & ~constant).reshape(by_class).any(axis=0))
+    if opposed.any():
+        raise SourceError(f"the response of layer {linear.name} must switch at most once as the "
+                          f"sum rises, but that of neuron {int(np.argmax(opposed))} switches up "
+                          f"and down at the border of its map")
     # A neuron fires for its largest counts; where it fires for the smallest, invert the weights.
-    weights = linear.weights ^ falls[:, np.newaxis].astype(np.uint8)
-    layer = Dense(name, weights, linear.count_max + 1 - fires)
-    least = (constant & (fires > 0)).astype(np.int64)
-    largest = np.where(constant, least, 1)
+    inverted = falls.reshape(by_class).any(axis=0)
+    falls = np.tile(inverted, classes)
+    weights = linear.weights ^ inverted.astype(np.uint8).reshape(
+        -1, *[1] * (linear.weights.ndim - 1))
+    thresholds = linear.tops + 1 - fires
+    if linear.conv is None:
+        layer = Dense(name, weights, thresholds)
+    else:
+        least = (pooled_by_and(linear, segment, levels.middle[:neurons])
+                 if segment.pool != (1, 1) else None)
+        layer = replace(linear.conv, name=name, weights=weights, pool=Pool(segment.pool, least),
+                        thresholds=thresholds.reshape(by_class) if classes > 1 else thresholds)
+    always = (constant & (fires > 0)).reshape(by_class).all(axis=0)
+    never = (constant & (fires == 0)).reshape(by_class).all(axis=0)
     # Counts next to the switch, and at the ends.
-    first = np.where(falls, fires, linear.count_max + 1 - fires)
+    first = np.where(falls, fires, linear.tops + 1 - fires)
     edges = np.stack([linear.ranges[:, 0], first - 1, first, linear.ranges[:, 1]])
     near = _could_change(linear, segment, levels, edges, "near")
     slack = _could_change(linear, segment, levels, edges, "slack")
     deviation = _deviation(linear, segment, edges)
     uncertain = slack | (deviation > TOLERANCE * levels.half)
     error = levels.error + float(deviation[~uncertain].max(initial=0))
-    outputs = InputLevels(1, levels.half, levels.middle, np.ones(len(fires), np.int8), least,
-                          largest, error, linear.dtype)
-    report = LayerReport(name, linear.name, len(fires), int(falls.sum()), int(constant.sum()),
-                         int(near.sum()), int(uncertain.sum()))
-    probe = Probe(name, segment.tensor, segment.order, levels.middle, levels.half)
+    # Each position of a map has the levels of its channel.
+    positions = len(segment.order) // neurons
+    middle = np.tile(levels.middle[:neurons], positions)
+    outputs = InputLevels(1, levels.half, middle, np.ones(len(middle), np.int8),
+                          np.tile(always.astype(np.int64), positions),
+                          np.tile((~never).astype(np.int64), positions), error, linear.dtype)
+    report = LayerReport(name, linear.name, neurons, int(inverted.sum()),
+                         int((always | never).sum()),
+                         int(near.reshape(by_class).any(axis=0).sum()),
+                         int(uncertain.reshape(by_class).any(axis=0).sum()))
+    probe = Probe(name, segment.tensor, segment.shown_order, middle, levels.half)
     return layer, outputs, report, probe
 
 
@@ -108,6 +133,7 @@ class _Levels:
     """The two values of each neuron, ``middle - half`` and ``middle + half``; constants have one.
 
     ``low`` and ``high`` are the values that the source rounds them to, off by at most ``error``.
+    Arrays list the neurons once for each border class, as those of the preactivation.
     """
 
     low: npt.NDArray[np.float64]
@@ -122,6 +148,7 @@ def _find_levels(linear: Preactivation, segment: Segment) -> _Levels:
     ends = segment.evaluate(linear.sums(linear.ranges.T)).astype(np.float64)
     if not np.isfinite(ends).all():
         _refuse(linear, segment, int(np.argwhere(~np.isfinite(ends))[0][1]), 0)
+    ends = ends.reshape(-1, linear.neurons)
     low, high = ends.min(axis=0), ends.max(axis=0)
     spread = high - low
     constant = spread <= TOLERANCE * max(spread.max(), np.abs(ends).max())
@@ -140,6 +167,7 @@ def _find_levels(linear: Preactivation, segment: Segment) -> _Levels:
     middle = np.where(np.abs(middle - common) <= TOLERANCE * half, common, middle)
     nominal = middle + half * np.where(constant, np.stack([upper, upper]), [[-1.0], [1.0]])
     error = np.abs(np.stack([low, high]) - nominal).max()
+    low, high, middle = (np.tile(array, linear.classes) for array in (low, high, middle))
     return _Levels(low, high, half, middle, float(error))
 
 
@@ -149,18 +177,18 @@ def _decide(linear: Preactivation, segment: Segment,
 
     A count outside a neuron's range is replaced by the nearest inside it.
     """
-    neurons = len(linear.ranges)
+    neurons = len(linear.tops)
     fires, switches = np.zeros(neurons, np.int64), np.zeros(neurons, np.int64)
     first = before = None
     rows = max(1, _CHUNK // neurons)
     for start in range(0, linear.count_max + 1, rows):
-        counts = np.arange(start, min(start + rows, linear.count_max + 1))
-        values = segment.evaluate(linear.sums(np.clip(counts[:, np.newaxis], *linear.ranges.T)))
+        counts = np.arange(start, min(start + rows, linear.count_max + 1))[:, np.newaxis]
+        values = segment.evaluate(linear.sums(np.clip(counts, *linear.ranges.T)))
         bits = values > levels.middle
         known = np.abs(values - np.where(bits, levels.high, levels.low)) <= TOLERANCE * levels.half
         if not known.all():
             _refuse(linear, segment, int(np.argwhere(~known)[0][1]), levels.half)
-        fires += bits.sum(axis=0)
+        fires += (bits & (counts <= linear.tops)).sum(axis=0)
         switches += (bits[1:] != bits[:-1]).sum(axis=0)
         if before is not None:
             switches += bits[0] != before
@@ -195,16 +223,20 @@ def _deviation(linear: Preactivation, segment: Segment,
 
 
 def _refuse(linear: Preactivation, segment: Segment, neuron: int, half: float) -> NoReturn:
-    """Raise an error that explains a neuron's response, from the whole of it."""
+    """Raise an error that explains a neuron's response, from the whole of it.
+
+    ``neuron`` may be that of any border class.
+    """
     counts = np.arange(linear.ranges[neuron, 0], linear.ranges[neuron, 1] + 1)
     rows = max(1, _CHUNK // len(linear.ranges))
     values = np.concatenate([
         segment.evaluate(linear.sums(counts[start:start + rows, np.newaxis]))[:, neuron]
         for start in range(0, len(counts), rows)]).astype(np.float64)
+    listed, neuron = neuron, neuron % linear.neurons
     if not np.isfinite(values).all():
         place = int(np.argmin(np.isfinite(values)))
         raise SourceError(f"the response of layer {linear.name} must be finite, but that of neuron "
-                          f"{neuron} is {values[place]} {_at(linear, int(counts[place]), neuron)}")
+                          f"{neuron} is {values[place]} {_at(linear, int(counts[place]), listed)}")
     # Removes the sign of zeros.
     found = np.unique(values + 0.0)
     found = found[np.append(True, np.diff(found) > TOLERANCE * half)]
@@ -216,7 +248,7 @@ def _refuse(linear: Preactivation, segment: Segment, neuron: int, half: float) -
     if len(found) == 3:
         place = int(np.argmin(np.abs(values - found[1])))
         raise SourceError(f"{start}, but neuron {neuron} has three, {text}: {found[1]:.6g} "
-                          f"{_at(linear, int(counts[place]), neuron)}")
+                          f"{_at(linear, int(counts[place]), listed)}")
     switches = np.count_nonzero(np.diff(values > found.mean()))
     if switches > 1:
         raise SourceError(f"the response of layer {linear.name} must switch at most once as the "
@@ -225,6 +257,6 @@ def _refuse(linear: Preactivation, segment: Segment, neuron: int, half: float) -
                       f"{2 * half:.6g} apart")
 
 
-def _at(linear: Preactivation, count: int, neuron: int) -> str:
-    total = float(linear.sums(np.array([[count]]))[0, neuron])
+def _at(linear: Preactivation, count: int, listed: int) -> str:
+    total = float(linear.sums(np.array([[count]]))[0, listed])
     return f"where its count is {count}, its sum {total:.6g}"

@@ -17,7 +17,8 @@ def weight_bits(plan: LayerPlan) -> np.ndarray:
     layer, fold = plan.layer, plan.fold
     padded = np.ones((plan.neuron_folds * fold.pe, plan.synapse_folds * fold.simd), np.uint8)
     order = plan.order.reshape(-1)
-    padded[:layer.neurons, order >= 0] = layer.weights.reshape(layer.neurons, -1)
+    weights = layer.weights.reshape(layer.neurons, -1)
+    padded[:layer.neurons, order >= 0] = weights[:, order[order >= 0]]
     words = padded.reshape(plan.neuron_folds, fold.pe, plan.synapse_folds, fold.simd)
     return words.swapaxes(1, 2).reshape(-1, fold.lanes)
 

@@ -9,7 +9,7 @@ group, and takes as many cycles for each of its outputs, before pooling.
 """
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..support.text import count
 from ..target.device import DEVICES
 from .fold import Fold, WeightStyle
 from .reach import Reach
+from .view import View, view
 
 __all__ = ["MEMORY_BITS", "LayerPlan", "OperandKind", "operand_kind"]
 
@@ -92,6 +93,8 @@ class LayerPlan:
     in_width: int | None = None
     gather: bool = False
     map: Map | None = None
+    # Of a convolution; computed with its checks.
+    view: View = field(init=False)
 
     def __repr__(self) -> str:
         vectors = f"vectors {self.vectors}, " if self.vectors > 1 else ""
@@ -115,10 +118,11 @@ class LayerPlan:
         if fold.pe > layer.neurons:
             raise ScheduleError(f"pe of layer {layer.name!r} must be at most its "
                                 f"{layer.neurons} neurons, not {fold.pe}")
-        what = ("channels of a group" if self.groups > 1 else
-                "channels" if isinstance(layer, Conv) else
-                "inputs" if self.size == layer.inputs else "inputs with gaps between pixels")
-        if fold.simd > self.most_simd:
+        what = "inputs" if self.size == layer.inputs else "inputs with gaps between pixels"
+        if isinstance(layer, Conv):
+            assert self.map is not None
+            object.__setattr__(self, "view", view(layer, self.map, fold.simd))
+        elif fold.simd > self.most_simd:
             raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
                                 f"{self.most_simd} {what}, not {fold.simd}")
         if isinstance(layer, Conv):
@@ -136,7 +140,13 @@ class LayerPlan:
         if self.depth not in depths:
             raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
                                 f"{depths[-1]:,} weight words per lane, not {self.depth:,}")
-
+        # A board says how a layer in SPRAM is folded, but not how the one before it is.
+        if fold.style.loadable and not isinstance(layer, Conv) and self.size > layer.inputs:
+            assert self.map is not None
+            raise ScheduleError(
+                f"style {fold.style} of layer {layer.name!r} needs a pe of the layer before that "
+                f"divides the {self.map.channels} channels, not {width}; take another pe there, "
+                f"or style block")
         if fold.vectors > 1 and self.operands is OperandKind.REGISTERS:
             most = max(device.logic_cells for device in DEVICES.values())
             if self.operand_bits > most:
@@ -191,8 +201,8 @@ class LayerPlan:
 
     @property
     def taps(self) -> int:
-        """Taps of the window; 1 for a layer without one."""
-        return self.layer.window.taps if isinstance(self.layer, Conv) else 1
+        """Taps of the window over the ring; 1 for a layer without one."""
+        return self.view.window.taps if isinstance(self.layer, Conv) else 1
 
     @cached_property
     def size(self) -> int:
@@ -208,8 +218,8 @@ class LayerPlan:
 
     @property
     def most_simd(self) -> int:
-        """Largest SIMD: channels of a group of a convolution, operand bits of other layers."""
-        return self.layer.weights.shape[3] if isinstance(self.layer, Conv) else self.size
+        """Elements of a tap of a convolution, operand bits of other layers."""
+        return self.view.synapses.shape[1] if isinstance(self.layer, Conv) else self.size
 
     @cached_property
     def tap_words(self) -> int:
@@ -228,9 +238,8 @@ class LayerPlan:
 
     @cached_property
     def pixel_words(self) -> int:
-        """Operand words per bit plane of a pixel of the map, of a convolution."""
-        assert self.map is not None
-        return -(-self.map.channels // self.operand_width)
+        """Operand words per bit plane of a pixel in the ring, of a convolution."""
+        return -(-self.view.map.channels // self.operand_width)
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -241,13 +250,13 @@ class LayerPlan:
         """
         simd = self.fold.simd
         if isinstance(self.layer, Conv):
-            rows, length, gap = self.taps, self.most_simd, self.tap_words * simd - self.most_simd
+            synapses = self.view.synapses
+            gap = self.tap_words * simd - self.most_simd
         else:
             assert self.map is not None
-            rows, length = self.map.pixels, self.layer.inputs // self.map.pixels
-            gap = self.size // rows - length
-        places = np.pad(np.arange(rows * length).reshape(rows, length), ((0, 0), (0, gap)),
-                        constant_values=-1).reshape(-1)
+            synapses = np.arange(self.layer.inputs).reshape(self.map.pixels, -1)
+            gap = self.size // self.map.pixels - synapses.shape[1]
+        places = np.pad(synapses, ((0, 0), (0, gap)), constant_values=-1).reshape(-1)
         places = np.pad(places, (0, self.synapse_folds * simd - len(places)), constant_values=-1)
         return places.reshape(-1, simd)
 
@@ -305,14 +314,16 @@ class LayerPlan:
         assert self.in_width is not None and self.map is not None
         if not isinstance(self.layer, Conv):
             return self.planes * -(-self.size // self.in_width)
-        words = max(-(-self.map.channels // self.in_width), self.pixel_words)
+        words = -(-self.map.channels // self.in_width)
+        if not self.view.columns:
+            words = max(words, self.pixel_words)
         return self.map.pixels * self.planes * words
 
     @cached_property
     def reach(self) -> Reach:
-        """Rows and columns of the map that a convolution needs, output by output."""
-        assert isinstance(self.layer, Conv) and self.map is not None
-        return _reach(self.layer.window, self.layer.pool_size, self.map)
+        """Rows and columns of the map in the ring that a convolution needs, output by output."""
+        assert isinstance(self.layer, Conv)
+        return _reach(self.view.window, self.layer.pool_size, self.view.map)
 
     @cached_property
     def levels(self) -> np.ndarray:
@@ -349,8 +360,9 @@ class LayerPlan:
     @cached_property
     def ring_words(self) -> int:
         """Words of the ring of a convolution: the least power of two for the rows it holds."""
-        assert self.map is not None
-        words = self.reach.rows * self.map.columns * self.planes * self.pixel_words
+        # A row of outputs waits for its words while those of a gap do not come.
+        rows = self.reach.rows + self.view.gap + (self.view.gap > 0)
+        words = rows * self.view.map.columns * self.planes * self.pixel_words
         return 1 << (words - 1).bit_length()
 
     @property

@@ -39,7 +39,7 @@ class SourceModel:
     lowered : Lowered
         The lowered model.
     pixels : array of uint8, shape (frames, elements of a frame ...)
-        8-bit pixels, preprocessed as the model expects.
+        8-bit pixels, as the graph takes them, preprocessed as the model expects.
     source : path, torch.nn.Module or None
         ONNX file for an independent runtime, or the PyTorch module that was imported; ``None`` runs
         ``lowered.program`` in numpy.
@@ -56,7 +56,7 @@ class SourceModel:
         tensors = list(dict.fromkeys([*(probe.tensor for probe in lowered.probes), lowered.output]))
         self._runtime: Runtime = (numpy_runtime(program, tensors) if source is None
                                   else open_model(source, tensors))
-        self._pixels = pixels.reshape(len(pixels), *program.shape)
+        self._pixels = lowered.source_pixels(pixels)
         self._preprocessing, self._dtype = lowered.preprocessing, program.dtype
         self._probes: Sequence[Probe] = lowered.probes
         self._output = lowered.output

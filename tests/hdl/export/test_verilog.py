@@ -15,7 +15,8 @@ from xnorloom.export.manifest import manifest
 from xnorloom.export.names import module_name
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Graph
+from xnorloom.graph import Conv, Graph, Input, Score, Window
+from xnorloom.schedule import Fold, Schedule
 
 
 @pytest.fixture
@@ -53,6 +54,21 @@ def test_ports_of_the_manifest_are_those_of_the_module(network, tmp_path):
     for port in ports:
         extent = f"[{port['width'] - 1}:0] " if port["width"] > 1 else ""
         assert f"\n  {port['direction']} {extent}{port['name']};" in module
+
+
+def test_manifest_of_a_frame_by_pixel():
+    """Pixels one after the other, each with its bit planes."""
+    graph = Graph("cnn", Input((3, 4, 5), 2), (
+        Conv("conv", np.ones((2, 3, 3, 5), int), [9, 9], Window((3, 3))),
+        Score("score", np.ones((2, 4), int), [0, 1])))
+    schedule = Schedule(2, (Fold(2, 5, "block"), Fold(2, 4, "wired")))
+    values = manifest(Network(schedule.bind(graph)))["input"]
+    assert {"words_per_frame": 72, "pixels": 12, "planes": 2, "words_per_plane": 3,
+            "word_bits": 2}.items() <= values.items()
+    assert values["order"] == (
+        "pixels, rows from the top and each from the left; for each pixel bit planes, the most "
+        "significant first; in each plane the channels of the pixel, word_bits per word, the first "
+        "in bit 0; each plane starts a new word; bits after its last channel are ignored")
 
 
 def test_manifest(network):

@@ -1,11 +1,14 @@
 """Summary of a schedule on a graph."""
 
 import json
+import re
 
 import numpy as np
 
 from xnorloom.folding.summary import schedule_values
+from xnorloom.graph import Conv, Graph, Input, Pool, Score, Window
 from xnorloom.schedule import Fold, Schedule
+from xnorloom_cli.tables.schedule import schedule_text
 
 
 def test_values(random_graph):
@@ -24,3 +27,31 @@ def test_values(random_graph):
         "register_every": 2, "read_register": False, "lanes": 8, "cycles": 18, "depth": 9,
         "buffer": first["buffer"], "bottleneck": True}
     assert (last["cycles"], last["depth"], last["bottleneck"]) == (1, 1, False)
+
+
+def test_convolutions():
+    """Entries of a convolution; the words that it receives may be the bottleneck."""
+    rng = np.random.default_rng(2)
+    graph = Graph("cnn", Input((6, 5, 2)), (
+        Conv("wide", rng.integers(0, 2, (8, 1, 1, 2)), np.ones(8, int), Window((1, 1))),
+        Conv("narrow", rng.integers(0, 2, (2, 2, 2, 8)), [9, 16], Window((2, 2), (2, 2)),
+             Pool((3, 1))),
+        Score("score", rng.integers(0, 2, (3, 4)), [0, 0, 1])))
+    plan = Schedule(2, (Fold(8, 2, "wired"), Fold(2, 1, "block"), Fold(3, 4, "wired"))).bind(graph)
+    values = schedule_values(plan)
+    assert json.loads(json.dumps(values)) == values
+    first, narrow, score = values["layers"]
+    assert (values["interval"], values["words"]) == (240, 30)
+    assert narrow == {
+        "name": "narrow", "neurons": 2, "inputs": 32, "pe": 2, "simd": 1, "vectors": 1,
+        "style": "block", "register_every": 2, "read_register": False, "lanes": 2, "cycles": 192,
+        "depth": 32, "buffer": "ring", "bottleneck": True, "map": [6, 5, 8], "output": [1, 2, 2],
+        "kernel": [2, 2], "pool": [3, 1], "rows": 12, "received": 240}
+    assert (first["bottleneck"], first["received"], score["bottleneck"]) == (False, 30, False)
+    assert "map" not in score
+    lines = schedule_text(plan).splitlines()
+    assert lines[0].split() == ["layer", "map", "kernel", "neurons", "x", "inputs", "PE", "SIMD",
+                                "lanes", "cycles", "weights", "depth", "buffer"]
+    assert re.fullmatch(r"narrow +6x5x8 +2x2, stride 2x2, pool 3x1 +2 x 32 +2 +1 +2 +192 +block +"
+                        r"32 +ring, 12 rows +<- slowest", lines[3])
+    assert lines[-1] == "interval 240 cycles between frames, set by layer narrow"

@@ -1,4 +1,4 @@
-"""PyTorch modules on maps: the program equals PyTorch, or the module is refused."""
+"""PyTorch modules on maps: program and graph equal PyTorch, or the module is refused."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,10 @@ from torch import nn
 from xnorloom.errors import SourceError
 from xnorloom.frontend.program import Conv, Dense, MaxPool, Move
 from xnorloom.frontend.torch import from_module
+from xnorloom.graph.pixels import encode
+from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryConv2d, BinaryLinear, Divide, Pixels, Scores, Sign
+from xnorloom_sim import SourceModel, verify
 
 
 def normalized(*modules, shape, seed=0):
@@ -44,23 +47,21 @@ def normalized(*modules, shape, seed=0):
     return network
 
 
-def run(network, shape, count=20, seed=1):
-    """Run the program of ``network`` and compare it with PyTorch; returns the program."""
-    program = from_module(network, shape)
-    frames = np.random.default_rng(seed).choice(np.float32([0, 255]), (count, *shape))
-    frames = frames if isinstance(network[0], Pixels) else frames / np.float32(127.5) - 1
-    results = dict(zip((step.tensor for step in program.steps), program.run(frames)))
-    x, seen = torch.from_numpy(frames), 0
-    with torch.no_grad():
-        for name, module in network.named_children():
-            x = module(x)
-            if name in results:
-                np.testing.assert_allclose(results[name], x.numpy(), rtol=1e-5, atol=1e-5,
-                                           err_msg=name)
-                seen += 1
-    assert seen > len(network) // 2
-    np.testing.assert_allclose(program.run(frames)[-1], x.numpy(), rtol=1e-5, atol=1e-5)
-    return program
+def check(network, shape, count=60):
+    """Lower a network and compare every layer with PyTorch; returns the graph."""
+    lowered = lower(from_module(network, shape),
+                    None if isinstance(network[0], Pixels) else "bipolar")
+    graph = lowered.graph
+    pixels = np.random.default_rng(1).integers(0, 256, (count, *graph.input.shape), np.uint8)
+    # Bright and dark frames reach more counts.
+    pixels[::3] //= 3
+    pixels[1::3] |= 128
+    result = verify(graph, encode(graph.input, pixels),
+                    source=SourceModel(lowered, pixels, network), steps=["source", "packed"])
+    assert result.equal, str(result)
+    signs = [name for name, module in network.named_children() if isinstance(module, Sign)]
+    assert len(lowered.probes) <= len(signs)
+    return graph
 
 
 NETWORKS = {
@@ -84,12 +85,8 @@ NETWORKS = {
     "average before a dense layer": ((1, 6, 6), lambda: [
         BinaryConv2d(1, 6, 3), nn.BatchNorm2d(6), Sign(), nn.AvgPool2d((2, 4)), nn.Flatten(),
         BinaryLinear(12, 4)]),
-    "average before a convolution": ((1, 8, 8), lambda: [
-        BinaryConv2d(1, 6, 3), nn.BatchNorm2d(6), Sign(), nn.AvgPool2d(2),
-        nn.Conv2d(6, 4, 2, stride=(1, 2), padding=(1, 0)), nn.BatchNorm2d(4), Sign(), nn.Flatten(),
-        BinaryLinear(16, 3)]),
     "average before a sign": ((1, 8, 8), lambda: [
-        BinaryConv2d(1, 6, 3), nn.BatchNorm2d(6), Sign(), nn.AvgPool2d(3, stride=2),
+        BinaryConv2d(1, 6, 3), nn.BatchNorm2d(6), Sign(), nn.AvgPool2d(3, stride=2, padding=1),
         nn.BatchNorm2d(6), Sign(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), BinaryLinear(6, 3)]),
     "one dimension": ((2, 16), lambda: [
         nn.ZeroPad1d((2, 0)), nn.Conv1d(2, 6, 3, bias=False), nn.BatchNorm1d(6), Sign(),
@@ -100,9 +97,54 @@ NETWORKS = {
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("shape,make", NETWORKS.values(), ids=NETWORKS)
-def test_program_as_pytorch(shape, make):
+def test_graph_as_pytorch(shape, make):
     torch.manual_seed(4)
-    run(normalized(*make(), shape=shape), shape)
+    check(normalized(*make(), shape=shape), shape)
+
+
+def random_modules(rng, shape):
+    """Draw convolutions, pools in front of signs and after them, and a dense layer."""
+    modules, (channels, *sides) = [Pixels(int(rng.integers(1, 4)))], shape
+    for _ in range(rng.integers(1, 4)):
+        neurons, groups = int(rng.integers(1, 4)), int(rng.choice([1, channels]))
+        kernel = [int(rng.integers(1, min(side, 3) + 1)) for side in sides]
+        padding = [int(rng.integers(0, size)) for size in kernel]
+        stride = rng.integers(1, 3, 2).tolist()
+        size = dict(kernel_size=kernel, stride=stride, padding=padding, groups=groups)
+        neurons *= groups
+        kind = rng.choice(["zeros", "ours", "module"])
+        if kind == "ours":
+            modules.append(BinaryConv2d(channels, neurons, **size,
+                                        pad_value=int(rng.choice([-1, 1]))))
+        elif kind == "module":
+            top, left = padding
+            modules += [nn.ConstantPad2d((left, 0, top, 0), float(rng.choice([-1, 0, 1]))),
+                        nn.Conv2d(channels, neurons, **{**size, "padding": 0}, bias=False)]
+        else:
+            modules.append(nn.Conv2d(channels, neurons, **size))
+        around = 1 if kind == "module" else 2
+        sides = [(side + around * pad - taps) // step + 1
+                 for side, pad, taps, step in zip(sides, padding, kernel, stride)]
+        channels = neurons
+        rest = [nn.BatchNorm2d(channels), Sign()]
+        if max(sides) > 1:
+            pool = [int(rng.integers(1, min(side, 3) + 1)) for side in sides]
+            rest.insert(int(rng.integers(0, 3)), nn.MaxPool2d(pool))
+            sides = [side // size for side, size in zip(sides, pool)]
+        modules += rest
+    # An average over another number is rounded.
+    if channels > 1 and sides[0] * sides[1] in (2, 4, 8, 16):
+        return [*modules, nn.AdaptiveAvgPool2d(1), nn.Flatten(), BinaryLinear(channels, 4)]
+    inputs = channels * sides[0] * sides[1]
+    return [*modules, nn.Flatten(), BinaryLinear(inputs, 4), Scores(inputs, 4)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks(seed):
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    shape = (int(rng.integers(1, 4)), *rng.integers(4, 9, 2).tolist())
+    check(normalized(*random_modules(rng, shape), shape=shape, seed=seed), shape)
 
 
 def test_steps_of_a_convolution():
@@ -113,19 +155,10 @@ def test_steps_of_a_convolution():
     assert [type(step) for step in program.steps] == [Move, Conv, Move, Move, MaxPool, Move, Move,
                                                       Dense]
     assert [step.tensor for step in program.steps] == [
-        "0/map", "0/channels last", "0", "1/map", "1/channels last", "1", "3", "4"]
+        "", "0/channels last", "0", "", "1/channels last", "1", "3", "4"]
     conv = program.steps[1]
     assert (conv.pad, conv.window.padding) == (1, (1, 1, 1, 1))
     np.testing.assert_array_equal(conv.weights, network[0].signs().permute(0, 2, 3, 1).detach())
-
-
-def test_average_merged_into_a_dense_layer():
-    network = nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), BinaryLinear(12, 5)).eval()
-    program = from_module(network, (2, 4, 6))
-    dense = program.steps[-1]
-    assert isinstance(dense, Dense) and dense.weights.shape == (48, 5)
-    assert np.unique(np.abs(dense.weights)).tolist() == [0.25]
-    assert not any(isinstance(step, Conv) for step in program.steps)
 
 
 def after_sign(*modules):
@@ -173,6 +206,9 @@ WRONG = {
     "pool": ((1, 5, 5), after_sign(nn.MaxPool2d(4)),
              r"2 \(MaxPool2d\) must have areas of at most its map, 3x3, not 4x4: take smaller "
              r"ones"),
+    "average padding": ((1, 9, 9), after_sign(nn.AvgPool2d(2, padding=1, count_include_pad=False)),
+                        r"2 \(AvgPool2d\) must have no padding, not 1, or count it with "
+                        r"count_include_pad=True: .*"),
     "divisor": ((1, 5, 5), after_sign(nn.AvgPool2d(3, divisor_override=8)),
                 r"2 \(AvgPool2d\) must divide by the pixels of an area, 9, not by 8: leave "
                 r"divisor_override off"),
@@ -187,23 +223,6 @@ WRONG = {
         r"there, or in the convolution itself"),
     "padding of a sign": ((1, 7, 7), [nn.ZeroPad2d(1), Sign()],
                           r"0 \(ZeroPad2d\) must come right before a .*, not before 1 \(Sign\).*"),
-    "average of overlapping sums": (
-        (1, 7, 7), [BinaryConv2d(1, 2, 3), nn.AvgPool2d(5), nn.Flatten()],
-        r"1 \(AvgPool2d\) must average a convolution whose windows do not overlap, such as 1x1, "
-        r"without padding, or activations, not the sums of 0 \(BinaryConv2d\): average after a "
-        r"sign"),
-    "average after a norm": (
-        (1, 7, 7), [BinaryConv2d(1, 2, 1), nn.BatchNorm2d(2), nn.AvgPool2d(7), nn.Flatten()],
-        r"2 \(AvgPool2d\) must come before 1 \(BatchNorm2d\), which gives the same, or after a "
-        r"sign: it cannot average what a sign follows"),
-    "average that leaves pixels out": (
-        (1, 7, 7), after_sign(nn.AvgPool2d(2), nn.Flatten(), BinaryLinear(8, 3)),
-        r"2 \(AvgPool2d\) must average areas that divide its map of 5x5, as 4 \(BinaryLinear\) "
-        r"follows, not areas of 2x2: the pixels that are left out would have a weight 0, which has "
-        r"no XNOR"),
-    "dilation after an average": (
-        (1, 10, 10), after_sign(nn.AvgPool2d(2), nn.Conv2d(2, 2, 2, dilation=2)),
-        r"3 \(Conv2d\) must have no dilation, as 2 \(AvgPool2d\) precedes it"),
 }
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorloom.frontend.program import INPUT, Elementwise, Move, Program, Value
+from xnorloom.frontend.program import INPUT, Elementwise, MaxPool, Move, Program, Value
+from xnorloom.frontend.program import Conv as ConvStep
 from xnorloom.frontend.program import Dense as DenseStep
+from xnorloom.graph import Window
 
 _FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -76,6 +78,16 @@ class _Builder:
     def dense(self, weights, name=None):
         name = name or f"dense{len(self.steps)}"
         return self.add(DenseStep(name, f"{name}:0", self.value, np.asarray(weights, np.float32)))
+
+    def conv(self, weights, window=None, pad=0.0, groups=1, bias=None, name=None):
+        name = name or f"conv{len(self.steps)}"
+        weights = np.asarray(weights, np.float32)
+        return self.add(ConvStep(name, f"{name}:0", self.value, weights,
+                                 window or Window(weights.shape[1:3]), pad, groups, bias))
+
+    def pool(self, size, name=None):
+        name = name or f"pool{len(self.steps)}"
+        return self.add(MaxPool(name, f"{name}:0", self.value, size))
 
     def norm(self, gamma, beta, mean, variance):
         with np.errstate(all="ignore"):

@@ -78,7 +78,8 @@ WRONG = {
                 r"node '/m/m.4/MatMul' \(MatMul\) must not take Softmax or Sigmoid, .+"),
     "convolution": ("where", response(lambda x: signs(torch.conv1d(
         x[:, None], torch.ones(1, 1, 3), padding=1)[:, 0])),
-        r"node '/m/m.3/Conv' \(Conv\) cannot be read: networks of fully connected layers only, .+"),
+        rf"{TWO} neuron \d+ has \S+, \S+, \S+ and more: a sign is missing between it and the "
+        r"next layer"),
     "joined": ("where", response(lambda x: torch.cat([signs(x[:, :24])] * 2, 1)),
                r"/m/m.3/Concat must have each of the 48 elements of /m/m.1/MatMul once, in any "
                r"order"),

@@ -174,7 +174,8 @@ WRONG = {
     "pe": (lambda: plan(conv(4, (1, 1), 8), Fold(5, 1, "lut"), MAP),
            "pe of layer 'conv' must be at most its 4 neurons, not 5"),
     "simd": (lambda: plan(conv(4, (3, 3), 8), Fold(1, 9, "lut"), MAP),
-             "simd of layer 'conv' must be at most its 8 channels, not 9"),
+             "simd of layer 'conv' must be at most its 8 channels, or 24 or 72 for a whole row "
+             "of its kernel or all of it, not 9"),
     "simd of a group": (lambda: plan(GROUPED, Fold(1, 5, "lut"), MAP),
                         "simd of layer 'conv' must be at most its 4 channels of a group, not 5"),
     "simd with gaps": (
@@ -189,6 +190,11 @@ WRONG = {
                    "and simd 4"),
     "spram": (lambda: plan(conv(4, (1, 1), 8), Fold(4, 8, "spram"), MAP),
               "style spram of layer 'conv' needs 2 to 16,384 weight words per lane, not 1"),
+    "spram with gaps": (
+        lambda: plan(Dense("d", np.ones((1, 20), int), [3]), Fold(1, 4, "spram"), Map(2, 2, 5),
+                     in_width=2),
+        "style spram of layer 'd' needs a pe of the layer before that divides the 5 channels, not "
+        "2; take another pe there, or style block"),
     "vectors": (lambda: plan(conv(4, (1, 1), 8), Fold(4, 4, "lut", vectors=2), MAP),
                 "vectors of layer 'conv', a convolution, must be 1, not 2: no gateware works on "
                 "several of its frames yet"),
@@ -203,9 +209,9 @@ WRONG = {
     "simd of groups": (lambda: plan(GROUPED, Fold(8, 2, "lut"), MAP),
                        "simd of layer 'conv' must be the 4 channels of a group, as pe 8 takes "
                        "several groups, not 2"),
-    "ring": (lambda: plan(conv(4, (9, 9), 512), Fold(1, 64, "lut"), Map(1000, 1000, 512)),
-             "layer 'conv' needs 18 rows of its input, a map 1000x1000x512, in a ring of "
-             "16,777,216 bits, more than the 3,833,856 of block RAM of the largest chip; take a "
+    "ring": (lambda: plan(conv(4, (9, 9), 512), Fold(1, 64, "lut"), Map(27, 300, 512)),
+             "layer 'conv' needs 18 rows of its input, a map 27x300x512, in a ring of "
+             "4,194,304 bits, more than the 3,833,856 of block RAM of the largest chip; take a "
              "smaller map"),
 }
 
@@ -235,5 +241,5 @@ def test_file(tmp_path):
     text = (tmp_path / "s.json").read_text()
     (tmp_path / "s.json").write_text(text.replace('"simd": 2', '"simd": 3'))
     with pytest.raises(ScheduleError, match="s.json: simd of layer 'conv' must be at most its 2 "
-                                            "channels, not 3$"):
+                                            "channels, or 6 or 18 for"):
         Schedule.load(tmp_path / "s.json", graph)

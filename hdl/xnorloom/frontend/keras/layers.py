@@ -104,11 +104,11 @@ def _norm(reader: Reader, layer: Layer) -> None:
     mean, beta = arrays["moving_mean"], arrays.get("beta", np.zeros_like(slope))
     if rank == 3 and not isinstance(layer.config.get("dtype"), dict):
         # Keras 2 calls another kernel for maps; Keras 3 has types as objects.
-        reader.compute(layer, lambda x, m, s, b: (x - m) * s + b, mean, slope, beta, norm=True)
+        reader.compute(layer, lambda x, m, s, b: (x - m) * s + b, mean, slope, beta)
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             shift = beta - mean * slope
-        reader.compute(layer, lambda x, s, t: x * s + t, slope, shift, norm=True)
+        reader.compute(layer, lambda x, s, t: x * s + t, slope, shift)
     if _ROUNDING not in reader.notes:
         reader.notes.append(_ROUNDING)
 

@@ -42,11 +42,11 @@ class Reader(Chain):
         self._file = file
 
     def compute(self, layer: Layer, function: Callable[..., npt.NDArray], *constants: Operand,
-                part: str = "", norm: bool = False) -> None:
+                part: str = "") -> None:
         """Append an elementwise function; ``part`` is added to the name of the layer."""
         self.check_float(layer)
         name = layer.name + part
-        self.elementwise(name, name, function, *constants, error=_ERRORS.get(function), norm=norm)
+        self.elementwise(name, name, function, *constants, error=_ERRORS.get(function))
 
     def check_float(self, layer: Layer) -> None:
         """Refuse integers, which only a Rescaling takes."""

@@ -13,7 +13,7 @@ from .operators import Handler, Kind, operator
 from .tracer import Tracer
 from .tracked import Known, Tracked, array_of
 
-__all__ = ["numbers", "product"]
+__all__ = ["REDUCTIONS", "numbers", "product"]
 
 Array = np.ndarray
 Compute = Callable[..., Sequence[Array]]
@@ -177,12 +177,16 @@ def _reduce(function: Callable[..., Array]) -> Compute:
     return reduce
 
 
+REDUCTIONS: dict[str, Handler] = {}
+"""Handlers of the reductions of constants; those of maps may be pools, too."""
 for _name, _function in {
         "ReduceMean": np.mean, "ReduceSum": np.sum, "ReduceMax": np.max, "ReduceMin": np.min,
         "ReduceProd": np.prod,
         "ReduceL1": lambda x, **keywords: np.sum(np.abs(x), **keywords),
         "ReduceL2": lambda x, **keywords: np.sqrt(np.sum(x * x, **keywords))}.items():
-    operator(Kind.CONSTANT, _name)(_on_constants(_reduce(_function)))
+    REDUCTIONS[_name] = _on_constants(_reduce(_function))
+    if _name not in ("ReduceMean", "ReduceMax"):
+        operator(Kind.CONSTANT, _name)(REDUCTIONS[_name])
 
 
 def product(x: Array, y: Array) -> Array:

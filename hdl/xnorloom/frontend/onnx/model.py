@@ -18,8 +18,10 @@ from . import (  # noqa: F401
     linear_quantizers,
     moving,
     outputs,
+    padding,
     quantizers,
     reshaping,
+    spatial,
 )
 from .file import Tensors, read
 from .graph import SourceGraph, read_graph
@@ -57,6 +59,9 @@ def load(path: str | os.PathLike[str]) -> Program:
     output = f"the output of the model, {quoted(source.output)},"
     if not isinstance(scores, Tracked):
         raise SourceError(f"{output} must depend on its input")
+    if scores.border is not None:
+        raise SourceError(f"{output} must be scores, not the result of the padding "
+                          f"{scores.border.name}")
     if scores.end == "largest":
         raise SourceError(f"{output} must be the scores or the class, not the largest score")
     shape = scores.sample.shape[1:]

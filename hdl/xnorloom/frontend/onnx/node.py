@@ -17,10 +17,15 @@ __all__ = ["CONTROL", "Node", "QUANT", "SPATIAL", "node_of"]
 # Domains of the quantizers in qonnx, Brevitas, FINN and their predecessors.
 QUANT = frozenset({"qonnx.custom_op.general", "qonnx", "onnx.brevitas", "finn.custom_op.general",
                    "finn"})
-SPATIAL = frozenset({
-    "AveragePool", "Col2Im", "Conv", "ConvInteger", "ConvTranspose", "DeformConv",
-    "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "Im2Col", "LpPool", "MaxPool",
-    "MaxPoolNHWC", "MaxRoiPool", "MaxUnpool", "QLinearConv", "QuantAvgPool2d", "RoiAlign"})
+# Operators on maps without a counterpart in the graph, each with advice.
+SPATIAL = {
+    **dict.fromkeys(("Col2Im", "ConvTranspose", "DeformConv", "GlobalLpPool", "LpPool",
+                     "MaxRoiPool", "MaxUnpool", "RoiAlign"),
+                    "use Conv, MaxPool, AveragePool and the like"),
+    **dict.fromkeys(("ConvInteger", "QLinearConv"),
+                    "quantize with quant_format=QuantFormat.QDQ"),
+    **dict.fromkeys(("Im2Col", "MaxPoolNHWC", "QuantAvgPool2d"),
+                    "take the model before FINN lowers its convolutions")}
 CONTROL = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 _FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7
 
@@ -133,7 +138,7 @@ def node_of(message: "NodeProto", versions: dict[str, int], local: Collection[tu
         raise node.error("calls a function that the model defines; inline such functions, for "
                          "instance with onnx.inliner.inline_local_functions")
     if op in SPATIAL:
-        raise node.error("cannot be read: networks of fully connected layers only, for now")
+        raise node.error(f"is an operator on maps that is not supported; {SPATIAL[op]}")
     if op in CONTROL or any(attribute.type in (5, 10) for attribute in message.attribute):
         raise node.error("cannot be read: conditions and loops are not supported")
     known = quantizers if quant else supported if not domain else ()

@@ -27,6 +27,7 @@ class Kind(Enum):
     LINEAR = "linear"
     QUANTIZER = "quantizer"
     OUTPUT = "output"
+    SPATIAL = "spatial"
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from ..program import Move
 from .arrays import compute
 from .file import AXES
 from .node import Node
@@ -134,7 +136,13 @@ def _transpose(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]
         return [tracer.constant(node, x.transpose(order))]
     if order[0] != 0:
         raise node.error(f"must leave axis 0, the batch, where it is, not order axes as {order}")
-    return [tracer.move(node, x, lambda array: array.transpose(order))]
+    if x.border is None:
+        return [tracer.move(node, x, lambda array: array.transpose(order))]
+    # The padding moves with the axes; the tensor of the model is the padded one.
+    step = Move(node.name, "", x.value, lambda array: array.transpose(order))
+    moved = tracer.append(node, step, x.sample.transpose(order), x.raw)
+    amounts = tuple(x.border.amounts[axis - 1] for axis in order[1:])
+    return [replace(moved, border=replace(x.border, amounts=amounts))]
 
 
 @operator(Kind.RESHAPING, "Identity")

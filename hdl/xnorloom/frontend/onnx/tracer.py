@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ...errors import SourceError
 from ...support.text import quoted
-from ..program import INPUT, Dense, Elementwise, Move, Step, Value
+from ..program import INPUT, Conv, Dense, Elementwise, Move, Step, Value
 from .arrays import check_broadcast, compute
 from .file import LARGEST, Tensors
 from .graph import SourceGraph
@@ -147,7 +147,7 @@ class Tracer:
         step = Elementwise(node.name, node.outputs[0] if tensor is None else tensor,
                            tuple(one.value if isinstance(one, Tracked) else one
                                  for one in inputs), quiet, error)
-        return self._step(node, step, sample, kept)
+        return self.append(node, step, sample, kept)
 
     def _without_batch(self, node: Node, constant: np.ndarray, axes: int) -> np.ndarray:
         """Reduce the batch of a constant to one frame, for tensors of ``axes`` axes."""
@@ -185,7 +185,7 @@ class Tracer:
             root = origins[0]
         step = Move(node.name, node.outputs[output], root,
                     lambda array: function([move(array) for move in moves]))
-        return self._step(node, step, sample, all(piece.raw for piece in pieces))
+        return self.append(node, step, sample, all(piece.raw for piece in pieces))
 
     def _origin(self, value: Value) -> tuple[Value, Function]:
         """Return the tensor that ``value`` is a move of, and that move."""
@@ -207,7 +207,7 @@ class Tracer:
             return tracked
         step = Move(node.name, node.outputs[0] if tensor is None else tensor, tracked.value,
                     lambda array: array.reshape(len(array), *shape))
-        return self._step(node, step, compute(node, step.function, tracked.sample), tracked.raw)
+        return self.append(node, step, compute(node, step.function, tracked.sample), tracked.raw)
 
     def dense(self, node: Node, tracked: Tracked, weights: np.ndarray, *,
               bias: np.ndarray | None = None, tensor: str | None = None) -> Tracked:
@@ -235,9 +235,11 @@ class Tracer:
             self.scaled.append(False)
         weights = np.ascontiguousarray(weights)
         step = Dense(node.name, name, tracked.value, weights, bias)
-        return self._step(node, step, compute(node, np.matmul, tracked.sample, weights))
+        return self.append(node, step, compute(node, np.matmul, tracked.sample, weights))
 
-    def _step(self, node: Node, step: Step, sample: np.ndarray, raw: bool = False) -> Tracked:
+    def append(self, node: Node, step: Step, sample: np.ndarray, raw: bool = False) -> Tracked:
+        """Append ``step``, whose result for a frame of zeros has the shape and type of ``sample``.
+        """
         self._account(node, sample)
         self.steps.append(step)
         self._shapes.append(sample.shape[1:])
@@ -265,6 +267,8 @@ class Tracer:
 def _constants(step: Step) -> list[np.ndarray]:
     if isinstance(step, Dense):
         return [step.weights]
+    if isinstance(step, Conv):
+        return [step.weights, np.asarray(step.pad)]
     operands = step.inputs if isinstance(step, Elementwise) else ()
     return [operand for operand in operands if isinstance(operand, np.ndarray)]
 

@@ -6,7 +6,26 @@ import numpy as np
 
 from ..program import Value
 
-__all__ = ["Known", "Tracked", "array_of", "frame_shape"]
+__all__ = ["Border", "Known", "Tracked", "array_of", "frame_shape"]
+
+
+@dataclass(frozen=True, eq=False)
+class Border:
+    """Padding of a tensor that is left to the convolution after it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the node that pads.
+    amounts : tuple of pairs of int
+        Elements before and after those of each axis but the batch.
+    value : numpy scalar
+        Number of the elements.
+    """
+
+    name: str
+    amounts: tuple[tuple[int, int], ...]
+    value: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +49,8 @@ class Tracked:
         the scores before it.
     kept_by : str
         Operator of that function.
+    border : Border or None
+        Padding that ``sample`` has and ``value`` lacks.
     """
 
     value: Value
@@ -38,6 +59,7 @@ class Tracked:
     end: str | None = None
     before: "Tracked | None" = None
     kept_by: str = ""
+    border: Border | None = None
 
 
 Known = Tracked | np.ndarray | None

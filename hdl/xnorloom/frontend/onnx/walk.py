@@ -16,6 +16,9 @@ __all__ = ["trace"]
 # Operators that may follow those of Kind.OUTPUT: they change only the shape or the type.
 _PASSING = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Dropout"})
 
+# Operators that may follow a Pad.
+_PADDED = frozenset({"AveragePool", "Conv", "Identity", "Pad", "Transpose"})
+
 
 def trace(source: SourceGraph, tensors: Tensors, batch: int) -> Tracer:
     """Visit the nodes of ``source``, for samples of ``batch`` frames.
@@ -48,6 +51,10 @@ def _visit(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
             raise _after_end(node, tracked[0].end)
         return operator.handle(tracer, node, [
             tracer.scores(one) if isinstance(one, Tracked) else one for one in operands])
+    for one in tracked:
+        if one.border is not None and node.op not in _PADDED:
+            raise node.error(f"must not work on a padded map: {one.border.name} pads it, and only "
+                             f"a convolution may follow; pad directly in front of it")
     passing = not node.quant and node.op in _PASSING
     if ended:
         if not passing or not _keeps_scores(node, ended[0]):

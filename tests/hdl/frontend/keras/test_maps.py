@@ -11,12 +11,17 @@ import pytest
 from xnorloom.errors import SourceError
 from xnorloom.frontend.keras.model import load
 from xnorloom.frontend.program import Conv, Move
+from xnorloom.graph.pixels import encode
+from xnorloom.lowering.lower import lower
+from xnorloom_sim.golden import evaluate
 
 FILES = Path(__file__).parents[3] / "fixtures" / "larq"
-# Network, and layers that the program has not: padding that a convolution merges, and layers that
-# are merged into an average or that an average is merged into.
-NETWORKS = {"same": [], "valid": ["pad", "pad2", "pixelwise"], "line": [],
-            "keras3_maps": ["average2", "flat"]}
+# Network, its preprocessing, layers whose signs are the activations of the graph, and layers that
+# are no steps, as a convolution merges their padding.
+NETWORKS = {"same": ("bipolar", ("norm", "norm2"), []),
+            "valid": (None, ("pool", "norm2", "norm3"), ["pad", "pad2"]),
+            "line": ("bipolar", ("pool", "norm2"), []),
+            "keras3_maps": ("bipolar", ("sign2", "sign3", "sign4"), [])}
 CASES = [pytest.param(network, file, id=f"{network}{file}")
          for network in NETWORKS for file in (".h5", ".keras")]
 ULP = 2.0 ** -23
@@ -32,7 +37,7 @@ def test_layers_as_tensorflow(network, file):
     program, wanted = load(FILES / f"{network}{file}"), oracle(network)
     frames = wanted.pop("input")
     found = {step.tensor: value for step, value in zip(program.steps, program.run(frames))}
-    assert [name for name in wanted if name not in found] == NETWORKS[network]
+    assert [name for name in wanted if name not in found] == NETWORKS[network][2]
     for name in found.keys() & wanted.keys():
         assert (found[name].dtype, found[name].shape) == (np.float32, wanted[name].shape), name
         if name.startswith("norm") or (network, name) in (("same", "ones"), ("same", "pool"),
@@ -42,6 +47,34 @@ def test_layers_as_tensorflow(network, file):
             assert (np.abs(found[name] - wanted[name]) <= bound).all(), name
         else:
             np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_graph_as_tensorflow(network):
+    preprocessing, layers, _ = NETWORKS[network]
+    program, wanted = load(FILES / f"{network}.h5"), oracle(network)
+    lowered = lower(program, preprocessing)
+    graph, frames = lowered.graph, wanted["input"]
+    if preprocessing == "bipolar":
+        binary = (np.abs(frames) == 1).all(axis=tuple(range(1, frames.ndim)))
+        assert binary.sum() >= 24
+        wanted = {name: values[binary] for name, values in wanted.items()}
+        elements = (wanted["input"] > 0).astype(np.uint8).reshape(-1, *graph.input.shape)
+    else:
+        elements = encode(graph.input, frames)
+    found = evaluate(graph, elements)
+    for bits, name, probe in zip(found.activations, layers, lowered.probes, strict=True):
+        values = wanted[name].reshape(len(bits), -1)[:, probe.order]
+        np.testing.assert_array_equal(bits.reshape(values.shape), values >= 0, err_msg=name)
+    np.testing.assert_array_equal(found.classes, wanted[lowered.output].argmax(axis=1))
+    assert len(np.unique(found.classes)) > 1
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_kinds_of_file_agree(network):
+    graphs = [lower(load(FILES / f"{network}{file}"), NETWORKS[network][0]).graph
+              for file in (".h5", ".keras")]
+    assert graphs[0] == graphs[1]
 
 
 def windows(network: str) -> list[tuple[object, ...]]:
@@ -58,12 +91,14 @@ def test_windows():
     assert windows("valid") == [((3, 3), (1, 1), (2, 2), (0, 0, 0, 0), [0.0], 1),
                                 ((3, 3), (1, 1), (1, 1), (1, 0, 0, 1), [0.0], 1),
                                 ((3, 3), (1, 1), (1, 1), (1, 0, 0, 1), [1.0], 8),
-                                ((2, 2), (2, 2), (1, 1), (0, 0, 0, 0), [0.0], 1)]
+                                ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), [0.0], 1),
+                                ((2, 2), (2, 2), (1, 1), (0, 0, 0, 0), [0.0], 5)]
     assert windows("line") == [((1, 3), (1, 1), (1, 1), (0, 2, 0, 0), [0.0], 1),
                                ((1, 4), (1, 2), (1, 1), (0, 1, 0, 1), [-1.0], 1)]
-    assert windows("keras3_maps")[:3] == [((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), [0.0], 2),
-                                          ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), [0.0], 6),
-                                          ((3, 2), (1, 1), (1, 1), (0, 0, 0, 0), [0.0], 6)]
+    assert windows("keras3_maps") == [((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), [0.0], 2),
+                                      ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), [0.0], 6),
+                                      ((3, 2), (1, 1), (1, 1), (0, 0, 0, 0), [0.0], 6),
+                                      ((2, 1), (2, 1), (1, 1), (0, 0, 0, 0), [0.0], 6)]
 
 
 def changed(path: Path, network: str, **layers: dict[str, object]) -> Path:
@@ -151,14 +186,6 @@ WRONG = {
                     r"norm2 must pad with the number of pad before it, 0.5, not with 0"),
     "own padding": ("valid", {"depthwise": {"padding": "same"}},
                     r"depthwise must have no padding of its own, 0, inside of that of pad2, 1"),
-    "average between": ("keras3_maps", {"sign4": {"class_name": "AveragePooling2D",
-                                                  "pool_size": [2, 1]},
-                                        "average2": {"class_name": "Identity"}},
-                        r"sign4 must come before norm3, which gives the same, or after a sign: it "
-                        r"cannot average what a sign follows"),
-    "average overlaps": ("keras3_maps", {"average2": {"pool_size": [3, 1], "strides": [1, 1]}},
-                         r"average2 must average areas side by side, as classes follows, not areas "
-                         r"of 3x1 with a stride of 1x1: set the stride to the size"),
     "softmax of a map": ("valid", {"pixelwise": {"activation": "softmax"},
                                    "average": {"class_name": "Identity"}},
                          r"layer 'pixelwise' \(QuantConv2D\) must have one vector per frame, as it "

@@ -17,9 +17,11 @@ from xnorloom.frontend.onnx.model import load
 
 KEPT = Path(__file__).parents[3] / "fixtures" / "onnx"
 OPERATIONS = (
-    "Add", "ArgMax", "BatchNormalization", "BipolarQuant", "Cast", "CastLike", "Clip", "Concat",
-    "Constant", "ConstantOfShape", "Conv", "Div", "Dropout", "Expand", "Flatten", "Gather", "Gemm",
-    "If", "MatMul", "Max", "Mul", "MultiThreshold", "Not", "Pow", "Quant", "Range", "ReduceMean",
+    "Add", "ArgMax", "AveragePool", "BatchNormalization", "BipolarQuant", "Cast", "CastLike",
+    "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "Div", "Dropout", "Expand", "Flatten",
+    "Gather", "Gemm",
+    "GlobalAveragePool", "If", "MatMul", "Max", "MaxPool", "Mul", "MultiThreshold", "Not", "Pad",
+    "Pow", "Quant", "Range", "ReduceMean",
     "Reshape", "Shape", "Sign", "Size", "Slice", "Softmax", "Split", "Squeeze", "Sub", "Sum",
     "Tanh", "Tile", "TopK", "Transpose", "Unsqueeze", "Where", "XnorPopcountMatMul", "Zzz", "")
 DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "finn", "zzz")
@@ -43,7 +45,20 @@ int64[1] m = {-1}, int64[1] k = {1}, int64[1] two = {2}, float c = {255}> {
  p = MatMul(wh, v)  sm = Softmax<axis=1>(p)  best, y = TopK(sm, k)
 }
 """
-MODELS = {"small": onnx.parser.parse_model(SMALL)}
+MAPS = """
+<ir_version: 8, opset_import: ["": 17]> g (float[N,2,5,6] x) => (float[N,2] y)
+<float[2,2,3,2] w = {1,-1,1,1,-1,-1,1,1,-1,1,1,-1,1,-1,1,1,-1,-1,1,1,-1,1,1,-1},
+float[2] o = {1,-2}, float[2,1,2,2] d = {1,-1,1,1,-1,-1,1,1}, int64[8] p = {0,0,1,0,0,0,0,1},
+float z = {-1}, int64[2] both = {2,3}> {
+ a = Conv<auto_pad="SAME_UPPER", strides=[1,2]>(x, w, o)  b = Sign(a)
+ c = Pad<mode="constant">(b, p, z)  e = Conv<group=2, dilations=[1,1], pads=[0,0,0,0]>(c, d)
+ f = MaxPool<kernel_shape=[2,1], strides=[2,1], ceil_mode=0>(e)  g = Sign(f)
+ t = Transpose<perm=[0,2,3,1]>(g)  u = Transpose<perm=[0,3,1,2]>(t)
+ v = AveragePool<kernel_shape=[1,2], count_include_pad=1>(u)  s = Sign(v)
+ h = ReduceMean<keepdims=0, axes=[2,3]>(s)  y = Neg(h)
+}
+"""
+MODELS = {"small": onnx.parser.parse_model(SMALL), "maps": onnx.parser.parse_model(MAPS)}
 for _name in ("tfc_finn_xnor", "larq_mlp_tf2onnx"):
     MODELS[_name] = onnx.ModelProto.FromString(
         lzma.decompress((KEPT / f"{_name}.onnx.xz").read_bytes()))
@@ -185,7 +200,7 @@ CHANGES = (operation, domain, no_tensor, attribute, dims, element_type, values, 
            entry, version)
 
 
-@given(st.sampled_from(["small", "small", "larq_mlp_tf2onnx", "tfc_finn_xnor"]), st.data())
+@given(st.sampled_from(["small", "small", "maps", *sorted(MODELS)]), st.data())
 @limits(700)
 def test_structure(check, name, data):
     model = onnx.ModelProto.FromString(FILES[name])

@@ -37,8 +37,6 @@ NODES = {
     "integer product": ("y = MatMulInteger(x, w)", "node 'MatMulInteger y' (MatMulInteger) is an "
                         "operator that is not supported; ONNX Runtime's static quantization can be "
                         "read if it is made with quant_format=QuantFormat.QDQ"),
-    "convolution": ("y = Conv(x, w)", "node 'Conv y' (Conv) cannot be read: networks of fully "
-                    "connected layers only, for now"),
     "too new": ("y = Gelu(x)", "node 'Gelu y' (Gelu) is an operator that is not supported; the "
                 "nearest supported one is Relu of ONNX itself"),
     "inputs": ("y = MatMul(x)", "node 'MatMul y' (MatMul) must have 2 inputs, not 1"),

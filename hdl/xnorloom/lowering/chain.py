@@ -1,0 +1,133 @@
+"""Linear layers of a program in order, with the elements that each of them sees."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SourceError
+from ..frontend.program import Conv, Dense, Program
+from ..graph import Map
+from .compose import compose
+from .convolution import as_dense, conv_preactivation
+from .input_levels import InputLevels
+from .preactivation import Preactivation, preactivation_of
+from .segment import Segment, frame_shapes
+
+__all__ = ["Chain"]
+
+
+class Chain:
+    """Linear layers of a program.
+
+    Parameters
+    ----------
+    program : Program
+        The source.
+    segments : list of Segment
+        Its segments, from the input to the scores.
+    inputs : InputLevels
+        Levels of the elements of a frame, in the order of the source.
+
+    Attributes
+    ----------
+    inputs : InputLevels
+        Levels of the elements that the next layer sees, which the caller sets after each.
+    shape : tuple of int
+        Shape of a frame of the graph.
+    pixels : int64 array
+        Element ``i`` of a flattened frame of the graph is element ``pixels[i]`` of the source's.
+    """
+
+    def __init__(self, program: Program, segments: list[Segment], inputs: InputLevels):
+        self.inputs = inputs
+        self.shape = tuple(program.shape)
+        self.pixels = np.arange(len(inputs.middle))
+        self._program = program
+        self._segments = segments
+        self._shapes = frame_shapes(program)
+        # Segment before the next layer.
+        self._before = segments[0]
+
+    def linears(self) -> Iterator[tuple[Preactivation, Segment, bool]]:
+        """Yield the sums of each layer, the steps after it, and True for the last layer.
+
+        A layer without a sign after it is put together with the next one where they are one layer.
+
+        Raises
+        ------
+        SourceError
+            If a layer cannot be one of the graph.
+        """
+        steps = [self._program.steps[segment.origin.step] for segment in self._segments[1:]]
+        last = len(steps) - 1
+        for number, after in enumerate(self._segments[1:]):
+            step = steps[number]
+            assert isinstance(step, (Conv, Dense))
+            if isinstance(step, Conv):
+                step = as_dense(step, self._map(step))
+            if isinstance(step, Dense):
+                yield (preactivation_of(step, self._before.order, self.inputs), after,
+                       number == last)
+                self._before = after
+                continue
+            linear, inputs, pixels = self._preactivation(step, after)
+            if number == last:
+                raise SourceError(f"the last layer, {step.name}, must have one output for each "
+                                  f"class, not a map of {Map(*after.map)}; pool it to one pixel by "
+                                  f"its average, or flatten it and add a fully connected layer")
+            following = steps[number + 1]
+            assert isinstance(following, (Conv, Dense))
+            both = compose(step, linear, after, following,
+                           (self._map(step), self._map(following)))
+            if both is not None:
+                steps[number + 1] = both
+                continue
+            if self._before is self._segments[0]:
+                self.inputs, self.pixels = inputs, pixels
+                map = self._map(step)
+                self.shape = map[:2] if map.channels == 1 else tuple(map)
+                if np.array_equal(pixels, np.arange(len(pixels))) and (
+                        self._program.shape in (tuple(map), map[:2])):
+                    self.shape = self._program.shape
+            yield linear, after, False
+            self._before = after
+
+    def _map(self, step: Conv | Dense) -> Map:
+        """Map that a layer sees; a vector in front of a fully connected layer."""
+        shape = self._shapes[step.input]
+        return Map(*shape) if isinstance(step, Conv) else Map(1, 1, math.prod(shape))
+
+    def _preactivation(self, conv: Conv, after: Segment,
+                       ) -> tuple[Preactivation, InputLevels, npt.NDArray[np.int64]]:
+        """Return the sums of a convolution, the levels of its inputs, and their order."""
+        map, order = self._map(conv), self._before.order
+        places = np.argsort(order)
+        if self._before is self._segments[0]:
+            # The graph takes the elements of a frame in the order of the map.
+            inputs = _reordered(self.inputs, places)
+            return conv_preactivation(conv, inputs, map, after.pool), inputs, places
+        channels = places.reshape(map.pixels, map.channels)[0] if len(places) == map.size else []
+        before = (1, 1, self._before.map[0]) if len(self._before.map) == 1 else self._before.map
+        if tuple(map) != before or not np.array_equal(
+                places.reshape(map.pixels, -1),
+                np.arange(map.pixels)[:, np.newaxis] * map.channels + channels):
+            raise SourceError(f"layer {conv.name} must see rows and columns as the layer before "
+                              f"it gives them, a map of {Map(*before)}, and not reordered or "
+                              f"reshaped")
+        if not np.array_equal(channels, np.arange(map.channels)):
+            if conv.groups > 1:
+                raise SourceError(f"layer {conv.name} must see channels in their order, as it has "
+                                  f"{conv.groups} groups; permute the neurons of the layer before "
+                                  f"it instead")
+            shuffled = np.argsort(channels)
+            pad = np.broadcast_to(np.asarray(conv.pad), map.channels)[shuffled]
+            conv = replace(conv, weights=conv.weights[..., shuffled], pad=pad)
+        return conv_preactivation(conv, self.inputs, map, after.pool), self.inputs, places
+
+
+def _reordered(inputs: InputLevels, places: npt.NDArray[np.int64]) -> InputLevels:
+    return replace(inputs, middle=inputs.middle[places], direction=inputs.direction[places],
+                   least=inputs.least[places], largest=inputs.largest[places])
