@@ -14,7 +14,8 @@ from .compose import compose
 from .convolution import as_dense, conv_preactivation
 from .input_levels import InputLevels
 from .preactivation import Preactivation, preactivation_of
-from .segment import Segment, frame_shapes
+from .segment import Segment
+from .segmentation import frame_shapes
 
 __all__ = ["Chain"]
 
@@ -76,8 +77,9 @@ class Chain:
             linear, inputs, pixels = self._preactivation(step, after)
             if number == last:
                 raise SourceError(f"the last layer, {step.name}, must have one output for each "
-                                  f"class, not a map of {Map(*after.map)}; pool it to one pixel by "
-                                  f"its average, or flatten it and add a fully connected layer")
+                                  f"class, of all elements of its map, and not give a map of "
+                                  f"{Map(*after.map)} of windows or groups; average it to one "
+                                  f"pixel, or flatten it and add a fully connected layer")
             following = steps[number + 1]
             assert isinstance(following, (Conv, Dense))
             both = compose(step, linear, after, following,
@@ -96,7 +98,7 @@ class Chain:
             self._before = after
 
     def _map(self, step: Conv | Dense) -> Map:
-        """Map that a layer sees; a vector in front of a fully connected layer."""
+        """Map that a layer sees; a vector before a fully connected layer."""
         shape = self._shapes[step.input]
         return Map(*shape) if isinstance(step, Conv) else Map(1, 1, math.prod(shape))
 

@@ -44,7 +44,7 @@ def compose(first: Conv, linear: Preactivation, segment: Segment, second: Conv |
     if line is None or matrix is None:
         return None
     slope, offset = line
-    # Of each element of the first layer's results, in their order.
+    # One for each element of the first layer's results, in their order.
     rows = matrix.astype(np.float64)[segment.order]
     channel = np.arange(len(rows)) % segment.channels
     weights = _adjoint(first, rows * slope[channel, np.newaxis], maps[0])

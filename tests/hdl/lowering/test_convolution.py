@@ -124,7 +124,7 @@ def test_pool_before_and_after_norm_and_sign(new_program, order, response):
                 net.map(response)
     net.move(flatten).dense(signs(rng, 16, 3))
     lowered = check(net.program(), "bipolar", 60)
-    # AND if the values in front of the pool fall where the activation rises, or the reverse.
+    # AND if the values before the pool fall where the activation rises, or the reverse.
     least = order == "pns" or (order == "nps" and response is scaled)
     for layer, report, size in zip(lowered.graph.layers, lowered.layers, ((2, 3), (3, 1))):
         assert isinstance(layer, Conv)

@@ -137,9 +137,9 @@ WRONG = {
     pool_of_a_vector: f"top {MAXIMUM.format('dense1')}",
     by_position: POSITIONS, by_flattened_position: POSITIONS, by_hidden_position: POSITIONS,
     polarity: SAME, levels: SAME,
-    scores_of_a_map: "the last layer, last, must have one output for each class, not a map of "
-                     "4x5x3; pool it to one pixel by its average, or flatten it and add a fully "
-                     "connected layer",
+    scores_of_a_map: "the last layer, last, must have one output for each class, of all elements "
+                     "of its map, and not give a map of 4x5x3 of windows or groups; average it to "
+                     "one pixel, or flatten it and add a fully connected layer",
     turned: AS_IT_IS.format("4x5x3"), reshaped: AS_IT_IS.format("1x1x12"),
     shuffled_groups: "layer second must see channels in their order, as it has 2 groups; permute "
                      "the neurons of the layer before it instead",

@@ -14,6 +14,7 @@ from xnorloom.gateware.primitives import delay
 from xnorloom.gateware.weight_ram import load_members
 
 from ..protocol import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
+from ..sizes import check_plan
 from .framing import Deframer, Framer
 from .loader import Loader, weights_crc
 from .parser import Parser
@@ -37,9 +38,12 @@ def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> H
 
     Raises
     ------
+    BuildError
+        If the frames or results are too large for the protocol.
     ValueError
-        If the frames or results are too large for the protocol, or the line too fast.
+        If the line is too fast.
     """
+    check_plan(network.plan, network.scores)
     size = result_bytes(network.graph, network.scores)
     layers = tuple(LoadedLayer(index, fold.pe, fold.simd)
                    for index, fold in enumerate(network.schedule.folds) if fold.style.loadable)
