@@ -145,7 +145,7 @@ WRONG = {
                      "the neurons of the layer before it instead",
     outside: "layer wide must see a pixel of the map at each output, but its padding (5, 0, 5, 0) "
              "makes windows that lie outside the 4x5 pixels; take less padding",
-    hump: "the values in front of its pool of layer odd must only rise or only fall as the sum "
+    hump: "the values before its pool of layer odd must only rise or only fall as the sum "
           "rises, but that of neuron 0 does both; pool after the sign",
     magnitudes: "weights of layer odd must be of one magnitude in each neuron, -a and +a, but "
                 "neuron 0 has -1, 2",

@@ -16,7 +16,8 @@ from xnorloom_sim import golden
 NETS = {
     "same sizes": ("bipolar", "cCs"), "zero padding": ("bipolar", "CCs"),
     "pool behind the sign": ("bipolar", "Ccs"), "pool before the norm": ("bipolar", "Ccs"),
-    "pool before the sign": ("bipolar", "cs"), "groups": ("bipolar", "ccs"), "depthwise": ("bipolar", "cCs"),
+    "pool before the sign": ("bipolar", "cs"), "groups": ("bipolar", "ccs"),
+    "depthwise": ("bipolar", "cCs"),
     "padded by minus one": ("bipolar", "ccs"), "scaled weights": ("bipolar", "Ccs"),
     "kernel of the whole map": ("bipolar", "cdds"), "average": ("bipolar", "ccs"),
     "average before the scores": ("bipolar", "cs"), "scores by position": ("bipolar", "cs"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ...errors import SourceError
 from ...graph import Window
 from ...support.text import first_line
 from .node import Node
@@ -40,7 +41,11 @@ def _im2col(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
 
 
 def _numbers(node: Node, name: str, default: list[int] | None, count: int) -> list[int]:
-    values = node.integers(name)
+    try:
+        values = node.integers(name)
+    except SourceError:
+        # Old files have one number for rows and columns.
+        values = [node.integer(name, 0)] * count
     values = default if values is None else values
     if values is None or len(values) != count:
         raise node.error(f"must have {count} integers as its {name}, not {values!s:.60}")

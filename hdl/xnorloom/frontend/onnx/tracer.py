@@ -266,7 +266,7 @@ class Tracer:
     def conv(self, node: Node, maps: Tracked, weights: np.ndarray, window: Window,
              pad: float = 0.0, groups: int = 1, bias: np.ndarray | None = None, *,
              tensor: str) -> Tracked:
-        """Convolve maps (rows, columns, channels); for the parameters see :class:`~..program.Conv`."""
+        """Convolve maps (rows, columns, channels); see :class:`~..program.Conv`."""
         if maps.raw:
             self.scaled.append(False)
         rows, columns = maps.sample.shape[1:3]

@@ -10,6 +10,7 @@ import pytest
 from xnorloom.errors import SourceError
 from xnorloom.frontend.onnx.model import load
 from xnorloom.frontend.program import Conv
+from xnorloom.graph import Window
 
 OPSETS = '"": 20, "qonnx.custom_op.general": 1'
 
@@ -18,7 +19,7 @@ def model(body: str, shape: str = "4,5,6", opsets: str = OPSETS) -> onnx.ModelPr
     """Model of a batch of maps x, with its constants, and a linear layer at the end."""
     rng = np.random.default_rng(7)
     constants = {"w": (3, 4, 3, 2), "g": (6, 2, 2, 2), "d": (4, 1, 3, 3), "l": (3, 4, 2),
-                 "b": (3,), "v": (4, 2)}
+                 "b": (3,), "v": (4, 2), "m": (24, 3)}
     tensors = [onnx.numpy_helper.from_array(rng.choice(np.array([-1, 1], np.float32), size), name)
                for name, size in constants.items()]
     made = onnx.parser.parse_model(
@@ -100,6 +101,19 @@ def test_maps(tmp_path, body):
     equal(saved(tmp_path, f"z = Neg(x)  {body.replace('(x', '(z')}"), frames)
 
 
+def test_patches_of_old_files(tmp_path):
+    """One number for rows and columns, and the same convolution as with two."""
+    body = "z = Neg(x)  p = qonnx.custom_op.general.Im2Col<kernel_size={0}, stride={1}, " \
+           "pad_amount={2}>(z)  y = MatMul(p, m)"
+    convs = []
+    for numbers in (("2", "1", "1"), ("[2,2]", "[1,1]", "[1,1,1,1]")):
+        program = load(saved(tmp_path, body.format(*numbers)))
+        convs += [step for step in program.steps if isinstance(step, Conv)]
+    assert convs[0].window == convs[1].window == Window((2, 2), padding=(1, 1, 1, 1))
+    np.testing.assert_array_equal(convs[0].weights, convs[1].weights)
+    assert convs[0].weights.shape == (3, 2, 2, 6)
+
+
 # Name: nodes from x, float[N,4,9], to y.
 SEQUENCES = {
     "sequence": "y = Conv<strides=[2], dilations=[3], pads=[1,2]>(x, l)",
@@ -174,7 +188,7 @@ WRONG = {
                   "5x6; use ceil_mode = 0, or a map that the areas fill"),
     "padded pool": ("y = MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[1,0,0,0]>(x)", "MaxPool",
                     "must pool areas inside the map, not with a padding of (1, 0, 0, 0) (top, "
-                    "left, bottom, right); pad the map with its smallest value in front of the "
+                    "left, bottom, right); pad the map with its smallest value before the "
                     "convolution, or leave the padding off"),
     "indices": ("y, i = MaxPool<kernel_shape=[2,2]>(x)", "MaxPool", "must not give the indices of "
                 "the maxima, only the maxima"),
