@@ -139,8 +139,10 @@ class _Reader(Chain):
             bias = None if bias is None else bias.detach().numpy().copy()
         inputs = weights.shape[1]
         if self.shape != (inputs,):
+            cure = ("put Flatten before it" if len(self.shape) > 1
+                    else f"give it {self.shape[0]} inputs")
             raise SourceError(f"{name} must have frames of the shape ({inputs},), "
-                              f"not {self.shape!r}: put Flatten before it")
+                              f"not {self.shape!r}: {cure}")
         matrix = np.ascontiguousarray(weights.detach().numpy().T)
         self.dense(name, path, matrix, bias)
 
@@ -153,7 +155,8 @@ class _Reader(Chain):
                 (1, 2) if flat else (3,)):
             sides = "" if flat else " rows, columns"
             raise SourceError(f"{name} must have frames of the shape ({module.num_features},"
-                              f"{sides}), not {self.shape!r}")
+                              f"{sides}), not {self.shape!r}"
+                              + (": use BatchNorm2d" if flat and len(self.shape) == 3 else ""))
         variance = module.running_var + module.eps
         if bool((variance < 0).any()):
             channel = int((variance < 0).to(torch.uint8).argmax())

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..errors import SourceError
 from ..nn import BinaryConv2d
-from ..support.text import quoted
+from ..support.text import count, quoted
 from .chain import Chain
 
 __all__ = ["SPATIAL", "read_spatial"]
@@ -64,7 +64,7 @@ def _convolution(chain: Chain, name: str, path: str, module: Any, axes: int) -> 
         bias = None if module.bias is None else module.bias.detach().numpy().copy()
     channels = weights.shape[1] * module.groups
     if chain.channels != channels:
-        raise SourceError(f"{name} must have frames of {channels} channels, not "
+        raise SourceError(f"{name} must have frames of {count(channels, 'channel')}, not "
                           f"{chain.channels}, the first of the shape {chain.shape!r}")
     kernel = weights.detach().numpy()
     if axes == 1:

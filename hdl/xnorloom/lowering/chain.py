@@ -80,6 +80,10 @@ class Chain:
                     raise SourceError(f"the last layer, {step.name}, must give one score for each "
                                       f"class, not maxima of scores over areas of "
                                       f"{rows}x{columns}; average them instead")
+                if isinstance(step, Conv) and after.map[:2] == (1, 1) and step.groups > 1:
+                    raise SourceError(f"the last layer, {step.name}, must use all channels for "
+                                      f"each class, not {step.groups} groups of them; add a fully "
+                                      f"connected layer after it")
                 if isinstance(step, Conv):
                     raise SourceError(f"the last layer, {step.name}, must have one output for "
                                       f"each class, of all elements of its map, and not give a "

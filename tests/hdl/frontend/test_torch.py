@@ -238,7 +238,7 @@ WRONG = {
                            r"not \(3,\)"),
     "linear of other size": (lambda: evaluated(nn.Flatten(), BinaryLinear(4, 3)),
                              r"1 \(BinaryLinear\) must have frames of the shape \(4,\), "
-                             r"not \(3,\): put Flatten before it"),
+                             r"not \(3,\): give it 3 inputs"),
     "batch flattened": (lambda: evaluated(nn.Unflatten(1, (1, 3)), nn.Flatten(0, 2)),
                         r"1 \(Flatten\) must leave the batch, the first axis, alone"),
     "unflatten": (lambda: evaluated(nn.Unflatten(1, (2, 2))),

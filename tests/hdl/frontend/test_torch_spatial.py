@@ -172,7 +172,7 @@ WRONG = {
     "line": ((1, 5, 5), [nn.Conv1d(1, 1, 3)],
              r"0 \(Conv1d\) must have frames of the shape \(channels, length\), not .*"),
     "channels": ((5, 5, 1), [nn.Conv2d(1, 1, 3)],
-                 r"0 \(Conv2d\) must have frames of 1 channels, not 5, the first of the shape "
+                 r"0 \(Conv2d\) must have frames of 1 channel, not 5, the first of the shape "
                  r"\(5, 5, 1\)"),
     "kernel": ((1, 5, 5), [nn.Conv2d(1, 1, 6)],
                r"0 \(Conv2d\) must have a window of at most its padded map, 5x5, not 6x6: take a "
@@ -183,6 +183,12 @@ WRONG = {
     "padding mode": ((1, 5, 5), [nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")],
                      r"0 \(Conv2d\) must pad with zeros, not with padding_mode='reflect', which "
                      r"is not supported"),
+    "linear": ((1, 5, 5), [nn.Linear(5, 2)],
+               r"0 \(Linear\) must have frames of the shape \(5,\), not \(1, 5, 5\): put Flatten "
+               r"before it"),
+    "norm of vectors": ((3, 5, 5), [nn.BatchNorm1d(3)],
+                        r"0 \(BatchNorm1d\) must have frames of the shape \(3,\), not "
+                        r"\(3, 5, 5\): use BatchNorm2d"),
     "norm": ((3, 5, 5), [nn.BatchNorm2d(5)],
              r"0 \(BatchNorm2d\) must have frames of the shape \(5, rows, columns\), not "
              r"\(3, 5, 5\)"),

@@ -84,6 +84,11 @@ def maxima_of_scores(net):
     net.conv(signs(3, 1, 1, 2), name="last").pool((4, 5)).move(flatten)
 
 
+def average_as_scores(net):
+    net.conv(signs(3, 1, 1, 2)).map(sign).conv(np.ones((3, 4, 5, 1), F), groups=3, name="mean")
+    net.move(flatten)
+
+
 def turned(net):
     net.conv(signs(3, 1, 1, 2)).map(sign).move(lambda x: x.transpose(0, 2, 1, 3))
     net.conv(signs(2, 1, 1, 3), name="second").map(sign).move(flatten).dense(signs(40, 2))
@@ -147,6 +152,8 @@ WRONG = {
                      "one pixel, or flatten it and add a fully connected layer",
     maxima_of_scores: "the last layer, last, must give one score for each class, not maxima of "
                       "scores over areas of 4x5; average them instead",
+    average_as_scores: "the last layer, mean, must use all channels for each class, not 3 groups "
+                       "of them; add a fully connected layer after it",
     turned: AS_IT_IS.format("4x5x3"), reshaped: AS_IT_IS.format("1x1x12"),
     shuffled_groups: "layer second must see channels in their order, as it has 2 groups; permute "
                      "the neurons of the layer before it instead",
