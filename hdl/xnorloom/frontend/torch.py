@@ -140,7 +140,7 @@ class _Reader(Chain):
         inputs = weights.shape[1]
         if self.shape != (inputs,):
             cure = ("put Flatten before it" if len(self.shape) > 1
-                    else f"give it {self.shape[0]} inputs")
+                    else f"give it {math.prod(self.shape)} inputs")
             raise SourceError(f"{name} must have frames of the shape ({inputs},), "
                               f"not {self.shape!r}: {cure}")
         matrix = np.ascontiguousarray(weights.detach().numpy().T)

@@ -88,7 +88,7 @@ def frame_shapes(program: Program) -> dict[Value, tuple[int, ...]]:
     shapes = {INPUT: tuple(program.shape)}
     for number, step in enumerate(program.steps):
         if isinstance(step, Elementwise):
-            shape = shapes[inputs_of(step)[0]]
+            shape = _broadcast(step, shapes)
         elif isinstance(step, Move):
             shape = step.function(np.zeros((1, *shapes[step.input]), np.bool_)).shape[1:]
         elif isinstance(step, Dense):
@@ -101,6 +101,16 @@ def frame_shapes(program: Program) -> dict[Value, tuple[int, ...]]:
             shape = (*step.window.outputs(rows, columns), len(step.weights))
         shapes[Value(number)] = shape
     return shapes
+
+
+def _broadcast(step: Elementwise, shapes: dict[Value, tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the shape of a frame of a step, which is refused later if its constants enlarge it."""
+    frames = [(1, *shapes[value]) for value in inputs_of(step)]
+    constants = [operand.shape for operand in step.inputs if not isinstance(operand, Value)]
+    try:
+        return np.broadcast_shapes(*frames, *constants)[1:]
+    except ValueError:
+        return frames[0][1:]
 
 
 def _steps(program: Program, target: Value) -> tuple[tuple[int, ...], Value]:

@@ -97,6 +97,10 @@ WRONG = {
     "dropped elements": (
         lambda new: new((3,)).move(lambda a: a[:, :2]).dense(np.ones((2, 2))),
         r"^move0 must have each of the 3 elements of the input once, in any order, but lacks 1$"),
+    "enlarged frames that are reshaped": (
+        lambda new: new((3, 1)).map(np.multiply, np.ones((1, 3, 2), F))
+        .move(lambda a: a.reshape(len(a), 6)).dense(np.ones((6, 2))),
+        r"^map0 must keep the shape of frames, \(3, 1\), but makes it \(3, 2\)$"),
     "uneven levels": (
         lambda new: new((3,)).map(lambda x: x * x).dense(np.ones((3, 2))),
         r"^elements of the input must reach the first layer with two values, or in even steps of "

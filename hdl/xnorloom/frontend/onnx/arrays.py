@@ -13,7 +13,8 @@ from .node import Node
 __all__ = ["INCOMPATIBLE", "check_broadcast", "check_size", "compute"]
 
 # Exceptions of numpy and Python for incompatible operands.
-INCOMPATIBLE = (ValueError, TypeError, IndexError, OverflowError, MemoryError, ZeroDivisionError)
+INCOMPATIBLE = (ValueError, TypeError, IndexError, OverflowError, MemoryError, ZeroDivisionError,
+                RuntimeError)
 
 
 def check_size(*shape: int) -> None:
