@@ -13,7 +13,7 @@ import numpy as np
 
 from ..gateware.counting.code import rom_bits
 from ..gateware.threshold import complement
-from ..graph import Graph, Score
+from ..graph import Conv, Graph, Score
 from ..packing import label_width
 from ..schedule import LayerPlan, OperandKind, Plan, WeightStyle
 from ..target.device import LUT_DEPTH, Device
@@ -32,12 +32,14 @@ CONSTANTS: dict[Family, dict[str, float]] = {
         "output": 1, "weights": 1.12, "wired": -0.15, "product": 1.6, "table": 0.85, "buffer": 1.01,
         "turning": 0, "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
         "column": 18, "result": 4, "pool": 1, "ring": 20, "counter": 1.4, "pad": 1,
+        "spread": 1, "spread control": 8, "spread counter": 1.4,
     },
     Family.ECP5: {
         "layer": 50, "tree": 0.9, "wait": 0, "total": 2.4, "value": 0.8, "values": 0.35,
         "output": 0.5, "weights": 0.95, "wired": -0.15, "product": 0, "table": 0.75, "buffer": 0,
         "turning": 1.09, "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
         "column": 10, "result": 4, "pool": 1, "ring": 20, "counter": 1.4, "pad": 1,
+        "spread": 0, "spread control": 8, "spread counter": 1.4,
     },
 }
 
@@ -129,8 +131,18 @@ def buffer_cost(plan: LayerPlan, family: Family) -> LayerCost:
         width = plan.fold.simd * plan.vectors // columns
         brams = columns * rams(2 * plan.steps, width, family)
     elif plan.operands is OperandKind.RING:
-        brams = rams(plan.ring_words, plan.operand_width, family)
+        brams = rams(plan.ring_words, plan.operand_width, family) + _line_brams(plan, family)
     return LayerCost(plan.layer.name, _cells(buffer_parts(plan), family), 0, brams, 0)
+
+
+def _line_brams(plan: LayerPlan, family: Family) -> int:
+    """Return the block RAMs of a line buffer, which keeps rows of the map before the last."""
+    layer, map = plan.layer, plan.map
+    assert isinstance(layer, Conv) and map is not None
+    words = map.columns * plan.planes
+    if not plan.view.rows or words == 1:
+        return 0
+    return rams(words, (layer.window.extent[0] - 1) * map.channels, family)
 
 
 def argmax_cost(graph: Graph, lanes: int, family: Family, vectors: int = 1) -> LayerCost:
