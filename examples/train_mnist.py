@@ -28,8 +28,6 @@ from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign, clip
 from xnorloom_sim import data, golden
 
-BATCH = 200  # divides the 60,000 training images
-
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -41,6 +39,8 @@ class Recipe:
     zoom: float  # as a fraction
     flip: bool = False  # left and right, of every second image
     rate: float = 5e-3
+    batch: int = 200  # divides the 60,000 training images
+    bfloat16: bool = False  # compute products in bfloat16, which is faster on some processors
     copies: int = 12  # distorted training sets, used in turn
     soft: float = 0.9  # share of the teacher in the targets
     temperature: float = 2.0  # divides the teacher's logits
@@ -92,13 +92,15 @@ def fit(name, network, recipe, epoch_data, seed):
     for epoch in range(recipe.epochs):
         started, total = time.monotonic(), 0.0
         images, targets = epoch_data(epoch)
-        batches = torch.randperm(len(images), generator=generator).split(BATCH)
+        batches = torch.randperm(len(images), generator=generator).split(recipe.batch)
         steps = recipe.epochs * len(batches)
         for index in batches:
             warm, cosine = (step + 1) / (0.02 * steps), 0.5 + 0.5 * math.cos(math.pi * step / steps)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate * min(warm, cosine)
-            loss = functional.cross_entropy(network(images[index].float()), targets[index])
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+                logits = network(images[index].float())
+            loss = functional.cross_entropy(logits.float(), targets[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -131,8 +133,8 @@ def teach(teacher, images, labels, recipe, seed):
     copies = []
     for _ in range(recipe.copies):
         copy = distort(images, recipe, generator)
-        with torch.no_grad():
-            logits = torch.cat([teacher(x.float()) for x in copy.split(2000)])
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+            logits = torch.cat([teacher(x.float()) for x in copy.split(500)]).float()
         soft = torch.softmax(logits / recipe.temperature, 1)
         copies.append((copy, recipe.soft * soft + (1 - recipe.soft) * hard))
     return copies
@@ -154,15 +156,15 @@ def build(hidden, bits, seed):
     return nn.Sequential(modules)
 
 
-def recalibrate(network, images):
+def recalibrate(network, images, batch=5000):
     """Replace the running averages of batch normalisation by the statistics of ``images``."""
     network.train()
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             module.reset_running_stats()
             module.momentum = None  # a plain average over the batches
     with torch.no_grad():
-        for x in images.split(5000):
+        for x in images.split(batch):
             network(x.float())
 
 
@@ -194,24 +196,31 @@ def main():
     fit(options.net, network, recipe, lambda epoch: copies[epoch % len(copies)], 2000 + seed)
     recalibrate(network, images)
 
-    network.eval()
-    with torch.no_grad():
-        expected = network(torch.from_numpy(testing.images).float()).argmax(1).numpy()
     name = options.net + ("" if bits == 1 else str(bits))
     if options.set != "mnist":
         name += f"-{options.set}"
-    lowered = lower(from_module(network, (28, 28)), name=name)
+    export(network, (28, 28), name, testing, options.output)
+
+
+def export(network, shape, name, testing, path):
+    """Lower the network to an integer graph, test both, and write the graph."""
+    network.eval()
+    images = torch.from_numpy(testing.images).reshape(-1, *shape)
+    with torch.no_grad():
+        expected = torch.cat([network(x.float()).argmax(1) for x in images.split(1000)]).numpy()
+    lowered = lower(from_module(network, shape), name=name)
     for layer in lowered.layers:
         print(f"{layer.source}: {layer.neurons} neurons, {layer.inverted} inverted, "
               f"{layer.constant} constant")
     graph = lowered.graph
-    classes = golden.evaluate(graph, encode(graph.input, testing.images)).classes
+    frames = testing.images.reshape(-1, *graph.input.shape)  # one channel, so in the same order
+    classes = golden.evaluate(graph, encode(graph.input, frames)).classes
     for title, result in (("float network", expected), ("integer graph", classes)):
         print(f"{title}: {np.sum(result == testing.labels)} of {len(testing)} test images right")
     if different := np.flatnonzero(expected != classes).tolist():
         raise SystemExit(f"network and graph must agree, but differ at images {different[:10]}")
-    graph.save(options.output)
-    print(f"wrote {options.output}")
+    graph.save(path)
+    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

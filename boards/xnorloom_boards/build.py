@@ -27,6 +27,7 @@ from .flow.place_and_route import Route, pack
 from .flow.schedule_search import Found, ScheduleSearch, fastest_schedule
 from .flow.synthesis import Design, Netlist
 from .flow.tools import find_all
+from .link.sizes import check_graph
 from .report import page
 from .report.values import build_values
 
@@ -115,8 +116,8 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     NoScheduleError
         If no schedule is estimated to fit.
     BuildError
-        If the design turns out too large or too slow. The message says what it needs, what the
-        board has, and what fits.
+        If the design turns out too large or too slow, or its frames are too large for the serial
+        link. The message says what it needs, what the board has, and what fits.
     ToolError
         If a program is missing or fails.
     """
@@ -127,6 +128,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     seeds = tuple(dict.fromkeys(integer("Seed", seed, 0) for seed in seeds))
     if not seeds:
         raise ValueError("build must have at least one seed")
+    check_graph(graph, scores)
     family, say = board.device.family, progress or (lambda text: None)
     tools = find_all(family)
     budget, tries = ResourceBudget(graph, board.device, most_vectors=most_vectors), 1

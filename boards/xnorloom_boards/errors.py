@@ -11,7 +11,7 @@ class BoardError(XnorloomError):
 
 
 class BuildError(XnorloomError):
-    """Design that is too large for its board, or too slow."""
+    """Design that is too large for its board or serial link, or too slow."""
 
 
 class LinkError(XnorloomError):

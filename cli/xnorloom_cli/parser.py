@@ -44,8 +44,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """Add ``MODEL``, ``--input`` and ``--score-bits``, which `inputs.load` reads."""
     parser.add_argument(
         "model", type=path, metavar="MODEL",
-        help="model file (.bnn), name of a bundled model (tfc, sfc, sfc8 or sfc8-fashion), or "
-             "model of another tool: " + ", ".join(
+        help="model file (.bnn), name of a bundled model (tfc, sfc, sfc8, sfc8-fashion, "
+             "mnist-cnn or mnist-cnn-accurate), or model of another tool: " + ", ".join(
                  f"{' or '.join(row.suffixes)} ({row.tools})" for row in FORMATS if row.reader))
     group = parser.add_argument_group("models of other tools")
     group.add_argument(

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -49,5 +51,6 @@ def test_first_network_elsewhere(tmp_path):
     assert lines[-1] == f"wrote {tmp_path / 'out' / 'manifest.json'}"
 
 
-def test_training_explains_itself(tmp_path):
-    assert run("train_mnist.py", "--help", cwd=tmp_path)[0].startswith("usage: train_mnist.py")
+@pytest.mark.parametrize("name", ["train_mnist.py", "train_mnist_cnn.py"])
+def test_training_explains_itself(name, tmp_path):
+    assert run(name, "--help", cwd=tmp_path)[0].startswith(f"usage: {name}")

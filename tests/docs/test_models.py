@@ -12,20 +12,25 @@ import numpy as np
 import pytest
 
 from xnorloom.folding import automatic
-from xnorloom.graph import Graph
+from xnorloom.graph import Conv, Graph
 from xnorloom.graph.pixels import top_bits
 from xnorloom_sim import data, golden
 from xnorloom_sim.simulation import compare, simulate
 
 MODELS = Path(__file__).parents[2] / "models"
+README = (MODELS / "README.md").read_text()
 SHAPES = {
-    "tfc": ([784, 64, 64, 64, 10], 1, "mnist"),
-    "sfc": ([784, 256, 256, 256, 10], 1, "mnist"),
-    "sfc8": ([784, 256, 256, 256, 10], 8, "mnist"),
-    "sfc8-fashion": ([784, 256, 256, 256, 10], 8, "fashion"),
+    "tfc": ("784-64-64-64-10", 1, "mnist"),
+    "sfc": ("784-256-256-256-10", 1, "mnist"),
+    "sfc8": ("784-256-256-256-10", 8, "mnist"),
+    "sfc8-fashion": ("784-256-256-256-10", 8, "fashion"),
+    "mnist-cnn": ("28x28-16-32-P-32-P-64-10", 1, "mnist"),
+    "mnist-cnn-accurate": ("28x28-32-64-P-64-64-P-128-10", 1, "mnist"),
 }
+CONVOLUTIONAL = [name for name, (layers, _, _) in SHAPES.items() if "P" in layers]
 # Least accuracy in per cent.
-GOALS = {"tfc": 95, "sfc": 98.2, "sfc8": 98.5, "sfc8-fashion": 88.5}
+GOALS = {"tfc": 95, "sfc": 98.2, "sfc8": 98.5, "sfc8-fashion": 88.5, "mnist-cnn": 98.8,
+         "mnist-cnn-accurate": 99.2}
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +41,50 @@ def mnist_test():
 def claimed(name: str) -> int:
     """Correct answers on the 10,000 test images, from ``models/README.md``."""
     row = re.search(rf"^\| `{name}\.bnn` .*? ([\d,]+) of 10,000 \((\d+\.\d+) %\)",
-                    (MODELS / "README.md").read_text(), re.MULTILINE)
+                    README, re.MULTILINE)
     assert row, f"no row for {name}"
     correct = int(row[1].replace(",", ""))
     assert f"{correct / 100:.2f}" == row[2]
     return correct
 
 
+def layers_of(graph) -> str:
+    """Return the sizes of the layers as the table has them."""
+    text = "28x28" if graph.by_pixel else str(graph.input.size)
+    for layer in graph.layers:
+        text += f"-{layer.neurons}"
+        if isinstance(layer, Conv):
+            assert (layer.window.kernel, layer.window.pad) == ((3, 3), None)
+            text += {(1, 1): "", (2, 2): "-P"}[layer.pool_size]
+    return text
+
+
 @pytest.mark.parametrize("name", SHAPES)
-def test_shapes_and_accuracy(name):
+def test_shapes(name):
     graph = Graph.load(MODELS / f"{name}.bnn")
-    sizes, bits, kind = SHAPES[name]
+    assert (layers_of(graph), graph.input.bits) == SHAPES[name][:2]
+    assert graph.input.shape == (28, 28)
+    synapses = sum(layer.weights.size for layer in graph.layers)
+    assert f"| `{name}.bnn` | {layers_of(graph)} | {synapses:,} |" in README
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_accuracy_on_the_first_images(name, mnist_test):
+    graph = Graph.load(MODELS / f"{name}.bnn")
+    frames = top_bits(mnist_test.images[:300], 1)
+    plain, packed = golden.evaluate(graph, frames), golden.evaluate_packed(graph, frames)
+    np.testing.assert_array_equal(plain.scores, packed.scores)
+    assert (plain.classes == mnist_test.labels[:300]).mean() > 0.97
+
+
+@pytest.mark.parametrize("name", [
+    # The golden models of convolutions take many seconds.
+    pytest.param(name, marks=[pytest.mark.full] if name in CONVOLUTIONAL else [])
+    for name in SHAPES])
+def test_accuracy(name):
+    graph = Graph.load(MODELS / f"{name}.bnn")
+    _, bits, kind = SHAPES[name]
     testing = data.load(f"{kind}:test")
-    assert [graph.input.size, *(layer.neurons for layer in graph.layers)] == sizes
-    assert graph.input.bits == bits
     frames = top_bits(testing.images, bits)
     plain, packed = golden.evaluate(graph, frames), golden.evaluate_packed(graph, frames)
     np.testing.assert_array_equal(plain.scores, packed.scores)
@@ -59,8 +94,8 @@ def test_shapes_and_accuracy(name):
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_accuracy_on_the_page(name):
-    sizes, bits, kind = SHAPES[name]
-    row = (f"| `models/{name}.bnn` | {'-'.join(map(str, sizes))} | {bits} | "
+    layers, bits, kind = SHAPES[name]
+    row = (f"| `models/{name}.bnn` | {layers} | {bits} | "
            f"{claimed(name) / 100:.2f} %{' (Fashion-MNIST)' if kind == 'fashion' else ''} |\n")
     assert row in (MODELS.parent / "docs" / "results.md").read_text()
 

@@ -7,7 +7,8 @@ __all__ = ["SOURCES", "concerning"]
 # Sources that are mutated: what decides about the answers of a network.
 SOURCES = ("hdl/xnorloom/gateware/*.py", "hdl/xnorloom/packing/*.py",
            "hdl/xnorloom/schedule/*.py", "hdl/xnorloom/lowering/*.py",
-           "boards/xnorloom_boards/link/*.py", "boards/xnorloom_boards/link/gateware/*.py")
+           "boards/xnorloom_boards/link/*.py", "boards/xnorloom_boards/link/gateware/*.py",
+           "sim/xnorloom_sim/golden*.py")
 
 _LAYERS = ("hdl/gateware/test_layer.py", "hdl/gateware/test_scaled_layer.py")
 # Tests in Amaranth's simulator only: others compile each mutant with C++.
@@ -19,6 +20,10 @@ _SPRAM = tuple(f"hdl/gateware/test_spram.py::{name}" for name in (
     "test_words", "test_load_wrong", "test_no_ports_without_spram", "test_depth_wrong",
     "test_reload"))
 _NETWORKS = (*_NETWORK, *_SPRAM)
+# Convolutions: model and gateware of small networks, then of random ones.
+_CONVS = tuple(f"hdl/gateware/test_conv_network.py::{name}" for name in (
+    "test_model", "test_known_from_elsewhere", "test_chain"))
+_MAPS = ("hdl/schedule/test_layer_plan_maps.py", "hdl/schedule/test_reach.py")
 _BATCHES = tuple(f"hdl/gateware/test_batches.py::{name}" for name in (
     "test_wrong", "test_models", "test_operand_buffer", "test_one_network_at_many_schedules",
     "test_columns_in_memory", "test_random_network", "test_random_network_stalled"))
@@ -26,8 +31,10 @@ _SCORES = "hdl/lowering/test_scores.py"
 _SCORES_SIZE = "hdl/lowering/test_scores_size.py"
 _LOWER = ("hdl/lowering/test_rounding.py", "hdl/lowering/test_lower_wrong.py",
           "hdl/lowering/test_lower.py")
+_LOWER_MAPS = ("hdl/lowering/test_convolution_wrong.py", "hdl/lowering/test_convolution.py")
 _IMPORTS = ("hdl/lowering/test_import_wrong.py", "hdl/lowering/test_import_layers.py",
-            "hdl/frontend/test_torch.py", "hdl/lowering/test_import_size.py")
+            "hdl/frontend/test_torch.py", "hdl/lowering/test_import_size.py",
+            "hdl/lowering/test_import_conv.py")
 # What follows the last layer.
 _ENDS = ("hdl/lowering/test_one_output.py", "hdl/frontend/keras/test_ends.py",
          "hdl/lowering/test_import_rearranged.py")
@@ -62,13 +69,22 @@ _TESTS = {
     "*/gateware/batch_*.py": (_BATCHES, ("hdl/gateware/test_reset.py",)),
     "*/gateware/frame_store.py": (("hdl/gateware/test_operand_buffer.py",), _BATCHES),
     "*/gateware/spread.py": (("hdl/gateware/test_spread.py",), _CHIP),
-    "*/gateware/word_window.py": (("hdl/gateware/test_word_window.py",), _CHIP),
-    "*/gateware/window_*.py": (("hdl/gateware/test_word_window.py",), _CHIP),
+    "*/gateware/word_window.py": (("hdl/gateware/test_word_window.py",), (*_CONVS, *_CHIP)),
+    "*/gateware/window_*.py": (("hdl/gateware/test_word_window.py",), (*_CONVS, *_CHIP)),
+    "*/gateware/operands.py": (("hdl/gateware/test_word_window.py", *_CONVS), _LAYERS),
+    "*/gateware/layer*.py": (("hdl/gateware/test_neuron.py", *_LAYERS, *_CONVS),
+                             ("hdl/gateware/test_reset.py", *_NETWORKS, *_CHIP)),
+    "*/gateware/parameters.py": (("hdl/gateware/test_neuron.py", *_LAYERS, *_CONVS),
+                                 (*_NETWORKS, *_CHIP)),
+    "*/gateware/sequencer.py": ((*_LAYERS, *_CONVS), (*_NETWORKS, *_CHIP)),
     "*/gateware/argmax.py": (("hdl/gateware/test_argmax.py",), _NETWORKS),
     "*/gateware/weight_ram.py": (("hdl/gateware/test_weight_ram.py", *_SPRAM),
                                  ("hdl/gateware/test_spram.py",)),
-    "*/gateware/network.py": (_NETWORKS, ("hdl/gateware/test_scaled_network.py", *_BATCHES)),
-    "*/gateware/stages.py": (_NETWORKS, ("hdl/gateware/test_scaled_network.py", *_BATCHES)),
+    "*/gateware/network.py": ((*_NETWORKS, *_CONVS),
+                             ("hdl/gateware/test_scaled_network.py", *_BATCHES)),
+    "*/gateware/stages.py": (("hdl/gateware/test_stages.py",
+                             "hdl/gateware/test_batches.py::test_models", *_NETWORK, *_CONVS),
+                            ("hdl/gateware/test_scaled_network.py", *_BATCHES)),
     "*/gateware/score_unit.py": (("hdl/gateware/test_neuron.py",
                                   "hdl/gateware/test_scaled_layer.py"),
                                  ("hdl/gateware/test_scaled_network.py",)),
@@ -78,17 +94,20 @@ _TESTS = {
                                  ("hdl/gateware/test_reset.py", *_NETWORKS,
                                   "hdl/gateware/test_spram.py::test_networks", *_CHIP)),
     "*/packing/*.py": (("hdl/packing/test_packing.py", "boards/link/test_protocol.py",
-                        "hdl/gateware/test_layer.py", *_SPRAM), _NETWORKS),
-    "*/schedule/*.py": (("hdl/schedule/test_plan.py", "hdl/schedule/test_schedule.py",
-                         "hdl/folding/test_automatic.py"),
-                        ("hdl/gateware/test_layer.py", *_NETWORKS)),
+                        "hdl/gateware/test_layer.py", *_SPRAM, _CONVS[0]), (*_NETWORKS, *_CONVS)),
+    "*/schedule/reach.py": (("hdl/schedule/test_reach.py", *_MAPS[:1]), _CONVS),
+    "*/schedule/*.py": (("hdl/schedule/test_plan.py", *_MAPS, "hdl/schedule/test_schedule.py",
+                         "hdl/folding/test_summary.py", "hdl/folding/test_automatic.py"),
+                        ("hdl/gateware/test_layer.py", *_NETWORKS, *_CONVS)),
     "*/lowering/decision.py": (_ENDS, _LOWER),
     "*/lowering/score_order.py": (_ENDS, (*_LOWER, *_IMPORTS)),
     "*/lowering/probe_sums.py": (("hdl/lowering/test_rounding.py", *_ENDS), _IMPORTS),
     "*/lowering/doubt.py": (("sim/verification/test_rounding.py",), _LOWER),
     "*/lowering/sc*.py": (("hdl/lowering/test_scores_parts.py", _SCORES, *_LOWER),
                           (_SCORES_SIZE, *_IMPORTS)),
-    "*/lowering/*.py": (_LOWER, (*_ENDS, *_IMPORTS)),
+    **{f"*/lowering/{name}.py": ((*_LOWER_MAPS, *_LOWER), _IMPORTS)
+       for name in ("convolution", "pooling", "layout", "chain", "compose")},
+    "*/lowering/*.py": ((*_LOWER, *_LOWER_MAPS), (*_ENDS, *_IMPORTS)),
     "*/link/gateware/uart.py": (("boards/link/test_uart.py",),
                                 ("boards/link/test_slow.py", *_LINK)),
     "*/link/gateware/framing.py": (("boards/link/test_framing.py", "boards/link/test_link.py"),
@@ -97,7 +116,13 @@ _TESTS = {
     "*/link/gateware/*.py": (("boards/link/test_link.py", "boards/link/test_load.py"), _CHIP),
     "*/link/protocol.py": ((*_HOST, "boards/link/test_link.py"), _HOST_MORE),
     "*/link/load_weights.py": (("boards/link/test_connection_load.py",), _HOST),
+    "*/link/sizes.py": (("boards/link/test_sizes.py",), ("boards/test_build.py",)),
+    "*/link/weights.py": (("boards/link/test_connection_load.py",
+                           "boards/link/test_connection_wrong.py"), _HOST),
     "*/link/*.py": (_HOST, _HOST_MORE),
+    "*/golden_maps.py": (("sim/test_golden_maps.py",), ("hdl/lowering/test_import_conv.py",)),
+    "*/golden*.py": (("sim/test_golden_maps.py", "sim/test_golden.py"),
+                     ("sim/verification/test_verify.py",)),
 }
 
 

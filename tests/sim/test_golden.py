@@ -147,13 +147,16 @@ def test_chunks(monkeypatch):
 
 
 def test_beyond_float32():
-    """300 elements of 16 bits reach 19,660,500: float32 would lose the lowest bit."""
+    """301 elements of 16 bits reach 19,726,035: float32 would lose the lowest bit.
+
+    Sums of as many ±1 are odd, and those are what float32 has no room for.
+    """
     rng = np.random.default_rng(2)
-    graph = wild_graph(rng, [300, 4, 2], bits=16, extreme=0)
+    graph = wild_graph(rng, [301, 4, 2], bits=16, extreme=0)
     weights = graph.layers[0].weights
     frames = np.where(weights, 65535, 0).astype(np.uint16)
     frames[:, 0] ^= 1
-    counts = [300 * 65535 - 1] * 4
+    counts = [301 * 65535 - 1] * 4
     layers = [Dense("exact", weights, np.array([c + k for c, k in zip(counts, (0, 1, 0, 1))])),
               graph.layers[1]]
     graph = Graph("exact", graph.input, layers)

@@ -306,7 +306,11 @@ def test_pool_beyond_the_last_whole_area():
 
 def test_chunks(monkeypatch):
     rng = np.random.default_rng(1)
-    graphs = [random_graph(rng, 2) for _ in range(4)]
+    # Areas that are wider than they are high, and the reverse.
+    pools = [Graph("pool", Input((6, 6)), [
+        Conv("c", rng.integers(0, 2, (2, 1, 1, 1)), [1, 1], Window((1, 1)), Pool(size)),
+        Score("s", rng.integers(0, 2, (2, 24)), [0, 0])]) for size in ((1, 3), (3, 1))]
+    graphs = [*(random_graph(rng, 2) for _ in range(4)), *pools]
     frames = [random_frames(rng, graph, 5) for graph in graphs]
     whole = [evaluate(graph, these) for graph, these in zip(graphs, frames)]
     monkeypatch.setattr(golden, "_MATMUL_ELEMENTS", 60)

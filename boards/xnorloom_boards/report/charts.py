@@ -42,6 +42,9 @@ def timeline(bars: list[dict[str, Any]], interval: int) -> Markup:
     scale = (_WIDTH - left - 10) / end
     height = _ROW * len(bars) + 30
     pieces = _axis(end, left, scale, height)
+    # Where a convolution waits for its map, its frames may overlap: edges keep them apart.
+    longest = max(entry["last"] - entry["first"] + 1 for entry in bars)
+    edge = ";stroke:var(--card)" if longest > interval else ""
     for row, (entry, name) in enumerate(zip(bars, names, strict=True)):
         y = row * _ROW
         pieces.append(f'<text x="0" y="{y + 17}" font-size="14">{escape(name)}'
@@ -54,7 +57,7 @@ def timeline(bars: list[dict[str, Any]], interval: int) -> Markup:
             first, last = (entry[key] + frame * interval for key in ("first", "last"))
             pieces.append(
                 f'<rect x="{x:.1f}" y="{y + 4}" width="{width:.1f}" height="16" rx="2" '
-                f'style="fill:var(--accent);opacity:{_SHADES[frame]}">'
+                f'style="fill:var(--accent);opacity:{_SHADES[frame]}{edge}">'
                 f'<title>{escape(entry["name"])}, frame {frame + 1}: cycles {first:,} to {last:,}'
                 f"</title></rect>")
     return Markup(f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" '

@@ -1,6 +1,6 @@
 """Limits of a build: full resources, the slowest layer, and the place of the critical path."""
 
-from xnorloom.graph import Score
+from xnorloom.graph import Conv, Score
 from xnorloom.schedule import Plan
 
 from .critical_path import Step
@@ -26,10 +26,7 @@ def limit(resources: dict[str, tuple[int, int]], plan: Plan, path: list[Step]) -
     path : list of Step
         Its critical path; may be empty.
     """
-    slowest = max(plan.layers, key=lambda layer: layer.cycles)
-    parts = [f"layer {slowest.layer.name!r} takes {slowest.cycles:,} of the {plan.interval:,} "
-             f"cycles of the interval" if slowest.cycles == plan.interval else
-             f"the {plan.words:,} words of a frame take the interval"]
+    parts = [_interval(plan)]
     full = [f"{used:,} of {there:,} {_NAMES[name]}" for name, (used, there) in resources.items()
             if name in _NAMES and there and used >= _FULL * there]
     idle = [_NAMES[name] for name, (used, there) in resources.items()
@@ -49,3 +46,17 @@ def limit(resources: dict[str, tuple[int, int]], plan: Plan, path: list[Step]) -
         text += (f"; its classes have scales of {bits} bits: an import with a smaller "
                  f"--score-bits, or a model that ends in nn.Scores, needs smaller products or none")
     return text
+
+
+def _interval(plan: Plan) -> str:
+    """What takes the cycles of the interval: a layer, or the words of frames or of a map."""
+    slowest = max(plan.layers, key=lambda layer: layer.cycles)
+    if slowest.cycles == plan.interval:
+        return (f"layer {slowest.layer.name!r} takes {slowest.cycles:,} of the {plan.interval:,} "
+                f"cycles of the interval")
+    if plan.vectors * plan.words == plan.interval:
+        return f"the {plan.words:,} words of a frame take the interval"
+    receiver = next(layer for layer in plan.layers
+                    if isinstance(layer.layer, Conv) and layer.received == plan.interval)
+    return (f"layer {receiver.layer.name!r} receives the {receiver.received:,} words of its map in "
+            f"the {plan.interval:,} cycles of the interval")

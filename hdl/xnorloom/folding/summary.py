@@ -16,8 +16,8 @@ def schedule_values(plan: Plan) -> dict[str, Any]:
     ``bottleneck`` is true for layers whose cycles are the interval, in which
     ``frames_per_interval`` frames pass, or for convolutions that receive words as long. These have
     entries of their own: ``map`` and ``output``, the shapes (rows, columns, channels) of inputs and
-    outputs, ``kernel``, ``pool``, ``rows`` of the map in the ring, and ``received``, the cycles in
-    which a frame arrives.
+    outputs, ``kernel``, ``stride``, ``dilation``, ``groups``, ``pool``, ``rows`` of the map in the
+    ring, and ``received``, the cycles in which a frame arrives.
     """
     layers = [_layer(entry, plan) for entry in plan.layers]
     return {"input_width": plan.schedule.input_width, "words": plan.words,
@@ -41,6 +41,8 @@ def _layer(entry: LayerPlan, plan: Plan) -> dict[str, Any]:
         if entry.received == plan.interval > plan.words:
             values["bottleneck"] = True
         values |= {"map": list(entry.map), "output": list(entry.output),
-                   "kernel": list(layer.window.kernel), "pool": list(layer.pool_size),
+                   "kernel": list(layer.window.kernel), "stride": list(layer.window.stride),
+                   "dilation": list(layer.window.dilation), "groups": layer.groups,
+                   "pool": list(layer.pool_size),
                    "rows": entry.reach.rows, "received": entry.received}
     return values

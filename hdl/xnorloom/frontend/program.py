@@ -49,7 +49,8 @@ class Elementwise(_Named):
     name : str
         Name of the step in the source, for messages.
     tensor : str
-        Name of the result in the source, for comparison with a run of the source.
+        Name of the result in the source, for comparison with a run of the source; empty if the
+        source has no such tensor, as for a map whose channels a frontend has put last.
     inputs : tuple of Value and of arrays or numpy scalars
         At least one Value. Arrays are constants and broadcast against frames as in numpy; their
         batch axis, if any, has size 1.

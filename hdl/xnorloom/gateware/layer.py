@@ -11,6 +11,7 @@ from ..packing import score_shape
 from ..schedule import LayerPlan, WeightStyle
 from .accumulator import Accumulator
 from .counting.code import encoded, is_coded, rom_bits
+from .layer_model import conv_outputs, dense_outputs
 from .neuron import Neuron
 from .operands import Operands, operand_shape
 from .parameters import Parameters
@@ -92,44 +93,9 @@ class Layer(wiring.Component):
         Operands are an array of bits of shape (words, vectors * simd), those of a convolution
         :class:`~xnorloom.gateware.operands.Operands`.
         """
-        plan, layer = self._plan, self._plan.layer
         if isinstance(words, Operands):
-            return self._model_conv(words)
-        words = np.asarray(words).reshape(-1, plan.cycles, plan.vectors, plan.fold.simd)
-        words = words.swapaxes(1, 2).reshape(-1, plan.neuron_folds, plan.planes,
-                                             plan.synapse_folds, plan.fold.simd)
-        bits = words[:, 0].reshape(len(words), plan.planes, -1)
-        bits = bits[..., np.flatnonzero(plan.order.reshape(-1) >= 0)]
-        agree = 1 - (bits[:, None] ^ layer.weights[None, :, None])
-        counts = agree.sum(axis=-1, dtype=np.int64) @ (1 << np.arange(plan.planes)[::-1])
-        if isinstance(layer, Score):
-            return counts * layer.scales + layer.offsets
-        return (counts >= layer.thresholds).astype(np.uint8)
-
-    def _model_conv(self, words: Operands) -> np.ndarray:
-        plan, layer, fold = self._plan, self._plan.layer, self._plan.fold
-        assert isinstance(layer, Conv)
-        shape = (-1, plan.neuron_folds, plan.repeats, plan.planes, plan.synapse_folds)
-        bits = words.bits.reshape(*shape, plan.lane_groups, fold.simd)
-        # Weights of each fold and lane, with gaps, which never agree.
-        missing = plan.neuron_folds * fold.pe - layer.neurons
-        weights = np.pad(layer.weights.reshape(layer.neurons, -1), ((0, missing), (0, 0)))
-        weights = np.where(plan.order >= 0, weights[:, np.maximum(plan.order, 0)], 2)
-        weights = weights.reshape(plan.neuron_folds, plan.lane_groups, -1, *plan.order.shape)
-        weights = weights.transpose(0, 3, 1, 2, 4)[:, None, None]
-        taken = ~words.skip.reshape(shape).astype(np.bool_)
-        agree = (bits[..., None, :] == weights) & taken[..., None, None, None]
-        counts = agree.sum(axis=(4, 7))
-        counts = np.einsum("nfrkgp,k->nfrgp", counts, 1 << np.arange(plan.planes)[::-1])
-        counts = counts.reshape(*counts.shape[:3], fold.pe)
-        levels = np.pad(plan.levels, ((0, 0), (0, missing)), constant_values=1 << 40)
-        levels = levels.reshape(len(levels), plan.neuron_folds, fold.pe)
-        level = words.level.reshape(shape)[..., 0, 0].astype(np.int64)
-        folds = np.arange(plan.neuron_folds)[None, :, None]
-        fires = (counts >= levels[level, folds]).swapaxes(1, 2)
-        fires = fires.reshape(len(fires), plan.repeats, -1)[..., :layer.neurons]
-        pooled = np.where(layer.least, fires.all(axis=1), fires.any(axis=1))
-        return pooled.astype(np.uint8).reshape(-1, plan.output.size)
+            return conv_outputs(self._plan, words)
+        return dense_outputs(self._plan, words)
 
     def elaborate(self, platform):
         m = Module()

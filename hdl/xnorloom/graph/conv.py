@@ -1,6 +1,6 @@
 """Convolution: neurons that share their weights over the positions of a map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -110,7 +110,9 @@ class Conv(Neurons):
         if self.pool is not None and self.pool.size == (1, 1):
             object.__setattr__(self, "pool", None)
         pad = self.window.pad
-        if isinstance(pad, tuple) and len(pad) != self.channels:
+        if isinstance(pad, tuple) and len(pad) == self.channels == 1:
+            object.__setattr__(self, "window", replace(self.window, pad=pad[0]))
+        elif isinstance(pad, tuple) and len(pad) != self.channels:
             raise ValueError(f"pad of layer {name!r} must be one code, or one for each of its "
                              f"{self.channels} channels, not {len(pad)} codes")
 

@@ -1,4 +1,4 @@
-"""What all layers have: neurons with binary weights, and checks of their arrays."""
+"""Neurons with binary weights, the base of all layers, and checks of their arrays."""
 
 import numpy as np
 

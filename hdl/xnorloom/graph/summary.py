@@ -77,7 +77,7 @@ def graph_html(graph: Graph) -> str:
 
 
 def _conv_values(layer: Conv, map: Map) -> dict[str, Any]:
-    """What :func:`graph_values` has for a convolution only."""
+    """Values of :func:`graph_values` that only a convolution has."""
     window = layer.window
     return {
         "map": list(map), "output_map": list(layer.output(map)), "kernel": list(window.kernel),

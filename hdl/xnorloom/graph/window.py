@@ -113,7 +113,7 @@ class Pool:
         Rows and columns of an area.
     least : array of bool, shape (neurons,), or None
         Neurons whose pooled activation is the AND of the area, the others have the OR. ``None`` if
-        all have the OR. The AND is a maximum in front of a batch norm of negative slope.
+        all have the OR. The AND is a maximum before a batch norm of negative slope.
     """
 
     size: tuple[int, int]

@@ -14,7 +14,8 @@ from .compose import compose
 from .convolution import as_dense, conv_preactivation
 from .input_levels import InputLevels
 from .preactivation import Preactivation, preactivation_of
-from .segment import Segment, frame_shapes
+from .segment import Segment
+from .segmentation import frame_shapes
 
 __all__ = ["Chain"]
 
@@ -64,28 +65,35 @@ class Chain:
         steps = [self._program.steps[segment.origin.step] for segment in self._segments[1:]]
         last = len(steps) - 1
         for number, after in enumerate(self._segments[1:]):
-            step = steps[number]
+            step = source = steps[number]
             assert isinstance(step, (Conv, Dense))
             if isinstance(step, Conv):
                 step = as_dense(step, self._map(step))
             if isinstance(step, Dense):
-                yield (preactivation_of(step, self._before.order, self.inputs), after,
-                       number == last)
-                self._before = after
-                continue
-            linear, inputs, pixels = self._preactivation(step, after)
+                linear, inputs, pixels = (preactivation_of(step, self._before.order, self.inputs),
+                                          self.inputs, self.pixels)
+            else:
+                linear, inputs, pixels = self._preactivation(step, after)
             if number == last:
-                raise SourceError(f"the last layer, {step.name}, must have one output for each "
-                                  f"class, not a map of {Map(*after.map)}; pool it to one pixel by "
-                                  f"its average, or flatten it and add a fully connected layer")
+                if isinstance(step, Conv):
+                    raise SourceError(f"the last layer, {step.name}, must have one output for "
+                                      f"each class, of all elements of its map, and not give a "
+                                      f"map of {Map(*after.map)} of windows or groups; average it "
+                                      f"to one pixel, or flatten it and add a fully connected "
+                                      f"layer")
+                yield linear, after, True
+                return
             following = steps[number + 1]
             assert isinstance(following, (Conv, Dense))
-            both = compose(step, linear, after, following,
-                           (self._map(step), self._map(following)))
+            both = None
+            # An average pool is a convolution in every source.
+            if isinstance(source, Conv):
+                both = compose(step, linear, after, following,
+                               (self._map(source), self._map(following)))
             if both is not None:
                 steps[number + 1] = both
                 continue
-            if self._before is self._segments[0]:
+            if isinstance(step, Conv) and self._before is self._segments[0]:
                 self.inputs, self.pixels = inputs, pixels
                 map = self._map(step)
                 self.shape = map[:2] if map.channels == 1 else tuple(map)
@@ -96,7 +104,7 @@ class Chain:
             self._before = after
 
     def _map(self, step: Conv | Dense) -> Map:
-        """Map that a layer sees; a vector in front of a fully connected layer."""
+        """Map that a layer sees; a vector before a fully connected layer."""
         shape = self._shapes[step.input]
         return Map(*shape) if isinstance(step, Conv) else Map(1, 1, math.prod(shape))
 

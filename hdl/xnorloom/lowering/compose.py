@@ -20,14 +20,14 @@ __all__ = ["compose"]
 _COUNTS, _BENT = 4096, 1e-5
 
 
-def compose(first: Conv, linear: Preactivation, segment: Segment, second: Conv | Dense,
+def compose(first: Conv | Dense, linear: Preactivation, segment: Segment, second: Conv | Dense,
             maps: tuple[Map, Map]) -> Dense | None:
     """Return the fully connected layer that two layers together are.
 
     Parameters
     ----------
     first, linear, segment
-        Convolution, its sums, and the steps after it.
+        Convolution, or the fully connected layer that it is, its sums, and the steps after it.
     second : Conv or Dense
         Next linear layer.
     maps : pair of Map
@@ -44,17 +44,21 @@ def compose(first: Conv, linear: Preactivation, segment: Segment, second: Conv |
     if line is None or matrix is None:
         return None
     slope, offset = line
-    # Of each element of the first layer's results, in their order.
+    # One for each element of the first layer's results, in their order.
     rows = matrix.astype(np.float64)[segment.order]
     channel = np.arange(len(rows)) % segment.channels
-    weights = _adjoint(first, rows * slope[channel, np.newaxis], maps[0])
+    scaled = rows * slope[channel, np.newaxis]
+    weights = (first.weights.astype(np.float64) @ scaled if isinstance(first, Dense)
+               else _adjoint(first, scaled, maps[0]))
     try:
         split(second.name, weights.T)
     except SourceError:
         return None
     # What the first layer gives for an input of zeros: its bias, and what stands outside the map.
-    nothing = convolve(np.zeros((1, *maps[0])), first.weights.astype(np.float64), first.window,
-                       first.pad, first.groups).reshape(-1)
+    nothing = np.zeros(len(rows))
+    if isinstance(first, Conv):
+        nothing = convolve(np.zeros((1, *maps[0])), first.weights.astype(np.float64),
+                           first.window, first.pad, first.groups).reshape(-1)
     if first.bias is not None:
         nothing = nothing + first.bias.astype(np.float64)[channel]
     bias = (offset[channel] + slope[channel] * nothing) @ rows

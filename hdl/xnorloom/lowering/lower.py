@@ -22,7 +22,8 @@ from .decision import two_classes
 from .input_levels import input_levels
 from .preactivation import Preactivation
 from .scores import IntegerScores, lower_scores
-from .segment import Segment, segment_of
+from .segment import Segment
+from .segmentation import segment_of
 from .thresholds import LayerReport, Probe, find_thresholds
 
 __all__ = ["LayerReport", "Lowered", "Probe", "lower"]

@@ -1,4 +1,4 @@
-"""Max pools in front of or behind a sign: OR or AND of the activations of an area."""
+"""Max pools before or after a sign: OR or AND of the activations of an area."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ def pooled_by_and(linear: Preactivation, segment: Segment,
                   middle: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Find the neurons whose pooled activation is the AND of its area; the others have the OR.
 
-    The activation of an area is that of its largest value in front of the pool. It is the OR if
+    The activation of an area is that of its largest value before the pool. It is the OR if
     both that value and the activation rise with the sum, or both fall.
 
     Parameters
@@ -30,7 +30,7 @@ def pooled_by_and(linear: Preactivation, segment: Segment,
     Raises
     ------
     SourceError
-        If a value in front of the pool, or the activation, neither rises nor falls.
+        If a value before the pool, or the activation, neither rises nor falls.
     """
     neurons = linear.neurons
     # Sums of all border classes, which meet in one area.
@@ -51,7 +51,7 @@ def pooled_by_and(linear: Preactivation, segment: Segment,
         bits = segment.evaluate(part) > middle
         fires |= (bits[1:] & ~bits[:-1]).any(axis=0)
         turns |= (~bits[1:] & bits[:-1]).any(axis=0)
-    for one, other, what in ((rises, falls, "values in front of its pool"),
+    for one, other, what in ((rises, falls, "values before its pool"),
                              (fires, turns, "response")):
         if (one & other).any():
             raise SourceError(f"the {what} of layer {linear.name} must only rise or only fall as "

@@ -64,7 +64,7 @@ class LayerPlan:
     in_width: int | None = None
     gather: bool = False
     map: Map | None = None
-    # Of a convolution; computed with its checks.
+    # Only a convolution has it; it is computed with the checks.
     view: View = field(init=False)
 
     def __repr__(self) -> str:
@@ -152,7 +152,7 @@ class LayerPlan:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """Synapse behind each operand bit, shape (SF, SIMD); -1 for gaps.
+        """Synapse of each operand bit, shape (SF, SIMD); -1 for gaps.
 
         Synapses count in C order of the weights of a neuron. A gap has activation 0 and weight 1,
         which never agree.

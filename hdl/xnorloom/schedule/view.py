@@ -12,7 +12,7 @@ __all__ = ["View", "spans", "view"]
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a ring receives for a convolution, and the window over it.
+    """Map that a ring receives for a convolution, and the window over it.
 
     With a SIMD of at most the channels, pixels of the map. With a SIMD of a whole row of the
     kernel, the pixels under that row, for each output of a row: a window of one column. With a
@@ -25,7 +25,7 @@ class View:
     map : Map
         Map of these words; its channels are the elements of a word.
     synapses : int array, shape (taps, elements of a tap)
-        Synapse behind each element, in C order of the weights of a neuron.
+        Synapse of each element, in C order of the weights of a neuron.
     rows, columns : bool
         True if a word has all rows, or all columns, of the kernel.
     gap : int

@@ -30,8 +30,10 @@ def pixels_of(graph: Graph, dataset: Dataset) -> npt.NDArray[np.uint8]:
         raise DataError(f"{misfit}: its pixels have {PIXEL_BITS} bits, the input has "
                         f"{graph.input.bits}")
     if not fits(graph.input, images.shape[1:]):
+        first = images.shape[1:] == (*shape[2:], *shape[:2]) and len(shape) == 3
         raise DataError(f"{misfit}: its images are {' x '.join(map(str, images.shape[1:]))}, "
-                        f"the input is {' x '.join(map(str, shape))}")
+                        f"the input is {' x '.join(map(str, shape))}"
+                        f"{'; channels must come last' if first else ''}")
     return images.reshape(len(images), *shape)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import onnxruntime
-from onnx import ModelProto
+from onnx import ModelProto, StringStringEntryProto, TensorAnnotation
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
@@ -42,6 +42,12 @@ def open_custom(path: str | os.PathLike[str], tensors: Sequence[str]) -> Runtime
             opset.domain = _GENERAL
     # By its annotations qonnx would round tensors to integers, or fail.
     del model.graph.quantization_annotation[:]
+    for node in model.graph.node:
+        if node.op_type == "Im2Col":
+            # It needs one, and checks whether the type has the number outside the map.
+            kind = StringStringEntryProto(key="finn_datatype", value="FLOAT32")
+            model.graph.quantization_annotation.append(TensorAnnotation(
+                tensor_name=node.input[0], quant_parameter_tensor_names=[kind]))
     version = importlib.metadata.version("qonnx")
     return Runtime(f"qonnx {version}, node by node", Batches(model, tensors, _executor))
 
@@ -56,6 +62,17 @@ def _quiet() -> Iterator[None]:
         onnxruntime.set_default_logger_severity(_DEFAULT)
 
 
+def _with_shapes(model: ModelProto, batch: int) -> ModelWrapper:
+    """Return a model of ``batch`` frames with the shapes of all tensors."""
+    try:
+        return ModelWrapper(batched(model, batch)).transform(InferShapes())
+    except Exception:
+        # Operators such as MaxPoolNHWC take the shapes that are annotated, for the model's batch.
+        if frames_input(model).type.tensor_type.shape.dim[0].dim_value != batch:
+            raise
+        return ModelWrapper(model, make_deepcopy=True).transform(InferShapes())
+
+
 def _executor(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
     """Prepare a model for qonnx, which needs the number of frames."""
     source = frames_input(model)
@@ -63,7 +80,7 @@ def _executor(model: ModelProto, tensors: Sequence[str], batch: int) -> Execute:
         with warnings.catch_warnings():
             # Warnings of unexpected shapes; the users of the tensors check these.
             warnings.simplefilter("ignore")
-            wrapper = ModelWrapper(batched(model, batch)).transform(InferShapes())
+            wrapper = _with_shapes(model, batch)
             known = wrapper.check_all_tensor_shapes_specified()
     # For most unsupported models qonnx raises Exception itself.
     except Exception as error:

@@ -1,8 +1,9 @@
 """Sentence with what limits a build."""
 
 import numpy as np
+import pytest
 
-from xnorloom.graph import Dense, Graph, Input, Score
+from xnorloom.graph import Conv, Dense, Graph, Input, Score, Window
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.report.critical_path import Step
 from xnorloom_boards.report.limit import limit
@@ -34,3 +35,21 @@ def test_scales():
         "layer 'hidden' takes 16 of the 16 cycles of the interval; no resource of the chip is full"
         "; its classes have scales of 10 bits: an import with a smaller --score-bits, or a model "
         "that ends in nn.Scores, needs smaller products or none")
+
+
+@pytest.mark.parametrize("width, first, second, said", [
+    (4, Fold(1, 4, "lut"), Fold(1, 4, "wired"),
+     "layer 'first' takes 100 of the 100 cycles of the interval"),
+    (1, Fold(4, 4, "wired"), Fold(1, 4, "wired"), "the 100 words of a frame take the interval"),
+    (4, Fold(4, 4, "wired"), Fold(1, 1, "lut"),
+     "layer 'second' receives the 100 words of its map in the 100 cycles of the interval"),
+], ids=["cycles", "words", "received"])
+def test_convolutions(width, first, second, said):
+    """A layer, the input, or the pixels that a layer receives in narrow words."""
+    ones = np.ones((4, 1, 1, 4), int)
+    graph = Graph("g", Input((5, 5, 4)), (
+        Conv("first", ones, [2] * 4, Window((1, 1))),
+        Conv("second", ones[:1], [2], Window((1, 1), (5, 5))),
+        Score("score", np.ones((2, 1), int), [0, 0])))
+    plan = Schedule(width, (first, second, Fold(2, 1, "wired"))).bind(graph)
+    assert limit({}, plan, []) == f"{said}; no resource of the chip is full"

@@ -196,6 +196,39 @@ def test_wide_parts_scroll(page):
         assert bool(inside) != (title == "Schedule")
 
 
+def test_convolutions(values):
+    """Maps, windows and rings; a bar compares what a layer receives, if that takes longer."""
+    conv = layer("conv", 100, False) | {
+        "map": [28, 26, 3], "output": [9, 8, 16], "kernel": [3, 2], "stride": [1, 2],
+        "dilation": [1, 1], "groups": 3, "pool": [2, 2], "rows": 6, "received": 112,
+        "buffer": "ring"}
+    values["schedule"]["layers"][1:] = [conv, conv | {"dilation": [2, 2], "groups": 1, "rows": 1}]
+    found = sections(html.page(values))
+    table = rows(found["Layers"])
+    assert table[0][:3] + table[0][-3:-1] == ["layer", "map", "window", "buffer", "cycles"]
+    assert table[1][:3] + table[1][-3:-1] == [NASTY, "", "", "direct", "112"]
+    assert table[2][:3] + table[2][-3:-1] == [
+        "conv", "28×26×3 → 9×8×16", "3×2, stride 1×2, pool 2×2, 3 groups", "ring, 6 rows", "100"]
+    assert table[3][2] == "3×2, stride 1×2, dilation 2×2, pool 2×2"
+    assert table[3][-3] == "ring, 1 row"
+    widths = [[float(box.get("width")) for box in chart.iter(f"{SPACE}rect")][1]
+              for chart in found["Layers"].iter(f"{SPACE}svg")]
+    assert widths == [300, 300, 300]
+    assert "a convolution while its map arrives" in text(found["Layers"])
+    assert "waits in between" in text(found["Schedule"])
+
+
+def test_frames_that_overlap(values):
+    """Bars of a part that are longer than the interval have edges."""
+    def edged():
+        [chart] = sections(html.page(values))["Schedule"].iter(f"{SPACE}svg")
+        return ["stroke" in box.get("style") for box in chart.iter(f"{SPACE}rect")]
+
+    assert not any(edged())
+    values["timeline"][1]["last"] = 112
+    assert all(edged())
+
+
 def test_no_critical_path(values):
     values["critical_path"] = []
     assert "Critical path" not in sections(html.page(values))

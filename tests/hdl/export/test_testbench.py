@@ -11,7 +11,7 @@ from xnorloom.export import testbench, verilog
 from xnorloom.export.names import module_name
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Graph
+from xnorloom.graph import Conv, Graph, Input, Pool, Score, Window
 from xnorloom.packing import unpack_results
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_sim.golden import evaluate
@@ -217,3 +217,27 @@ def test_several_frames_at_once(random_graph, tmp_path, verilate):
     path.write_text(path.read_text().replace("INTERVAL = 18;", "INTERVAL = 17;"))
     done = verilate(tmp_path / "wrong", "bnn_random_tb", "bnn_random_tb.v", "bnn_random.v")()
     assert done.stdout.splitlines()[0] == "FAIL interval is 18, expected 17"
+
+
+def test_convolutions(tmp_path, verilate):
+    """A padded map with thresholds of border classes, a pool, and a score on the map."""
+    rng = np.random.default_rng(1)
+    window = Window((3, 3), padding=(1, 1, 1, 1))
+    graph = Graph("maps", Input((6, 5, 2)), [
+        Conv("conv", rng.integers(0, 2, (4, 3, 3, 2)), rng.integers(3, 8, (9, 4)), window),
+        Conv("pooled", rng.integers(0, 2, (3, 2, 2, 4)), rng.integers(6, 11, 3), Window((2, 2)),
+             Pool((2, 2))),
+        Score("score", rng.integers(0, 2, (3, 12)), [0, 0, 1])])
+    folds = (Fold(2, 2, "lut"), Fold(3, 4, "block"), Fold(1, 1, "lut"))
+    network = Network(Schedule(1, folds).bind(graph))
+    frames = rng.integers(0, 2, (12, 6, 5, 2))
+    write(network, tmp_path, frames)
+    run = verilate(tmp_path, "bnn_maps_tb", "bnn_maps_tb.v", "bnn_maps.v")
+    said = run().stdout.splitlines()[0]
+    assert said == f"PASS 12 frames, latency {network.latency}, interval {network.interval}"
+    assert run("+stall").stdout.splitlines()[0] == "PASS 12 frames, with stalls"
+
+    # Too few frames for an interval: the second result comes earlier than in a steady stream.
+    write(network, tmp_path / "two", frames[:2])
+    run = verilate(tmp_path / "two", "bnn_maps_tb", "bnn_maps_tb.v", "bnn_maps.v")
+    assert run().stdout.startswith("PASS 2 frames")

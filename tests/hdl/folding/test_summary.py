@@ -46,7 +46,8 @@ def test_convolutions():
         "name": "narrow", "neurons": 2, "inputs": 32, "pe": 2, "simd": 1, "vectors": 1,
         "style": "block", "register_every": 2, "read_register": False, "lanes": 2, "cycles": 192,
         "depth": 32, "buffer": "ring", "bottleneck": True, "map": [6, 5, 8], "output": [1, 2, 2],
-        "kernel": [2, 2], "pool": [3, 1], "rows": 12, "received": 240}
+        "kernel": [2, 2], "stride": [2, 2], "dilation": [1, 1], "groups": 1,
+        "pool": [3, 1], "rows": 12, "received": 240}
     assert (first["bottleneck"], first["received"], score["bottleneck"]) == (False, 30, False)
     assert "map" not in score
     lines = schedule_text(plan).splitlines()

@@ -103,7 +103,7 @@ def test_graph_as_pytorch(shape, make):
 
 
 def random_modules(rng, shape):
-    """Draw convolutions, pools in front of signs and after them, and a dense layer."""
+    """Draw convolutions, pools before signs and after them, and a dense layer."""
     modules, (channels, *sides) = [Pixels(int(rng.integers(1, 4)))], shape
     for _ in range(rng.integers(1, 4)):
         neurons, groups = int(rng.integers(1, 4)), int(rng.choice([1, channels]))

@@ -45,6 +45,12 @@ def test_conv():
     assert not layer.scaled
 
 
+def test_pad_of_one_channel():
+    window = Window((2, 2), padding=(1, 0, 0, 0), pad=(1,))
+    conv = Conv("conv", np.ones((1, 2, 2, 1), int), [1], window)
+    assert conv.window == Window((2, 2), padding=(1, 0, 0, 0), pad=1)
+
+
 def test_pool_of_one():
     layer = conv(pool=Pool((1, 1), [1, 0, 0, 0]))
     assert layer.pool is None and layer.pool_size == (1, 1) and not layer.least.any()

@@ -124,7 +124,7 @@ def test_pool_before_and_after_norm_and_sign(new_program, order, response):
                 net.map(response)
     net.move(flatten).dense(signs(rng, 16, 3))
     lowered = check(net.program(), "bipolar", 60)
-    # AND if the values in front of the pool fall where the activation rises, or the reverse.
+    # AND if the values before the pool fall where the activation rises, or the reverse.
     least = order == "pns" or (order == "nps" and response is scaled)
     for layer, report, size in zip(lowered.graph.layers, lowered.layers, ((2, 3), (3, 1))):
         assert isinstance(layer, Conv)
@@ -221,6 +221,19 @@ def test_scores_by_position_and_their_average(new_program):
     net.conv(ones((4, 4), 5), groups=5).map(lambda x: x / F(16)).move(flatten)
     lowered = check(net.program(), "bipolar", 100)
     assert [layer.inputs for layer in lowered.graph.layers] == [8, 48]
+
+
+@pytest.mark.parametrize("channel", ["hidden", "input"])
+def test_average_of_one_channel_before_a_linear_layer(new_program, channel):
+    """Its convolution has one group, as a fully connected layer has."""
+    rng = np.random.default_rng(12)
+    net = new_program((4, 4, 1))
+    if channel == "hidden":
+        net.conv(signs(rng, 1, 2, 2, 1), Window((2, 2), padding=(1, 0, 0, 1)))
+        net.norm(*norms(rng, 1)).map(sign)
+    net.conv(ones((4, 4), 1)).map(lambda x: x / F(16)).move(flatten).dense(signs(rng, 1, 3))
+    lowered = check(net.program(), "bipolar", 60)
+    assert [layer.inputs for layer in lowered.graph.layers] == [4, 16][-len(lowered.graph.layers):]
 
 
 def test_average_pool_before_a_sign(new_program):

@@ -130,22 +130,23 @@ MAXIMUM = ("must pool the channels of a convolution, before or after its sign, n
 # Network for frames (4, 5, 2), and message.
 WRONG = {
     residual: "sum must depend on one layer, not on conv0 and conv2: branches that join again are "
-              "not supported",
+              "not supported; train the network without skip connections",
     around_a_pool: "sum must combine each element with itself, not with values from before a "
-                   "pool: branches that join again are not supported",
+                   "pool: branches that join again are not supported; train the network without "
+                   "skip connections",
     pool_of_the_input: f"pool0 {MAXIMUM.format('the input')}",
     pool_of_a_vector: f"top {MAXIMUM.format('dense1')}",
     by_position: POSITIONS, by_flattened_position: POSITIONS, by_hidden_position: POSITIONS,
     polarity: SAME, levels: SAME,
-    scores_of_a_map: "the last layer, last, must have one output for each class, not a map of "
-                     "4x5x3; pool it to one pixel by its average, or flatten it and add a fully "
-                     "connected layer",
+    scores_of_a_map: "the last layer, last, must have one output for each class, of all elements "
+                     "of its map, and not give a map of 4x5x3 of windows or groups; average it to "
+                     "one pixel, or flatten it and add a fully connected layer",
     turned: AS_IT_IS.format("4x5x3"), reshaped: AS_IT_IS.format("1x1x12"),
     shuffled_groups: "layer second must see channels in their order, as it has 2 groups; permute "
                      "the neurons of the layer before it instead",
     outside: "layer wide must see a pixel of the map at each output, but its padding (5, 0, 5, 0) "
              "makes windows that lie outside the 4x5 pixels; take less padding",
-    hump: "the values in front of its pool of layer odd must only rise or only fall as the sum "
+    hump: "the values before its pool of layer odd must only rise or only fall as the sum "
           "rises, but that of neuron 0 does both; pool after the sign",
     magnitudes: "weights of layer odd must be of one magnitude in each neuron, -a and +a, but "
                 "neuron 0 has -1, 2",

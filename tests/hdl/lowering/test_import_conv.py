@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 
+from xnorloom import frontend
 from xnorloom.graph import Conv, Dense, Score
 from xnorloom.graph.pixels import encode
+from xnorloom.lowering.lower import lower
 from xnorloom_sim import golden
 
 # Name: preprocessing, kinds of the layers, C for a convolution with padding that counts nothing.
@@ -14,6 +17,7 @@ NETS = {
     "same sizes": ("bipolar", "cCs"), "zero padding": ("bipolar", "CCs"),
     "pool behind the sign": ("bipolar", "Ccs"), "pool before the norm": ("bipolar", "Ccs"),
     "pool before the sign": ("bipolar", "cs"), "groups": ("bipolar", "ccs"),
+    "depthwise": ("bipolar", "cCs"),
     "padded by minus one": ("bipolar", "ccs"), "scaled weights": ("bipolar", "Ccs"),
     "kernel of the whole map": ("bipolar", "cdds"), "average": ("bipolar", "ccs"),
     "average before the scores": ("bipolar", "cs"), "scores by position": ("bipolar", "cs"),
@@ -40,6 +44,25 @@ def test_import_conv(sources, name, exporter):
         if isinstance(layer, Conv) and layer.window.skips:
             letters = letters[:-1] + "C"
     assert letters == kinds
+
+
+@pytest.mark.parametrize("name", ["pool behind the sign", "depthwise", "brevitas padded"])
+def test_convolutions_that_finn_lowered(sources, name):
+    """Im2Col and a product, in the order of their channels last, are the same graph."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.transformation.fold_constants import FoldConstants
+    from qonnx.transformation.infer_shapes import InferShapes
+    from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
+
+    path = sources.conv(name, "torchscript")
+    model = ModelWrapper(str(path)).transform(InferShapes())
+    model = model.transform(FoldConstants(exclude_op_types=[]))
+    lowered = sources.changed(f"lowered {name}", path,
+                              lambda _: model.transform(LowerConvsToMatMul()).model)
+    kinds = {node.op_type for node in onnx.load(lowered).graph.node}
+    assert {"Im2Col", "MatMul"} <= kinds
+    one, other = (lower(frontend.load(file), "bipolar") for file in (path, lowered))
+    assert one.graph == other.graph
 
 
 def test_finn_996_zero_padding_of_a_bipolar_map_is_exact(sources):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xnorloom.graph import Graph, Input, Score
+from xnorloom.graph import Conv, Graph, Input, Score, Window
 from xnorloom.packing import pack_frames, unpack_results
 from xnorloom.schedule import Fold, Schedule
 
@@ -32,6 +32,20 @@ def test_wide_words_take_several_bytes():
     frames[0, 0] = frames[0, 9] = frames[1, 19] = 1
     words = pack_frames(schedule_of(graph, 20).bind(graph), frames)
     assert words.tolist() == [[0b1, 0b10, 0], [0, 0, 0b1000]]
+
+
+def test_pixels_of_a_convolution():
+    """Pixel after pixel: each plane of its channels begins a word, and fills up its last one."""
+    graph = Graph("g", Input((1, 2, 3), 2), (
+        Conv("conv", np.zeros((1, 1, 1, 3), int), [0], Window((1, 1))),
+        Score("score", np.zeros((2, 2), int), [0, 0])))
+    plan = Schedule(2, (Fold(1, 3, "wired"), Fold(2, 2, "wired"))).bind(graph)
+    frames = np.array([[[[3, 0, 1], [2, 2, 0]]], [[[0, 0, 0], [1, 2, 3]]]])
+    # High planes 100 and 110, then 000 and 011; low planes 101 and 000, then 000 and 101.
+    words = [0b01, 0b0, 0b01, 0b1, 0b11, 0b0, 0b00, 0b0,
+             0b00, 0b0, 0b00, 0b0, 0b10, 0b1, 0b01, 0b1]
+    assert pack_frames(plan, frames).tolist() == [[word] for word in words]
+    assert plan.words == 8
 
 
 def test_results():

@@ -1,4 +1,4 @@
-"""Plans of layers on maps: synapses behind operand bits, cycles, levels and errors."""
+"""Plans of layers on maps: synapses of operand bits, cycles, levels and errors."""
 
 import re
 

@@ -36,6 +36,16 @@ def test_shapes(images, wanted, fits):
             pixels_of(graph, dataset)
 
 
+def test_channels_first():
+    graph = graph_of(4, 5, 3)
+    assert pixels_of(graph, data_of(4, 5, 3)).shape == (5, 4, 5, 3)
+    with pytest.raises(DataError, match="^data d does not fit model 'g': its images are 3 x 4 x 5, "
+                                        "the input is 4 x 5 x 3; channels must come last$"):
+        pixels_of(graph, data_of(3, 4, 5))
+    with pytest.raises(DataError, match="the input is 4 x 5 x 3$"):
+        pixels_of(graph, data_of(5, 4, 3))
+
+
 def test_frames():
     dataset = data_of(4, 3)
     frames = frames_of(graph_of(4, 3), dataset)

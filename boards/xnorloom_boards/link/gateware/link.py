@@ -12,8 +12,10 @@ from xnorloom.gateware import primitives
 from xnorloom.gateware.network import Network
 from xnorloom.gateware.primitives import delay
 from xnorloom.gateware.weight_ram import load_members
+from xnorloom.schedule import Plan
 
 from ..protocol import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
+from ..sizes import check_plan
 from .framing import Deframer, Framer
 from .loader import Loader, weights_crc
 from .parser import Parser
@@ -37,9 +39,12 @@ def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> H
 
     Raises
     ------
+    BuildError
+        If the frames or results are too large for the protocol.
     ValueError
-        If the frames or results are too large for the protocol, or the line too fast.
+        If the line is too fast.
     """
+    check_plan(network.plan, network.scores)
     size = result_bytes(network.graph, network.scores)
     layers = tuple(LoadedLayer(index, fold.pe, fold.simd)
                    for index, fold in enumerate(network.schedule.folds) if fold.style.loadable)
@@ -47,13 +52,22 @@ def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> H
                   network.plan.words, size, 1, network.scores,
                   LOAD_VERSION if layers else VERSION, layers, board=board)
     cycles = byte_cycles(clock_hz, baud)
-    # From the frame buffer through the network to the first byte of the answer.
-    work = 3 * hello.frame_bytes + network.latency + 8
+    # From the frame buffer through the network to the first byte of the answer, and to the last
+    # word of the frame, which may come later.
+    work = 3 * hello.frame_bytes + network.latency + _unneeded(network.plan) + 8
     answer = (2 * (size + 4) + 1) * (cycles + 1)
     frame = (hello.frame_bytes + 5) * cycles
     if work + answer <= frame - frame // _LINE_PARTS:
         return replace(hello, credits=LINE_CREDITS)
     return hello
+
+
+def _unneeded(plan: Plan) -> int:
+    """Words at the end of a frame on which its result does not depend."""
+    if not plan.graph.by_pixel:
+        return 0
+    pixels = plan.graph.maps[0].pixels
+    return plan.words // pixels * (pixels - int(plan.layers[0].reach.needed[-1]))
 
 
 class Link(wiring.Component):

@@ -19,6 +19,7 @@ from . import (  # noqa: F401
     moving,
     outputs,
     padding,
+    patches,
     quantizers,
     reshaping,
     spatial,
@@ -59,9 +60,9 @@ def load(path: str | os.PathLike[str]) -> Program:
     output = f"the output of the model, {quoted(source.output)},"
     if not isinstance(scores, Tracked):
         raise SourceError(f"{output} must depend on its input")
-    if scores.border is not None:
-        raise SourceError(f"{output} must be scores, not the result of the padding "
-                          f"{scores.border.name}")
+    for half in (scores.border, scores.patches):
+        if half is not None:
+            raise SourceError(f"{output} must be scores, not the result of {half.name}")
     if scores.end == "largest":
         raise SourceError(f"{output} must be the scores or the class, not the largest score")
     shape = scores.sample.shape[1:]

@@ -24,8 +24,7 @@ SPATIAL = {
                     "use Conv, MaxPool, AveragePool and the like"),
     **dict.fromkeys(("ConvInteger", "QLinearConv"),
                     "quantize with quant_format=QuantFormat.QDQ"),
-    **dict.fromkeys(("Im2Col", "MaxPoolNHWC", "QuantAvgPool2d"),
-                    "take the model before FINN lowers its convolutions")}
+    "QuantAvgPool2d": "take the model before FINN lowers its pools"}
 CONTROL = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 _FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7
 

@@ -4,15 +4,14 @@ ONNX has the channels of a map first, and programs have them last. Steps that ex
 no tensor in the model. A sequence is a map of one row.
 """
 
-import math
+from dataclasses import replace
 
 import numpy as np
 
 from ...graph import Window
-from ..program import Conv, MaxPool, Move
+from ..program import MaxPool, Move
 from .arrays import compute
 from .constants import REDUCTIONS, numbers
-from .file import LARGEST
 from .geometry import check_maps, window_of
 from .node import Node
 from .operators import Kind, operator
@@ -50,21 +49,14 @@ def _move(tracer: Tracer, node: Node, x: Tracked, function: Function, tensor: st
 def _convolve(tracer: Tracer, node: Node, x: Tracked, weights: np.ndarray, window: Window,
               groups: int = 1, bias: np.ndarray | None = None, *, tensor: str) -> Tracked:
     """Convolve maps with their channels first, by weights with their channels last."""
-    if x.raw:
-        tracer.scaled.append(False)
-    maps = _move(tracer, node, x, _last, "")
-    rows, columns = maps.sample.shape[1:3]
-    pad = 0.0
+    maps, pad = _move(tracer, node, x, _last, ""), 0.0
     if x.border is not None:
+        # The padding is that of the convolution.
         pad = float(x.border.value)
         (top, bottom), (left, right) = [(0, 0), *x.border.amounts[1:]][-2:]
-        rows, columns = rows - top - bottom, columns - left - right
-    shape = (*window.outputs(rows, columns), len(weights))
-    if math.prod(shape) > LARGEST:
-        raise node.error(f"must have a result of at most {LARGEST} elements, not of the shape "
-                         f"{shape}")
-    step = Conv(node.name, "", maps.value, weights, window, pad, groups, bias)
-    result = tracer.append(node, step, np.zeros((1, *shape), weights.dtype))
+        rows, columns = maps.sample.shape[1:3]
+        maps = replace(maps, sample=maps.sample[:, top:rows - bottom, left:columns - right])
+    result = tracer.conv(node, maps, weights, window, pad, groups, bias, tensor="")
     back = _first if x.sample.ndim == 4 else _first_of_sequence
     return _move(tracer, node, result, back, tensor)
 
@@ -104,7 +96,7 @@ def _check_border(node: Node, x: Tracked) -> None:
 
 
 def _window(node: Node, x: Tracked, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Window:
-    """Return the window of a node, with the padding of a Pad in front of it."""
+    """Return the window of a node, with the padding of a Pad before it."""
     border = x.border
     if border is None:
         return window_of(node, sizes, kernel)
@@ -149,6 +141,20 @@ def _max_pool(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     x = _tracked(node, operands[0])
     if any(node.outputs[1:]):
         raise node.error("must not give the indices of the maxima, only the maxima")
+    return [_pool_areas(tracer, node, x, tensor=node.outputs[0])]
+
+
+@operator(Kind.SPATIAL, "MaxPoolNHWC", quant=True)
+def _max_pool_nhwc(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
+    x = _tracked(node, operands[0] if operands else None)
+    check_maps(node, x)
+    first = _move(tracer, node, x, lambda array: np.moveaxis(array, -1, 1), "")
+    pooled = _pool_areas(tracer, node, first, tensor="")
+    return [_move(tracer, node, pooled, lambda array: np.moveaxis(array, 1, -1), node.outputs[0])]
+
+
+def _pool_areas(tracer: Tracer, node: Node, x: Tracked, *, tensor: str) -> Tracked:
+    """Pool maps with their channels first by the attributes of a node."""
     sizes = check_maps(node, x)
     window = window_of(node, sizes, _kernel(node, sizes))
     _check_ceil(node, window, x)
@@ -156,7 +162,7 @@ def _max_pool(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     if any(window.padding):
         raise node.error(f"must pool areas inside the map, not with a padding of "
                          f"{window.padding} (top, left, bottom, right); pad the map with its "
-                         f"smallest value in front of the convolution, or leave the padding off")
+                         f"smallest value before the convolution, or leave the padding off")
     for size, count, kernel, stride, dilation in zip(found, outputs, window.kernel, window.stride,
                                                      window.dilation):
         if (kernel > 1 and dilation > 1) or count != size // kernel or (
@@ -166,7 +172,7 @@ def _max_pool(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
                              f"and dilations of {window.dilation}: areas that overlap or leave "
                              f"gaps are not supported; train with strides of {window.kernel}, or "
                              f"use a convolution with a stride")
-    return [_pool(tracer, node, x, window.kernel, tensor=node.outputs[0])]
+    return _pool(tracer, node, x, window.kernel, tensor=tensor)
 
 
 def _pool(tracer: Tracer, node: Node, x: Tracked, size: tuple[int, int], *,

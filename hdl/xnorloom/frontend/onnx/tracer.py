@@ -1,5 +1,6 @@
 """Tracer of ONNX graphs: makes the steps of the program for the handlers of the operators."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -7,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError
+from ...graph import Window
 from ...support.text import quoted
 from ..program import INPUT, Conv, Dense, Elementwise, Move, Step, Value
 from .arrays import check_broadcast, compute
 from .file import LARGEST, Tensors
 from .graph import SourceGraph
 from .node import Node
-from .tracked import Known, Tracked, frame_shape
+from .tracked import Known, Patches, Tracked, frame_shape
 
 __all__ = ["Function", "Tracer"]
 
@@ -181,7 +183,7 @@ class Tracer:
             origins, moves = zip(*(self._origin(piece.value) for piece in pieces))
             if len(set(origins)) != 1:
                 raise node.error("must join parts of one tensor: branches that join again are not "
-                                 "supported")
+                                 "supported; train the network as one chain of layers")
             root = origins[0]
         step = Move(node.name, node.outputs[output], root,
                     lambda array: function([move(array) for move in moves]))
@@ -216,6 +218,9 @@ class Tracer:
             raise node.error(f"must have a matrix of weights, not an array of the shape "
                              f"{weights.shape}")
         name = node.outputs[0] if tensor is None else tensor
+        if tracked.patches is not None or (tracked.sample.ndim == 4
+                                           and math.prod(tracked.sample.shape[:3]) > 1):
+            return self._dense_of_maps(node, tracked, weights, bias, name)
         if tracked.sample.ndim != 2 and weights.ndim == 2:
             shape = tracked.sample.shape[1:]
             if any(size != 1 for size in shape[:-1]) or not shape:
@@ -236,6 +241,41 @@ class Tracer:
         weights = np.ascontiguousarray(weights)
         step = Dense(node.name, name, tracked.value, weights, bias)
         return self.append(node, step, compute(node, np.matmul, tracked.sample, weights))
+
+    def _dense_of_maps(self, node: Node, tracked: Tracked, weights: np.ndarray,
+                       bias: np.ndarray | None, tensor: str) -> Tracked:
+        """Multiply the channels of each pixel, or patches, by constant weights: a convolution."""
+        patches = tracked.patches or Patches("", tracked, Window((1, 1)), 0.0)
+        channels = patches.maps.sample.shape[3]
+        if tracked.sample.shape[3] != len(weights) or not weights.shape[1]:
+            raise node.error(f"must have weights for the {tracked.sample.shape[3]} numbers of each "
+                             f"position, not of the shape {weights.shape}")
+        if tracked.sample.dtype != weights.dtype or weights.dtype.kind != "f":
+            raise node.error(f"must multiply floats of one type, not {tracked.sample.dtype} by "
+                             f"{weights.dtype}")
+        kernels = weights.T.reshape(-1, *patches.window.kernel, channels)
+        own = np.eye(channels, dtype=np.bool_)[:, np.newaxis, np.newaxis]
+        if channels > 1 and len(kernels) == channels and not np.where(own, 0, kernels).any():
+            # A kernel for each channel, with zeros for the others.
+            kernels = np.where(own, kernels, 0).sum(axis=3, keepdims=True, dtype=weights.dtype)
+            return self.conv(node, patches.maps, kernels, patches.window, patches.pad, channels,
+                             bias, tensor=tensor)
+        return self.conv(node, patches.maps, np.ascontiguousarray(kernels), patches.window,
+                         patches.pad, 1, bias, tensor=tensor)
+
+    def conv(self, node: Node, maps: Tracked, weights: np.ndarray, window: Window,
+             pad: float = 0.0, groups: int = 1, bias: np.ndarray | None = None, *,
+             tensor: str) -> Tracked:
+        """Convolve maps (rows, columns, channels); see :class:`~..program.Conv`."""
+        if maps.raw:
+            self.scaled.append(False)
+        rows, columns = maps.sample.shape[1:3]
+        shape = (*window.outputs(rows, columns), len(weights))
+        if math.prod(shape) > LARGEST:
+            raise node.error(f"must have a result of at most {LARGEST} elements, not of the shape "
+                             f"{shape}")
+        step = Conv(node.name, tensor, maps.value, weights, window, pad, groups, bias)
+        return self.append(node, step, np.zeros((1, *shape), weights.dtype))
 
     def append(self, node: Node, step: Step, sample: np.ndarray, raw: bool = False) -> Tracked:
         """Append ``step``, whose result for a frame of zeros has the shape and type of ``sample``.

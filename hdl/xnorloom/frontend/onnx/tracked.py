@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...graph import Window
 from ..program import Value
 
-__all__ = ["Border", "Known", "Tracked", "array_of", "frame_shape"]
+__all__ = ["Border", "Known", "Patches", "Tracked", "array_of", "frame_shape"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,28 @@ class Border:
     name: str
     amounts: tuple[tuple[int, int], ...]
     value: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Elements under each window of a convolution, in the order (row, column, channel).
+
+    Parameters
+    ----------
+    name : str
+        Name of the node that takes patches.
+    maps : Tracked
+        Maps (rows, columns, channels) of which they are.
+    window : Window
+        The window.
+    pad : float
+        Number outside the map.
+    """
+
+    name: str
+    maps: "Tracked"
+    window: Window
+    pad: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +74,8 @@ class Tracked:
         Operator of that function.
     border : Border or None
         Padding that ``sample`` has and ``value`` lacks.
+    patches : Patches or None
+        For patches, which only a product may take; ``value`` is then that of their maps.
     """
 
     value: Value
@@ -60,6 +85,7 @@ class Tracked:
     before: "Tracked | None" = None
     kept_by: str = ""
     border: Border | None = None
+    patches: Patches | None = None
 
 
 Known = Tracked | np.ndarray | None

@@ -18,6 +18,8 @@ _PASSING = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Fl
 
 # Operators that may follow a Pad.
 _PADDED = frozenset({"AveragePool", "Conv", "Identity", "Pad", "Transpose"})
+# Operators that may follow an Im2Col.
+_PRODUCTS = frozenset({"MatMul", "XnorPopcountMatMul"})
 
 
 def trace(source: SourceGraph, tensors: Tensors, batch: int) -> Tracer:
@@ -55,6 +57,9 @@ def _visit(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
         if one.border is not None and node.op not in _PADDED:
             raise node.error(f"must not work on a padded map: {one.border.name} pads it, and only "
                              f"a convolution may follow; pad directly in front of it")
+        if one.patches is not None and node.op not in _PRODUCTS:
+            raise node.error(f"must not work on patches: {one.patches.name} takes them, and only a "
+                             f"product with weights may follow")
     passing = not node.quant and node.op in _PASSING
     if ended:
         if not passing or not _keeps_scores(node, ended[0]):

@@ -10,6 +10,7 @@ import pytest
 from xnorloom.errors import SourceError
 from xnorloom.frontend.onnx.model import load
 from xnorloom.frontend.program import Conv
+from xnorloom.graph import Window
 
 OPSETS = '"": 20, "qonnx.custom_op.general": 1'
 
@@ -18,7 +19,7 @@ def model(body: str, shape: str = "4,5,6", opsets: str = OPSETS) -> onnx.ModelPr
     """Model of a batch of maps x, with its constants, and a linear layer at the end."""
     rng = np.random.default_rng(7)
     constants = {"w": (3, 4, 3, 2), "g": (6, 2, 2, 2), "d": (4, 1, 3, 3), "l": (3, 4, 2),
-                 "b": (3,)}
+                 "b": (3,), "v": (4, 2), "m": (24, 3)}
     tensors = [onnx.numpy_helper.from_array(rng.choice(np.array([-1, 1], np.float32), size), name)
                for name, size in constants.items()]
     made = onnx.parser.parse_model(
@@ -100,6 +101,19 @@ def test_maps(tmp_path, body):
     equal(saved(tmp_path, f"z = Neg(x)  {body.replace('(x', '(z')}"), frames)
 
 
+def test_patches_of_old_files(tmp_path):
+    """One number for rows and columns, and the same convolution as with two."""
+    body = "z = Neg(x)  p = qonnx.custom_op.general.Im2Col<kernel_size={0}, stride={1}, " \
+           "pad_amount={2}>(z)  y = MatMul(p, m)"
+    convs = []
+    for numbers in (("2", "1", "1"), ("[2,2]", "[1,1]", "[1,1,1,1]")):
+        program = load(saved(tmp_path, body.format(*numbers)))
+        convs += [step for step in program.steps if isinstance(step, Conv)]
+    assert convs[0].window == convs[1].window == Window((2, 2), padding=(1, 1, 1, 1))
+    np.testing.assert_array_equal(convs[0].weights, convs[1].weights)
+    assert convs[0].weights.shape == (3, 2, 2, 6)
+
+
 # Name: nodes from x, float[N,4,9], to y.
 SEQUENCES = {
     "sequence": "y = Conv<strides=[2], dilations=[3], pads=[1,2]>(x, l)",
@@ -128,6 +142,7 @@ def test_sums_of_an_old_operation_set(tmp_path):
     assert (conv.window.padding, conv.pad) == ((1, 1, 0, 0), 2.0)
 
 
+IM2COL = "qonnx.custom_op.general.Im2Col<kernel_size=[%s], stride=[1,1]>"
 SIDE_BY_SIDE = ("must pool areas side by side, with strides as large as the kernel, not a kernel "
                 "of {} with strides of {} and dilations of {}: areas that overlap or leave gaps "
                 "are not supported; train with strides of {}, or use a convolution with a stride")
@@ -173,7 +188,7 @@ WRONG = {
                   "5x6; use ceil_mode = 0, or a map that the areas fill"),
     "padded pool": ("y = MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[1,0,0,0]>(x)", "MaxPool",
                     "must pool areas inside the map, not with a padding of (1, 0, 0, 0) (top, "
-                    "left, bottom, right); pad the map with its smallest value in front of the "
+                    "left, bottom, right); pad the map with its smallest value before the "
                     "convolution, or leave the padding off"),
     "indices": ("y, i = MaxPool<kernel_shape=[2,2]>(x)", "MaxPool", "must not give the indices of "
                 "the maxima, only the maxima"),
@@ -199,8 +214,21 @@ WRONG = {
                             "in front of it"),
     "transposed": ("y = ConvTranspose(x, w)", "ConvTranspose", "is an operator on maps that is not "
                    "supported; use Conv, MaxPool, AveragePool and the like"),
-    "lowered": ("y = qonnx.custom_op.general.Im2Col(x)", "Im2Col", "is an operator on maps that is "
-                "not supported; take the model before FINN lowers its convolutions"),
+    "patches without a kernel": ("y = qonnx.custom_op.general.Im2Col(x)", "Im2Col", "must have 2 "
+                                 "integers as its kernel_size, not None"),
+    "patches of nothing": (f"y = {IM2COL % '9,1'}(x)", "Im2Col", "covers 9x1 elements of maps of "
+                           "4x5; take a smaller kernel or dilation, or more padding"),
+    "patches of a vector": (f"r = Flatten(x)  y = {IM2COL % '1,1'}(r)", "Im2Col", "must take maps "
+                            "[batch, rows, columns, channels] that depend on the input, not frames "
+                            "of the shape (120,)"),
+    "arithmetic on patches": (f"p = {IM2COL % '2,2'}(x)  y = Neg(p)", "Neg", "must not work on "
+                              "patches: Im2Col p takes them, and only a product with weights may "
+                              "follow"),
+    "product of patches": (f"p = {IM2COL % '2,2'}(x)  y = MatMul(p, v)", "MatMul", "must have "
+                           "weights for the 24 numbers of each position, not of the shape (4, 2)"),
+    "lowered pool": ("y = qonnx.custom_op.general.QuantAvgPool2d(x)", "QuantAvgPool2d", "is an "
+                     "operator on maps that is not supported; take the model before FINN lowers "
+                     "its pools"),
 }
 
 
@@ -218,5 +246,5 @@ def test_a_padded_map_is_no_score(tmp_path):
     made.graph.output[0].name = "y"
     onnx.save(made, path)
     with pytest.raises(SourceError, match="^the output of the model, 'y', must be scores, not the "
-                                          "result of the padding Pad y$"):
+                                          "result of Pad y$"):
         load(path)
