@@ -107,8 +107,9 @@ class _Reader(Chain):
             known = ", ".join(sorted(known.__name__ for known in
                                      (*_IDENTITY, *_SHAPES, *_ELEMENTWISE, *_LINEAR,
                                       *SPATIAL)))
-            raise SourceError(f"{name}: a network may have modules of Sequential and {known}, "
-                              f"not {clipped(f'{kind.__module__}.{kind.__qualname__}')}")
+            own_name = clipped(f"{kind.__module__}.{kind.__qualname__}")
+            raise SourceError(f"{name} is of the class {own_name}, which is not supported: a "
+                              f"network may have modules of Sequential and {known}")
 
     def leave_out_end(self) -> tuple[str, ...]:
         """Leave out functions at the end that keep the order of scores; returns notes of them."""

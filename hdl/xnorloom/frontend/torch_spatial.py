@@ -72,7 +72,7 @@ def _convolution(chain: Chain, name: str, path: str, module: Any, axes: int) -> 
     padding = _padding(name, module, axes)
     if any(padding) and getattr(module, "padding_mode", "zeros") != "zeros":
         raise SourceError(f"{name} must pad with zeros, not with padding_mode="
-                          f"{module.padding_mode!r}, which hardware has not")
+                          f"{module.padding_mode!r}, which is not supported")
     chain.convolve(name, path, np.ascontiguousarray(np.moveaxis(kernel, 1, -1)), bias,
                    stride=_pair(module.stride, axes), dilation=_pair(module.dilation, axes),
                    padding=padding, pad=pad, groups=module.groups)

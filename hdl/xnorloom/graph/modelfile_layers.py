@@ -132,7 +132,7 @@ def _shape(version: int, entry: Any) -> tuple[int, ...]:
     shape = item(entry, "shape", list)
     conv = version > 2 and entry.get("kind") == "conv"
     if len(shape) != (4 if conv else 2) or not all(
-            isinstance(number, int) and number > 0 for number in shape):
+            type(number) is int and number > 0 for number in shape):
         raise ValueError(f"'shape' of a layer must be {'four' if conv else 'two'} positive "
                          f"integers, not {quoted(shape)}")
     return tuple(shape)

@@ -97,9 +97,9 @@ def window_text(layer: Conv) -> str:
         ("stride", window.stride), ("dilation", window.dilation)) if pair != (1, 1)]
     if any(window.padding):
         sides = window.padding[:1] if len(set(window.padding)) == 1 else window.padding
-        element = ("nothing" if window.pad is None else "a code for each channel"
-                   if isinstance(window.pad, tuple) else f"code {window.pad}")
-        parts.append(f"padding {' '.join(map(str, sides))} of {element}")
+        element = ("not counted" if window.pad is None else "of a code for each channel"
+                   if isinstance(window.pad, tuple) else f"of code {window.pad}")
+        parts.append(f"padding {' '.join(map(str, sides))} {element}")
     if layer.pool is not None:
         least = int(layer.least.sum())
         kind = "" if not least else " AND" if least == layer.neurons else f" AND of {least}"

@@ -101,7 +101,8 @@ def input_levels(segment: Segment,
         found = ", ".join(f"{value:.6g}" for value in np.unique(values[:, element])[:4])
         raise SourceError(f"elements of the input must reach the first layer with two values, or "
                           f"in even steps of one size, at most {1 << _MOST_BITS} of them, but "
-                          f"element {element} has {found} … where the step is {step:.6g}")
+                          f"element {element} has {found} … where the step is {step:.6g}; "
+                          f"quantize the input in the steps of its pixels, or not at all")
     falls = np.argwhere(np.diff(codes, axis=0) < 0)
     if falls.size:
         state, element = falls[0]

@@ -156,7 +156,7 @@ def _values(row: npt.NDArray[np.float64]) -> str:
     values = np.unique(row + 0.0)
     text = ", ".join(f"{value:.6g}" for value in values[:3])
     if len(values) > 3:
-        text += f" and {len(values) - 3} more"
+        text += f" and {len(values) - 3} more: train with binary weights"
     return f"{text} (a weight 0 has no XNOR)" if 0 in values else text
 
 

@@ -47,7 +47,8 @@ def segment_of(program: Program, target: Value) -> Segment:
                     here, np.arange(here.size).reshape(here.shape)):
                 raise SourceError(f"{step.name} must pool the channels of a convolution, before or "
                                   f"after its sign, not {name_of(program, origin)}: a maximum of "
-                                  f"numbers of several bits is not supported")
+                                  f"numbers of several bits is not supported; put a convolution "
+                                  f"before it")
             shape = here.shape[0] // step.size[0], here.shape[1] // step.size[1], here.shape[2]
             pool = pool[0] * step.size[0], pool[1] * step.size[1]
             index[Value(number)] = np.arange(np.prod(shape, dtype=int)).reshape(shape)
@@ -71,8 +72,12 @@ def segment_of(program: Program, target: Value) -> Segment:
         shown = target
     for value in (target, shown):
         if not np.array_equal(np.sort(index[value].reshape(-1)), np.arange(elements)):
+            found = np.bincount(index[value].reshape(-1), minlength=elements)
+            fault = ("takes some several times, as circular padding and concatenation do"
+                     if found.max() > 1 else f"lacks {int((found == 0).sum())}")
             raise SourceError(f"{name_of(program, target)} must have each of the {elements} "
-                              f"elements of {name_of(program, origin)} once, in any order")
+                              f"elements of {name_of(program, origin)} once, in any order, but "
+                              f"{fault}")
     order, shown_order = (np.argsort(index[value].reshape(-1)) for value in (target, shown))
     return Segment(program, origin, target, steps, shape, channels, pool, order, shown,
                    shown_order, found, constants)

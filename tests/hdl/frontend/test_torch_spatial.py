@@ -182,7 +182,7 @@ WRONG = {
                 r"smaller than its window of 3x3, not \(3, 3, 3, 3\)"),
     "padding mode": ((1, 5, 5), [nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")],
                      r"0 \(Conv2d\) must pad with zeros, not with padding_mode='reflect', which "
-                     r"hardware has not"),
+                     r"is not supported"),
     "norm": ((3, 5, 5), [nn.BatchNorm2d(5)],
              r"0 \(BatchNorm2d\) must have frames of the shape \(5, rows, columns\), not "
              r"\(3, 5, 5\)"),

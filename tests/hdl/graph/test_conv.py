@@ -339,7 +339,7 @@ def test_summary():
     header, _, row, _, total = graph_text(graph).split("\n\n")[1].splitlines()
     assert header.split() == ("layer kind inputs bits each neurons synapses weight bits threshold "
                               "bits input map output map window").split()
-    assert row.endswith("  6x5x2      3x2x4       3x3, padding 1 of nothing, pool 2x2 AND of 1")
+    assert row.endswith("  6x5x2      3x2x4       3x3, padding 1 not counted, pool 2x2 AND of 1")
     assert total.split() == ["total", "120", "120", "144"]
     assert "input map" in graph._repr_html_()
 

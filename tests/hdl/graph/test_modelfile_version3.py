@@ -243,6 +243,9 @@ LIES = {
                      "'shape' of a layer must be four positive integers, not [3, 12]"),
     "shape of zero": (edited(1, shape=[3, 1, 0, 4]),
                       "'shape' of a layer must be four positive integers, not [3, 1, 0, 4]"),
+    "shape of a truth value": (
+        edited(1, shape=[3, True, 3, 4]),
+        "'shape' of a layer must be four positive integers, not [3, True, 3, 4]"),
     "shape huge": (edited(1, shape=[3, 10**6, 10**6, 4]),
                    "its layers claim 12000000000100 weights, more than 67108864"),
     "classes huge": (edited(1, classes=10**12),

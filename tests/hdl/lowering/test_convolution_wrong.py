@@ -126,7 +126,7 @@ SAME = ("layer first must have the same levels of its input at all positions of 
 AS_IT_IS = ("layer second must see rows and columns as the layer before it gives them, a map of "
             "{}, and not reordered or reshaped")
 MAXIMUM = ("must pool the channels of a convolution, before or after its sign, not {}: a maximum "
-           "of numbers of several bits is not supported")
+           "of numbers of several bits is not supported; put a convolution before it")
 # Network for frames (4, 5, 2), and message.
 WRONG = {
     residual: "sum must depend on one layer, not on conv0 and conv2: branches that join again are "

@@ -130,7 +130,9 @@ def test_elements_that_are_missing_or_twice_wrong(tmp_path, nodes):
     end = END.replace("(h, w)", "(h, w10)") if "a, a" in nodes else END
     path = save(tmp_path / "net.onnx", f"{nodes}  {end}")
     with pytest.raises(SourceError, match=r"^Concat h must have each of the 8 elements of the "
-                                          r"input once, in any order$"):
+                                          r"input once, in any order, but (takes some several "
+                                          r"times, as circular padding and concatenation do|"
+                                          r"lacks 3)$"):
         lower(load(path), "bipolar")
 
 

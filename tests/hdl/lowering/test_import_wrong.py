@@ -82,7 +82,7 @@ WRONG = {
         r"next layer"),
     "joined": ("where", response(lambda x: torch.cat([signs(x[:, :24])] * 2, 1)),
                r"/m/m.3/Concat must have each of the 48 elements of /m/m.1/MatMul once, in any "
-               r"order"),
+               r"order, but takes some several times, as circular padding and concatenation do"),
     "halves of two layers": ("where", response(lambda x: torch.cat([signs(x), x], 1)[:, :48]),
                              r"node '/m/m.3/Concat' \(Concat\) must join parts of one tensor: "
                              r"branches that join again are not supported; train the network as "

@@ -72,7 +72,8 @@ WRONG = {
         r"^weights of layer w .* but neuron 0 has 0, 1 \(a weight 0 has no XNOR\)$"),
     "float weights": (
         lambda new: new((6,)).dense([[.1], [.2], [.3], [-.4], [.5], [.6]], "w"),
-        r"^weights of layer w .* neuron 0 has -0.4, 0.1, 0.2 and 3 more$"),
+        r"^weights of layer w .* neuron 0 has -0.4, 0.1, 0.2 and 3 more: train with binary "
+        r"weights$"),
     "nan in weights": (
         lambda new: new((2,)).dense([[1], [np.nan]], "w"),
         r"^weights of layer w must be finite, but neuron 0 has nan at input 1$"),
@@ -95,7 +96,7 @@ WRONG = {
         r"of \(3,\)$"),
     "dropped elements": (
         lambda new: new((3,)).move(lambda a: a[:, :2]).dense(np.ones((2, 2))),
-        r"^move0 must have each of the 3 elements of the input once, in any order$"),
+        r"^move0 must have each of the 3 elements of the input once, in any order, but lacks 1$"),
     "uneven levels": (
         lambda new: new((3,)).map(lambda x: x * x).dense(np.ones((3, 2))),
         r"^elements of the input must reach the first layer with two values, or in even steps of "
@@ -105,7 +106,8 @@ WRONG = {
         .dense(np.ones((3, 2))),
         r"^elements of the input must reach the first layer with two values, or in even steps of "
         r"one size, at most 256 of them, but element 0 has 0, 0.00392157, 0.00784314, 0.0117647 … "
-        r"where the step is 0.00392157$"),
+        r"where the step is 0.00392157; quantize the input in the steps of its pixels, or not "
+        r"at all$"),
     "turning levels": (
         lambda new: new((3,)).map(lambda x: where_sign(np.abs(x - 0.5) - 0.2))
         .dense(np.ones((3, 2))),

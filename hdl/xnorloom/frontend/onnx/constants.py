@@ -136,6 +136,18 @@ def _range(node: Node, start: Array, limit: Array, delta: Array) -> list[Array]:
     return [np.arange(first, last, step).astype(start.dtype)]
 
 
+@operator(Kind.CONSTANT, "Mod")
+@_on_constants
+def _mod(node: Node, x: Array, y: Array) -> list[Array]:
+    fmod = node.integer("fmod", 0)
+    if x.dtype != y.dtype or x.dtype.kind not in ("iuf" if fmod else "iu"):
+        raise TypeError(f"its inputs must be of one type, not {x.dtype} and {y.dtype}, and "
+                        f"integers unless fmod is 1")
+    check_size(*np.broadcast_shapes(x.shape, y.shape))
+    with np.errstate(all="ignore"):
+        return [np.fmod(x, y) if fmod else np.mod(x, y)]
+
+
 @operator(Kind.CONSTANT, "CastLike")
 def _cast_like(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
     x, like = operands

@@ -161,7 +161,7 @@ def _nearest(op: str, supported: Collection[str], quantizers: Collection[str]) -
     if not near:
         return ""
     domain = "" if near[0] in supported else " of the domain 'qonnx.custom_op.general'"
-    return f"; the nearest supported one is {near[0]}{domain or ' of ONNX itself'}"
+    return f"; the one nearest in name is {near[0]}{domain or ' of ONNX itself'}"
 
 
 def _check(node: Node, attributes: Collection[str]) -> None:

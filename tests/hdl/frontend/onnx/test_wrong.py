@@ -24,21 +24,21 @@ def refused(tmp_path, made: onnx.ModelProto | str, message: str, opsets: str = O
 # Nodes from x, float[N,4], to y, and the message.
 NODES = {
     "unknown": ("y = MatMull(x, w)", "node 'MatMull y' (MatMull) is an operator that is not "
-                "supported; the nearest supported one is MatMul of ONNX itself"),
+                "supported; the one nearest in name is MatMul of ONNX itself"),
     "unknown and like nothing": ("y = Zzzz(x, w)",
                                  "node 'Zzzz y' (Zzzz) is an operator that is not supported"),
     "known elsewhere": ("y = BipolarQuant(x, w)", "node 'BipolarQuant y' (BipolarQuant) is an "
-                        "operator that is not supported; the nearest supported one is "
+                        "operator that is not supported; the one nearest in name is "
                         "BipolarQuant of the domain 'qonnx.custom_op.general'"),
     "domain": ("y = foo.Add(x, w)", "node 'Add y' (Add) is an operator of the domain 'foo' that "
-               "is not supported; the nearest supported one is Add of ONNX itself"),
+               "is not supported; the one nearest in name is Add of ONNX itself"),
     "quantizer": ("y = qonnx.custom_op.general.Trunc(x, w)", "node 'Trunc y' (Trunc) is an "
                   "operator of the domain 'qonnx.custom_op.general' that is not supported"),
     "integer product": ("y = MatMulInteger(x, w)", "node 'MatMulInteger y' (MatMulInteger) is an "
                         "operator that is not supported; ONNX Runtime's static quantization can be "
                         "read if it is made with quant_format=QuantFormat.QDQ"),
     "too new": ("y = Gelu(x)", "node 'Gelu y' (Gelu) is an operator that is not supported; the "
-                "nearest supported one is Relu of ONNX itself"),
+                "one nearest in name is Relu of ONNX itself"),
     "inputs": ("y = MatMul(x)", "node 'MatMul y' (MatMul) must have 2 inputs, not 1"),
     "attribute": ("y = MatMul<axis=1>(x, w)", "node 'MatMul y' (MatMul) has an attribute 'axis', "
                   "which version 17 of ONNX's operation set does not have"),
@@ -263,7 +263,7 @@ def test_names_on_one_line(tmp_path):
                                    f"(float[N,2] y) <{W}> {{ y = MatMul(x, w) }}")
     made.graph.node[0].op_type, made.graph.node[0].name = "Mat\nMul", "a\nb"
     refused(tmp_path, made, r"node 'a\nb' ('Mat\nMul') is an operator that is not supported; the "
-            "nearest supported one is MatMul of ONNX itself")
+            "one nearest in name is MatMul of ONNX itself")
 
 
 def test_long_names_are_cut(tmp_path):
