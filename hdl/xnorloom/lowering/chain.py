@@ -75,6 +75,11 @@ class Chain:
             else:
                 linear, inputs, pixels = self._preactivation(step, after)
             if number == last:
+                if after.pool != (1, 1):
+                    rows, columns = after.pool
+                    raise SourceError(f"the last layer, {step.name}, must give one score for each "
+                                      f"class, not maxima of scores over areas of "
+                                      f"{rows}x{columns}; average them instead")
                 if isinstance(step, Conv):
                     raise SourceError(f"the last layer, {step.name}, must have one output for "
                                       f"each class, of all elements of its map, and not give a "

@@ -80,6 +80,10 @@ def scores_of_a_map(net):
     net.conv(signs(3, 1, 1, 2), name="last")
 
 
+def maxima_of_scores(net):
+    net.conv(signs(3, 1, 1, 2), name="last").pool((4, 5)).move(flatten)
+
+
 def turned(net):
     net.conv(signs(3, 1, 1, 2)).map(sign).move(lambda x: x.transpose(0, 2, 1, 3))
     net.conv(signs(2, 1, 1, 3), name="second").map(sign).move(flatten).dense(signs(40, 2))
@@ -141,6 +145,8 @@ WRONG = {
     scores_of_a_map: "the last layer, last, must have one output for each class, of all elements "
                      "of its map, and not give a map of 4x5x3 of windows or groups; average it to "
                      "one pixel, or flatten it and add a fully connected layer",
+    maxima_of_scores: "the last layer, last, must give one score for each class, not maxima of "
+                      "scores over areas of 4x5; average them instead",
     turned: AS_IT_IS.format("4x5x3"), reshaped: AS_IT_IS.format("1x1x12"),
     shuffled_groups: "layer second must see channels in their order, as it has 2 groups; permute "
                      "the neurons of the layer before it instead",

@@ -6,6 +6,7 @@ from .arrays import compute
 from .constants import product
 from .node import Node
 from .operators import Kind, operator
+from .products import dense
 from .tracer import Tracer
 from .tracked import Known, Tracked, array_of
 
@@ -35,17 +36,17 @@ def _matmul(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
         *axes, inputs, _ = right.sample.shape[1:]
         row = tracer.reshape(node, right, (*axes, inputs),
                              tensor=tracer.tensor(right))
-        result = tracer.dense(node, row, left.T, tensor="")
+        result = dense(tracer, node, row, left.T, tensor="")
         return [tracer.reshape(node, result, (*result.sample.shape[1:], 1))]
     tracked, weights = _factors(node, operands)
     if weights.ndim == 1:
-        result = tracer.dense(node, tracked, weights[:, np.newaxis], tensor="")
+        result = dense(tracer, node, tracked, weights[:, np.newaxis], tensor="")
         return [tracer.reshape(node, result, result.sample.shape[1:-1])]
     # Leading axes of size 1 make one product, as for weights of two axes.
     if weights.ndim > 2 and set(weights.shape[:-2]) == {1} and (
             weights.ndim <= tracked.sample.ndim):
         weights = weights.reshape(weights.shape[-2:])
-    return [tracer.dense(node, tracked, weights)]
+    return [dense(tracer, node, tracked, weights)]
 
 
 @operator(Kind.LINEAR, "Gemm")
@@ -62,8 +63,8 @@ def _gemm(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
         if node.integer("transA", 0):
             raise node.error("must have transA = 0: frames must be rows")
         if alpha == 1 and not isinstance(bias, Tracked):
-            return [tracer.dense(node, tracked, weights, bias=_bias(node, weights, bias, beta))]
-        result = tracer.dense(node, tracked, weights, tensor="")
+            return [dense(tracer, node, tracked, weights, bias=_bias(node, weights, bias, beta))]
+        result = dense(tracer, node, tracked, weights, tensor="")
     kind = array_of(result).dtype.type
     with np.errstate(all="ignore"):
         alpha, beta = kind(alpha), kind(beta)
@@ -111,7 +112,7 @@ def _xnor(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
             raise node.error(f"must work on float32, not {dtype}")
     if not ((right == 0) | (right == 1)).all():
         raise node.error("must have weights 0 and 1 only")
-    counts = tracer.dense(node, left, 2 * right - np.float32(1), tensor="")
+    counts = dense(tracer, node, left, 2 * right - np.float32(1), tensor="")
     return [tracer.elementwise(node, [counts, (1 - right).sum(axis=0)], np.add)]
 
 

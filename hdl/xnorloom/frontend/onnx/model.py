@@ -13,6 +13,7 @@ from ..program import Program
 # Each of these registers its operators.
 from . import (  # noqa: F401
     constants,
+    convolution,
     elementwise,
     linear,
     linear_quantizers,
@@ -20,10 +21,11 @@ from . import (  # noqa: F401
     outputs,
     padding,
     patches,
+    pools,
     quantizers,
     reshaping,
-    spatial,
 )
+from .batch_check import check_same_steps
 from .file import Tensors, read
 from .graph import SourceGraph, read_graph
 from .operators import names
@@ -55,7 +57,7 @@ def load(path: str | os.PathLike[str]) -> Program:
     folder = Path(path).parent
     tracer = trace(source, Tensors(folder), source.batch or _SAMPLES[0])
     if tracer.reads_batch and source.batch is None:
-        tracer.check_same_steps(trace(source, Tensors(folder), _SAMPLES[1]))
+        check_same_steps(tracer, trace(source, Tensors(folder), _SAMPLES[1]))
     scores = tracer.known[source.output]
     output = f"the output of the model, {quoted(source.output)},"
     if not isinstance(scores, Tracked):

@@ -1,21 +1,18 @@
 """Tracer of ONNX graphs: makes the steps of the program for the handlers of the operators."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import SourceError
-from ...graph import Window
 from ...support.text import quoted
-from ..program import INPUT, Conv, Dense, Elementwise, Move, Step, Value
+from ..program import INPUT, Elementwise, Move, Step, Value
 from .arrays import check_broadcast, compute
 from .file import LARGEST, Tensors
 from .graph import SourceGraph
 from .node import Node
-from .tracked import Known, Patches, Tracked, frame_shape
+from .tracked import Known, Tracked, frame_shape
 
 __all__ = ["Function", "Tracer"]
 
@@ -42,6 +39,8 @@ class Tracer:
         Tensors by name.
     steps : list of Step
         Steps of the program.
+    shapes : list of tuple of int
+        Shape of a frame of the result of each step.
     notes : list of str
         Remarks for the user.
     scaled : list of bool
@@ -58,7 +57,7 @@ class Tracer:
     notes: list[str] = field(default_factory=list)
     scaled: list[bool] = field(default_factory=list)
     reads_batch: bool = False
-    _shapes: list[tuple[int, ...]] = field(default_factory=list)
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
     _elements: int = 0
 
     def __post_init__(self):
@@ -211,106 +210,13 @@ class Tracer:
                     lambda array: array.reshape(len(array), *shape))
         return self.append(node, step, compute(node, step.function, tracked.sample), tracked.raw)
 
-    def dense(self, node: Node, tracked: Tracked, weights: np.ndarray, *,
-              bias: np.ndarray | None = None, tensor: str | None = None) -> Tracked:
-        """Multiply by constant weights; for ``tensor`` see :meth:`elementwise`."""
-        if weights.ndim != 2:
-            raise node.error(f"must have a matrix of weights, not an array of the shape "
-                             f"{weights.shape}")
-        name = node.outputs[0] if tensor is None else tensor
-        if tracked.patches is not None or (tracked.sample.ndim == 4
-                                           and math.prod(tracked.sample.shape[:3]) > 1):
-            return self._dense_of_maps(node, tracked, weights, bias, name)
-        if tracked.sample.ndim != 2 and weights.ndim == 2:
-            shape = tracked.sample.shape[1:]
-            if any(size != 1 for size in shape[:-1]) or not shape:
-                raise node.error(f"must take frames of one axis, not of the shape "
-                                 f"{frame_shape(tracked)}; flatten them first")
-            # Axes of size 1 before the inputs of the layer come back after it.
-            flat = self.reshape(node, tracked, shape[-1:], tensor=self.tensor(tracked))
-            result = self.dense(node, flat, weights, bias=bias, tensor="")
-            return self.reshape(node, result, (*shape[:-1], weights.shape[1]), tensor=name)
-        if tracked.sample.shape[1] != len(weights) or not weights.shape[1]:
-            raise node.error(f"must have weights for frames of the shape {frame_shape(tracked)}, "
-                             f"not of the shape {weights.shape}")
-        if tracked.sample.dtype != weights.dtype or weights.dtype.kind != "f":
-            raise node.error(f"must multiply floats of one type, not {tracked.sample.dtype} by "
-                             f"{weights.dtype}")
-        if tracked.raw:
-            self.scaled.append(False)
-        weights = np.ascontiguousarray(weights)
-        step = Dense(node.name, name, tracked.value, weights, bias)
-        return self.append(node, step, compute(node, np.matmul, tracked.sample, weights))
-
-    def _dense_of_maps(self, node: Node, tracked: Tracked, weights: np.ndarray,
-                       bias: np.ndarray | None, tensor: str) -> Tracked:
-        """Multiply the channels of each pixel, or patches, by constant weights: a convolution."""
-        patches = tracked.patches or Patches("", tracked, Window((1, 1)), 0.0)
-        channels = patches.maps.sample.shape[3]
-        if tracked.sample.shape[3] != len(weights) or not weights.shape[1]:
-            raise node.error(f"must have weights for the {tracked.sample.shape[3]} numbers of each "
-                             f"position, not of the shape {weights.shape}")
-        if tracked.sample.dtype != weights.dtype or weights.dtype.kind != "f":
-            raise node.error(f"must multiply floats of one type, not {tracked.sample.dtype} by "
-                             f"{weights.dtype}")
-        kernels = weights.T.reshape(-1, *patches.window.kernel, channels)
-        own = np.eye(channels, dtype=np.bool_)[:, np.newaxis, np.newaxis]
-        if channels > 1 and len(kernels) == channels and not np.where(own, 0, kernels).any():
-            # A kernel for each channel, with zeros for the others.
-            kernels = np.where(own, kernels, 0).sum(axis=3, keepdims=True, dtype=weights.dtype)
-            return self.conv(node, patches.maps, kernels, patches.window, patches.pad, channels,
-                             bias, tensor=tensor)
-        return self.conv(node, patches.maps, np.ascontiguousarray(kernels), patches.window,
-                         patches.pad, 1, bias, tensor=tensor)
-
-    def conv(self, node: Node, maps: Tracked, weights: np.ndarray, window: Window,
-             pad: float = 0.0, groups: int = 1, bias: np.ndarray | None = None, *,
-             tensor: str) -> Tracked:
-        """Convolve maps (rows, columns, channels); see :class:`~..program.Conv`."""
-        if maps.raw:
-            self.scaled.append(False)
-        rows, columns = maps.sample.shape[1:3]
-        shape = (*window.outputs(rows, columns), len(weights))
-        if math.prod(shape) > LARGEST:
-            raise node.error(f"must have a result of at most {LARGEST} elements, not of the shape "
-                             f"{shape}")
-        step = Conv(node.name, tensor, maps.value, weights, window, pad, groups, bias)
-        return self.append(node, step, np.zeros((1, *shape), weights.dtype))
-
     def append(self, node: Node, step: Step, sample: np.ndarray, raw: bool = False) -> Tracked:
         """Append ``step``, whose result for a frame of zeros has the shape and type of ``sample``.
         """
         self._account(node, sample)
         self.steps.append(step)
-        self._shapes.append(sample.shape[1:])
+        self.shapes.append(sample.shape[1:])
         return Tracked(Value(len(self.steps) - 1), sample, raw)
-
-    def check_same_steps(self, other: "Tracer") -> None:
-        """Check that a trace with another number of frames gave the same program.
-
-        Raises
-        ------
-        SourceError
-            Naming the first step that depends on the number of frames.
-        """
-        if len(self.steps) != len(other.steps):
-            raise SourceError("the model must do the same for any number of frames")
-        pairs = zip(zip(self.steps, self._shapes), zip(other.steps, other._shapes))
-        for (mine, shape), (others, other_shape) in pairs:
-            a, b = _constants(mine), _constants(others)
-            if shape != other_shape or [(one.shape, one.tobytes()) for one in a] != [
-                    (one.shape, one.tobytes()) for one in b]:
-                raise SourceError(f"node {quoted(mine.name)} must do the same for any number of "
-                                  "frames, and uses their number")
-
-
-def _constants(step: Step) -> list[np.ndarray]:
-    if isinstance(step, Dense):
-        return [step.weights]
-    if isinstance(step, Conv):
-        return [step.weights, np.asarray(step.pad)]
-    operands = step.inputs if isinstance(step, Elementwise) else ()
-    return [operand for operand in operands if isinstance(operand, np.ndarray)]
 
 
 def _same(array: np.ndarray) -> np.ndarray:

@@ -82,6 +82,9 @@ NODES = {
     "number of frames": (
         "s = Size(x)  f = Cast<to=1>(s)  a = Mul(x, f)  y = MatMul(a, w)",
         "node 'Mul a' must do the same for any number of frames, and uses their number"),
+    "number of frames in a bias": (
+        "s = Size(x)  f = Cast<to=1>(s)  y = Gemm(x, w, f)",
+        "node 'Gemm y' must do the same for any number of frames, and uses their number"),
     "shapes": ("a = Add(x, w)  y = MatMul(a, w)", "node 'Add a' (Add) must do the same to every "
                "frame, and has a constant of the shape (4, 2)"),
     "shapes that do not fit": ("a = Add(x, three)  y = MatMul(a, w)", "node 'Add a' (Add) cannot "

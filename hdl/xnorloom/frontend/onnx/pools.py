@@ -1,111 +1,19 @@
-"""ONNX operators on maps: convolutions and pools.
-
-ONNX has the channels of a map first, and programs have them last. Steps that exchange the two have
-no tensor in the model. A sequence is a map of one row.
-"""
-
-from dataclasses import replace
+"""ONNX operators that pool areas of maps: maxima, averages and reductions of rows and columns."""
 
 import numpy as np
 
 from ...graph import Window
-from ..program import MaxPool, Move
+from ..program import MaxPool
 from .arrays import compute
 from .constants import REDUCTIONS, numbers
 from .geometry import check_maps, window_of
+from .maps import back, check_border, convolve, last, move, padded_window, tracked_map
 from .node import Node
 from .operators import Kind, operator
-from .tracer import Function, Tracer
+from .tracer import Tracer
 from .tracked import Known, Tracked, frame_shape
 
 __all__: list[str] = []
-
-
-def _tracked(node: Node, operand: Known) -> Tracked:
-    if not isinstance(operand, Tracked):
-        raise node.error("must work on a tensor that depends on the input, not on constants")
-    return operand
-
-
-def _last(array: np.ndarray) -> np.ndarray:
-    if array.ndim == 3:
-        array = array[:, :, np.newaxis]
-    return array.transpose(0, 2, 3, 1)
-
-
-def _first(array: np.ndarray) -> np.ndarray:
-    return array.transpose(0, 3, 1, 2)
-
-
-def _first_of_sequence(array: np.ndarray) -> np.ndarray:
-    return array[:, 0].transpose(0, 2, 1)
-
-
-def _move(tracer: Tracer, node: Node, x: Tracked, function: Function, tensor: str) -> Tracked:
-    step = Move(node.name, tensor, x.value, function)
-    return tracer.append(node, step, function(x.sample), x.raw)
-
-
-def _convolve(tracer: Tracer, node: Node, x: Tracked, weights: np.ndarray, window: Window,
-              groups: int = 1, bias: np.ndarray | None = None, *, tensor: str) -> Tracked:
-    """Convolve maps with their channels first, by weights with their channels last."""
-    maps, pad = _move(tracer, node, x, _last, ""), 0.0
-    if x.border is not None:
-        # The padding is that of the convolution.
-        pad = float(x.border.value)
-        (top, bottom), (left, right) = [(0, 0), *x.border.amounts[1:]][-2:]
-        rows, columns = maps.sample.shape[1:3]
-        maps = replace(maps, sample=maps.sample[:, top:rows - bottom, left:columns - right])
-    result = tracer.conv(node, maps, weights, window, pad, groups, bias, tensor="")
-    back = _first if x.sample.ndim == 4 else _first_of_sequence
-    return _move(tracer, node, result, back, tensor)
-
-
-@operator(Kind.SPATIAL, "Conv")
-def _conv(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
-    x, weights, bias = [*operands, None][:3]
-    x = _tracked(node, x)
-    if not isinstance(weights, np.ndarray) or isinstance(bias, Tracked):
-        raise node.error("must have constant weights and biases, not any that depends on the input")
-    sizes, dtype = check_maps(node, x), x.sample.dtype
-    _check_border(node, x)
-    channels, groups = x.sample.shape[1], node.integer("group", 1)
-    if weights.ndim != x.sample.ndim or 0 in weights.shape:
-        raise node.error(f"must have weights (neurons, channels / groups, kernel ...) of "
-                         f"{x.sample.ndim} axes, not of the shape {weights.shape}")
-    if groups < 1 or channels % groups or len(weights) % groups:
-        raise node.error(f"must have groups that divide its {channels} channels and "
-                         f"{len(weights)} neurons, not {groups}")
-    if weights.shape[1] * groups != channels:
-        raise node.error(f"must have weights for {channels // groups} of {channels} channels, "
-                         f"as it has {groups} groups, not of the shape {weights.shape}")
-    if dtype != weights.dtype or dtype.kind != "f":
-        raise node.error(f"must multiply floats of one type, not {dtype} by {weights.dtype}")
-    if bias is not None and (bias.shape != weights.shape[:1] or bias.dtype != dtype):
-        raise node.error(f"must have a bias of the shape ({len(weights)},) and of {dtype}, not "
-                         f"{bias.shape} and {bias.dtype}")
-    window = _window(node, x, sizes, weights.shape[2:])
-    return [_convolve(tracer, node, x, np.ascontiguousarray(_last(weights)), window, groups, bias,
-                      tensor=node.outputs[0])]
-
-
-def _check_border(node: Node, x: Tracked) -> None:
-    if x.border is not None and any(x.border.amounts[0]):
-        raise node.error(f"must take a map padded by rows and columns, but {x.border.name} pads "
-                         f"its channels")
-
-
-def _window(node: Node, x: Tracked, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Window:
-    """Return the window of a node, with the padding of a Pad before it."""
-    border = x.border
-    if border is None:
-        return window_of(node, sizes, kernel)
-    if border.value != 0 and (any(node.integers("pads") or [])
-                              or node.text("auto_pad", "NOTSET").startswith("SAME")):
-        raise node.error(f"pads with 0 what {border.name} has padded with {border.value:g}; "
-                         f"leave one of the two to do both")
-    inner = tuple(size - sum(amounts) for size, amounts in zip(sizes, border.amounts[1:]))
-    return window_of(node, inner, kernel, border)
 
 
 def _kernel(node: Node, sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -138,7 +46,7 @@ def _check_ceil(node: Node, window: Window, x: Tracked) -> None:
 
 @operator(Kind.SPATIAL, "MaxPool")
 def _max_pool(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
-    x = _tracked(node, operands[0])
+    x = tracked_map(node, operands[0])
     if any(node.outputs[1:]):
         raise node.error("must not give the indices of the maxima, only the maxima")
     return [_pool_areas(tracer, node, x, tensor=node.outputs[0])]
@@ -146,11 +54,11 @@ def _max_pool(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
 
 @operator(Kind.SPATIAL, "MaxPoolNHWC", quant=True)
 def _max_pool_nhwc(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
-    x = _tracked(node, operands[0] if operands else None)
+    x = tracked_map(node, operands[0] if operands else None)
     check_maps(node, x)
-    first = _move(tracer, node, x, lambda array: np.moveaxis(array, -1, 1), "")
+    first = move(tracer, node, x, lambda array: np.moveaxis(array, -1, 1), "")
     pooled = _pool_areas(tracer, node, first, tensor="")
-    return [_move(tracer, node, pooled, lambda array: np.moveaxis(array, 1, -1), node.outputs[0])]
+    return [move(tracer, node, pooled, lambda array: np.moveaxis(array, 1, -1), node.outputs[0])]
 
 
 def _pool_areas(tracer: Tracer, node: Node, x: Tracked, *, tensor: str) -> Tracked:
@@ -179,29 +87,28 @@ def _pool(tracer: Tracer, node: Node, x: Tracked, size: tuple[int, int], *,
           tensor: str) -> Tracked:
     if x.sample.dtype.kind not in "fiu":
         raise node.error(f"cannot work on {x.sample.dtype}")
-    back = _first if x.sample.ndim == 4 else _first_of_sequence
     if size == (1, 1):
         return x
-    maps = _move(tracer, node, x, _last, "")
+    maps = move(tracer, node, x, last, "")
     step = MaxPool(node.name, "", maps.value, size)
     rows, columns, channels = maps.sample.shape[1:]
     sample = np.zeros((1, rows // size[0], columns // size[1], channels), x.sample.dtype)
-    return _move(tracer, node, tracer.append(node, step, sample), back, tensor)
+    return move(tracer, node, tracer.append(node, step, sample), back(x), tensor)
 
 
 @operator(Kind.SPATIAL, "GlobalMaxPool")
 def _global_max_pool(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
-    x = _tracked(node, operands[0])
+    x = tracked_map(node, operands[0])
     sizes = (1, *check_maps(node, x))[-2:]
     return [_pool(tracer, node, x, (sizes[0], sizes[1]), tensor=node.outputs[0])]
 
 
 @operator(Kind.SPATIAL, "AveragePool")
 def _average_pool(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
-    x = _tracked(node, operands[0])
+    x = tracked_map(node, operands[0])
     sizes = check_maps(node, x)
-    _check_border(node, x)
-    window = _window(node, x, sizes, _kernel(node, sizes))
+    check_border(node, x)
+    window = padded_window(node, x, sizes, _kernel(node, sizes))
     if x.border is None:
         _check_ceil(node, window, x)
         if any(window.padding) and not node.integer("count_include_pad", 0):
@@ -223,7 +130,7 @@ def _average(tracer: Tracer, node: Node, x: Tracked, window: Window, *, tensor: 
     if dtype.kind != "f":
         raise node.error(f"cannot work on {dtype}")
     weights = np.ones((channels, *window.kernel, 1), dtype)
-    sums = _convolve(tracer, node, x, weights, window, channels, tensor="")
+    sums = convolve(tracer, node, x, weights, window, channels, tensor="")
     result = tracer.elementwise(node, [sums, np.asarray(window.taps, dtype)], np.divide,
                                 tensor=tensor)
     assert isinstance(result, Tracked)
@@ -232,7 +139,7 @@ def _average(tracer: Tracer, node: Node, x: Tracked, window: Window, *, tensor: 
 
 @operator(Kind.SPATIAL, "GlobalAveragePool")
 def _global_average_pool(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
-    x = _tracked(node, operands[0])
+    x = tracked_map(node, operands[0])
     return [_average(tracer, node, x, _whole(node, x), tensor=node.outputs[0])]
 
 
@@ -262,7 +169,7 @@ def _reduce(tracer: Tracer, node: Node, operands: list[Known]) -> list[Known]:
                          f"channels, rows, columns], not the axes {axes!s:.60} of frames of the "
                          f"shape {frame_shape(x)}")
     if found == last and first != last:
-        x = _move(tracer, node, x, lambda array: np.moveaxis(array, -1, 1), "")
+        x = move(tracer, node, x, lambda array: np.moveaxis(array, -1, 1), "")
     window = _whole(node, x)
     result = (_average(tracer, node, x, window, tensor="") if node.op == "ReduceMean"
               else _pool(tracer, node, x, window.kernel, tensor=""))
