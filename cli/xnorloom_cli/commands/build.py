@@ -4,7 +4,7 @@ import shlex
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-from xnorloom.graph import Graph
+from xnorloom.graph import Conv, Graph
 from xnorloom.schedule import Schedule
 from xnorloom.schedule.fold import MOST_VECTORS, USUAL_VECTORS
 from xnorloom.support.text import printable, quoted
@@ -40,9 +40,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     either.add_argument("--interval", type=positive, metavar="C",
                         help="at most C cycles per frame; default: as few as the chip allows")
     add_fold(either)
-    parser.add_argument("--vectors", type=_vectors, metavar="B", default=USUAL_VECTORS,
+    parser.add_argument("--vectors", type=_vectors, metavar="B",
                         help="process at most B frames at once; with 1 the latency is least, with "
-                             "more the frames per second rise (default: %(default)s)")
+                             "more the frames per second rise; networks with convolutions take one "
+                             f"frame at a time (default: {USUAL_VECTORS})")
     parser.add_argument("--fps", type=positive, metavar="F",
                         help="at least F frames per second, or no bitstream")
     parser.add_argument("--seed", type=_seeds, metavar="N,...", default="0",
@@ -50,6 +51,16 @@ def add_arguments(parser: ArgumentParser) -> None:
                              "(default: %(default)s)")
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
+
+
+def _most_vectors(arguments: Namespace, graph: Graph, console: Console) -> int:
+    """Most frames at once; warns of a number that the network cannot have."""
+    if arguments.vectors is None:
+        return USUAL_VECTORS
+    if arguments.vectors > 1 and any(isinstance(layer, Conv) for layer in graph.layers):
+        console.warn(f"--vectors {arguments.vectors} has no effect: convolutions take one frame at "
+                     f"a time")
+    return arguments.vectors
 
 
 def _vectors(text: str) -> int:
@@ -76,9 +87,9 @@ def run(arguments: Namespace, console: Console) -> int:
     schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
     made = build.build(
         graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
-        interval=arguments.interval, schedule=schedule, most_vectors=arguments.vectors,
-        fps=arguments.fps, seeds=arguments.seed, scores=arguments.scores,
-        progress=timed(console.note, after=" ..."))
+        interval=arguments.interval, schedule=schedule,
+        most_vectors=_most_vectors(arguments, graph, console), fps=arguments.fps,
+        seeds=arguments.seed, scores=arguments.scores, progress=timed(console.note, after=" ..."))
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
     bitstream = printable(shlex.quote(str(made.files[0])))

@@ -3,9 +3,9 @@
 from ..errors import ScheduleError
 from ..graph import Graph
 from ..schedule import Fold, OperandKind, Schedule, WeightStyle
-from ..schedule.layer_plan import operand_kind
+from ..schedule.operand_kind import operand_kind
 from ..support.arguments import integer
-from .work import Work, in_turn, work
+from .work import in_turn, input_width, least_cycles, options, work
 
 __all__ = ["DEFAULT_LANES", "fold_for", "automatic", "default_interval", "smallest_interval"]
 
@@ -16,21 +16,18 @@ DEFAULT_LANES = 512
 
 def default_interval(graph: Graph) -> int:
     """Return the interval that keeps about :data:`DEFAULT_LANES` lanes busy, or the smallest."""
-    lanes = sum(part.turns * part.neurons * part.synapses for part in _works(graph))
+    parts = (work(graph, index) for index in range(len(graph.layers)))
+    lanes = sum(part.turns * part.neurons * part.synapses for part in parts)
     return max(smallest_interval(graph), -(-lanes // DEFAULT_LANES))
 
 
 def smallest_interval(graph: Graph) -> int:
     """Return the interval of the fully parallel network.
 
-    A layer takes a cycle per bit plane of its input, a convolution one per bit plane of each tap of
-    each output, and of each pixel that it receives.
+    A layer takes a cycle per bit plane of its input, a convolution one per bit plane of each pixel
+    that it receives, and with padding or groups one per bit plane of each tap of each output.
     """
-    return max(part.least for part in _works(graph))
-
-
-def _works(graph: Graph) -> list[Work]:
-    return [work(graph, index) for index in range(len(graph.layers))]
+    return max(least_cycles(graph, index) for index in range(len(graph.layers)))
 
 
 def fold_for(graph: Graph, index: int, interval: int,
@@ -41,29 +38,32 @@ def fold_for(graph: Graph, index: int, interval: int,
     operand buffer. ``style`` ``None`` chooses the cheapest for the depth. ``width`` is the number
     of elements per input word, which matters after a convolution.
     """
-    layer, planes, part = graph.layers[index], graph.planes(index), work(graph, index, width)
-    if interval < part.least:
+    layer, planes = graph.layers[index], graph.planes(index)
+    if interval < least_cycles(graph, index):
         raise ScheduleError(f"interval {interval} cannot be reached: layer {layer.name!r} "
                             f"{in_turn(graph, index)}, so the smallest interval is "
                             f"{smallest_interval(graph)}")
-    n, m = part.synapses, part.neurons
+    parts = options(graph, index, width)
     if style == WeightStyle.WIRED:
-        return Fold(m, n, WeightStyle.WIRED)
+        # The last is the whole kernel, if the layer takes it at once.
+        return Fold(layer.neurons, parts[-1].synapses, WeightStyle.WIRED)
     candidates = []
-    for pe in part.pes(interval):
-        simd = part.least_simd(pe, interval)
-        if simd is None:
-            continue
-        buffer = 0
-        if not part.words:
-            kind = operand_kind(n, planes, simd if index == 0 else 0, simd, -(-m // pe))
-            buffer = 2 * n * planes if kind is OperandKind.REGISTERS else 0
-        elif index and part.lane_groups(pe) * simd != width:
-            buffer = part.lane_groups(pe) * simd
-        accumulators = pe * graph.count_max(index).bit_length()
-        candidates.append(((pe * simd, accumulators + buffer), pe, simd))
-    _, pe, simd = min(candidates)
-    depth = part.taps * -(-n // simd) * -(-m // pe)
+    for part in parts:
+        n, m = part.synapses, part.neurons
+        for pe in part.pes(interval):
+            simd = part.least_simd(pe, interval)
+            if simd is None:
+                continue
+            words, buffer = part.input_width(pe, simd), part.spread
+            if not part.words:
+                kind = operand_kind(n, planes, simd if index == 0 else 0, simd, -(-m // pe))
+                buffer = 2 * n * planes if kind is OperandKind.REGISTERS else 0
+            elif index and words != width:
+                buffer += words
+            accumulators = pe * graph.count_max(index).bit_length()
+            depth = part.taps * -(-n // simd) * -(-m // pe)
+            candidates.append(((pe * simd, accumulators + buffer), pe, simd, depth))
+    _, pe, simd, depth = min(candidates)
     return Fold(pe, simd, WeightStyle(style) if style else WeightStyle.cheapest(depth))
 
 
@@ -98,4 +98,4 @@ def automatic(graph: Graph, interval: int | None = None,
     for index in range(len(graph.layers)):
         width = folds[-1].pe if folds else None
         folds.append(fold_for(graph, index, interval, style, width))
-    return Schedule(work(graph, 0).input_width(folds[0].pe, folds[0].simd), tuple(folds))
+    return Schedule(input_width(graph, folds[0]), tuple(folds))

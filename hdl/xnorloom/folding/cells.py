@@ -124,30 +124,55 @@ def buffer_parts(plan: LayerPlan) -> dict[str, float]:
 
 
 def _ring_parts(plan: LayerPlan) -> dict[str, float]:
-    """Return the parts of a ring besides its block RAM."""
-    layer, map = plan.layer, plan.map
-    assert isinstance(layer, Conv) and map is not None
-    steps = [*plan.output[:2], plan.neuron_folds, *layer.pool_size, plan.planes,
-             *layer.window.kernel, plan.tap_words]
-    padded = any(layer.window.padding)
+    """Return the parts of a ring besides its block RAM, and of what makes its words."""
+    layer, map, window = plan.layer, plan.view.map, plan.view.window
+    assert isinstance(layer, Conv)
+    steps = [*plan.output[:2], plan.neuron_folds, *layer.pool_size, plan.planes, *window.kernel,
+             plan.tap_words]
+    padded = any(window.padding)
     if padded:
         # Places of the tap, which may lie outside the map.
         steps += [map.rows, map.columns]
     # Addresses of writes and reads, words that are ahead, and words that are held.
     addresses = 4 * (plan.ring_words.bit_length() + 1)
-    return {"ring": 1, "counter": addresses + sum((count - 1).bit_length() for count in steps),
-            "pad": plan.operand_width if padded and not layer.window.skips else 0,
-            **_width_parts(plan, map.channels)}
+    return {"ring": 1, "counter": addresses + _counters(steps),
+            "pad": plan.operand_width if padded and not window.skips else 0,
+            **_width_parts(plan), **_spread_parts(plan, layer)}
 
 
-def _width_parts(plan: LayerPlan, channels: int) -> dict[str, float]:
-    """Return the parts of a buffer that gives the pixels of a ring another width, if any."""
-    assert plan.in_width is not None
-    if plan.in_width == plan.operand_width:
+def _counters(steps: list[int]) -> int:
+    return sum((count - 1).bit_length() for count in steps)
+
+
+def _width_parts(plan: LayerPlan) -> dict[str, float]:
+    """Return the parts of a buffer that gives the pixels of a map another width, if any."""
+    assert plan.in_width is not None and plan.map is not None
+    channels = plan.map.channels
+    width = channels if plan.view.columns else plan.operand_width
+    if plan.in_width == width:
         return {}
-    sent = plan.pixel_words * plan.operand_width
-    return {"registers": 1, "buffer": -(-channels // plan.in_width) * plan.in_width + sent,
-            "turning": sent if plan.pixel_words > 1 else 0}
+    words = -(-channels // width)
+    return {"registers": 1, "buffer": -(-channels // plan.in_width) * plan.in_width + words * width,
+            "turning": words * width if words > 1 else 0}
+
+
+def _spread_parts(plan: LayerPlan, layer: Conv) -> dict[str, float]:
+    """Return the parts of a line buffer and a shift register, if there are any."""
+    assert plan.map is not None
+    if not plan.view.columns:
+        return {}
+    rows, columns = layer.window.extent
+    channels, steps, kept, controls = plan.map.channels, [plan.map.columns, plan.planes], 0, 1
+    if plan.view.rows:
+        # The last word; those of the rows before are in block RAM, except of single words.
+        inner = plan.map.columns * plan.planes
+        kept += channels * (1 if inner > 1 else 2 * rows - 1)
+        # The address of a write is that of the read before it.
+        steps += [plan.map.rows, inner, inner]
+        controls += 1
+    high = layer.window.kernel[0] if plan.view.rows else 1
+    kept += ((columns - 1) * plan.planes + 1) * channels * high
+    return {"spread": kept, "spread control": controls, "spread counter": _counters(steps)}
 
 
 def _gathered(vectors: int) -> dict[str, float]:

@@ -1,33 +1,35 @@
 """Search for schedules within a budget of cells, block RAMs and SPRAMs."""
 
-from collections.abc import Callable, Iterator
-from functools import cache, partial
+from collections.abc import Callable
 from math import isqrt
 from typing import NamedTuple
 
-from ..errors import ScheduleError
-from ..graph import Conv, Graph
-from ..schedule import Fold, LayerPlan, Schedule, WeightStyle
-from ..target.device import LUT_DEPTH, Device
-from .estimate import LayerCost, argmax_cost, buffer_cost, estimate, layer_cost
-from .work import in_turn, work
+import numpy as np
+
+from ..graph import Graph
+from ..schedule import Fold, Schedule
+from ..target.device import Device
+from .estimate import LayerCost, argmax_cost, estimate
+from .fronts import Budget, Front, extended
+from .tables import Tables
+from .work import in_turn, input_width, least_cycles, work
 
 __all__ = ["Candidate", "Search"]
 
-# Words of the deepest tables that are searched for columns of equal weights.
-_SHALLOW = 32
 # Upper bound of the weights per cell that look-up tables hold, cells of the popcount included.
 _CELL_WEIGHTS = 40
+# Factor by which the budget widens in the search for the nearest schedule that does not fit.
+_WIDER = 1.1
 
 
 class Candidate(NamedTuple):
-    """Folds of the first layers, and their resources."""
+    """Folds of all layers, their resources, and the input words that the first layer takes."""
 
     brams: int
     cells: int
     sprams: int
     folds: tuple[Fold, ...]
-    input_width: int = 0
+    input_width: int
 
     @property
     def schedule(self) -> Schedule:
@@ -56,26 +58,14 @@ class Search:
                  register_every: int, vectors: int = 1):
         self._graph, self.device, self.vectors = graph, device, vectors
         self._cells, self._brams, self._sprams = cells, brams, sprams
-        self._register_every = register_every
-        # The search asks for the same costs and folds many times.
-        self._core, self._fold = cache(self._core_cost), cache(Fold)
-        self._work = cache(partial(work, graph))
-        self._buffers: dict[tuple[int, int, int, int], LayerCost | None] = {}
-        # Maps that matter: those of convolutions, and those that may leave gaps in the operands of
-        # fully connected layers.
-        self._maps = [map if isinstance(layer, Conv) or index and map.pixels > 1 else None
-                      for index, (layer, map) in enumerate(zip(graph.layers, graph.maps))]
-        self._gaps = [map is not None and not isinstance(layer, Conv)
-                      for layer, map in zip(graph.layers, self._maps)]
+        self._tables = Tables(graph, device, sprams, register_every, vectors).of
 
     def best(self, interval: int) -> Candidate | None:
         """Return the candidate with the fewest cells that fits, in at most ``interval`` cycles."""
         if self._hopeless():
             return None
-        found = [candidate for candidate in self._candidates(interval)
-                 if candidate.brams <= self._brams and candidate.cells <= self._cells]
-        return min(found, key=lambda candidate: (candidate.cells, candidate.brams,
-                                                 candidate.sprams), default=None)
+        return self._choice(interval, Budget(self._brams, self._cells, self._sprams),
+                            lambda brams, cells, sprams: (cells, brams, sprams))
 
     def holds(self, interval: int | None) -> bool:
         """True if any schedule fits, in at most ``interval`` cycles."""
@@ -112,7 +102,7 @@ class Search:
         asked = "" if interval is None else f" at an interval of {interval} cycles"
         what = f"network {self._graph.name!r}{asked} does not fit {self.device.name}"
         limit = self._slowest() if interval is None else interval
-        nearest = min(self._candidates(limit, bounded=False), key=self._excess, default=None)
+        nearest = self._nearest(limit)
         if nearest is None:
             return f"{what}: {self._bound()}"
         costs = estimate(nearest.schedule.bind(self._graph), self.device)
@@ -134,138 +124,78 @@ class Search:
 
     def _bound(self) -> str:
         """Return the reason for the least interval of any schedule."""
-        cycles, index = max((self._work(index).least, -index)
-                            for index in range(len(self._graph.layers)))
-        if not self._work(-index).words:
+        graph = self._graph
+        cycles, index = max((least_cycles(graph, index), -index)
+                            for index in range(len(graph.layers)))
+        if not work(graph, -index).words:
             return f"{cycles} bit planes of the input take {cycles} cycles or more"
-        return (f"layer {self._graph.layers[-index].name!r} {in_turn(self._graph, -index)}, which "
-                f"takes {cycles:,} cycles or more")
+        return (f"layer {graph.layers[-index].name!r} {in_turn(graph, -index)}, which takes "
+                f"{cycles:,} cycles or more")
 
-    def _excess(self, candidate: Candidate) -> tuple[float, int]:
-        return max(candidate.brams / max(1, self._brams), candidate.sprams / max(1, self._sprams),
-                   candidate.cells / max(1, self._cells)), candidate.cells
+    def _nearest(self, interval: int) -> Candidate | None:
+        """Return the candidate that is the least beyond the budget; ``None`` if there is none."""
+        def excess(brams: int, cells: int, sprams: int) -> tuple[float, int]:
+            return max(brams / max(1, self._brams), sprams / max(1, self._sprams),
+                       cells / max(1, self._cells)), cells
+
+        # A wider budget has more candidates, which take time. One is the nearest of all if it is
+        # beyond the budget by no more than the wider one is.
+        tables = self._tables(interval)
+        if tables is None:
+            return None
+        brams, cells = np.sum([table.least for table in tables], axis=0).tolist()
+        part = excess(brams, cells, 0)[0]
+        while True:
+            part *= _WIDER
+            wide = Budget(int(part * max(1, self._brams)), int(part * max(1, self._cells)),
+                          self._sprams)
+            found = self._choice(interval, wide, excess)
+            if found is not None:
+                return found
 
     def _slowest(self) -> int:
-        return self.vectors * max(self._work(index).most
+        return self.vectors * max(work(self._graph, index).most
                                   for index in range(len(self._graph.layers)))
 
     def interval(self, candidate: Candidate) -> int:
         """Return the cycles per batch of ``candidate``."""
         return candidate.schedule.bind(self._graph).interval
 
-    def _candidates(self, interval: int, bounded: bool = True) -> list[Candidate]:
-        """Return the Pareto front of candidates in block RAMs, cells and SPRAMs.
+    def _choice(self, interval: int, budget: Budget,
+                key: Callable[[int, int, int], tuple]) -> Candidate | None:
+        """Return the candidate within ``budget`` with the least ``key``; ``None`` if none is.
 
-        ``bounded`` drops candidates over the budget of block RAMs and cells; that of SPRAMs always
-        holds.
+        ``key`` is of block RAMs, cells and SPRAMs, and grows with each.
         """
-        most = (self._brams, self._cells) if bounded else (float("inf"), float("inf"))
+        tables = self._tables(interval)
+        if tables is None:
+            return None
+        # The layers after one need as many at least.
+        rest = np.cumsum([table.least for table in reversed(tables)], axis=0)[::-1]
         # The next layer depends on the layers before it only through the PE of the last.
-        fronts: dict[int, list[Candidate]] = {0: [Candidate(0, 0, 0, ())]}
-        for index in range(len(self._graph.layers)):
-            following: dict[int, list[Candidate]] = {}
-            for width, before in fronts.items():
-                for fold in self._folds(index, interval, width):
-                    buffer = self._buffer(index, fold, width)
-                    if buffer is None:
-                        continue
-                    core = self._core(index, fold, width if self._gaps[index] else 0)
-                    brams, cells = core.brams + buffer.brams, core.cells + buffer.cells
-                    found = following.setdefault(fold.pe, [])
-                    for first in before:
-                        if (first.brams + brams <= most[0] and first.cells + cells <= most[1]
-                                and first.sprams + core.sprams <= self._sprams):
-                            found.append(Candidate(
-                                first.brams + brams, first.cells + cells,
-                                first.sprams + core.sprams, (*first.folds, fold),
-                                first.input_width or self._work(0).input_width(fold.pe, fold.simd)))
-            fronts = {pe: _pareto(found) for pe, found in following.items()}
-        argmax = {pe: argmax_cost(self._graph, pe, self.device.family, self.vectors).cells
-                  for pe in fronts}
-        return [candidate._replace(cells=candidate.cells + argmax[pe])
-                for pe, front in fronts.items() for candidate in front]
-
-    def _folds(self, index: int, interval: int, width: int) -> Iterator[Fold]:
-        """Yield the folds of a layer with at most ``interval`` cycles and no idle lanes.
-
-        ``width`` is the width of the input words; 0 for that of each fold.
-        """
-        part = self._work(index, width if self._gaps[index] else None)
-        n, m, taps = part.synapses, part.neurons, part.taps
-        gaps = self._gaps[index] and n > self._graph.layers[index].inputs
-        for pe in part.pes(interval):
-            least = part.least_simd(pe, interval)
-            if least is None:
-                continue
-            # Operands as wide as the input words need no registers. A whole layer of constant
-            # weights may be smaller than its folds.
-            widths = {least, *([width] if least <= width <= n and part.allows(pe, width) else ()),
-                      *([n] if pe == m and taps == 1 else ())}
-            for simd in sorted(widths):
-                # All frames of a batch enter while another is in work.
-                if (index == 0 and not part.words
-                        and self.vectors * part.turns * -(-n // simd) > interval):
-                    continue
-                depth = taps * -(-m // pe) * -(-n // simd)
-                for style in self._styles(depth, gaps):
-                    fold = self._fold(pe, simd, style, self._register_every,
-                                      self._slow(style, depth), self.vectors)
-                    if fold.sprams <= self._sprams:
-                        yield fold
-
-    def _slow(self, style: WeightStyle, depth: int) -> bool:
-        """True if reading weights takes so long that a register pays."""
-        if self.device.family.slow_block_ram:
-            return style.in_ram
-        return style is WeightStyle.LUT and depth > LUT_DEPTH
-
-    def _styles(self, depth: int, gaps: bool) -> tuple[WeightStyle, ...]:
-        """Return the weight styles for lanes that step through ``depth`` words.
-
-        With ``gaps`` between the pixels of its operands a layer is not in SPRAM.
-        """
-        if depth == 1:
-            return (WeightStyle.WIRED,)
-        if self._sprams and not gaps and depth in WeightStyle.SPRAM.depths:
-            return WeightStyle.LUT, WeightStyle.BLOCK, WeightStyle.SPRAM
-        return WeightStyle.LUT, WeightStyle.BLOCK
-
-    def _core_cost(self, index: int, fold: Fold, width: int) -> LayerCost:
-        plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index), width or None,
-                         map=self._maps[index])
-        # Columns of equal weights are rare in deep tables, and finding them takes time.
-        return layer_cost(plan, self.device.family, dsps=self.device.dsps,
-                          exact=plan.depth <= _SHALLOW)
-
-    def _buffer(self, index: int, fold: Fold, width: int) -> LayerCost | None:
-        """Return the cost of an operand buffer; ``None`` for one that no chip has room for."""
-        layer = self._graph.layers[index]
-        # All else of a fold has no effect on it.
-        whole = fold.pe if isinstance(layer, Conv) else fold.pe == layer.neurons
-        key = index, fold.simd, whole, width
-        if key not in self._buffers:
-            width = width or self._work(index).input_width(fold.pe, fold.simd)
-            try:
-                plan = LayerPlan(layer, fold, self._graph.planes(index), width,
-                                 gather=index == 0 and self.vectors > 1, map=self._maps[index])
-                self._buffers[key] = buffer_cost(plan, self.device.family)
-            except ScheduleError:
-                self._buffers[key] = None
-        return self._buffers[key]
-
+        fronts = {0: Front.empty()}
+        for index, table in enumerate(tables):
+            left = budget.less(*map(int, rest[index + 1])) if index + 1 < len(tables) else budget
+            places = [table.widths.index(width) for width in fronts]
+            before, fronts = tuple(fronts.values()), {}
+            for pe, (folds, costs) in table.folds.items():
+                front = extended(before, folds, costs[:, :, places], left)
+                if front is not None:
+                    fronts[pe] = front
+            if not fronts:
+                return None
+        found = []
+        for pe, front in fronts.items():
+            argmax = argmax_cost(self._graph, pe, self.device.family, self.vectors).cells
+            for row, (brams, cells, sprams) in enumerate(zip(
+                    front.brams.tolist(), (front.cells + argmax).tolist(), front.sprams.tolist())):
+                if cells <= budget.cells:
+                    found.append((key(brams, cells, sprams), brams, cells, sprams, front, row))
+        if not found:
+            return None
+        _, brams, cells, sprams, front, row = min(found, key=lambda entry: entry[0])
+        folds = front.chosen(row)
+        return Candidate(brams, cells, sprams, folds, input_width(self._graph, folds[0]))
 
 def _used(cost: LayerCost, resource: str) -> int:
     return {"cells": cost.cells, "SPRAMs": cost.sprams}.get(resource, cost.brams)
-
-
-def _pareto(candidates: list[Candidate]) -> list[Candidate]:
-    """Return the candidates without another that needs at most as much of every resource."""
-    kept: list[Candidate] = []
-    # The fewest cells so far, by number of SPRAMs.
-    fewest: dict[int, int] = {}
-    for candidate in sorted(candidates, key=lambda entry: (entry.brams, entry.cells, entry.sprams)):
-        if all(candidate.cells < cells for sprams, cells in fewest.items()
-               if sprams <= candidate.sprams):
-            kept.append(candidate)
-            fewest[candidate.sprams] = candidate.cells
-    return kept

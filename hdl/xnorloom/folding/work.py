@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 
 from ..graph import Conv, Graph
+from ..schedule import Fold
+from ..schedule.view import spans, view
 from ..support.text import count
 
-__all__ = ["Work", "in_turn", "work"]
+__all__ = ["Work", "in_turn", "input_width", "least_cycles", "options", "work"]
+
+# Cells of the control of a change of width, at least.
+_CHANGE_CELLS = 60
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,8 @@ class Work:
     neurons : int
         Neurons of the layer.
     synapses : int
-        Largest SIMD: operand bits of a fully connected layer, channels of a group of a convolution.
+        Largest SIMD: operand bits of a fully connected layer, channels of a group of a convolution,
+        elements of a row of its kernel, or of all of it.
     turns : int
         Cycles per neuron fold with that SIMD: bit planes, taps and outputs before pooling.
     words : int
@@ -26,9 +32,12 @@ class Work:
     channels : int
         Channels of a pixel of a convolution.
     taps : int
-        Taps of a convolution; 1 for other layers.
+        Words of that size for an output of a convolution; 1 for other layers.
     groups : int
         Groups of a convolution; 1 for other layers.
+    spread : int
+        Flip-flops that keep pixels under a kernel row, or under the kernel; 0 for folds that take
+        the taps one by one. The SIMD of others is ``synapses``.
     """
 
     neurons: int
@@ -38,6 +47,7 @@ class Work:
     channels: int = 0
     taps: int = 1
     groups: int = 1
+    spread: int = 0
 
     @property
     def least(self) -> int:
@@ -66,6 +76,8 @@ class Work:
         if not steps or interval < self.words:
             return None
         n = self.synapses
+        if self.spread:
+            return n
         simd = -(-n // min(n, steps))
         if not self.words:
             return simd
@@ -78,40 +90,84 @@ class Work:
         return next((size for size in divisors(n) if size >= max(simd, width)), None)
 
     def allows(self, pe: int, simd: int) -> bool:
-        """True if the groups of a convolution allow this fold."""
+        """True if a convolution allows this fold, of a SIMD up to ``synapses``."""
+        if self.spread:
+            return simd == self.synapses
         return self.groups == 1 or (self.lane_groups(pe) == 1 and self.synapses % simd == 0)
+
+    def most_wider(self, pe: int) -> int:
+        """Return how much more SIMD can be worth operands that are as wide as input words.
+
+        A lane takes more than a cell, and other operands about two cells for each channel of a
+        convolution, or for each synapse and bit plane.
+        """
+        return (2 * (self.channels or self.synapses * self.turns) + _CHANGE_CELLS) // pe
 
     def lane_groups(self, pe: int) -> int:
         """Return the groups that ``pe`` processing elements take at once."""
         return max(1, pe * self.groups // self.neurons)
 
     def input_width(self, pe: int, simd: int) -> int:
-        """Return the width of input words that are operand words of this layer, the first."""
-        return simd * self.lane_groups(pe)
+        """Return the width of words that this layer takes without a change of width."""
+        return self.channels if self.spread else simd * self.lane_groups(pe)
 
 
 def work(graph: Graph, index: int, width: int | None = None) -> Work:
     """Return the work of layer ``index``, whose input words have ``width`` elements.
 
     ``width`` ``None`` is that of its own operands. Where it does not divide the channels of a map,
-    a fully connected layer has operand bits without a synapse.
+    a fully connected layer has operand bits without a synapse. A convolution takes its taps one by
+    one; see :func:`options` for others.
     """
     layer, planes, map = graph.layers[index], graph.planes(index), graph.maps[index]
     if isinstance(layer, Conv):
-        rows, columns = layer.positions(map)
-        return Work(layer.neurons, layer.weights.shape[3],
-                    rows * columns * layer.window.taps * planes, map.pixels * planes, map.channels,
-                    layer.window.taps, layer.groups)
+        return _conv_work(graph, index, layer.weights.shape[3])
     inputs = layer.inputs
     if index and width and map.pixels > 1:
         inputs = map.pixels * -(-map.channels // width) * width
     return Work(layer.neurons, inputs, planes)
 
 
+def options(graph: Graph, index: int, width: int | None = None) -> list[Work]:
+    """Return the work of layer ``index`` for each way to take its synapses.
+
+    The first is that of :func:`work`. The others are those of a convolution by kernel rows, and of
+    the whole kernel at once, where the gateware has them.
+    """
+    layer = graph.layers[index]
+    wider = spans(layer) if isinstance(layer, Conv) else ()
+    return [work(graph, index, width), *(_conv_work(graph, index, simd) for simd in wider)]
+
+
+def _conv_work(graph: Graph, index: int, simd: int) -> Work:
+    layer, planes, map = graph.layers[index], graph.planes(index), graph.maps[index]
+    assert isinstance(layer, Conv)
+    seen, (rows, columns) = view(layer, map, simd), layer.positions(map)
+    taps, extent, spread = seen.window.taps, layer.window.extent, 0
+    if seen.columns:
+        # A shift register over columns; the line buffer before it gives columns of the kernel.
+        high = layer.window.kernel[0] if seen.rows else 1
+        spread = ((extent[1] - 1) * planes + 1) * map.channels * high
+        spread += map.channels * extent[0] if seen.rows else 0
+    return Work(layer.neurons, simd, rows * columns * taps * planes, map.pixels * planes,
+                map.channels, taps, layer.groups, spread)
+
+
+def input_width(graph: Graph, fold: Fold) -> int:
+    """Return the width of input words that the first layer takes without a change of width."""
+    part = next(part for part in options(graph, 0) if fold.simd <= part.synapses)
+    return part.input_width(fold.pe, fold.simd)
+
+
+def least_cycles(graph: Graph, index: int) -> int:
+    """Return the fewest cycles per frame of layer ``index`` under any fold."""
+    return min(part.least for part in options(graph, index))
+
+
 def in_turn(graph: Graph, index: int) -> str:
     """Return the work of a layer that no lanes shorten."""
     layer, planes, map = graph.layers[index], graph.planes(index), graph.maps[index]
-    part = work(graph, index)
+    part = min(options(graph, index), key=lambda part: part.least)
     if not isinstance(layer, Conv):
         return f"works on {planes} bit planes in turn"
     bits = f" of {planes} bit planes" if planes > 1 else ""

@@ -6,7 +6,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..schedule import OperandKind
-from ..schedule.layer_plan import operand_kind
+from ..schedule.operand_kind import operand_kind
 from ..support.arguments import integer
 from . import primitives
 from .frame_store import FrameStore

@@ -5,10 +5,10 @@ SIMD, has ``SF`` synapse folds and ``NF = ceil(m / PE)`` neuron folds. A count t
 cycles. A fully connected layer has ``SF = ceil(n / SIMD)``, where ``n`` includes the gaps between
 the pixels of a map, and takes ``F = NF * SF * K`` cycles for a frame or a batch of up to
 ``vectors`` frames. A convolution has ``SF = taps * ceil(channels / SIMD)``, with the channels of a
-group, and takes as many cycles for each of its outputs, before pooling.
+group, and takes as many cycles for each of its outputs, before pooling. With a SIMD of a row of the
+kernel it has as many taps as the kernel has rows, with one of the whole kernel a single one.
 """
 
-import enum
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -18,45 +18,16 @@ from ..errors import ScheduleError
 from ..graph import Conv, Dense, Layer, Map, Score
 from ..support.arguments import integer
 from ..support.text import count
-from ..target.device import DEVICES
-from .fold import Fold, WeightStyle
+from .fold import Fold
+from .layer_checks import check
+from .operand_kind import OperandKind, operand_kind
 from .reach import Reach
 from .view import View, view
 
-__all__ = ["MEMORY_BITS", "LayerPlan", "OperandKind", "operand_kind"]
-
-# Two copies of a frame of this size in flip-flops would take more than a fifth of the 5,280 logic
-# cells of an iCE40 UP5K.
-MEMORY_BITS = 512
-
+__all__ = ["LayerPlan"]
 
 # A search makes many plans of a layer, which have their reach in common.
 _reach = lru_cache(256)(Reach)
-
-
-class OperandKind(enum.StrEnum):
-    """Kind of the operand buffer of a layer. Values are the words in tables and files."""
-
-    DIRECT = "direct"
-    REGISTERS = "registers"
-    MEMORY = "memory"
-    RING = "ring"
-
-
-def operand_kind(size: int, planes: int, in_width: int, out_width: int, passes: int,
-                 vectors: int = 1, gather: bool = False) -> OperandKind:
-    """Return the kind of operand buffer for frames of ``size`` elements of ``planes`` bit planes.
-
-    - ``direct`` (no buffer) if both widths are equal, there is one pass, and nothing to ``gather``;
-    - ``memory`` if both widths are equal and ``vectors`` frames have at least :data:`MEMORY_BITS`
-      bits;
-    - ``registers`` otherwise.
-    """
-    if in_width == out_width and passes == 1 and not gather:
-        return OperandKind.DIRECT
-    if in_width == out_width and size * planes * vectors >= MEMORY_BITS:
-        return OperandKind.MEMORY
-    return OperandKind.REGISTERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,69 +96,7 @@ class LayerPlan:
         elif fold.simd > self.most_simd:
             raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
                                 f"{self.most_simd} {what}, not {fold.simd}")
-        if isinstance(layer, Conv):
-            self._check_conv(layer)
-            self._check_ring(layer)
-        if fold.style is WeightStyle.WIRED and (
-                (fold.pe, fold.simd, self.taps) != (layer.neurons, self.most_simd, 1)):
-            raise ScheduleError(
-                f"style wired of layer {layer.name!r} needs pe {layer.neurons} and simd "
-                f"{self.most_simd}, the whole layer, not pe {fold.pe} and simd {fold.simd}"
-                if self.taps == 1 else
-                f"style wired of layer {layer.name!r} needs a kernel of one tap, not {self.taps}; "
-                f"take style lut or block")
-        depths = fold.style.depths
-        if self.depth not in depths:
-            raise ScheduleError(f"style {fold.style} of layer {layer.name!r} needs {depths[0]} to "
-                                f"{depths[-1]:,} weight words per lane, not {self.depth:,}")
-        # A board says how a layer in SPRAM is folded, but not how the one before it is.
-        if fold.style.loadable and not isinstance(layer, Conv) and self.size > layer.inputs:
-            assert self.map is not None
-            raise ScheduleError(
-                f"style {fold.style} of layer {layer.name!r} needs a pe of the layer before that "
-                f"divides the {self.map.channels} channels, not {width}; take another pe there, "
-                f"or style block")
-        if fold.vectors > 1 and self.operands is OperandKind.REGISTERS:
-            most = max(device.logic_cells for device in DEVICES.values())
-            if self.operand_bits > most:
-                raise ScheduleError(
-                    f"operand buffer of layer {layer.name!r} would take {self.operand_bits:,} "
-                    f"flip-flops for {fold.vectors} frames, more than the {most:,} of the largest "
-                    f"chip; with input words of simd {fold.simd} bits, not {width}, it is in RAM, "
-                    f"and fewer vectors take less")
-
-    def _check_conv(self, layer: Conv) -> None:
-        fold, name = self.fold, layer.name
-        if fold.vectors > 1:
-            raise ScheduleError(f"vectors of layer {name!r}, a convolution, must be 1, not "
-                                f"{fold.vectors}: no gateware works on several of its frames yet")
-        if layer.groups == 1:
-            return
-        members = layer.neurons // layer.groups
-        if fold.pe <= members:
-            if members % fold.pe:
-                raise ScheduleError(f"pe of layer {name!r} must divide the {members} neurons of a "
-                                    f"group, or be a multiple of them, not {fold.pe}")
-            if self.most_simd % fold.simd:
-                raise ScheduleError(f"simd of layer {name!r} must divide the {self.most_simd} "
-                                    f"channels of a group, not {fold.simd}")
-        else:
-            if fold.pe % members or layer.neurons % fold.pe:
-                raise ScheduleError(f"pe of layer {name!r} must be a multiple of the {members} "
-                                    f"neurons of a group that divides the {layer.neurons} of the "
-                                    f"layer, not {fold.pe}")
-            if fold.simd != self.most_simd:
-                raise ScheduleError(f"simd of layer {name!r} must be the {self.most_simd} channels "
-                                    f"of a group, as pe {fold.pe} takes several groups, not "
-                                    f"{fold.simd}")
-
-    def _check_ring(self, layer: Conv) -> None:
-        most = max(device.brams * device.bram_bits for device in DEVICES.values())
-        if self.operand_bits > most:
-            raise ScheduleError(
-                f"layer {layer.name!r} needs {self.reach.rows} rows of its input, a map "
-                f"{self.map}, in a ring of {self.operand_bits:,} bits, more than the {most:,} of "
-                f"block RAM of the largest chip; take a smaller map")
+        check(self)
 
     @property
     def vectors(self) -> int:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ..graph import Conv, Graph
 from ..support.html import html_table
 from ..support.text import count
-from .layer_plan import LayerPlan, OperandKind
+from .layer_plan import LayerPlan
+from .operand_kind import OperandKind
 
 if TYPE_CHECKING:
     from .schedule import Schedule

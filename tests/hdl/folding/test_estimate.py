@@ -128,6 +128,22 @@ def test_convolutions(packed, family):
     assert sum(cost.cells for cost in costs) == pytest.approx(cells, rel=0.15)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_kernels_at_once(packed, family):
+    """A whole kernel of two planes, and rows of a kernel after a change of width."""
+    rng = np.random.default_rng(9)
+    graph = Graph("network", Input((8, 9, 2), 2), (
+        Conv("whole", rng.integers(0, 2, (6, 3, 2, 2)), rng.integers(14, 22, 6), Window((3, 2))),
+        Conv("rows", rng.integers(0, 2, (4, 2, 3, 6)), rng.integers(15, 21, 4), Window((2, 3))),
+        Score("score", rng.integers(0, 2, (3, 120)), rng.integers(-9, 10, 3))))
+    plan = Schedule(2, (Fold(4, 12, "lut", 1), Fold(2, 18, "block", 1),
+                        Fold(1, 4, "block", 1))).bind(graph)
+    costs = estimate(plan, family)
+    cells, brams = packed(Network(plan), family)
+    assert sum(cost.brams for cost in costs) == brams
+    assert sum(cost.cells for cost in costs) == pytest.approx(cells, rel=0.15)
+
+
 def scaled(scales):
     """A small network whose classes have the scales 1 or ``scales``."""
     plain, rng = network((64, 64, 10), 1), np.random.default_rng(8)

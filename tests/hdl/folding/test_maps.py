@@ -59,7 +59,11 @@ def mnist():
 
 
 def folds_of(layer, channels):
-    """All folds (PE, SIMD) of a convolution that its groups allow."""
+    """All folds (PE, SIMD) of a convolution that its groups, and its padding, allow."""
+    if layer.groups == 1 and not any(layer.window.padding):
+        rows, columns = layer.window.kernel
+        for pe in range(1, layer.neurons + 1):
+            yield from {(pe, columns * channels), (pe, rows * columns * channels)}
     members, of_group = layer.neurons // layer.groups, channels // layer.groups
     for pe, simd in itertools.product(range(1, layer.neurons + 1), range(1, of_group + 1)):
         if layer.groups == 1 or (
@@ -92,22 +96,24 @@ def test_automatic(name, part):
     for index, entry in enumerate(plan.layers[:2]):
         map, planes, layer = graph.maps[index], graph.planes(index), entry.layer
         positions = layer.positions(map)
+        of_group = map.channels // layer.groups
         fewest = min(
             pe * simd for pe, simd in folds_of(layer, map.channels)
-            if len(range(0, layer.neurons, pe)) * positions[0] * positions[1]
-            * layer.window.taps * len(range(0, map.channels // layer.groups, simd)) * planes
-            <= interval
+            if len(range(0, layer.neurons, pe)) * positions[0] * positions[1] * planes
+            * (layer.window.taps * len(range(0, of_group, simd)) if simd <= of_group
+               else layer.window.taps * of_group // simd) <= interval
             and map.pixels * planes * len(range(
                 0, map.channels, simd * max(1, pe * layer.groups // layer.neurons))) <= interval)
         assert entry.fold.lanes == fewest
 
 
 def test_smallest_interval():
-    """Each convolution at once takes the taps of its outputs in turn, and its pixels."""
+    """Each convolution at once takes its pixels in turn, and the taps of outputs with padding."""
     least = {name: folding.smallest_interval(graph) for name, graph in NETWORKS.items()}
     assert least == {
-        "plain": 4 * 4 * 6,
-        "planes, pools": 6 * 6 * 4 * 3,
+        # As many as pixels: the whole kernel at once.
+        "plain": 30,
+        "planes, pools": 7 * 7 * 3,
         "groups": 3 * 5 * 4,
         # As many as pixels; the nine outputs take nine.
         "few outputs": 81,
@@ -117,13 +123,14 @@ def test_smallest_interval():
         assert folding.automatic(graph, smallest).bind(graph).interval <= smallest
     graph = NETWORKS["plain"]
     work = 16 * 90 + 9 * 80 + 36 * 3
-    assert folding.default_interval(graph) == 96 > work // 512
+    assert folding.default_interval(graph) == 30 > work // 512
     assert folding.default_interval(mnist()) == -(-3_724_992 // 512)
 
 
 @pytest.mark.parametrize("name, interval, message", [
-    ("plain", 95, "layer 'a' works on 16 outputs of 6 taps in turn"),
-    ("planes, pools", 431, "layer 'a' works on 36 outputs of 4 taps of 3 bit planes in turn"),
+    ("plain", 29, "layer 'a' receives 30 pixels in turn"),
+    ("planes, pools", 146, "layer 'a' receives 49 pixels of 3 bit planes in turn"),
+    ("groups", 59, "layer 'a' works on 15 outputs of 4 taps in turn"),
     ("few outputs", 80, "layer 'a' receives 81 pixels in turn"),
 ])
 def test_interval_too_small(name, interval, message):
@@ -136,9 +143,13 @@ def test_styles():
     graph = NETWORKS["plain"]
     for style in "lut", "block":
         assert {fold.style for fold in folding.automatic(graph, 500, style).folds} == {style}
-    with pytest.raises(ScheduleError, match="needs a kernel of one tap, not 6; take style lut or "
+    # The whole kernel at once.
+    plan = folding.automatic(graph, 500, "wired").bind(graph)
+    assert plan.layers[0].fold == Fold(5, 18, "wired") and plan.interval == 30
+    padded = NETWORKS["planes, pools"]
+    with pytest.raises(ScheduleError, match="needs a kernel of one tap, not 2; take style lut or "
                                             "block$"):
-        folding.automatic(graph, 500, "wired").bind(graph)
+        folding.automatic(padded, 500, "wired").bind(padded)
     single = graph_of(Input((3, 3, 2)), conv("a", 4, (1, 1), 2))
     plan = folding.automatic(single, 9).bind(single)
     assert plan.layers[0].fold == Fold(4, 2, "wired") and plan.interval == 9
@@ -154,7 +165,7 @@ def cost(plan, device):
 
 def test_mnist_fits_small_chips():
     graph = mnist()
-    for chip, interval in ("iCE40UP5K", 6084), ("iCE40HX8K", 6084), ("LFE5U-25F", 6084):
+    for chip, interval in ("iCE40UP5K", 5800), ("iCE40HX8K", 5000), ("LFE5U-25F", 1000):
         device = DEVICES[chip]
         # Several frames at once are only an upper bound.
         plan = fit(graph, device, most_vectors=8).bind(graph)
@@ -170,6 +181,7 @@ TINY = {
     "padded": graph_of(Input((3, 3, 2)), conv("a", 3, (2, 2), 2, padding=(1, 0, 0, 1), pad=1)),
     "depthwise": graph_of(Input((3, 2, 2)), conv("a", 2, (2, 1), 2, 2, Pool((2, 1)))),
     "one tap": graph_of(Input((2, 2, 3), 2), conv("a", 2, (1, 1), 3)),
+    "rows": graph_of(Input((4, 3, 1)), conv("a", 2, (2, 2), 1)),
 }
 
 
@@ -178,6 +190,8 @@ def every_plan(graph, device):
     first, score = graph.layers
     for pe, simd in folds_of(first, first.channels):
         operands = simd * max(1, pe * first.groups // first.neurons)
+        if simd > first.weights.shape[3]:
+            operands = first.channels
         size = graph.maps[1].pixels * -(-first.neurons // pe) * pe
         for lanes in itertools.product(range(1, score.neurons + 1), range(1, size + 1)):
             for styles in itertools.product(("wired", "lut", "block"), repeat=2):
@@ -197,6 +211,7 @@ def every_plan(graph, device):
 
 @pytest.mark.parametrize("name, cells, brams", [
     ("padded", 430, 3), ("padded", 520, 1), ("depthwise", 420, 2), ("one tap", 380, 1),
+    ("rows", 330, 1), ("rows", 400, 2),
 ])
 def test_nothing_is_faster(name, cells, brams):
     graph, device = TINY[name], replace(UP5K, logic_cells=cells, brams=brams, sprams=0)
@@ -206,9 +221,11 @@ def test_nothing_is_faster(name, cells, brams):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"interval": 6083}, "network 'mnist' at an interval of 6083 cycles does not fit iCE40UP5K: "
-                         "layer 'c1' works on 676 outputs of 9 taps in turn, which takes 6,084 "
-                         "cycles or more"),
+    ({"interval": 783}, "network 'mnist' at an interval of 783 cycles does not fit iCE40UP5K: "
+                        "layer 'c1' receives 784 pixels in turn, which takes 784 cycles or more"),
+    ({"interval": 900}, "network 'mnist' at an interval of 900 cycles does not fit iCE40UP5K: it "
+                        "needs [\\d,]+ (block RAMs|cells) where [\\w, ]+, layer '\\w+' alone "
+                        "[\\d,]+; the least interval that fits is \\d+ cycles"),
     ({"share": 0.1}, "network 'mnist' does not fit iCE40UP5K: it needs [\\d,]+ cells where 528 of "
                      "5,280 are left, layer '\\w+' alone \\d+; the smallest chip that it fits "
                      "is LFE5U-25F, at an interval of \\d+ cycles"),

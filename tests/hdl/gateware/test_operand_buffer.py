@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from xnorloom.gateware.operand_buffer import OperandBuffer
-from xnorloom.schedule.layer_plan import MEMORY_BITS, operand_kind
+from xnorloom.schedule.operand_kind import MEMORY_BITS, operand_kind
 from xnorloom_sim.harness import Stall, run
 
 CASES = {  # size, planes, in_width, out_width, passes: kind, interval
