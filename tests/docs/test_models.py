@@ -101,6 +101,18 @@ def test_accuracy_on_the_page(name):
 
 
 @pytest.mark.full
+def test_whole_test_set_through_the_gateware_of_a_convolutional_network(mnist_test):
+    graph = Graph.load(MODELS / "mnist-cnn.bnn")
+    frames = encode(graph.input, mnist_test.images)
+    plan = automatic(graph, 784).bind(graph)
+    result = simulate(plan, frames, engine="compiled")
+    assert len(result.classes) == 10_000
+    assert compare(result, golden.evaluate_packed(graph, frames)).mismatches == 0
+    assert result.interval == plan.interval == 784
+    assert (result.classes == mnist_test.labels).sum() == claimed("mnist-cnn")
+
+
+@pytest.mark.full
 def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
     graph = Graph.load(MODELS / "sfc.bnn")
     frames = top_bits(mnist_test.images, 1)

@@ -47,6 +47,8 @@ SCHEDULES = {
             "lut": ["--interval", "1600", "--style", "lut"]},
     "sfc8": {"default": [], "fast": _FAST, "spram": ["--interval", "9000", "--style", "spram"]},
     "sfc8-fashion": {"default": [], "fast": _FAST, "slow": ["--interval", "20000"]},
+    "mnist-cnn": {"default": [], "fast": ["--interval", "3456", "--scores"],
+                  "block": ["--interval", "20000", "--style", "block"]},
 }
 
 
