@@ -49,7 +49,7 @@ def limit(resources: dict[str, tuple[int, int]], plan: Plan, path: list[Step]) -
 
 
 def _interval(plan: Plan) -> str:
-    """What takes the cycles of the interval: a layer, or the words of frames or of a map."""
+    """Cause of the interval: cycles of a layer, or words of frames or of a map."""
     slowest = max(plan.layers, key=lambda layer: layer.cycles)
     if slowest.cycles == plan.interval:
         return (f"layer {slowest.layer.name!r} takes {slowest.cycles:,} of the {plan.interval:,} "
