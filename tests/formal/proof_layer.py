@@ -212,9 +212,9 @@ def contract(plan):
         h.helper(h.peek("neuron_fold_after")
                  == Mux(index == plan.neuron_folds - 1, 0, index + 1))
         [port] = parameters.Parameters(plan).ports
-        words = [Cat(C(int(value), len(h.peek(f"{port}_word")) // fold.pe) for value in part)
-                 for part in parameters.Parameters(plan)._padded(port).reshape(-1, fold.pe)]
-        h.helper(h.peek(f"{port}_word") == pick(index, words))
+        word = h.peek(f"{port}_word")
+        words = parameters.Parameters(plan)._words(port, len(word) // fold.pe)[0]
+        h.helper(word == pick(index, [C(value, len(word)) for value in words]))
     return check
 
 
