@@ -6,6 +6,7 @@ from pathlib import Path
 from results import Result, current, frames_per_second, vectors
 from rows import Model, Row, RowsError
 
+from xnorloom.graph import Conv, Graph
 from xnorloom.support.files import write_atomic
 from xnorloom.support.text import clipped
 from xnorloom_boards import board
@@ -36,7 +37,8 @@ delivers one weight per cycle:
 
     frames/s <= block RAMs · bits of a port · Fmax / weights
 
-A block RAM port has 16 bits on an iCE40 and 36 on an ECP5. All block RAMs of the chip are counted,
+A weight of a convolution counts once for each output before pooling. A block RAM port has 16 bits
+on an iCE40 and 36 on an ECP5. All block RAMs of the chip are counted,
 and all SPRAMs, of 16 bits, if the row uses any. Fmax is that of the row. "Reached" is Fmax /
 interval as a share of the bound; it exceeds 100 % where weights are in look-up tables, which need
 no RAM."""
@@ -64,9 +66,22 @@ def render(rows: list[Row], results: list[Result]) -> str:
 
 
 def _title(model: Model) -> str:
-    sizes = [model.graph.input.size, *(layer.neurons for layer in model.graph.layers)]
-    return (f"**{model.name.upper()}**, {'-'.join(map(str, sizes))}, "
-            f"{model.graph.synapses:,} weights:")
+    graph, sizes = model.graph, []
+    for layer in graph.layers:
+        sizes.append(str(layer.neurons))
+        if isinstance(layer, Conv) and layer.pool is not None:
+            sizes.append("P")
+    shape = "x".join(map(str, graph.input.shape)) if graph.by_pixel else str(graph.input.size)
+    return f"**{model.name.upper()}**, {'-'.join([shape, *sizes])}, {graph.synapses:,} weights:"
+
+
+def _reads(graph: Graph) -> int:
+    """Return the weights read for a frame: for each bit plane, and each output of a convolution."""
+    reads = 0
+    for index, layer in enumerate(graph.layers):
+        rows, columns = layer.positions(graph.maps[index]) if isinstance(layer, Conv) else (1, 1)
+        reads += layer.weights.size * graph.planes(index) * rows * columns
+    return reads
 
 
 def _line(row: Row, result: Result | None) -> tuple[str, ...]:
@@ -115,11 +130,8 @@ def _bounds(models: list[Model], rows: list[Row], found: dict[str, Result | None
                 continue
             used, there = result["sprams"]
             lanes = fed + (_SPRAM_BITS * there if used else 0)
-            # Each word serves a batch of frames; weights of the first layer are read once for each
-            # bit plane.
-            frames = vectors(result)
-            weights = sum(layer.weights.size * model.graph.planes(index)
-                          for index, layer in enumerate(model.graph.layers))
+            # Each word serves a batch of frames.
+            frames, weights = vectors(result), _reads(model.graph)
             line += [f"{frames * lanes * result['fmax_hz'] / weights:,.0f}",
                      f"{100 * weights / result['interval'] / lanes:.0f} %"]
         lines.append(tuple(line))

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Graph
+from xnorloom.graph import Conv, Graph
 from xnorloom.schedule import Schedule
 from xnorloom_boards import board
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "boards" / "results.json"
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
-MODELS = ("tfc", "sfc")
-PAIRS = [(model, name) for model in MODELS for name in board.names()]
+MODELS = ("tfc", "sfc", "mnist-cnn")
+PAIRS = [*((model, name) for model in MODELS[:2] for name in board.names()),
+         *(("mnist-cnn", name) for name in ("icebreaker", "hx8k_evn"))]
 # Block RAMs, bits of a port, look-up tables, from the data sheets.
 CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": (32, 16, 7680),
          "LFE5U-25F": (56, 36, 24288), "LFE5U-85F": (208, 36, 83640),
@@ -32,7 +33,7 @@ def table(page):
     [block] = re.findall(f"^{BEGIN}(.*?)^{END}", text, re.DOTALL | re.MULTILINE)
     rows, bounds, model = {}, {}, None
     for line in block.splitlines():
-        title = re.match(r"\*\*(\w+)\*\*", line)
+        title = re.match(r"\*\*([\w-]+)\*\*", line)
         if title:
             model = title[1].lower()
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -134,8 +135,23 @@ def test_schedules(results, graphs):
         graph = graphs[model]
         width, folds = entry["schedule"]["input_width"], entry["schedule"]["layers"]
         words, together = math.ceil(784 / width), vectors(entry)
-        cycles = [math.ceil(layer.neurons / fold["pe"]) * math.ceil(layer.inputs / fold["simd"])
-                  for layer, fold in zip(graph.layers, folds, strict=True)]
+        cycles, before = [], None
+        for layer, map, fold in zip(graph.layers, graph.maps, folds):
+            pe, simd = fold["pe"], fold["simd"]
+            if isinstance(layer, Conv):
+                # Words of a tap, of a row of the kernel, or of all of it.
+                high, wide = layer.window.kernel
+                steps = {wide * map.channels: high, high * wide * map.channels: 1}.get(
+                    simd, high * wide * math.ceil(map.channels / simd))
+                steps *= math.prod(layer.positions(map))
+            else:
+                # Each pixel begins a word of as many neurons as the layer before has at once.
+                bits = layer.inputs
+                if before is not None and map.pixels > 1:
+                    bits = map.pixels * math.ceil(map.channels / before) * before
+                steps = math.ceil(bits / simd)
+            cycles.append(math.ceil(layer.neurons / pe) * steps)
+            before = pe
         assert entry["interval"] == max(*cycles, words * together)
         aim = entry["built_from"].get("interval", math.inf)
         assert entry["interval"] <= aim * together
@@ -164,7 +180,9 @@ def test_bounds(shown, results, graphs):
             if "refused" in entry:
                 assert most == reached == "–"
                 continue
-            weights = sum(layer.weights.size for layer in graphs[model].layers)
+            weights = sum(layer.weights.size * (math.prod(layer.positions(map))
+                                                if isinstance(layer, Conv) else 1)
+                          for layer, map in zip(graphs[model].layers, graphs[model].maps))
             # An SPRAM has a port of 16 bits, and there are four.
             lanes = count * bits + (4 * 16 if entry["sprams"][0] else 0)
             # A weight that is read serves each of the frames computed at once.
