@@ -83,6 +83,12 @@ def _words(plan: LayerPlan, values: np.ndarray) -> np.ndarray:
     return np.pad(values, ((0, 0), (0, -values.shape[-1] % width))).reshape(-1, width)
 
 
+def _begun(ready: _Cycles, cycles: int) -> _Cycles:
+    """Return when each piece of work of ``cycles`` begins: ready, and after the one before it."""
+    spacing = np.arange(len(ready)) * cycles
+    return np.maximum.accumulate(ready - spacing) + spacing
+
+
 class DenseStage:
     """Stage of a dense or score layer: operand or batch buffer, layer, register slice.
 
@@ -179,7 +185,7 @@ class ConvStage:
 
     @property
     def interval(self) -> int:
-        return max(self.plan.cycles, self.plan.received)
+        return self.plan.interval
 
     def model(self, values: np.ndarray) -> np.ndarray:
         words = _words(self.plan, values)
@@ -193,19 +199,15 @@ class ConvStage:
             arrived = (part.work(arrived) if not isinstance(part, OperandBuffer) else
                        self._changed(arrived, part.latency))
         planes = len(arrived) // plan.view.map.pixels
-        spacing = np.arange(plan.output.pixels) * plan.pixel_cycles
-        ready = arrived[planes - 1::planes][plan.reach.needed - 1] + 1 - spacing
-        begun = np.maximum.accumulate(ready) + spacing
+        ready = arrived[planes - 1::planes][plan.reach.needed - 1] + 1
+        begun = _begun(ready, plan.pixel_cycles)
         read = begun + plan.pixel_cycles
         return Work(int(begun[0]), int(read[-1]) - 1,
                     read + self.core.latency + self._slice.latency)
 
     def _changed(self, arrived: _Cycles, latency: int) -> _Cycles:
         """Return when each bit plane of a pixel has its last word of another width."""
-        # It is sent when it is there and the one before is sent.
-        spacing = np.arange(len(arrived)) * self._words
-        begun = np.maximum.accumulate(arrived + latency - spacing) + spacing
-        return begun + self._words - 1
+        return _begun(arrived + latency, self._words) + self._words - 1
 
 
 # The stage of each kind of layer.

@@ -228,6 +228,16 @@ class LayerPlan:
             words = max(words, self.pixel_words)
         return self.map.pixels * self.planes * words
 
+    @property
+    def interval(self) -> int:
+        """Cycles per frame or batch in a steady stream, if no other layer takes more.
+
+        ``F``, or in a convolution the cycles in which its ring receives a frame, if they are more.
+        """
+        if self.operands is not OperandKind.RING:
+            return self.cycles
+        return max(self.cycles, self.received)
+
     @cached_property
     def reach(self) -> Reach:
         """Rows and columns of the map in the ring that a convolution needs, output by output."""

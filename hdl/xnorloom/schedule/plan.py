@@ -117,9 +117,7 @@ class Plan:
 
         The maximum of ``B * W``, of each ``F``, and of the words that each convolution receives.
         """
-        return max(self.vectors * self.words, *(layer.cycles for layer in self.layers),
-                   *(layer.received for layer in self.layers
-                     if layer.operands is OperandKind.RING))
+        return max(self.vectors * self.words, *(layer.interval for layer in self.layers))
 
     @property
     def cycles_per_frame(self) -> float:

@@ -15,7 +15,7 @@ from xnorloom_sim import golden
 # Name: preprocessing, kinds of the layers, C for a convolution with padding that counts nothing.
 NETS = {
     "same sizes": ("bipolar", "cCs"), "zero padding": ("bipolar", "CCs"),
-    "pool behind the sign": ("bipolar", "Ccs"), "pool before the norm": ("bipolar", "Ccs"),
+    "pool after the sign": ("bipolar", "Ccs"), "pool before the norm": ("bipolar", "Ccs"),
     "pool before the sign": ("bipolar", "cs"), "groups": ("bipolar", "ccs"),
     "depthwise": ("bipolar", "cCs"),
     "padded by minus one": ("bipolar", "ccs"), "scaled weights": ("bipolar", "Ccs"),
@@ -46,7 +46,7 @@ def test_import_conv(sources, name, exporter):
     assert letters == kinds
 
 
-@pytest.mark.parametrize("name", ["pool behind the sign", "depthwise", "brevitas padded"])
+@pytest.mark.parametrize("name", ["pool after the sign", "depthwise", "brevitas padded"])
 def test_convolutions_that_finn_lowered(sources, name):
     """Im2Col and a product, in the order of their channels last, are the same graph."""
     from qonnx.core.modelwrapper import ModelWrapper

@@ -25,7 +25,7 @@ def dense(tracer: Tracer, node: Node, tracked: Tracked, weights: np.ndarray, *,
     if tracked.patches is not None or (tracked.sample.ndim == 4
                                        and math.prod(tracked.sample.shape[:3]) > 1):
         return _dense_of_maps(tracer, node, tracked, weights, bias, name)
-    if tracked.sample.ndim != 2 and weights.ndim == 2:
+    if tracked.sample.ndim != 2:
         shape = tracked.sample.shape[1:]
         if any(size != 1 for size in shape[:-1]) or not shape:
             raise node.error(f"must take frames of one axis, not of the shape "
@@ -37,14 +37,18 @@ def dense(tracer: Tracer, node: Node, tracked: Tracked, weights: np.ndarray, *,
     if tracked.sample.shape[1] != len(weights) or not weights.shape[1]:
         raise node.error(f"must have weights for frames of the shape {frame_shape(tracked)}, "
                          f"not of the shape {weights.shape}")
-    if tracked.sample.dtype != weights.dtype or weights.dtype.kind != "f":
-        raise node.error(f"must multiply floats of one type, not {tracked.sample.dtype} by "
-                         f"{weights.dtype}")
+    _check_floats(node, tracked, weights)
     if tracked.raw:
         tracer.scaled.append(False)
     weights = np.ascontiguousarray(weights)
     step = Dense(node.name, name, tracked.value, weights, bias)
     return tracer.append(node, step, compute(node, np.matmul, tracked.sample, weights))
+
+
+def _check_floats(node: Node, tracked: Tracked, weights: np.ndarray) -> None:
+    if tracked.sample.dtype != weights.dtype or weights.dtype.kind != "f":
+        raise node.error(f"must multiply floats of one type, not {tracked.sample.dtype} by "
+                         f"{weights.dtype}")
 
 
 def _dense_of_maps(tracer: Tracer, node: Node, tracked: Tracked, weights: np.ndarray,
@@ -55,9 +59,7 @@ def _dense_of_maps(tracer: Tracer, node: Node, tracked: Tracked, weights: np.nda
     if tracked.sample.shape[3] != len(weights) or not weights.shape[1]:
         raise node.error(f"must have weights for the {tracked.sample.shape[3]} numbers of each "
                          f"position, not of the shape {weights.shape}")
-    if tracked.sample.dtype != weights.dtype or weights.dtype.kind != "f":
-        raise node.error(f"must multiply floats of one type, not {tracked.sample.dtype} by "
-                         f"{weights.dtype}")
+    _check_floats(node, tracked, weights)
     kernels = weights.T.reshape(-1, *patches.window.kernel, channels)
     own = np.eye(channels, dtype=np.bool_)[:, np.newaxis, np.newaxis]
     if channels > 1 and len(kernels) == channels and not np.where(own, 0, kernels).any():
