@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .board.simulated import SimulatedBoard
     from .golden import Golden, evaluate, evaluate_packed
     from .harness import ProtocolError, SimulationError, Stall
-    from .simulation import Comparison, Simulation, compare, simulate
+    from .simulation import Comparison, Simulation, Simulator, compare, simulate
     from .verification import SourceModel, Verification, verify
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "SimulatedBoard",
     "Simulation",
     "SimulationError",
+    "Simulator",
     "SourceModel",
     "Stall",
     "Verification",
@@ -34,7 +35,7 @@ _MODULES = {
     ".board.simulated": ("SimulatedBoard",),
     ".golden": ("Golden", "evaluate", "evaluate_packed"),
     ".harness": ("ProtocolError", "SimulationError", "Stall"),
-    ".simulation": ("Comparison", "Simulation", "compare", "simulate"),
+    ".simulation": ("Comparison", "Simulation", "Simulator", "compare", "simulate"),
     ".verification": ("SourceModel", "Verification", "verify"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

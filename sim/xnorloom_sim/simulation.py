@@ -15,8 +15,9 @@ from xnorloom.schedule import Plan
 from . import golden, harness
 from .golden import Golden
 from .harness import Stall
+from .probes import activations
 
-__all__ = ["ENGINES", "Simulation", "Comparison", "simulate", "compare"]
+__all__ = ["ENGINES", "Comparison", "Simulation", "Simulator", "compare", "simulate"]
 
 ENGINES = ("compiled", "amaranth", "golden")
 Progress = Callable[[int, int], object]
@@ -47,7 +48,7 @@ class Simulation:
         The cycle in which each input word, and each result, was transferred. Weights in SPRAM are
         loaded before the first input word.
     activations : tuple of uint8 arrays of shape ``[frames, m]``
-        Output of each dense layer; ``None`` without probes.
+        Output of each layer but the last; ``None`` without probes.
     """
 
     engine: str
@@ -104,102 +105,87 @@ def simulate(plan: Plan, frames: npt.ArrayLike, *, engine: str = "compiled",
     OSError
         If the waveform cannot be written.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-    if not isinstance(plan, Plan):
-        raise TypeError(f"plan must be a Plan, not {plan!r}")
-    array = golden.check_frames(plan.graph, frames)
-    if stall is not None and not isinstance(stall, Stall):
-        raise TypeError(f"stall must be a Stall, not {stall!r}")
-    if not len(array):
-        raise ValueError("frames must hold at least one frame, not none")
-    if engine == "golden":
+    return Simulator(plan, engine=engine, scores=scores, probes=probes).run(
+        frames, stall=stall, waveform=waveform, progress=progress)
+
+
+class Simulator:
+    """Simulation of a network for frames that come one after the other.
+
+    The first run elaborates and compiles the network; later runs take milliseconds. Parameters and
+    errors are those of :func:`simulate`. Each run begins with an idle network.
+    """
+
+    def __init__(self, plan: Plan, *, engine: str = "compiled", scores: bool = True,
+                 probes: bool = False):
+        if engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+        if not isinstance(plan, Plan):
+            raise TypeError(f"plan must be a Plan, not {plan!r}")
+        self._plan, self._engine, self._probes = plan, engine, bool(probes)
+        self._network = Network(plan, scores=scores, probes=probes)
+
+    @property
+    def network(self) -> Network:
+        return self._network
+
+    def run(self, frames: npt.ArrayLike, *, stall: Stall | None = None,
+            waveform: str | os.PathLike[str] | None = None,
+            progress: Progress | None = None) -> Simulation:
+        """Run ``frames`` through the network, see :func:`simulate`."""
+        array = golden.check_frames(self._plan.graph, frames)
+        if stall is not None and not isinstance(stall, Stall):
+            raise TypeError(f"stall must be a Stall, not {stall!r}")
+        if not len(array):
+            raise ValueError("frames must hold at least one frame, not none")
+        if self._engine != "golden":
+            return self._simulate(array, stall, waveform, progress)
         for what, value in (("stall", stall), ("waveform", waveform)):
             if value is not None:
                 raise ValueError(f"{what} must be None with the engine 'golden', which simulates "
                                  f"no cycles, not {value!r}")
-        return _golden(plan, array, progress, scores, probes)
+        return self._golden(array, progress)
 
-    network = Network(plan, scores=scores, probes=probes)
-    # The last result of a convolutional network leaves before pixels that nothing needs. With one
-    # frame more, all activations of the others are there.
-    more = array[-1:] if probes and plan.overlaps else array[:0]
-    words = pack_frames(plan, np.concatenate([array, more]))
-    # An idle network has no output for `latency` cycles, a busy one for `interval`.
-    patience = max(harness.IDLE_LIMIT, 4 * (network.latency + network.interval))
-    trace = harness.run(network, words, len(array) + len(more), engine=engine, stall=stall,
-                        waveform=waveform, patience=patience, progress=progress,
-                        probes=network.probes, load=_load(plan))
-    classes, values = unpack_results(plan.graph, trace.outputs[:len(array)], scores=scores)
-    latency = interval = None
-    if stall is None:
-        latency = int(trace.o_cycles[0] - trace.i_cycles[0])
-        if network.steady_frames is not None and len(array) > network.steady_frames:
-            last = trace.o_cycles[:len(array)]
-            interval = int(last[-1] - last[-1 - plan.vectors])
-    activations = _activations(plan, trace, len(array)) if probes else None
-    return Simulation(engine, classes, values, trace.cycles, latency, interval, trace.i_cycles,
-                      trace.o_cycles[:len(array)], activations)
+    def _simulate(self, array: npt.NDArray[np.unsignedinteger], stall: Stall | None,
+                  waveform: str | os.PathLike[str] | None,
+                  progress: Progress | None) -> Simulation:
+        plan, network = self._plan, self._network
+        # The last result of a convolutional network leaves before pixels that nothing needs. With
+        # one frame more, all activations of the others are there.
+        more = array[-1:] if self._probes and plan.overlaps else array[:0]
+        words = pack_frames(plan, np.concatenate([array, more]))
+        # An idle network has no output for `latency` cycles, a busy one for `interval`.
+        patience = max(harness.IDLE_LIMIT, 4 * (network.latency + network.interval))
+        trace = harness.run(network, words, len(array) + len(more), engine=self._engine,
+                            stall=stall, waveform=waveform, patience=patience, progress=progress,
+                            probes=network.probes, load=_load(plan))
+        classes, scores = unpack_results(plan.graph, trace.outputs[:len(array)],
+                                         scores=network.scores)
+        latency = interval = None
+        if stall is None:
+            latency = int(trace.o_cycles[0] - trace.i_cycles[0])
+            if network.steady_frames is not None and len(array) > network.steady_frames:
+                last = trace.o_cycles[:len(array)]
+                interval = int(last[-1] - last[-1 - plan.vectors])
+        found = activations(plan, trace, len(array)) if self._probes else None
+        return Simulation(self._engine, classes, scores, trace.cycles, latency, interval,
+                          trace.i_cycles, trace.o_cycles[:len(array)], found)
+
+    def _golden(self, frames: npt.NDArray[np.unsignedinteger],
+                progress: Progress | None) -> Simulation:
+        network = self._network
+        result = golden.evaluate_packed(self._plan.graph, frames)
+        if progress is not None:
+            progress(len(frames), len(frames))
+        return Simulation("golden", result.classes, result.scores if network.scores else None,
+                          None, network.latency, network.interval, None, None,
+                          result.activations if self._probes else None)
 
 
 def _load(plan: Plan) -> npt.NDArray[np.uint8] | None:
     """Return the words to load as rows of bytes, or ``None`` if there are none."""
     words = load_words(plan)
     return words.astype("<u2").view(np.uint8).reshape(-1, 2) if words.size else None
-
-
-def _activations(plan: Plan, trace: harness.Trace,
-                 frames: int) -> tuple[npt.NDArray[np.uint8], ...]:
-    """Unpack the probed words into activations, without the lanes that have no neuron."""
-    activations = []
-    order = _order(plan.vectors, trace.probes.get("batches"), frames)
-    for entry, (name, words) in zip(plan.layers[:-1], trace.probes.items()):
-        layer, folds = entry.layer, entry.output.pixels * entry.neuron_folds
-        batches = 1 + int(order.max()) // plan.vectors
-        if plan.overlaps:
-            words = words[:batches * folds]
-        if len(words) != batches * folds:
-            of = f"{frames} frames" if plan.vectors == 1 else f"{batches} batches"
-            raise harness.SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
-                                          f"{batches * folds} belong to {of}")
-        bits = np.unpackbits(words, axis=1, count=plan.vectors * entry.fold.pe, bitorder="little")
-        rows = bits.reshape(batches, folds, plan.vectors, -1).swapaxes(1, 2)
-        rows = rows.reshape(batches * plan.vectors, entry.output.pixels, -1)[order]
-        activations.append(rows[..., :layer.neurons].reshape(frames, -1))
-    return tuple(activations)
-
-
-def _order(vectors: int, masks: npt.NDArray[np.uint8] | None,
-           frames: int) -> npt.NDArray[np.int64]:
-    """Return the place of each frame among all columns of all batches.
-
-    ``masks`` has the columns with a frame of each batch.
-    """
-    if masks is None:
-        return np.arange(frames)
-    places, column = [], 0
-    for batch, mask in enumerate(np.unpackbits(masks, axis=1, count=vectors, bitorder="little")):
-        for _ in range(int(mask.sum())):
-            if not mask[column]:
-                raise harness.SimulationError(f"batches: frame {len(places)} belongs to column "
-                                              f"{column}, which batch {batch} lacks")
-            places.append(batch * vectors + column)
-            column = (column + 1) % vectors
-    if len(places) != frames:
-        raise harness.SimulationError(f"batches: {len(places)} frames were in batches, not "
-                                      f"{frames}")
-    return np.array(places, np.int64)
-
-
-def _golden(plan: Plan, frames: npt.NDArray[np.unsignedinteger], progress: Progress | None,
-            scores: bool, probes: bool) -> Simulation:
-    network = Network(plan)
-    result = golden.evaluate_packed(plan.graph, frames)
-    if progress is not None:
-        progress(len(frames), len(frames))
-    return Simulation("golden", result.classes, result.scores if scores else None, None,
-                      network.latency, network.interval, None, None,
-                      result.activations if probes else None)
 
 
 def compare(simulation: Simulation, golden: Golden) -> Comparison:

@@ -2,17 +2,20 @@
 """Simulation of frames: engines, measured timing, comparison with the golden model."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from xnorloom.errors import ScheduleError
+from xnorloom.export import verilog
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
 from xnorloom.schedule import Schedule
 from xnorloom_sim import golden, harness
+from xnorloom_sim.engines.verilator import wrapper
 from xnorloom_sim.harness import Stall
-from xnorloom_sim.simulation import compare, simulate
+from xnorloom_sim.simulation import Simulator, compare, simulate
 
 
 @pytest.fixture
@@ -52,6 +55,36 @@ def test_engines_agree(case):
     assert both[0].cycles == both[1].cycles
     assert np.array_equal(both[0].i_cycles, both[1].i_cycles)
     assert np.array_equal(both[0].o_cycles, both[1].o_cycles)
+
+
+@pytest.mark.parametrize("engine", ["amaranth", "compiled", "golden"])
+def test_runs_of_a_simulator(case, engine):
+    """Frames of different runs meet an idle network: each has the results of a run of its own."""
+    graph, schedule, frames = case
+    simulator = Simulator(schedule.bind(graph), engine=engine, probes=True)
+    right = golden.evaluate(graph, frames)
+    for index in range(3):
+        result = simulator.run(frames[index:index + 1])
+        assert result.latency == simulator.network.latency
+        assert result.classes.tolist() == [right.classes[index]]
+        assert np.array_equal(result.scores, right.scores[index:index + 1])
+        for found, wanted in zip(result.activations, right.activations, strict=True):
+            assert np.array_equal(found, wanted[index:index + 1])
+
+
+def test_a_simulator_elaborates_once(case, monkeypatch):
+    graph, schedule, frames = case
+    converted = []
+
+    def convert(*arguments, **options):
+        converted.append(arguments)
+        return verilog.convert(*arguments, **options)
+
+    monkeypatch.setattr(wrapper, "verilog", SimpleNamespace(convert=convert))
+    simulator = Simulator(schedule.bind(graph))
+    for _ in range(2):
+        simulator.run(frames)
+    assert len(converted) == 1
 
 
 def test_golden(case):

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from xnorloom import __version__
-from xnorloom.folding.summary import schedule_values
+from xnorloom.folding.summary import schedule_values, timeline_values
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.graph.constants import constant_warnings
@@ -68,7 +68,7 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                       for kind, (used, there) in route.resources.items()},
         "parts": _parts(network, best.netlist.parts),
         "schedule": schedule_values(network.plan),
-        "timeline": _timeline(network),
+        "timeline": timeline_values(network),
         "limit": limit(route.resources, network.plan, path),
         "critical_path": [{"kind": hop.kind, "ns": round(hop.ns, 3), "cell": hop.cell,
                            "port": hop.port} for hop in route.critical],
@@ -101,15 +101,6 @@ def _parts(network: Network, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
             cells[kind] = cells.get(kind, 0) + number
     return [{"name": name, "layer": layer, **{kind: cells.get(kind, 0) for kind in _KINDS}}
             for (layer, name), cells in groups.items()]
-
-
-def _timeline(network: Network) -> list[dict[str, Any]]:
-    """First and last cycle in which each part of an idle network works on a frame."""
-    work = network.work
-    bars = [{"name": "input", "first": 0, "last": network.plan.words - 1}]
-    bars += [{"name": stage.plan.layer.name, "first": first, "last": last}
-             for stage, (first, last, _) in zip(network.stages, work)]
-    return [*bars, {"name": "argmax", "first": int(work[-1].done[-1]), "last": network.latency}]
 
 
 def build_text(values: dict[str, Any]) -> str:

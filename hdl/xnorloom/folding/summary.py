@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Summary of a plan: folds, lanes and cycles as JSON values."""
+"""Summary of a plan: folds, lanes, cycles and timeline as JSON values."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from ..gateware.network import Network
 from ..graph import Conv
 from ..schedule import LayerPlan, Plan
 
-__all__ = ["schedule_values"]
+__all__ = ["schedule_values", "timeline_values"]
 
 
 def schedule_values(plan: Plan) -> dict[str, Any]:
@@ -24,6 +24,18 @@ def schedule_values(plan: Plan) -> dict[str, Any]:
             "lanes": sum(entry.fold.lanes for entry in plan.layers),
             "latency": Network(plan).latency, "interval": plan.interval,
             "frames_per_interval": plan.vectors, "layers": layers}
+
+
+def timeline_values(network: Network) -> list[dict[str, Any]]:
+    """Return the first and last cycle in which each part of an idle network works on a frame.
+
+    The parts are the input, each layer, and the argmax. Cycles count from the first input word.
+    """
+    work = network.work
+    bars = [{"name": "input", "first": 0, "last": network.plan.words - 1}]
+    bars += [{"name": stage.plan.layer.name, "first": first, "last": last}
+             for stage, (first, last, _) in zip(network.stages, work)]
+    return [*bars, {"name": "argmax", "first": int(work[-1].done[-1]), "last": network.latency}]
 
 
 def _layer(entry: LayerPlan, plan: Plan) -> dict[str, Any]:

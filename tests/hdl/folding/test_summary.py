@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Summary of a schedule on a graph."""
 
 import json
@@ -5,7 +6,8 @@ import re
 
 import numpy as np
 
-from xnorloom.folding.summary import schedule_values
+from xnorloom.folding.summary import schedule_values, timeline_values
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Conv, Graph, Input, Pool, Score, Window
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_cli.tables.schedule import schedule_text
@@ -27,6 +29,19 @@ def test_values(random_graph):
         "register_every": 2, "read_register": False, "lanes": 8, "cycles": 18, "depth": 9,
         "buffer": first["buffer"], "bottleneck": True}
     assert (last["cycles"], last["depth"], last["bottleneck"]) == (1, 1, False)
+
+
+def test_timeline(random_graph):
+    graph = random_graph(np.random.default_rng(1), [12, 5, 3], bits=2)
+    schedule = Schedule(4, (Fold(2, 4, "lut"), Fold(3, 5, "wired")))
+    network = Network(schedule.bind(graph))
+    values = timeline_values(network)
+    assert [bar["name"] for bar in values] == ["input", "dense0", "score", "argmax"]
+    # 6 words of 4 bits; 18 cycles of the first layer, 1 of the second; the class is the end.
+    assert [bar["last"] - bar["first"] + 1 for bar in values[:3]] == [6, 18, 1]
+    assert values[0]["first"] == 0
+    assert [bar["first"] for bar in values] == sorted(bar["first"] for bar in values)
+    assert values[-1]["last"] == network.latency
 
 
 def test_convolutions():
