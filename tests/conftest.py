@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from xnorloom.export import verilog
-from xnorloom.graph import Dense, Graph, Input, Score
+from xnorloom.graph import Conv, Dense, Graph, Input, Score
 from xnorloom.support import cache, yosys
 from xnorloom.support.process import Jobs
 from xnorloom_sim.engines.verilator import toolchain
@@ -109,6 +110,35 @@ def _random_graph(rng: np.random.Generator, sizes, bits: int = 1) -> Graph:
 def random_graph():
     """``random_graph(rng, sizes, bits=1)``: a graph of random weights and thresholds."""
     return _random_graph
+
+
+def _sparse(graph: Graph, rng: np.random.Generator) -> Graph:
+    """``graph`` without some synapses of each layer.
+
+    A neuron has from none to all of them; about one in six has none. Thresholds are random, at
+    times one that none or each count reaches.
+    """
+    layers = []
+    for index, layer in enumerate(graph.layers):
+        share = rng.random(layer.neurons) * (rng.random(layer.neurons) > 1 / 6)
+        present = rng.random(layer.weights.shape) < share.reshape(
+            -1, *[1] * (layer.weights.ndim - 1))
+        layer = replace(layer, present=present)
+        if not isinstance(layer, Score):
+            planes = graph.planes(index)
+            tops = (layer.class_counts(graph.maps[index], planes) if isinstance(layer, Conv) else
+                    layer.present_inputs * ((1 << planes) - 1))
+            middle = np.round(rng.normal(tops / 2, tops ** 0.5 / 2 + 0.3))
+            thresholds = middle.clip(0, tops + 1).astype(np.int64)
+            layer = replace(layer, thresholds=thresholds.reshape(layer.thresholds.shape))
+        layers.append(layer)
+    return Graph(graph.name, graph.input, tuple(layers))
+
+
+@pytest.fixture(scope="session")
+def sparse():
+    """``sparse(graph, rng)``: the graph with absent synapses, and random thresholds."""
+    return _sparse
 
 
 @pytest.fixture

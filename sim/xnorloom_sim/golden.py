@@ -83,8 +83,9 @@ def check_frames(graph: Graph, frames: npt.ArrayLike) -> npt.NDArray[np.unsigned
 def evaluate(graph: Graph, frames: npt.ArrayLike) -> Golden:
     """Evaluate ``graph`` on ``frames`` in ±1 arithmetic, by matrix products.
 
-    With ``v = 2x - (2**k - 1)`` for the elements and ``w`` = ±1 for the weights, the count of a
-    neuron is ``p = (sum(w * v) + N) / 2``, where ``N`` is the largest count. Elements outside a map
+    With ``v = 2x - (2**k - 1)`` for the elements and ``w`` = ±1 for the weights, 0 where a synapse
+    is absent, the count of a neuron is ``p = (sum(w * v) + N) / 2``, where ``N`` is its largest
+    count. Elements outside a map
     have ``v = 0`` where they contribute nothing. The products are exact: float32 if every sum fits
     its mantissa, else float64. The memory in addition to the result is bounded. For ``frames`` and
     the errors see :func:`check_frames`.

@@ -23,25 +23,34 @@ It returns the counts, shape ``[groups, B, positions, neurons / groups]``.
 
 def products(graph: Graph) -> Count:
     """Return the function that counts by matrix products."""
-    signed = []
+    signed, synapses = [], []
     for index, layer in enumerate(graph.layers):
         exact = np.float32 if graph.count_max(index) < _FLOAT32_EXACT else np.float64
-        weights = _grouped(layer).astype(exact)
-        signed.append(np.ascontiguousarray((2 * weights - 1).transpose(0, 2, 1)))
+        weights = _grouped(layer, layer.weights).astype(exact).transpose(0, 2, 1)
+        values = 2 * weights - 1
+        present = None
+        if layer.present is not None:
+            present = _grouped(layer, layer.present).astype(exact).transpose(0, 2, 1)
+            values *= present
+        signed.append(np.ascontiguousarray(values))
+        synapses.append(present)
 
     def count(index: int, elements: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
         weights, top = signed[index], (1 << graph.planes(index)) - 1
         values = elements.astype(weights.dtype)
         values *= 2
         values -= top
-        largest = np.array(elements.shape[-1] * top)
         if valid is not None:
             values *= valid
-            largest = valid.sum(axis=1, keepdims=True) * top
+        # Synapses that are present and on the map, of each position, and of each neuron.
+        here = np.ones((1, elements.shape[-1])) if valid is None else valid
+        largest = here.sum(axis=1, dtype=np.int64)[:, np.newaxis]
+        if synapses[index] is not None:
+            largest = (here.astype(weights.dtype) @ synapses[index]).astype(np.int64)[:, np.newaxis]
         groups, frames, positions, inputs = values.shape
         dots = values.reshape(groups, frames * positions, inputs) @ weights
         counts = dots.reshape(groups, frames, positions, -1).astype(np.int64)
-        counts += largest
+        counts += largest * top
         counts //= 2
         return counts
 
@@ -50,11 +59,12 @@ def products(graph: Graph) -> Count:
 
 def popcounts(graph: Graph) -> Count:
     """Return the function that counts agreeing bits."""
-    packed = [np.ascontiguousarray(np.moveaxis(_words(_grouped(layer)), 2, 0))
-              for layer in graph.layers]
+    packed = [_by_word(_grouped(layer, layer.weights)) for layer in graph.layers]
+    synapses = [None if layer.present is None else _by_word(_grouped(layer, layer.present))
+                for layer in graph.layers]
 
     def count(index: int, elements: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
-        weights = packed[index]
+        weights, present = packed[index], synapses[index]
         counts = np.zeros((*elements.shape[:3], weights.shape[2]), np.int64)
         # What lies outside the map counts nothing. Nor does the padding of the last word, which is
         # 0 on both sides and would count as agreement.
@@ -63,18 +73,25 @@ def popcounts(graph: Graph) -> Count:
             words = _words((elements >> plane) & 1)
             agreeing = np.zeros(counts.shape, np.uint32)
             for word in range(len(weights)):
-                bits = words[..., word, np.newaxis] ^ weights[word][:, np.newaxis, np.newaxis]
-                agreeing += np.bitwise_count(~bits & masks[:, word, np.newaxis])
+                bits = ~(words[..., word, np.newaxis] ^ weights[word][:, np.newaxis, np.newaxis])
+                if present is not None:
+                    bits &= present[word][:, np.newaxis, np.newaxis]
+                agreeing += np.bitwise_count(bits & masks[:, word, np.newaxis])
             counts += agreeing.astype(np.int64) << plane
         return counts
 
     return count
 
 
-def _grouped(layer: Layer) -> npt.NDArray[np.uint8]:
-    """Weights of shape ``[groups, neurons / groups, inputs]``."""
+def _grouped(layer: Layer, synapses: np.ndarray) -> np.ndarray:
+    """Bring an array in the shape of the weights to ``[groups, neurons / groups, inputs]``."""
     groups = layer.groups if isinstance(layer, Conv) else 1
-    return layer.weights.reshape(groups, layer.neurons // groups, layer.inputs)
+    return synapses.reshape(groups, layer.neurons // groups, layer.inputs)
+
+
+def _by_word(bits: np.ndarray) -> npt.NDArray[np.uint64]:
+    """Pack the last axis of ``bits`` into words, which become the first axis."""
+    return np.ascontiguousarray(np.moveaxis(_words(bits), 2, 0))
 
 
 def _words(bits: np.ndarray) -> npt.NDArray[np.uint64]:

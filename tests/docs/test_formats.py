@@ -73,7 +73,10 @@ def test_model_file(page, graph, tmp_path):
         Conv("c", weights[0], [0, 1], window, Pool((2, 1), [0, 1]), 2),
         Conv("d", weights[1], [[0, 1], [2, 3]], zeros),
         Score("s", np.zeros((2, 8), int), [0, 1], [1, 2])))
-    for version, saved in ((1, graph), (3, maps), (2, later)):
+    sparse = Graph("toy", maps.input, (
+        Conv("c", weights[0], [0, 1], window, Pool((2, 1), [0, 1]), 2, weights[0] == 1),
+        *maps.layers[1:]))
+    for version, saved in ((1, graph), (3, maps), (4, sparse), (2, later)):
         saved.save(tmp_path / "toy.bnn")
         arrays = members(tmp_path / "toy.bnn")
         header = json.loads(arrays.pop("header.npy").tobytes())

@@ -69,8 +69,13 @@ def _ranges(graph: Graph) -> list[_Range]:
             continue
         weights = layer.weights.astype(np.float64)
         # A synapse counts its element where the weight is 1, else the complement to the top.
-        least, most = ((weights @ (one - (top - other))).astype(np.int64) + (top - other).sum()
-                       for one, other in ((low, high), (high, low)))
+        counts = (top - low).sum(), (top - high).sum()
+        if layer.present is not None:
+            present = layer.present.astype(np.float64)
+            counts = tuple((present @ (top - bound)).astype(np.int64) for bound in (low, high))
+        least, most = ((weights @ (one - (top - other))).astype(np.int64) + complement
+                       for one, other, complement in ((low, high, counts[1]),
+                                                      (high, low, counts[0])))
         if isinstance(layer, Dense):
             low, high = ((counts >= layer.thresholds).astype(np.int64) for counts in (least, most))
         else:
@@ -93,11 +98,13 @@ def _conv_range(layer: Conv, map: Map, top: int, low: npt.NDArray[np.int64],
     borders, window = layer.borders(map), layer.window
     thresholds = layer.thresholds.reshape(-1, layer.neurons)
     weights = layer.weights.reshape(layer.groups, -1, layer.weights.shape[3]).astype(np.float64)
+    present = (np.ones_like(weights) if layer.present is None else
+               layer.present.reshape(weights.shape).astype(np.float64))
     bits = []
     for one, other in ((low, high), (high, low)):
         # As for a dense layer, for each tap; then for each border class.
         one, other = (bound.reshape(layer.groups, -1, 1) for bound in (one, top - other))
-        taps = (weights @ (one - other) + other.sum(axis=1, keepdims=True)).reshape(
+        taps = (weights @ (one - other) + present @ other).reshape(
             layer.neurons, *window.kernel)
         rows = np.tensordot(borders.row_taps, taps, (1, 1))
         counts = np.tensordot(rows, borders.column_taps, (2, 1)).transpose(0, 2, 1)

@@ -1,12 +1,13 @@
 """Convolution: neurons that share their weights over the positions of a map."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ..support.arguments import integer, integers, text
 from .maps import Map
-from .neurons import Neurons, binary, within
+from .neurons import Neurons, binary, set_synapses, within
 from .window import Pool, Window, tap_ranges
 
 __all__ = ["MAX_MAP_ELEMENTS", "Borders", "Conv"]
@@ -72,6 +73,8 @@ class Conv(Neurons):
         Pooling of the activations.
     groups : int
         Groups of neurons, each of which sees as many channels of its own.
+    present : array of bool in the shape of the weights, or None
+        Synapses that exist; ``None`` for all.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Conv(Neurons):
     window: Window
     pool: Pool | None = None
     groups: int = 1
+    present: Any = None
 
     def __post_init__(self):
         name = text("Layer name", self.name)
@@ -87,7 +91,7 @@ class Conv(Neurons):
             raise TypeError(f"window of layer {name!r} must be a Window, not {self.window!r}")
         if self.pool is not None and not isinstance(self.pool, Pool):
             raise TypeError(f"pool of layer {name!r} must be a Pool or None, not {self.pool!r}")
-        object.__setattr__(self, "weights", binary(
+        set_synapses(self, binary(
             name, self.weights, "(neurons, kernel rows, kernel columns, channels)"))
         if self.weights.shape[1:3] != self.window.kernel:
             raise ValueError(f"weights of layer {name!r} must have a kernel of "
@@ -119,14 +123,15 @@ class Conv(Neurons):
     def __reduce__(self):
         # Copies go through the constructor, so that their arrays are read-only too.
         return Conv, (self.name, self.weights, self.thresholds, self.window, self.pool,
-                      self.groups)
+                      self.groups, self.present)
 
     def __repr__(self) -> str:
         """Kind, name and size."""
         rows, columns = self.window.kernel
         pool = f", pool {self.pool.size[0]}x{self.pool.size[1]}" if self.pool else ""
         groups = f", {self.groups} groups" if self.groups > 1 else ""
-        return f"Conv({self.name!r}, {rows}x{columns}x{self.channels}-{self.neurons}{pool}{groups})"
+        return (f"Conv({self.name!r}, {rows}x{columns}x{self.channels}-{self.neurons}"
+                f"{self._sparse}{pool}{groups})")
 
     @property
     def channels(self) -> int:
@@ -208,7 +213,13 @@ class Conv(Neurons):
         return Borders(row_classes, column_classes, row_taps, column_taps)
 
     def class_counts(self, map: Map, planes: int) -> np.ndarray:
-        """Return the largest count of a neuron in each border class."""
-        borders = self.borders(map)
-        taps = np.outer(borders.row_taps.sum(axis=1), borders.column_taps.sum(axis=1)).reshape(-1)
-        return taps * self.weights.shape[3] * ((1 << planes) - 1)
+        """Return the largest count of each neuron by border class, shape (classes, neurons)."""
+        borders, top = self.borders(map), (1 << planes) - 1
+        if self.present is None:
+            taps = np.outer(borders.row_taps.sum(axis=1), borders.column_taps.sum(axis=1))
+            counts = taps.reshape(-1, 1) * self.weights.shape[3] * top
+            return np.broadcast_to(counts, (borders.count, self.neurons))
+        present = self.present.sum(axis=3, dtype=np.int64)
+        rows = np.tensordot(borders.row_taps.astype(np.int64), present, (1, 1))
+        counts = np.tensordot(rows, borders.column_taps.astype(np.int64), (2, 1))
+        return counts.transpose(0, 2, 1).reshape(-1, self.neurons) * top

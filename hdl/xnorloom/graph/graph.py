@@ -4,8 +4,10 @@ A bit 1 stands for +1, a bit 0 for -1. An input element of ``k`` bits is an unsi
 that stands for the odd number ``v = 2x - (2**k - 1)``; for ``k = 1`` that is a bipolar bit.
 The ±1 dot product of a neuron is ``sum(w * v) = 2p - N`` with ``N = n * (2**k - 1)``, where ``p``,
 its *count*, is the popcount of the agreeing synapses (for ``k > 1`` the sum of the popcounts of the
-bit planes, each weighted with ``2**b``). A dense neuron fires iff ``p >= threshold``; a class
-scores ``scale * p + offset``, and the class of a frame is the first index of the largest score.
+bit planes, each weighted with ``2**b``). Where synapses are absent, sum and count run over those
+that are present, and ``n`` is their number, which may differ from neuron to neuron. A dense neuron
+fires iff ``p >= threshold``; a class scores ``scale * p + offset``, and the class of a frame is the
+first index of the largest score.
 
 Elements between two layers are a :class:`~xnorloom.graph.maps.Map` in the order (row, column,
 channel); a vector is a map of one pixel. A convolution sees its input as a map. Other layers see
@@ -100,19 +102,20 @@ class Graph:
                 raise ValueError(f"pad of layer {layer.name!r} must be in 0 to "
                                  f"{(1 << planes) - 1}, not {codes.max()}")
             tops = layer.class_counts(map, planes)
-            if not tops.all():
+            if not all(taps.any(axis=1).all() for taps in (borders.row_taps, borders.column_taps)):
                 raise ValueError(f"windows of layer {layer.name!r} at the border of the map {map} "
                                  f"lie wholly outside it; take less padding")
         else:
-            tops = np.array([layer.count_max(planes)])
-        table = layer.thresholds.reshape(len(tops), -1)
-        low, high = table.min(axis=1), table.max(axis=1)
-        wrong = np.flatnonzero((low < 0) | (high > tops + 1))
+            tops = layer.present_inputs[np.newaxis] * ((1 << planes) - 1)
+        table = layer.thresholds.reshape(tops.shape)
+        wrong = np.argwhere((table < 0) | (table > tops + 1))
         if wrong.size:
-            place = wrong[0]
-            raise ValueError(f"thresholds of layer {layer.name!r} must be in 0 to "
-                             f"{tops[place] + 1}, not "
-                             f"{low[place] if low[place] < 0 else high[place]}")
+            place = tuple(wrong[0])
+            here = "" if layer.present is None else (
+                f" of neuron {place[1]}, which has {layer.present_inputs[place[1]]} of "
+                f"{layer.inputs} synapses,")
+            raise ValueError(f"thresholds of layer {layer.name!r}{here} must be in 0 to "
+                             f"{tops[place] + 1}, not {table[place]}")
 
     @cached_property
     def maps(self) -> tuple[Map, ...]:
@@ -142,8 +145,13 @@ class Graph:
 
     @property
     def synapses(self) -> int:
-        """Number of weights of all layers, one bit each."""
-        return sum(layer.weights.size for layer in self.layers)
+        """Synapses of all layers that are present."""
+        return sum(layer.synapses for layer in self.layers)
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of all weights; see :attr:`~xnorloom.graph.neurons.Neurons.weight_bits`."""
+        return sum(layer.weight_bits for layer in self.layers)
 
     @property
     def by_pixel(self) -> bool:
@@ -155,7 +163,7 @@ class Graph:
         return self.input.bits if index == 0 else 1
 
     def count_max(self, index: int) -> int:
-        """Largest count ``N`` of a neuron in layer ``index``; the smallest is 0."""
+        """Largest count ``N`` of any neuron in layer ``index``; the smallest is 0."""
         return self.layers[index].count_max(self.planes(index))
 
     @property
@@ -180,6 +188,9 @@ class Graph:
             rows = layer.weights.reshape(layer.neurons, -1)
             state.update(np.packbits(rows, axis=1, bitorder="little").tobytes())
             state.update(values.astype("<i8").tobytes())
+            if layer.present is not None:
+                mask = layer.present.reshape(layer.neurons, -1)
+                state.update(b" present " + np.packbits(mask, axis=1, bitorder="little").tobytes())
             if isinstance(layer, Score) and layer.scaled:
                 state.update(b" scales " + layer.scales.astype("<i8").tobytes())
             if isinstance(layer, Conv):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..support.arguments import text
 from .conv import Conv
-from .neurons import Neurons, binary, per_neuron
+from .neurons import Neurons, binary, per_neuron, set_synapses
 
 __all__ = ["Dense", "Layer", "Score"]
 
@@ -17,6 +17,8 @@ __all__ = ["Dense", "Layer", "Score"]
 class Dense(Neurons):
     """Fully connected binary layer: neuron ``j`` fires iff its count is ``>= thresholds[j]``.
 
+    The count is that of the synapses that are present and agree with their input.
+
     Parameters
     ----------
     name : str
@@ -24,22 +26,25 @@ class Dense(Neurons):
     weights : array of 0 and 1, shape (neurons, inputs)
         1 stands for +1, 0 for -1.
     thresholds : array of int, shape (neurons,)
-        0 (always fires) to ``N + 1`` (never fires).
+        0 (always fires) to ``N + 1`` (never fires), where ``N`` is the largest count of the neuron.
+    present : array of bool, shape (neurons, inputs), or None
+        Synapses that exist; ``None`` for all.
     """
 
     name: str
     weights: np.ndarray
     thresholds: np.ndarray
+    present: Any = None
 
     def __post_init__(self):
         name = text("Layer name", self.name)
-        object.__setattr__(self, "weights", binary(name, self.weights))
+        set_synapses(self, binary(name, self.weights))
         thresholds = per_neuron(name, "thresholds", self.thresholds, self.neurons)
         object.__setattr__(self, "thresholds", thresholds)
 
     def __reduce__(self):
         # Copies go through the constructor, so that their arrays are read-only too.
-        return Dense, (self.name, self.weights, self.thresholds)
+        return Dense, (self.name, self.weights, self.thresholds, self.present)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,6 +61,8 @@ class Score(Neurons):
         Added to the scaled counts; of either sign.
     scales : array of int, shape (classes,), or None
         Factors of the counts, at least 0; ``None`` becomes all ones.
+    present : array of bool, shape (classes, inputs), or None
+        Synapses that exist; ``None`` for all.
     """
 
     name: str
@@ -63,10 +70,11 @@ class Score(Neurons):
     offsets: np.ndarray
     # An array after construction; Any, since the default is None.
     scales: Any = None
+    present: Any = None
 
     def __post_init__(self):
         name = text("Layer name", self.name)
-        object.__setattr__(self, "weights", binary(name, self.weights))
+        set_synapses(self, binary(name, self.weights))
         offsets = per_neuron(name, "offsets", self.offsets, self.neurons)
         object.__setattr__(self, "offsets", offsets)
         scales = np.ones(self.neurons, np.int64) if self.scales is None else self.scales
@@ -84,20 +92,22 @@ class Score(Neurons):
 
         ``planes`` is the number of bits of an input; see :meth:`count_max`.
         """
-        largest = self.count_max(planes)
+        top = (1 << planes) - 1
         return (int(self.offsets.min()),
-                max(scale * largest + offset for scale, offset in self._largest_offsets.items()))
+                max(scale * synapses * top + offset
+                    for (scale, synapses), offset in self._largest_offsets.items()))
 
     @cached_property
-    def _largest_offsets(self) -> dict[int, int]:
-        """Largest offset for each distinct scale."""
-        scales, places = np.unique(self.scales, return_inverse=True)
-        largest = np.full(len(scales), np.iinfo(np.int64).min)
-        np.maximum.at(largest, places, self.offsets)
-        return dict(zip(scales.tolist(), largest.tolist()))
+    def _largest_offsets(self) -> dict[tuple[int, int], int]:
+        """Largest offset for each distinct pair of a scale and a number of synapses."""
+        pairs, places = np.unique(np.stack([self.scales, self.present_inputs]), axis=1,
+                                  return_inverse=True)
+        largest = np.full(pairs.shape[1], np.iinfo(np.int64).min)
+        np.maximum.at(largest, places.reshape(-1), self.offsets)
+        return dict(zip(zip(*pairs.tolist()), largest.tolist()))
 
     def __reduce__(self):
-        return Score, (self.name, self.weights, self.offsets, self.scales)
+        return Score, (self.name, self.weights, self.offsets, self.scales, self.present)
 
 
 Layer = Dense | Score | Conv

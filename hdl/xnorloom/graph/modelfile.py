@@ -8,11 +8,13 @@ Members:
 - ``scales<i>`` (version 2, if the header says so): its scales, likewise;
 - ``cuts`` (version 2, if the header says so): pixel thresholds, little-endian 16-bit integers;
 - ``pads<i>`` (version 3, if the header says so): codes of the channels outside the map, likewise;
-- ``least<i>`` (version 3, if the header says so): 1 for each neuron whose pool is an AND, bytes.
+- ``least<i>`` (version 3, if the header says so): 1 for each neuron whose pool is an AND, bytes;
+- ``present<i>`` (version 4, if the header says so): 1 for each synapse that exists, packed as the
+  weights, which are 0 where there is none.
 
-The preprocessing of the input, ``meaning`` in the header, also takes version 2, and convolutions
-take version 3. The version of a file is the lowest that has all of its graph. Equal graphs of equal
-names give equal bytes.
+The preprocessing of the input, ``meaning`` in the header, also takes version 2, convolutions take
+version 3, and absent synapses version 4. The version of a file is the lowest that has all of its
+graph. Equal graphs of equal names give equal bytes.
 """
 
 import json
@@ -31,10 +33,10 @@ from .modelfile_layers import claims, item, layer_entry, read_layer
 __all__ = ["FORMAT", "VERSIONS", "save", "load"]
 
 FORMAT = "xnorloom-graph"
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 # A file of a few kilobytes must not fill the memory: bytes that all members unpack to, and weights
-# and neurons of all layers. In memory a weight takes a byte, and a neuron up to a hundred. A
-# network of 784-4096-4096-4096-10 has 37 million weights and 12,298 neurons. A convolution has
+# and neurons of all layers. In memory a weight takes up to two bytes, and a neuron up to a hundred.
+# A network of 784-4096-4096-4096-10 has 37 million weights and 12,298 neurons. A convolution has
 # thresholds for each border class: no more than there may be neurons. Graph limits the maps.
 _LIMIT = 1 << 26
 _MOST_WEIGHTS, _MOST_NEURONS = 1 << 26, 1 << 20
@@ -52,9 +54,10 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
         If ``path`` cannot be written.
     """
     neurons = sum(layer.neurons for layer in graph.layers)
-    if graph.synapses > _MOST_WEIGHTS or neurons > _MOST_NEURONS:
+    weights = sum(layer.weights.size for layer in graph.layers)
+    if weights > _MOST_WEIGHTS or neurons > _MOST_NEURONS:
         raise ModelFileError(f"graph {quoted(graph.name)} is too large for a model file: it has "
-                             f"{graph.synapses} weights of {neurons} neurons, and {_MOST_WEIGHTS} "
+                             f"{weights} weights of {neurons} neurons, and {_MOST_WEIGHTS} "
                              f"and {_MOST_NEURONS} are the limits")
     members = [layer_entry(layer, index) for index, layer in enumerate(graph.layers)]
     thresholds = sum(claims(max(VERSIONS), entry)["thresholds"] for entry, _ in members)
@@ -73,6 +76,8 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     version = 2 if later else 1
     if any(isinstance(layer, Conv) for layer in graph.layers):
         version = 3
+    if any(layer.present is not None for layer in graph.layers):
+        version = 4
     header = {"format": FORMAT, "version": version, "name": graph.name,
               "digest": graph.digest, "input": frame, "layers": layers}
     arrays = {"header": np.frombuffer(json.dumps(header, indent=1).encode(), np.uint8), **arrays}

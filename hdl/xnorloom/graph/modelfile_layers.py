@@ -1,5 +1,6 @@
 """Layers in a model file: entries of its header, and arrays."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,10 @@ def layer_entry(layer: Layer, index: int) -> tuple[dict[str, Any], dict[str, np.
     entry: dict[str, Any] = {"kind": kinds[type(layer)], "name": layer.name,
                              "shape": list(layer.weights.shape)}
     values = layer.offsets if isinstance(layer, Score) else layer.thresholds
-    arrays = {f"weights{index}": np.packbits(layer.weights.reshape(layer.neurons, -1), axis=1,
-                                             bitorder="little"),
-              f"values{index}": values.astype("<i8")}
+    arrays = {f"weights{index}": _packed(layer.weights), f"values{index}": values.astype("<i8")}
+    if layer.present is not None:
+        entry["present"] = True
+        arrays[f"present{index}"] = _packed(layer.present)
     if isinstance(layer, Score) and layer.scaled:
         entry["scales"] = True
         arrays[f"scales{index}"] = layer.scales.astype("<i8")
@@ -78,18 +80,31 @@ def read_layer(archive: ArrayArchive, version: int, index: int, entry: Any) -> L
         raise ValueError(f"kind of a layer must be one of {', '.join(kinds)}, not {quoted(kind)}")
     shape = _shape(version, entry)
     neurons, inputs = shape[0], claims(version, entry)["weights"] // shape[0]
-    packed = archive.array(f"weights{index}", "|u1", (neurons, -(-inputs // 8)))
+    octets = (neurons, -(-inputs // 8))
+    packed = archive.array(f"weights{index}", "|u1", octets)
     values: tuple[int, ...] = (neurons,)
     if kind == "conv" and "classes" in entry:
         values = (_positive(entry, "classes"), neurons)
     numbers = archive.array(f"values{index}", "<i8", values)
-    weights = np.unpackbits(packed, axis=1, count=inputs, bitorder="little").reshape(shape)
-    arguments: list[Any] = [item(entry, "name", str), weights, numbers]
+    arguments: list[Any] = [item(entry, "name", str), _unpacked(packed, shape), numbers]
     if version > 1 and kind == "score" and "scales" in entry:
         arguments.append(archive.array(f"scales{index}", "<i8", (neurons,)))
     if kind == "conv":
         arguments += _window(archive, index, entry, shape)
-    return kinds[kind](*arguments)
+    present = None
+    if version > 3 and "present" in entry:
+        present = _unpacked(archive.array(f"present{index}", "|u1", octets), shape)
+    return kinds[kind](*arguments, present=present)
+
+
+def _packed(bits: np.ndarray) -> np.ndarray:
+    """Pack the bits of each neuron to bytes."""
+    return np.packbits(bits.reshape(len(bits), -1), axis=1, bitorder="little")
+
+
+def _unpacked(octets: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return np.unpackbits(octets, axis=1, count=math.prod(shape[1:]),
+                         bitorder="little").reshape(shape)
 
 
 def _window(archive: ArrayArchive, index: int, entry: Any, shape: tuple[int, ...]

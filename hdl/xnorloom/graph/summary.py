@@ -29,11 +29,13 @@ def graph_values(graph: Graph) -> dict[str, Any]:
         entry = {
             "name": layer.name, "kind": kind, "inputs": layer.inputs,
             "neurons": layer.neurons, "input_bits": graph.planes(index),
-            "synapses": layer.weights.size, "weight_bits": layer.weights.size,
+            "synapses": layer.synapses, "weight_bits": layer.weight_bits,
             "threshold_bits": 0 if isinstance(layer, Score) else
                 layer.thresholds.size * (graph.count_max(index) + 1).bit_length(),
             "scale_bits": _scale_bits(layer) if isinstance(layer, Score) else 0,
             "constant": int(constant[index].sum())}
+        if layer.present is not None:
+            entry["absent"] = layer.weights.size - layer.synapses
         if isinstance(layer, Conv):
             entry.update(_conv_values(layer, graph.maps[index]))
         layers.append(entry)
@@ -43,7 +45,7 @@ def graph_values(graph: Graph) -> dict[str, Any]:
         "input": {"shape": list(graph.input.shape), "bits": graph.input.bits,
                   "cuts": None if thresholds is None else thresholds.tolist(),
                   "meaning": graph.input.preprocessing},
-        "classes": graph.classes, "synapses": graph.synapses, "weight_bits": graph.synapses,
+        "classes": graph.classes, "synapses": graph.synapses, "weight_bits": graph.weight_bits,
         "score_range": list(graph.score_range), "layers": layers,
         "warnings": constant_warnings(graph)}
 
@@ -120,7 +122,7 @@ def _rows(graph: Graph) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
         (entry["name"], entry["kind"], entry["inputs"], entry["input_bits"], entry["neurons"],
          entry["synapses"], entry["weight_bits"], entry["threshold_bits"] or None)
         for entry in layers]
-    rows.append(("total", "", None, None, None, graph.synapses, graph.synapses,
+    rows.append(("total", "", None, None, None, graph.synapses, graph.weight_bits,
                  sum(entry["threshold_bits"] for entry in layers)))
     header = ("layer", "kind", "inputs", "bits each", "neurons", "synapses", "weight bits",
               "threshold bits")
@@ -130,10 +132,14 @@ def _rows(graph: Graph) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
                                                             graph.maps[1:])]
         rows = [(*row, *more) for row, more in zip(rows, [*maps, ("", "", "")])]
         header = (*header, "input map", "output map", "window")
+    absent = [entry.get("absent") for entry in layers]
     constant = [entry["constant"] or None for entry in layers]
-    if not any(constant):
-        return rows, header
-    return [(*row, number) for row, number in zip(rows, [*constant, None])], (*header, "constant")
+    for what, numbers, total in (("absent", absent, sum(filter(None, absent))),
+                                 ("constant", constant, None)):
+        if any(numbers):
+            rows = [(*row, number) for row, number in zip(rows, [*numbers, total])]
+            header = (*header, what)
+    return rows, header
 
 
 def _scale_bits(score: Score) -> int:

@@ -111,7 +111,7 @@ def convolutions():
     return Graph("network", Input((10, 10, 3), 2), (
         Conv("first", rng.integers(0, 2, (12, 3, 3, 3)), rng.integers(30, 50, 12),
              Window((3, 3))),
-        Conv("second", second.weights, counts[:, None] // 2 + thresholds // 20, window,
+        Conv("second", second.weights, counts // 2 + thresholds // 20, window,
              second.pool),
         Score("score", rng.integers(0, 2, (5, 160)), rng.integers(-9, 10, 5))))
 

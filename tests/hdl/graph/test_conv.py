@@ -94,7 +94,7 @@ def test_borders():
     assert borders.count == 6
     assert borders.classes.tolist() == [[0, 1, 1], [2, 3, 3], [2, 3, 3], [4, 5, 5]]
     assert borders.taps.sum(axis=(1, 2)).tolist() == [4, 6, 6, 9, 4, 6]
-    assert layer.class_counts(Map(4, 6, 2), 2).tolist() == [24, 36, 36, 54, 24, 36]
+    assert layer.class_counts(Map(4, 6, 2), 2)[:, 0].tolist() == [24, 36, 36, 54, 24, 36]
 
 
 @pytest.mark.parametrize("window", [Window((3, 3)), Window((3, 3), padding=ONES, pad=0),

@@ -230,13 +230,13 @@ def test_foreign_header(tmp_path, members):
         assert refused(path) == f"{path} is not an xnorloom model file (foreign header)"
 
 
-@pytest.mark.parametrize("version, shown", [(4, "4"), (0, "0"), (1.0, "1.0"), (True, "True"),
+@pytest.mark.parametrize("version, shown", [(5, "5"), (0, "0"), (1.0, "1.0"), (True, "True"),
                                             ("1", "'1'"), (None, "None")])
 def test_version(tmp_path, members, version, shown):
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
     assert refused(path) == (f"model file {path} has version {shown}, but this xnorloom reads "
-                             f"versions 1, 2 and 3")
+                             f"versions 1, 2, 3 and 4")
 
 
 @pytest.mark.parametrize("version", ["1" * 10**6, "\x1b[31m\n" * 99, 10**4000, [[]] * 10**5,
@@ -246,7 +246,7 @@ def test_long_version(tmp_path, members, version):
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
     assert len(refused(path)) <= len(f"model file {path} has version , but this xnorloom reads "
-                                     f"versions 1, 2 and 3") + 60
+                                     f"versions 1, 2, 3 and 4") + 60
 
 
 # Nothing is ever unpickled
@@ -315,7 +315,7 @@ LIES = {
         "the contents do not match the digest in the header"),
     "too few bits": (
         edited(lambda h: h["input"].update(bits=1)),
-        "thresholds of layer 'first' must be in 0 to 10, not 28"),
+        "thresholds of layer 'first' must be in 0 to 10, not 14"),
     "bits a float": (
         edited(lambda h: h["input"].update(bits=2.0)),
         "'bits' in the header must be a int, not 2.0"),
