@@ -48,8 +48,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=natural, metavar="S", default=0,
                         help="seed of the random pixels (default: %(default)s)")
     parser.add_argument(
-        "--amaranth-frames", type=positive, metavar="N", default=2,
-        help="frames for Amaranth's simulation, which is slow (default: %(default)s)")
+        "--amaranth-frames", type=positive, metavar="N",
+        help="frames for Amaranth's simulation, which is slow (default: 2, or what fits in "
+             "100,000 cycles)")
     parser.add_argument(
         "--skip", type=_steps, metavar="STEPS", default=(),
         help=f"steps to skip, with commas between them: {', '.join(_STEPS)}")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from xnorloom.errors import MissingToolError
 from xnorloom.folding import automatic
 from xnorloom.graph import Graph
-from xnorloom.schedule import Schedule
+from xnorloom.schedule import Plan, Schedule
 
 from .. import golden
 from ..golden import Golden
@@ -27,6 +27,10 @@ __all__ = ["STEPS", "Difference", "Row", "SourceModel", "Verification", "verify"
 
 STEPS = ("source", "graph", "packed", "amaranth", "compiled")
 _CHUNK = 500
+# Cycles that Amaranth's simulator is given unasked, about two minutes; one frame of a large
+# network can take it an hour.
+_AMARANTH_CYCLES = 100_000
+_AMARANTH_FRAMES = 2
 _TITLES = {"source": "source model", "graph": "integer graph, matrix products",
            "packed": "packed golden model, popcounts",
            "amaranth": "Amaranth source, simulated", "compiled": "emitted Verilog, compiled"}
@@ -36,13 +40,14 @@ Progress = Callable[[str, int, int], object]
 
 def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None = None,
            schedule: Schedule | None = None, steps: Sequence[str] = STEPS,
-           amaranth_frames: int = 2, labels: npt.ArrayLike | None = None,
+           amaranth_frames: int | None = None, labels: npt.ArrayLike | None = None,
            missing: Mapping[str, str] | None = None,
            progress: Progress | None = None) -> Verification:
     """Run frames through every step and compare each with the integer graph.
 
-    The compiled simulation is left out, with a row that says why, where its tools are not
-    installed.
+    A step that cannot run is left out, with a row that says why: the compiled simulation where its
+    tools are not installed, and Amaranth's where one frame takes more than some 50,000 cycles,
+    unless ``amaranth_frames`` asks for it.
 
     Parameters
     ----------
@@ -54,8 +59,9 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None 
         Schedule of the gateware; by default that of :func:`~xnorloom.folding.automatic`.
     steps : sequence of str
         Those of ``STEPS`` to run; the integer graph is always evaluated.
-    amaranth_frames : int
-        Number of frames for the Amaranth simulation, which is slow.
+    amaranth_frames : int or None
+        Number of frames for the Amaranth simulation, which is slow; ``None`` for two, one or none,
+        as many as fit in 100,000 cycles with a frame to start with.
     labels : integers of shape ``[B]``, or None
         Class of each frame, to count the correct ones.
     missing : mapping of str to str, or None
@@ -81,7 +87,7 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None 
                          f"not {source.frames}")
     if labels is not None and np.shape(labels) != (len(frames),):
         raise ValueError(f"labels must have the shape ({len(frames)},), not {np.shape(labels)!r}")
-    if amaranth_frames < 1:
+    if amaranth_frames is not None and amaranth_frames < 1:
         raise ValueError(f"amaranth_frames must be at least 1, not {amaranth_frames!r}")
     run = _Run(graph, frames, schedule, progress,
                None if labels is None else np.asarray(labels))
@@ -100,11 +106,7 @@ def verify(graph: Graph, elements: npt.ArrayLike, *, source: SourceModel | None 
         elif step == "packed":
             rows.append(run.packed())
         else:
-            number = amaranth_frames if step == "amaranth" else len(frames)
-            try:
-                rows.append(run.gateware(step, number))
-            except MissingToolError as error:
-                rows.append(run.left_out(step, str(error)))
+            rows.append(run.compiled() if step == "compiled" else run.amaranth(amaranth_frames))
     expected = run.expected
     switched = sum(int((bits.min(axis=0) != bits.max(axis=0)).sum())
                    for bits in expected.activations)
@@ -135,11 +137,31 @@ class _Run:
                           self._report("packed"))
         return self._found("packed", Found(found.classes, found.scores, found.activations))
 
-    def gateware(self, engine: str, number: int) -> Row:
+    def compiled(self) -> Row:
+        try:
+            return self._gateware("compiled", len(self._frames))
+        except MissingToolError as error:
+            return self.left_out("compiled", str(error))
+
+    def amaranth(self, number: int | None) -> Row:
+        if number is None:
+            interval = self._plan.interval
+            number = min(_AMARANTH_FRAMES, _AMARANTH_CYCLES // interval - 1)
+            if number < 1:
+                return self.left_out("amaranth", f"one frame takes {interval:,} cycles, too many "
+                                                 f"for this simulator unless a number of frames "
+                                                 f"is given")
+        return self._gateware("amaranth", number)
+
+    @property
+    def _plan(self) -> Plan:
         if self._schedule is None:
             self._schedule = automatic(self._graph)
-        result = simulate(self._schedule.bind(self._graph), self._frames[:number], engine=engine,
-                          probes=True, progress=self._report(engine))
+        return self._schedule.bind(self._graph)
+
+    def _gateware(self, engine: str, number: int) -> Row:
+        result = simulate(self._plan, self._frames[:number], engine=engine, probes=True,
+                          progress=self._report(engine))
         assert result.activations is not None
         return self._found(engine, Found(result.classes, result.scores, result.activations))
 

@@ -13,6 +13,7 @@ from xnorloom.frontend.program import INPUT, Dense, Elementwise, Program, Value
 from xnorloom.graph import Graph
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
+from xnorloom.schedule import Plan
 from xnorloom_sim import golden
 from xnorloom_sim.verification import STEPS, SourceModel, frames, steps, verify
 
@@ -225,6 +226,20 @@ def test_gateware_with_another_number(lowered, pixels, monkeypatch, step, layer,
     where = f"layer {name} {'score of class' if layer == 2 else 'neuron'} {place}"
     assert str(row.first) == (f"frame {frame}: {where} is {values[0][frame, place]}, the integer "
                               f"graph has {values[1][frame, place]}")
+
+
+@pytest.mark.parametrize(("interval", "asked", "run"), [
+    (33_333, None, 2), (33_334, None, 1), (50_000, None, 1), (50_001, None, 0), (50_001, 1, 1),
+    (50_001, 3, 3)])
+def test_frames_of_amaranth(lowered, pixels, monkeypatch, interval, asked, run):
+    """Frames that Amaranth's simulator runs fit in 100,000 cycles, unless their number is given."""
+    monkeypatch.setattr(Plan, "interval", interval)
+    row = verify(lowered.graph, encode(lowered.graph.input, pixels), steps=["amaranth"],
+                 amaranth_frames=asked).rows[1]
+    assert row.frames == run
+    assert row.left_out == (None if run else (
+        "one frame takes 50,001 cycles, too many for this simulator unless a number of frames is "
+        "given"))
 
 
 # arguments
