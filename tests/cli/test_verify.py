@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from xnorloom.errors import MissingToolError
+from xnorloom.folding import automatic
 from xnorloom.frontend.program import INPUT, Dense, Elementwise, Move, Program, Value
 from xnorloom.graph import Graph, Input, Score
 from xnorloom.graph.pixels import encode
@@ -233,6 +234,14 @@ def test_without_the_runtime_of_the_source(command, lowered, monkeypatch):
 def test_random_is_the_default(command):
     _, output, _ = command("--skip", "amaranth,compiled,packed")
     assert output.startswith("toy on 1,000 random frames, seed 0\n")
+
+
+@pytest.mark.parametrize(("cycles", "frames"), [(40, 40), (3, 10)])
+def test_fewer_random_frames_of_many_cycles(command, graph, monkeypatch, cycles, frames):
+    """A network of many cycles per frame gets as many frames as a number of cycles allows."""
+    monkeypatch.setattr(verify, "_CYCLES", cycles * automatic(graph).bind(graph).interval)
+    _, output, _ = command("--skip", "amaranth,compiled,packed")
+    assert output.startswith(f"toy on {frames} random frames, seed 0\n")
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from xnorloom.lowering.lower import Lowered
+    from xnorloom.schedule import Schedule
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 
@@ -34,7 +35,11 @@ EXAMPLES = [
 
 # Steps that may be skipped; the integer graph is their reference.
 _STEPS = ("source", "packed", "amaranth", "compiled")
+# Random frames unless their number is given: fewer where the gateware would take more cycles than
+# this, which the compiled simulation runs in a few minutes.
 _RANDOM = 1000
+_FEWEST = 10
+_CYCLES = 8_000_000
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,7 +48,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--data", type=path, metavar="DATA", help=f"frames: {DATA}")
     either.add_argument("--random", type=positive, metavar="N",
-                        help=f"N frames of random pixels instead of data (default: {_RANDOM})")
+                        help=f"N frames of random pixels instead of data (default: {_RANDOM}, or "
+                             f"fewer, to {_FEWEST}, for a network of many cycles per frame)")
     add_data_options(parser)
     parser.add_argument("--seed", type=natural, metavar="S", default=0,
                         help="seed of the random pixels (default: %(default)s)")
@@ -78,7 +84,7 @@ def run(arguments: Namespace, console: Console) -> int:
     loaded = load(arguments, console)
     graph, lowered = loaded.graph, loaded.lowered
     schedule = make_schedule(graph, arguments)
-    pixels, labels, name = _pixels(graph, arguments, console)
+    pixels, labels, name = _pixels(graph, schedule, arguments, console)
     elements = elements_of(graph, pixels)
     steps = [step for step in verification.STEPS if step not in arguments.skip]
     source, missing = None, {}
@@ -116,7 +122,7 @@ def _check(arguments: Namespace) -> None:
         check_data_dir(arguments)
 
 
-def _pixels(graph: Graph, arguments: Namespace, console: Console) -> (
+def _pixels(graph: Graph, schedule: "Schedule", arguments: Namespace, console: Console) -> (
         "tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer] | None, str]"):
     """Frames of 8-bit pixels in the shape of the input, their labels if any, and their name."""
     from xnorloom_sim import data
@@ -124,7 +130,8 @@ def _pixels(graph: Graph, arguments: Namespace, console: Console) -> (
     from xnorloom_sim.verification.frames import random_pixels
 
     if arguments.data is None:
-        number = arguments.random or _RANDOM
+        most = _CYCLES // schedule.bind(graph).interval
+        number = arguments.random or min(_RANDOM, max(_FEWEST, most))
         return (random_pixels(graph.input.shape, number, arguments.seed), None,
                 f"{count(number, 'random frame')}, seed {arguments.seed}")
     dataset = data.load(arguments.data, directory=arguments.data_dir)
