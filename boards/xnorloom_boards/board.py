@@ -12,6 +12,7 @@ from xnorloom.support.extras import install_hint
 from xnorloom.target.device import Device
 
 from .errors import BoardError, WrongBitstreamError
+from .usb import UsbBridge
 
 if TYPE_CHECKING:
     from .link.connection import Connection
@@ -49,6 +50,8 @@ class Board:
         Resources of LEDs; one with the subsignals ``r``, ``g``, ``b`` counts as three.
     programmer : tuple of str
         Arguments by which openFPGALoader finds the board.
+    usb : UsbBridge or None
+        USB bridge of its serial port; ``None`` if it needs an adapter.
     number : int
         Number, 1 to 63, by which its bitstreams tell a host which board it is; 0 for none. Numbers
         are never given to another board.
@@ -72,6 +75,7 @@ class Board:
     baud: int
     leds: tuple[Resource, ...]
     programmer: tuple[str, ...]
+    usb: UsbBridge | None = None
     number: int = 0
     pll_pad: bool = False
     high: tuple[Resource, ...] = ()
@@ -98,20 +102,24 @@ class Board:
              **options: Any) -> "Connection":
         """Connect to the board at a serial port.
 
-        Parameters are those of :func:`xnorloom_boards.link.connection.open`. ``baud`` defaults to
-        the rate of the board, which its bitstreams have unless their clock is too slow for it.
+        Parameters are those of :func:`xnorloom_boards.link.connection.open`. The port ``auto`` is
+        found by USB. ``baud`` defaults to the rate of the board, which its bitstreams have unless
+        their clock is too slow for it.
 
         Raises
         ------
         PortError
-            If there is no such port, or it cannot be opened.
+            If there is no such port, or it cannot be opened; for ``auto`` if there are several.
         LinkError
             If nothing, another network, or another board answers there.
         TypeError, ValueError
             See :func:`xnorloom_boards.link.connection.open`.
         """
         from .link import connection
+        from .link.find_port import AUTO, find_port
 
+        if port == AUTO:
+            port = find_port(self.name, self.usb)
         return connection.open(port, graph, baud=self.baud if baud is None else baud,
                                board=self, **options)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .console import write
-from .types import OneOf, directory, path
+from .types import OneOf, board, board_or_sim, directory, path
 
 __all__ = ["SHELLS", "PrintCompletion"]
 
@@ -46,10 +46,10 @@ def _suggest(action: argparse.Action) -> None:
     """Set the attributes of ``action`` by which shtab knows its values."""
     import shtab
 
-    if action.dest == "board":
-        from xnorloom_boards import board
+    if action.type in (board, board_or_sim):
+        from .boards import SIM, names
 
-        action.choices = board.names()
+        action.choices = [name for name in names() if action.type is board_or_sim or name != SIM]
     elif isinstance(action.type, OneOf):
         action.choices = action.type.choices
     elif action.type in (path, directory):

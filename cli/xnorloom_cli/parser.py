@@ -7,7 +7,7 @@ from xnorloom.errors import XnorloomError
 from xnorloom.frontend import FORMATS
 from xnorloom.schedule import WeightStyle
 
-from .types import OneOf, directory, integer, path, positive
+from .types import OneOf, board, board_or_sim, directory, integer, path, positive
 
 __all__ = ["Help", "Parser", "add_board", "add_data", "add_data_options", "add_fold", "add_model",
            "add_schedule", "DATA"]
@@ -95,9 +95,11 @@ def add_fold(group: argparse._ActionsContainer) -> None:
                        help="schedule file that compile wrote, edited or not")
 
 
-def add_board(parser: argparse.ArgumentParser) -> None:
-    """Add ``--board``."""
+def add_board(parser: argparse.ArgumentParser, *, simulated: bool = False) -> None:
+    """Add ``--board``; if ``simulated``, the simulated board may be given, too."""
     # The names are written out because the catalog takes long to import.
-    parser.add_argument("--board", type=path, required=True, metavar="NAME",
-                        help="icebreaker, icestick, hx8k_evn, upduino_v3, ulx3s_25f, ulx3s_85f, "
-                             "colorlight_5a_75b, orangecrab_25f or ecp5_evn")
+    names = ["icebreaker", "icestick", "hx8k_evn", "upduino_v3", "ulx3s_25f", "ulx3s_85f",
+             "colorlight_5a_75b", "orangecrab_25f", "ecp5_evn"]
+    more = "; or sim, a simulated board that needs no hardware" if simulated else ""
+    parser.add_argument("--board", type=board_or_sim if simulated else board, required=True,
+                        metavar="NAME", help=f"{', '.join(names[:-1])} or {names[-1]}{more}")

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from xnorloom.support.text import quoted
 
-__all__ = ["OneOf", "directory", "integer", "natural", "path", "positive"]
+__all__ = ["OneOf", "board", "board_or_sim", "directory", "integer", "natural", "path", "positive"]
 
 # Exact as a floating-point number. No command has more cycles, frames or bits per second.
 _HIGHEST = 10**12
@@ -53,6 +53,16 @@ def path(text: str) -> str:
 
 def directory(text: str) -> str:
     """Path of a directory that is not empty."""
+    return path(text)
+
+
+def board(text: str) -> str:
+    """Name of a board."""
+    return path(text)
+
+
+def board_or_sim(text: str) -> str:
+    """Name of a board, or of the simulated one."""
     return path(text)
 
 

@@ -20,8 +20,8 @@ class Connected:
 
     faults = Faults(resent=2)
 
-    def __init__(self, graph, wrong=()):
-        self.graph, self.wrong = graph, wrong
+    def __init__(self, graph, name, baud, wrong=()):
+        self.graph, self.name, self.baud, self.wrong = graph, name, baud, wrong
 
     def classify_frames(self, frames, progress):
         classes = evaluate(self.graph, frames).classes
@@ -51,7 +51,7 @@ def opened(monkeypatch, net):
         # Boards with SPRAM report the weights they load.
         for done in range(3):
             options["loading"](done, 2)
-        yield Connected(net, fake.wrong)
+        yield Connected(net, port, baud, fake.wrong)
 
     fake.wrong = ()
     monkeypatch.setattr(host, "open", fake)

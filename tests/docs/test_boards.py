@@ -1,4 +1,4 @@
-"""Program of docs/boards.md, with a fake board."""
+"""Programs of docs/boards.md, with a fake board and a simulated one."""
 
 import re
 from contextlib import contextmanager
@@ -11,11 +11,15 @@ from xnorloom_sim.golden import evaluate
 ROOT = Path(__file__).parents[2]
 
 
+def program_with(text):
+    page = (ROOT / "docs" / "boards.md").read_text()
+    [program] = [program for program in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+                 if text in program]
+    return program
+
+
 def test_program(monkeypatch, capsys):
-    [program] = [text for text in re.findall(r"^```python\n(.*?)^```$",
-                                             (ROOT / "docs" / "boards.md").read_text(), re.M | re.S)
-                 if ".open(" in text]
-    calls = []
+    program, calls = program_with('find("icebreaker").open('), []
 
     class Pretended:
         def classify(self, images):
@@ -34,3 +38,9 @@ def test_program(monkeypatch, capsys):
     digits = bundled()
     right = (evaluate(graph, digits.images >> 7).classes == digits.labels).sum()
     assert capsys.readouterr().out == f"{right} of 500 read right\n"
+
+
+def test_simulated(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    exec(compile(program_with('find("sim")'), "boards.md", "exec"), {})
+    assert capsys.readouterr().out == "486 of 500 read right\n"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
 from xnorloom.graph import Graph
 from xnorloom_boards.link import connection
@@ -51,17 +53,20 @@ def board(monkeypatch):
     class Pretended:
         faults = Faults()
 
-        def __init__(self, graph):
-            self.graph = graph
+        def __init__(self, port, graph, baud):
+            self.name, self.graph, self.baud = port, graph, baud
 
         def classify_frames(self, frames, progress):
             progress(len(frames), len(frames))
             return evaluate(self.graph, frames).classes
 
     @contextmanager
-    def opened(port, graph, **options):
-        yield Pretended(graph)
+    def opened(port, graph, *, baud, **options):
+        yield Pretended(port, graph, baud)
 
+    entry = ListPortInfo("/dev/ttyUSB1")
+    entry.vid, entry.pid = 0x0403, 0x6010
+    monkeypatch.setattr(list_ports, "comports", lambda: [entry])
     monkeypatch.setattr(connection, "open", opened)
 
 

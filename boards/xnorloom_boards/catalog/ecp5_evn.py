@@ -7,6 +7,7 @@ see section 6.2 of the user guide (FPGA-EB-02017).
 from xnorloom.target.device import DEVICES
 
 from ..board import Board
+from ..usb import FT2232H
 
 __all__ = ["BOARD"]
 
@@ -28,6 +29,7 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
     programmer=("-b", "ecp5_evn"),
+    usb=FT2232H,
     number=9,
     note="move two resistors and set the FT2232H to serial, as in section 6.2 of FPGA-EB-02017",
 )

@@ -7,6 +7,7 @@ delivered, or the FPGA (EB85).
 from xnorloom.target.device import DEVICES
 
 from ..board import Board
+from ..usb import FT2232H
 
 __all__ = ["BOARD"]
 
@@ -28,6 +29,7 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
     programmer=("-b", "ice40_generic"),
+    usb=FT2232H,
     number=3,
     volatile_note="set its jumpers to load the FPGA and not the flash, as in its guide (EB85)",
 )

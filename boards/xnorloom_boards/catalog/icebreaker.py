@@ -7,6 +7,7 @@ and a design at 36 MHz has 12 cycles per bit.
 from xnorloom.target.device import DEVICES
 
 from ..board import Board
+from ..usb import FT2232H
 
 __all__ = ["BOARD"]
 
@@ -29,5 +30,6 @@ BOARD = Board(
     baud=3_000_000,
     leds=(("led_r", 0), ("led_g", 0)),
     programmer=("-b", "ice40_generic"),
+    usb=FT2232H,
     number=1,
 )

@@ -7,6 +7,7 @@ flash and a resistor, and a new wire (issue 121 of Project IceStorm, help text o
 from xnorloom.target.device import DEVICES
 
 from ..board import Board
+from ..usb import FT2232H
 
 __all__ = ["BOARD"]
 
@@ -28,6 +29,7 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(5)),
     programmer=("-b", "ice40_generic"),
+    usb=FT2232H,
     number=2,
     volatile_note="an unmodified iCEstick cannot be loaded past its flash: leave out --volatile",
 )

@@ -3,6 +3,7 @@
 from xnorloom.target.device import DEVICES
 
 from ..board import Board
+from ..usb import FT231X
 from .platforms import build_only
 
 __all__ = ["BOARD"]
@@ -25,5 +26,6 @@ BOARD = Board(
     baud=3_000_000,
     leds=tuple(("led", number) for number in range(8)),
     programmer=("-b", "ulx3s"),
+    usb=FT231X,
     number=5,
 )

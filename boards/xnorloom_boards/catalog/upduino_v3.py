@@ -9,6 +9,7 @@ no clock for a serial port. (UPduino 3.1 schematic; upduino_v3.pcf of its vendor
 from xnorloom.target.device import DEVICES
 
 from ..board import Board
+from ..usb import FT232H
 
 __all__ = ["BOARD"]
 
@@ -38,6 +39,7 @@ BOARD = Board(
     baud=3_000_000,
     leds=(("rgb_led", 0),),
     programmer=("-b", "ice40_generic", "-c", "ft232"),
+    usb=FT232H,
     number=4,
     high=(("flash_deselect", 0),),
     note="close the jumper OSC (R16) with solder, which brings 12 MHz to pin 20",

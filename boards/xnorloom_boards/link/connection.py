@@ -115,6 +115,16 @@ class Connection:
                             f"{size}")
 
     @property
+    def name(self) -> str:
+        """Name of the port."""
+        return self._name
+
+    @property
+    def baud(self) -> int:
+        """Rate of the line."""
+        return self._session.baud
+
+    @property
     def hello(self) -> Hello:
         """Description of the board."""
         return self._hello

@@ -1,14 +1,18 @@
 """Serial ports, opened or refused with a reason."""
 
 import errno
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xnorloom.support.extras import install_hint
 from xnorloom.support.text import clipped
 
 from ..errors import PortError
 
-__all__ = ["Port", "open_port", "refusals", "timed_out"]
+if TYPE_CHECKING:
+    from serial.tools.list_ports_common import ListPortInfo
+
+__all__ = ["Port", "described", "list_ports", "open_port", "refusals", "timed_out"]
 
 _BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 
@@ -38,8 +42,7 @@ def open_port(name: str, baud: int, write_timeout: float) -> Any:
     try:
         import serial
     except ImportError:
-        raise PortError(f"serial ports need pyserial, which is not installed; "
-                        f"{install_hint('boards')}") from None
+        raise _no_pyserial() from None
     try:
         return serial.Serial(name, baud, timeout=1, write_timeout=write_timeout, exclusive=True)
     except refusals() as error:
@@ -91,10 +94,32 @@ def _reason(name: str, baud: int, error: Exception) -> str:
 
 
 def _others() -> str:
-    from serial.tools import list_ports
-    found = sorted((port.device, port.description) for port in list_ports.comports())
-    if not found:
-        return "no serial port was found"
-    named = (clipped(device if text in ("", "n/a", device) else f"{device} ({text})")
-             for device, text in found)
-    return f"there are {', '.join(named)}"
+    found = list_ports()
+    return f"there are {described(found)}" if found else "no serial port was found"
+
+
+def list_ports() -> "list[ListPortInfo]":
+    """Serial ports of the machine, by name.
+
+    Raises
+    ------
+    PortError
+        If pyserial is not installed.
+    """
+    try:
+        from serial.tools import list_ports as tool
+    except ImportError:
+        raise _no_pyserial() from None
+    return sorted(tool.comports(), key=lambda port: port.device)
+
+
+def described(ports: "Iterable[ListPortInfo]") -> str:
+    """Names of ports with their descriptions, in one line."""
+    return ", ".join(
+        clipped(port.device if port.description in ("", "n/a", port.device)
+                else f"{port.device} ({port.description})") for port in ports)
+
+
+def _no_pyserial() -> PortError:
+    return PortError(f"serial ports need pyserial, which is not installed; "
+                     f"{install_hint('boards')}")

@@ -47,6 +47,5 @@ def run(arguments: Namespace, console: Console) -> int:
                     "bytes": bitstream.stat().st_size, "volatile": arguments.volatile,
                     "loader": programmer.version},
                    f"wrote {printable(bitstream)} into the {where} of {chosen.title}\n\n"
-                   f"Next: xnorloom run MODEL --board {chosen.name} --port PORT "
-                   f"--data mnist:bundled")
+                   f"Next: xnorloom run MODEL --board {chosen.name} --data mnist:bundled")
     return 0

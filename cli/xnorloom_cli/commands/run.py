@@ -10,6 +10,7 @@ from typing import Any
 from xnorloom.errors import XnorloomError
 from xnorloom.support.text import clipped, count, printable, quoted
 
+from ..boards import SIM, find
 from ..console import Console
 from ..inputs import check_data_dir, load, load_frames
 from ..parser import add_board, add_data, add_model
@@ -20,18 +21,21 @@ __all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 HELP = "classify images on a board and check every answer"
 DESCRIPTION = (
     "Send images to a board over its serial port and compare each class with the golden model. "
-    "The command first checks that the board was built from the same model. Exit status 1 if any "
-    "class differs.")
+    "The command first checks that the board was built from the same model. Without a board, the "
+    "board sim simulates the gateware with its serial link. Exit status 1 if any class differs.")
 EXAMPLES = [
+    "xnorloom run tfc --board sim --data mnist:bundled",
+    "xnorloom run tfc --board icebreaker --data mnist:bundled",
     "xnorloom run tfc --board icebreaker --port /dev/ttyUSB1 --data mnist:test --limit 1000"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``run``."""
     add_model(parser)
-    add_board(parser)
-    parser.add_argument("--port", type=path, required=True, metavar="PORT",
-                        help="serial port, such as /dev/ttyUSB1 or COM3")
+    add_board(parser, simulated=True)
+    parser.add_argument("--port", type=path, default="auto", metavar="PORT",
+                        help="serial port, such as /dev/ttyUSB1 or COM3, or auto, which finds the "
+                             "board by its USB numbers (default: %(default)s)")
     parser.add_argument("--baud", type=positive, metavar="B",
                         help="baud rate; default: that of the board")
     add_data(parser)
@@ -39,19 +43,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, console: Console) -> int:
     """Classify images on a board. Returns 1 if a class differs from the golden model."""
-    from xnorloom_boards import board
     from xnorloom_sim import golden
 
     if not arguments.port.isprintable():
         raise XnorloomError(f"argument --port: must be a printable name, not "
                             f"{quoted(arguments.port)}")
-    chosen = board.find(arguments.board)
+    chosen = find(arguments.board, say=lambda text: console.note(f"{text} ..."))
     check_data_dir(arguments)
     graph = load(arguments, console).graph
     dataset, frames, labels = load_frames(graph, arguments)
-    baud = arguments.baud or chosen.baud
     with (contextlib.closing(_WeightsBar(console)) as bar,
-          chosen.open(arguments.port, graph, baud=baud, loading=bar) as connection):
+          chosen.open(arguments.port, graph, baud=arguments.baud, loading=bar) as connection):
         with console.progress(chosen.name, len(frames), " frames") as progress:
             start = time.perf_counter()
             classes = connection.classify_frames(frames, progress)
@@ -61,8 +63,9 @@ def run(arguments: Namespace, console: Console) -> int:
     wrong = (classes != wanted).nonzero()[0]
     correct = None if labels is None else int((classes == labels).sum())
     values: dict[str, Any] = {
-        "name": graph.name, "digest": graph.digest, "board": chosen.name, "port": arguments.port,
-        "baud": baud, "data": dataset.name, "frames": len(frames), "seconds": seconds,
+        "name": graph.name, "digest": graph.digest, "board": chosen.name, "port": connection.name,
+        "baud": None if arguments.board == SIM else connection.baud, "data": dataset.name,
+        "frames": len(frames), "seconds": seconds,
         "frames_per_second": len(frames) / seconds, "correct": correct,
         "accuracy": None if correct is None else correct / len(frames),
         "mismatches": len(wrong), "faults": faults}
@@ -100,9 +103,10 @@ class _WeightsBar:
 
 
 def _text(values: dict[str, Any]) -> str:
+    how = "simulated" if values["baud"] is None else f"at {values['baud']:,} baud"
     lines = [("frames", f"{values['frames']:,}"),
              ("throughput", f"{values['frames_per_second']:,.0f} frames per second "
-                            f"({values['seconds']:.2f} s at {values['baud']:,} baud)")]
+                            f"({values['seconds']:.2f} s, {how})")]
     if values["correct"] is not None:
         lines.append(("accuracy", f"{100 * values['accuracy']:.2f} % "
                                   f"({values['correct']:,} correct)"))

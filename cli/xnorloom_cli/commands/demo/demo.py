@@ -177,8 +177,10 @@ def _next(out: str, console: Console) -> None:
     if shutil.which(program) is None and Path(sys.argv[0]).name == program:
         program = printable(shlex.quote(sys.argv[0]))
     commands = [
+        (f"{program} run tfc --board sim --data mnist:bundled",
+         "digits through a simulated board"),
         (f"{program} build tfc --board icebreaker", "a bitstream as fast as the chip allows"),
-        (f"{program} run tfc --board icebreaker --port PORT --data mnist:bundled",
+        (f"{program} run tfc --board icebreaker --data mnist:bundled",
          "digits through a board that has it"),
         (f"{program} import net.onnx --input u8/255 -o net.bnn", "a network of your own"),
         (f"{program} compile tfc -o build --fold {quoted}", "a schedule that you edited"),
