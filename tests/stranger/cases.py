@@ -67,6 +67,7 @@ CASES = {
         _misses("plot", "simulate tfc --data mnist:bundled --engine golden --show 3"),
         _misses("compiled", _COMPILED),
         _misses("boards", _BUILD),
+        _misses("serve", "serve toy.bnn"),
         _misses("boards", "run toy.bnn --data data.npz --board icebreaker --port /dev/none"),
     ),
     "compiled": (_TOY, _xnorloom(_COMPILED), _xnorloom("verify toy.bnn --random 20", "compiled")),
@@ -91,6 +92,7 @@ CASES = {
         _xnorloom("verify net.onnx --input bipolar --data mnist:bundled --limit 20 "
                   "--skip amaranth,compiled", "source"),
     ),
+    "serve": (_TOY, _command("python serving.py", "serves toy")),
     "synth": (_command("python netlist.py", "SB_LUT4"),),
     "boards": (
         _TOY,

@@ -108,7 +108,7 @@ def _files(folder: Path) -> None:
     (folder / "net.onnx").write_bytes(lzma.decompress(packed.read_bytes()))
     for name in ("functional.h5", "functional.keras"):
         shutil.copy(FIXTURES / "larq" / name, folder / name)
-    for name in ("toy.py", "netlist.py"):
+    for name in ("toy.py", "netlist.py", "serving.py"):
         shutil.copy(Path(__file__).with_name(name), folder / name)
 
 

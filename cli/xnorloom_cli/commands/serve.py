@@ -1,0 +1,128 @@
+"""``xnorloom serve``: a local page in the browser, answered by the gateware."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from xnorloom.errors import XnorloomError
+from xnorloom.graph import Graph
+from xnorloom.graph.pixels import fits
+from xnorloom.support.extras import install_hint
+from xnorloom.support.text import clipped, count, printable
+
+from ..console import Console
+from ..inputs import check_data_dir, load, make_schedule
+from ..parser import DATA, add_data_options, add_model, add_schedule
+from ..types import OneOf, integer, path
+
+if TYPE_CHECKING:
+    from ..serve.examples import Examples
+
+__all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
+
+HELP = "draw a digit in the browser and see the network at work"
+DESCRIPTION = (
+    "Serve a page for the browser of this machine: draw an input or drag in a picture, and see "
+    "what the network receives, its scores, the activations of every layer, and the cycles in "
+    "which each layer worked, from a simulation of the gateware that is compiled at the start. "
+    "Every answer is compared with the golden model. Ctrl-C ends the server.")
+EXAMPLES = [
+    "xnorloom serve tfc",
+    "xnorloom serve mnist-cnn --data mnist:test --port-number 8080",
+    "xnorloom serve net.onnx --input u8/255 --data mine.npz --interval 98"]
+
+_ENGINES = ("compiled", "golden")
+_HOST, _PORT = "127.0.0.1", 8000
+# Images for models of this shape, without a download.
+_DATA, _SHAPE = "mnist:bundled", (28, 28)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``serve``."""
+    add_model(parser)
+    parser.add_argument("--data", type=path, metavar="DATA",
+                        help=f"images to step through; default: {_DATA} for inputs of 28 x 28 "
+                             f"pixels; {DATA}")
+    add_data_options(parser)
+    parser.add_argument(
+        "--engine", type=OneOf(_ENGINES), default="compiled", metavar="ENGINE",
+        help="compiled (Verilator), or golden (no gateware, needs no other program)")
+    group = parser.add_argument_group("server")
+    group.add_argument("--port-number", type=_port, default=_PORT, metavar="N",
+                       help="TCP port of the page, 0 for any free one (default: %(default)s)")
+    group.add_argument("--host", type=path, default=_HOST, metavar="HOST",
+                       help="address to listen on (default: %(default)s, this machine only); the "
+                            "page has no password, and 0.0.0.0 shows it to the whole network")
+    add_schedule(parser)
+
+
+def _port(text: str) -> int:
+    return integer(text, 0, 65535, ranged=True)
+
+
+def run(arguments: Namespace, console: Console) -> int:
+    """Serve the page until Ctrl-C."""
+    _check_extra()
+    from ..serve import server
+    from ..serve.app import make_app
+    from ..serve.forms import check_input
+    from ..serve.responders import SimulatedNetwork
+    from ..serve.values import model_values
+
+    graph = load(arguments, console).graph
+    _choose_data(graph, arguments)
+    check_input(graph, arguments.data is not None)
+    plan = make_schedule(graph, arguments).bind(graph)
+    with server.listen(arguments.host, arguments.port_number) as listening:
+        examples = None if arguments.data is None else _examples(graph, arguments, console)
+        if arguments.engine == "compiled":
+            console.say(f"{clipped(graph.name)}: compiling the simulation, which takes up to some "
+                        f"minutes for a new network or schedule ...")
+        responder = SimulatedNetwork(plan, arguments.engine)
+        app = make_app(responder, examples, name=arguments.host)
+        if not server.is_loopback(listening):
+            console.warn(f"every machine that reaches {arguments.host} can use the page, which "
+                         f"has no password")
+        url = server.url(listening, arguments.host)
+        values = {"url": url, **model_values(responder, examples)}
+        console.result(values, f"{clipped(graph.name)}: {url}\nCtrl-C ends the server.")
+        server.serve(app, listening)
+    return 0
+
+
+def _check_extra() -> None:
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise XnorloomError(f"serve needs starlette and uvicorn, which are not installed: "
+                            f"{install_hint('serve')}") from error
+
+
+def _choose_data(graph: Graph, arguments: Namespace) -> None:
+    """Set ``--data`` to its default, if that fits; check its options."""
+    if arguments.data is None and fits(graph.input, _SHAPE):
+        arguments.data = _DATA
+    if arguments.data is not None:
+        check_data_dir(arguments)
+        return
+    for name in ("data_dir", "limit"):
+        if getattr(arguments, name) is not None:
+            raise XnorloomError(f"argument --{name.replace('_', '-')}: only allowed with --data")
+
+
+def _examples(graph: Graph, arguments: Namespace, console: Console) -> "Examples":
+    from xnorloom_sim import data
+
+    from ..serve.examples import Examples
+
+    dataset = data.load(arguments.data, directory=arguments.data_dir)
+    with console.progress(dataset.name, len(dataset.images), " images") as progress:
+        examples = Examples(graph, dataset, arguments.limit, progress)
+    if examples.wrong is not None:
+        right = len(examples) - len(examples.wrong)
+        console.say(f"{clipped(graph.name)} reads {right:,} of {count(len(examples), 'image')} of "
+                    f"{printable(dataset.name)} right")
+        if 2 * right < len(examples):
+            console.warn(f"{clipped(graph.name)} reads most images of {printable(dataset.name)} "
+                         f"wrong; --data names those that it was trained for")
+    return examples

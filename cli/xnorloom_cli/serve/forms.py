@@ -1,0 +1,64 @@
+"""Forms of the page in which a person makes an input."""
+
+from enum import StrEnum
+
+from xnorloom.errors import XnorloomError
+from xnorloom.graph import Graph, Input, Map
+from xnorloom.graph.input import PIXEL_BITS
+from xnorloom.graph.maps import input_map
+from xnorloom.support.text import quoted
+
+__all__ = ["Form", "check_input", "form", "form_map"]
+
+# Cells of a side of a drawing, and elements of a vector: more are no use to a person.
+_SIDE, _CELLS = 512, 1024
+# Cells in a row of a vector.
+_ROW = 32
+# Vectors of this size are images: files of other tools often lose the shape of MNIST.
+_IMAGE = Map(28, 28, 1)
+
+
+class Form(StrEnum):
+    """Form in which a person makes an input."""
+
+    GREY = "grey"
+    """Drawing of one channel; a picture is taken as its brightness."""
+    COLOUR = "colour"
+    """Drawing of red, green and blue."""
+    VECTOR = "vector"
+    """Cells that are switched one by one."""
+    NONE = "none"
+    """Only images of a data set."""
+
+
+def form(input: Input) -> Form:
+    """Return the form that fits ``input``."""
+    map = _map(input)
+    if 1 < min(map.rows, map.columns) and max(map.rows, map.columns) <= _SIDE:
+        found = {1: Form.GREY, 3: Form.COLOUR}.get(map.channels)
+        if found is not None:
+            return found
+    return Form.VECTOR if input.size <= _CELLS else Form.NONE
+
+
+def form_map(input: Input) -> Map:
+    """Return the cells of the form: the map of ``input``, or the rows of a vector."""
+    if form(input) is not Form.VECTOR:
+        return _map(input)
+    columns = min(input.size, _ROW)
+    return Map(-(-input.size // columns), columns, 1)
+
+
+def _map(input: Input) -> Map:
+    return _IMAGE if input.shape == (_IMAGE.size,) else input_map(input)
+
+
+def check_input(graph: Graph, has_data: bool) -> None:
+    """Raise :class:`XnorloomError` if the page has no way to make an input of ``graph``."""
+    input, shape = graph.input, " x ".join(map(str, graph.input.shape))
+    if input.bits > PIXEL_BITS:
+        raise XnorloomError(f"model {quoted(graph.name)} cannot be served: its inputs have "
+                            f"{input.bits} bits, and pixels {PIXEL_BITS}")
+    if form(input) is Form.NONE and not has_data:
+        raise XnorloomError(f"model {quoted(graph.name)} needs --data: the page cannot draw "
+                            f"inputs of shape {shape}")

@@ -1,0 +1,111 @@
+"""``xnorloom serve``: a process that serves and ends, and arguments that are refused."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import xnorloom
+from xnorloom.graph.pixels import encode
+from xnorloom_sim import data as data_sets
+from xnorloom_sim import golden
+
+PAGE = Path(__file__).parents[2] / "docs" / "serve.md"
+PROGRAM = "import sys; from xnorloom_cli.main import main; sys.exit(main())"
+
+
+def default():
+    """In the new process: Ctrl-C does what it does in a terminal."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def serving(*arguments):
+    """A process that serves, and the values that it printed."""
+    with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, "serve", *map(str, arguments), "--json",
+             "--engine", "golden", "--port-number", "0"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=default) as process:
+        try:
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if line == "}\n":
+                    break
+            yield process, json.loads("".join(lines) or process.stderr.read())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number, status, said", [
+    (signal.SIGINT, 130, "xnorloom: interrupted\n"),
+    (signal.SIGTERM, 143, "xnorloom: terminated\n")])
+def test_serve(model, data, number, status, said):
+    with serving(model, "--data", data) as (process, values):
+        assert values["name"] == "toy"
+        assert values["data"]["images"] == 9
+        with urllib.request.urlopen(values["url"] + "api/model") as response:
+            assert json.load(response) == {key: value for key, value in values.items()
+                                           if key != "url"}
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (status, "")
+    assert err.endswith(said)
+    assert "Traceback" not in err
+
+
+def test_program_of_the_page(capsys):
+    """That of docs/serve.md; a bundled image, read by the bundled TFC."""
+    [program] = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    digits = data_sets.bundled().images[:1]
+    graph = xnorloom.load("tfc")
+    right = golden.evaluate(graph, encode(graph.input, digits))
+    with serving("tfc") as (_, values):
+        assert program.count("http://127.0.0.1:8000/") == 1
+        exec(program.replace("http://127.0.0.1:8000/", values["url"]), {})
+    assert capsys.readouterr().out == f"{right.classes[0]} {right.scores[0].tolist()} None\n"
+
+
+def test_without_data(model):
+    with serving(model) as (_, values):
+        assert values["data"] is None
+
+
+def test_reachable_from_elsewhere(model):
+    with serving(model, "--host", "0.0.0.0") as (process, values):
+        assert values["url"].startswith("http://localhost:")
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1].startswith(
+            "xnorloom: warning: every machine that reaches 0.0.0.0 can use the page, which has no "
+            "password\n")
+
+
+def test_wrong(wrong):
+    wrong("argument --port-number: must be an integer in 0 to 65535, not '65536' "
+          r"\(see xnorloom serve --help\)", "serve", "toy.bnn", "--port-number", 65536)
+    wrong("argument --limit: only allowed with --data", "serve", "toy.bnn", "--limit", 3)
+    wrong("argument --data-dir: only allowed with --data", "serve", "toy.bnn", "--data-dir", ".")
+    wrong("argument --engine: must be one of compiled, golden, not 'amaranth' "
+          r"\(see xnorloom serve --help\)", "serve", "toy.bnn", "--engine", "amaranth")
+
+
+def test_busy_port_wrong(wrong):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        wrong(f"port {port} of 127.0.0.1 is in use; give another one with --port-number, or 0 for "
+              f"any free one", "serve", "toy.bnn", "--port-number", port)
+
+
+@pytest.mark.parametrize("module", ["starlette", "uvicorn"])
+def test_missing_extra_wrong(wrong, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    wrong(r"serve needs starlette and uvicorn, which are not installed: pip install '\.\[serve\]'",
+          "serve", "toy.bnn")
