@@ -17,7 +17,7 @@ BELOW = {"xnorloom": set(), "xnorloom_sim": {"xnorloom"}, "xnorloom_boards": {"x
          "xnorloom_cli": {"xnorloom", "xnorloom_sim", "xnorloom_boards"}}
 # A folder of `xnorloom` imports from its own row and the rows after it.
 LAYERS = [{"export", "folding", "gateware"}, {"packing", "schedule"}, {"lowering", "frontend"},
-          {"graph", "target"}, {"support"}, {"errors", "nn"}]
+          {"graph", "target"}, {"sharing"}, {"support"}, {"errors", "nn"}]
 # `python -m xnorloom` is the command line.
 ALLOWED = {("xnorloom.__main__", "xnorloom_cli.main")}
 
