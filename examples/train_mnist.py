@@ -203,9 +203,13 @@ def main():
 
 
 def export(network, shape, name, testing, path):
-    """Lower the network to an integer graph, test both, and write the graph."""
+    """Lower the network to an integer graph, test both, and write the graph.
+
+    ``shape`` is that of an image for the network. Images with channels have them last.
+    """
     network.eval()
-    images = torch.from_numpy(testing.images).reshape(-1, *shape)
+    images = torch.from_numpy(testing.images)
+    images = images.permute(0, 3, 1, 2) if images.dim() == 4 else images.reshape(-1, *shape)
     with torch.no_grad():
         expected = torch.cat([network(x.float()).argmax(1) for x in images.split(1000)]).numpy()
     lowered = lower(from_module(network, shape), name=name)
@@ -213,7 +217,7 @@ def export(network, shape, name, testing, path):
         print(f"{layer.source}: {layer.neurons} neurons, {layer.inverted} inverted, "
               f"{layer.constant} constant")
     graph = lowered.graph
-    frames = testing.images.reshape(-1, *graph.input.shape)  # one channel, so in the same order
+    frames = testing.images.reshape(-1, *graph.input.shape)
     classes = golden.evaluate(graph, encode(graph.input, frames)).classes
     for title, result in (("float network", expected), ("integer graph", classes)):
         print(f"{title}: {np.sum(result == testing.labels)} of {len(testing)} test images right")

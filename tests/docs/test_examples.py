@@ -51,6 +51,6 @@ def test_first_network_elsewhere(tmp_path):
     assert lines[-1] == f"wrote {tmp_path / 'out' / 'manifest.json'}"
 
 
-@pytest.mark.parametrize("name", ["train_mnist.py", "train_mnist_cnn.py"])
+@pytest.mark.parametrize("name", ["train_mnist.py", "train_mnist_cnn.py", "train_cnv.py"])
 def test_training_explains_itself(name, tmp_path):
     assert run(name, "--help", cwd=tmp_path)[0].startswith(f"usage: {name}")

@@ -1,33 +1,20 @@
 """Training example of convolutional networks on a few images, in this process."""
 
 import dataclasses
-import importlib
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from xnorloom.graph import Conv, Dense, Graph, Score
 from xnorloom.graph.pixels import encode
 from xnorloom_sim import data, golden
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
 
 @pytest.fixture(scope="module")
-def example():
-    # The example imports another one from its folder.
-    names = "train_mnist", "train_mnist_cnn"
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(EXAMPLES))
-        yield importlib.import_module("train_mnist_cnn")
-    torch.set_num_threads(threads)
-    for name in names:
-        del sys.modules[name]
+def example(import_example):
+    return import_example("train_mnist_cnn")
 
 
 def squares(count, seed):
@@ -47,32 +34,37 @@ def run(example, monkeypatch, tmp_path, capsys):
     sets = {"train": squares(300, 0), "test": squares(100, 1)}
     monkeypatch.setattr(data, "load", lambda name, directory: data.Dataset(
         name, *sets[name.split(":")[1]]))
-    monkeypatch.setattr(example, "TEACHER", dataclasses.replace(example.TEACHER, epochs=1))
-    fast = example.MODELS["fast"]
-    small = dataclasses.replace(fast, channels=(3, 4), pooled=(1,), hidden=6,
-                                recipe=dataclasses.replace(fast.recipe, epochs=6, copies=1))
-    monkeypatch.setitem(example.MODELS, "fast", small)
+    for name, taught in example.TEACHERS.items():
+        monkeypatch.setitem(example.TEACHERS, name, dataclasses.replace(taught, epochs=1))
+    for name, model in example.MODELS.items():
+        shape = dataclasses.replace(model.shape, channels=(3, 4), pooled=(1,), hidden=(6,))
+        # A teacher of three steps has nothing to teach.
+        recipe = dataclasses.replace(model.recipe, epochs=12, copies=1, soft=0.1)
+        small = dataclasses.replace(model, shape=shape, recipe=recipe)
+        monkeypatch.setitem(example.MODELS, name, small)
 
-    def run(*arguments):
+    def run(*arguments, model="fast"):
         path = tmp_path / "net.bnn"
         monkeypatch.setattr(sys, "argv", [
-            "train_mnist_cnn.py", "--model", "fast", "-o", str(path), *arguments])
+            "train_mnist_cnn.py", "--model", model, "-o", str(path), *arguments])
         example.main()
         return Graph.load(path), sets["test"], capsys.readouterr().out.splitlines()
 
     return run
 
 
-def test_training(run):
-    graph, (images, labels), lines = run()
-    assert (graph.name, graph.input.bits, graph.by_pixel) == ("mnist-cnn", 1, True)
+@pytest.mark.parametrize("model, name, bits", [("fast", "mnist-cnn", 1),
+                                               ("fashion", "fashion-cnn", 8)])
+def test_training(run, model, name, bits):
+    graph, (images, labels), lines = run(model=model)
+    assert (graph.name, graph.input.bits, graph.by_pixel) == (name, bits, True)
     assert [type(layer) for layer in graph.layers] == [Conv, Conv, Dense, Score]
     assert [layer.neurons for layer in graph.layers] == [3, 4, 6, 10]
     assert [layer.pool_size for layer in graph.layers[:2]] == [(1, 1), (2, 2)]
     right = (golden.evaluate(graph, encode(graph.input, images)).classes == labels).sum()
     # Training helps. How much is a matter of rounding, and so of the processor.
     assert right > 1.2 * np.bincount(labels).max()
-    assert lines[0] == f"mnist-cnn: {27 + 108 + 4 * 144 * 6 + 60:,} weights of one bit"
+    assert lines[0] == f"{name}: {27 + 108 + 4 * 144 * 6 + 60:,} weights of one bit"
     assert lines[-3:-1] == [f"{title}: {right} of 100 test images right"
                             for title in ("float network", "integer graph")]
 
@@ -86,15 +78,18 @@ def test_one_seed_gives_one_network(run):
 def test_sizes_of_the_models(example):
     weights = {}
     for key, model in example.MODELS.items():
-        network = example.build(model, 1)
+        network = example.build(model.shape, 1)
         assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
         weights[key] = sum(parameter.numel() for parameter in network.parameters()
                            if parameter.dim() > 1)
-    assert weights == {"fast": 65_808, "accurate": 224_800}
+        assert example.weights(network) == weights[key]
+    assert weights == {"fast": 65_808, "accurate": 224_800, "fashion": 271_904}
 
 
-def test_pooling_comes_before_the_sign(example):
-    kinds = [type(module) for module in example.build(example.MODELS["fast"], 1)]
-    at = kinds.index(nn.MaxPool2d)
-    assert [kind.__name__ for kind in kinds[at - 1:at + 3]] == [
-        "BinaryConv2d", "MaxPool2d", "BatchNorm2d", "Sign"]
+@pytest.mark.parametrize("model, between", [
+    ("fast", []), ("fashion", ["Divide"])], ids=["one bit", "eight bits"])
+def test_pooling_comes_before_the_sign(example, model, between):
+    names = [type(module).__name__ for module in example.build(example.MODELS[model].shape, 1)]
+    at = names.index("MaxPool2d")
+    assert names[at - 1 - len(between):at + 3] == [
+        "BinaryConv2d", *between, "MaxPool2d", "BatchNorm2d", "Sign"]
