@@ -95,11 +95,13 @@ def add_fold(group: argparse._ActionsContainer) -> None:
                        help="schedule file that compile wrote, edited or not")
 
 
-def add_board(parser: argparse.ArgumentParser, *, simulated: bool = False) -> None:
+def add_board(parser: argparse._ActionsContainer, *, simulated: bool = False,
+              required: bool = True) -> None:
     """Add ``--board``; if ``simulated``, the simulated board may be given, too."""
     # The names are written out because the catalog takes long to import.
     names = ["icebreaker", "icestick", "hx8k_evn", "upduino_v3", "ulx3s_25f", "ulx3s_85f",
              "colorlight_5a_75b", "orangecrab_25f", "ecp5_evn"]
     more = "; or sim, a simulated board that needs no hardware" if simulated else ""
-    parser.add_argument("--board", type=board_or_sim if simulated else board, required=True,
-                        metavar="NAME", help=f"{', '.join(names[:-1])} or {names[-1]}{more}")
+    parser.add_argument("--board", type=board_or_sim if simulated else board,
+                        required=required, metavar="NAME",
+                        help=f"{', '.join(names[:-1])} or {names[-1]}{more}")

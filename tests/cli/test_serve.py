@@ -10,6 +10,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import xnorloom
@@ -31,7 +32,7 @@ def serving(*arguments):
     """A process that serves, and the values that it printed."""
     with subprocess.Popen(
             [sys.executable, "-c", PROGRAM, "serve", *map(str, arguments), "--json",
-             "--engine", "golden", "--port-number", "0"],
+             "--port-number", "0"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=default) as process:
         try:
@@ -49,7 +50,7 @@ def serving(*arguments):
     (signal.SIGINT, 130, "xnorloom: interrupted\n"),
     (signal.SIGTERM, 143, "xnorloom: terminated\n")])
 def test_serve(model, data, number, status, said):
-    with serving(model, "--data", data) as (process, values):
+    with serving(model, "--engine", "golden", "--data", data) as (process, values):
         assert values["name"] == "toy"
         assert values["data"]["images"] == 9
         with urllib.request.urlopen(values["url"] + "api/model") as response:
@@ -68,24 +69,57 @@ def test_program_of_the_page(capsys):
     digits = data_sets.bundled().images[:1]
     graph = xnorloom.load("tfc")
     right = golden.evaluate(graph, encode(graph.input, digits))
-    with serving("tfc") as (_, values):
+    with serving("tfc", "--engine", "golden") as (_, values):
         assert program.count("http://127.0.0.1:8000/") == 1
         exec(program.replace("http://127.0.0.1:8000/", values["url"]), {})
     assert capsys.readouterr().out == f"{right.classes[0]} {right.scores[0].tolist()} None\n"
 
 
 def test_without_data(model):
-    with serving(model) as (_, values):
+    with serving(model, "--engine", "golden") as (_, values):
         assert values["data"] is None
 
 
 def test_reachable_from_elsewhere(model):
-    with serving(model, "--host", "0.0.0.0") as (process, values):
+    with serving(model, "--engine", "golden", "--host", "0.0.0.0") as (process, values):
         assert values["url"].startswith("http://localhost:")
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60)[1].startswith(
             "xnorloom: warning: every machine that reaches 0.0.0.0 can use the page, which has no "
             "password\n")
+
+
+def test_simulated_board(model):
+    """The gateware with its serial link, and the host program; the board ends with the server."""
+    pixels = bytes(range(0, 240, 8))
+    with serving(model, "--board", "sim", "--interval", "40") as (process, values):
+        assert values["responder"] == "a simulated board"
+        assert values["gives"] == {"scores": True, "activations": False}
+        assert values["schedule"]["interval"] <= 40
+        request = urllib.request.Request(values["url"] + "api/answer", pixels,
+                                         {"Content-Type": "application/octet-stream"})
+        with urllib.request.urlopen(request) as response:
+            answer = json.load(response)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1].endswith("\nxnorloom: interrupted\n")
+    assert process.returncode == 130
+    graph = xnorloom.load(model)
+    right = golden.evaluate(graph, encode(graph.input, np.frombuffer(pixels, np.uint8)[np.newaxis]))
+    assert (answer["class"], answer["scores"]) == (right.classes[0], right.scores[0].tolist())
+    assert (answer["latency"], answer["difference"]) == (None, None)
+
+
+def test_board_wrong(wrong):
+    wrong("argument --port: only allowed with --board", "serve", "toy.bnn", "--port", "auto")
+    wrong("argument --baud: only allowed with --board", "serve", "toy.bnn", "--baud", 9600)
+    wrong("argument --engine: not allowed with --board, whose gateware answers",
+          "serve", "toy.bnn", "--board", "sim", "--engine", "golden")
+    wrong("argument --interval: not allowed with --board icebreaker, whose bitstream has its "
+          "schedule; --fold may name the file of it",
+          "serve", "toy.bnn", "--board", "icebreaker", "--interval", 9)
+    wrong("board must be one of .*, not 'nothing'", "serve", "toy.bnn", "--board", "nothing")
+    wrong(r"argument --port: must be a printable name, not 'a\\x1b'",
+          "serve", "toy.bnn", "--board", "icebreaker", "--port", "a\x1b")
 
 
 def test_wrong(wrong):

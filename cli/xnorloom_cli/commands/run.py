@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from typing import Any
 
 from xnorloom.errors import XnorloomError
@@ -15,6 +14,7 @@ from ..console import Console
 from ..inputs import check_data_dir, load, load_frames
 from ..parser import add_board, add_data, add_model
 from ..types import path, positive
+from ..weights_bar import WeightsBar
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 
@@ -52,7 +52,7 @@ def run(arguments: Namespace, console: Console) -> int:
     check_data_dir(arguments)
     graph = load(arguments, console).graph
     dataset, frames, labels = load_frames(graph, arguments)
-    with (contextlib.closing(_WeightsBar(console)) as bar,
+    with (contextlib.closing(WeightsBar(console)) as bar,
           chosen.open(arguments.port, graph, baud=arguments.baud, loading=bar) as connection):
         with console.progress(chosen.name, len(frames), " frames") as progress:
             start = time.perf_counter()
@@ -76,30 +76,6 @@ def run(arguments: Namespace, console: Console) -> int:
         console.warn(f"the board differs from the golden model, first in frame {first}: class "
                      f"{classes[first]}, not {wanted[first]}")
     return 1 if len(wrong) else 0
-
-
-class _WeightsBar:
-    """Progress bar of the weights that are sent to boards with SPRAM.
-
-    It appears with the first message and closes after the last.
-    """
-
-    def __init__(self, console: Console):
-        self._console, self._stack = console, contextlib.ExitStack()
-        self._bar: Callable[[int, int], None] | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._bar is None:
-            self._bar = self._stack.enter_context(
-                self._console.progress("weights", total, " messages"))
-        self._bar(done, total)
-        if done == total:
-            self.close()
-
-    def close(self) -> None:
-        """Close the bar, if there is one."""
-        self._stack.close()
-        self._bar = None
 
 
 def _text(values: dict[str, Any]) -> str:

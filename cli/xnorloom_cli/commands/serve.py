@@ -1,5 +1,6 @@
 """``xnorloom serve``: a local page in the browser, answered by the gateware."""
 
+import contextlib
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
@@ -7,15 +8,18 @@ from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
 from xnorloom.graph.pixels import fits
 from xnorloom.support.extras import install_hint
-from xnorloom.support.text import clipped, count, printable
+from xnorloom.support.text import clipped, count, printable, quoted
 
+from ..boards import SIM, SimBoard, find
 from ..console import Console
 from ..inputs import check_data_dir, load, make_schedule
-from ..parser import DATA, add_data_options, add_model, add_schedule
-from ..types import OneOf, integer, path
+from ..parser import DATA, add_board, add_data_options, add_model, add_schedule
+from ..types import OneOf, integer, path, positive
+from ..weights_bar import WeightsBar
 
 if TYPE_CHECKING:
     from ..serve.examples import Examples
+    from ..serve.responders import Responder
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 
@@ -28,10 +32,11 @@ DESCRIPTION = (
 EXAMPLES = [
     "xnorloom serve tfc",
     "xnorloom serve mnist-cnn --data mnist:test --port-number 8080",
-    "xnorloom serve net.onnx --input u8/255 --data mine.npz --interval 98"]
+    "xnorloom serve net.onnx --input u8/255 --data mine.npz --interval 98",
+    "xnorloom serve tfc --board icebreaker --port /dev/ttyUSB1"]
 
 _ENGINES = ("compiled", "golden")
-_HOST, _PORT = "127.0.0.1", 8000
+_HOST, _PORT, _AUTO = "127.0.0.1", 8000, "auto"
 # Images for models of this shape, without a download.
 _DATA, _SHAPE = "mnist:bundled", (28, 28)
 
@@ -44,8 +49,16 @@ def add_arguments(parser: ArgumentParser) -> None:
                              f"pixels; {DATA}")
     add_data_options(parser)
     parser.add_argument(
-        "--engine", type=OneOf(_ENGINES), default="compiled", metavar="ENGINE",
-        help="compiled (Verilator), or golden (no gateware, needs no other program)")
+        "--engine", type=OneOf(_ENGINES), metavar="ENGINE",
+        help=f"{_ENGINES[0]} (Verilator; default), or {_ENGINES[1]} (no gateware, needs no other "
+             f"program)")
+    group = parser.add_argument_group("board", "answers in place of a simulation")
+    add_board(group, simulated=True, required=False)
+    group.add_argument("--port", type=path, metavar="PORT",
+                       help="serial port, such as /dev/ttyUSB1 or COM3, or auto, which finds the "
+                            "board by its USB numbers (default: auto)")
+    group.add_argument("--baud", type=positive, metavar="B",
+                       help="baud rate; default: that of the board")
     group = parser.add_argument_group("server")
     group.add_argument("--port-number", type=_port, default=_PORT, metavar="N",
                        help="TCP port of the page, 0 for any free one (default: %(default)s)")
@@ -65,19 +78,16 @@ def run(arguments: Namespace, console: Console) -> int:
     from ..serve import server
     from ..serve.app import make_app
     from ..serve.forms import check_input
-    from ..serve.responders import SimulatedNetwork
     from ..serve.values import model_values
 
+    _check_responder(arguments)
     graph = load(arguments, console).graph
     _choose_data(graph, arguments)
     check_input(graph, arguments.data is not None)
-    plan = make_schedule(graph, arguments).bind(graph)
-    with server.listen(arguments.host, arguments.port_number) as listening:
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(server.listen(arguments.host, arguments.port_number))
         examples = None if arguments.data is None else _examples(graph, arguments, console)
-        if arguments.engine == "compiled":
-            console.say(f"{clipped(graph.name)}: compiling the simulation, which takes up to some "
-                        f"minutes for a new network or schedule ...")
-        responder = SimulatedNetwork(plan, arguments.engine)
+        responder = _responder(graph, arguments, console, stack)
         app = make_app(responder, examples, name=arguments.host)
         if not server.is_loopback(listening):
             console.warn(f"every machine that reaches {arguments.host} can use the page, which "
@@ -96,6 +106,56 @@ def _check_extra() -> None:
     except ImportError as error:
         raise XnorloomError(f"serve needs starlette and uvicorn, which are not installed: "
                             f"{install_hint('serve')}") from error
+
+
+def _check_responder(arguments: Namespace) -> None:
+    """Check the options of the board and of the schedule."""
+    chosen = arguments.board
+    if chosen is None:
+        for name in ("port", "baud"):
+            if getattr(arguments, name) is not None:
+                raise XnorloomError(f"argument --{name}: only allowed with --board")
+        return
+    if arguments.engine is not None:
+        raise XnorloomError("argument --engine: not allowed with --board, whose gateware answers")
+    if arguments.port is not None and not arguments.port.isprintable():
+        raise XnorloomError(f"argument --port: must be a printable name, not "
+                            f"{quoted(arguments.port)}")
+    for name in ("interval", "style"):
+        if chosen != SIM and getattr(arguments, name) is not None:
+            raise XnorloomError(f"argument --{name}: not allowed with --board "
+                                f"{printable(chosen)}, whose bitstream has its schedule; --fold "
+                                f"may name the file of it")
+
+
+def _responder(graph: Graph, arguments: Namespace, console: Console,
+               stack: contextlib.ExitStack) -> "Responder":
+    """Compile the simulation, or open the board until ``stack`` ends."""
+    from xnorloom.gateware.network import Network
+
+    from ..serve.responders import BoardNetwork, SimulatedNetwork
+
+    if arguments.board is None:
+        engine = arguments.engine or _ENGINES[0]
+        plan = make_schedule(graph, arguments).bind(graph)
+        if engine != "golden":
+            console.say(f"{clipped(graph.name)}: compiling the simulation, which takes up to some "
+                        f"minutes for a new network or schedule ...")
+        return SimulatedNetwork(plan, engine)
+
+    def say(text: str) -> None:
+        console.say(f"{clipped(graph.name)}: {text} ...")
+
+    schedule = None
+    if arguments.board == SIM or arguments.fold is not None:
+        schedule = make_schedule(graph, arguments)
+    chosen = arguments.board
+    board = SimBoard(schedule=schedule, say=say) if chosen == SIM else find(chosen)
+    bar = stack.enter_context(contextlib.closing(WeightsBar(console)))
+    connection = stack.enter_context(
+        board.open(arguments.port or _AUTO, graph, baud=arguments.baud, loading=bar))
+    network = None if schedule is None else Network(schedule.bind(graph))
+    return BoardNetwork(graph, connection, board.title, network)
 
 
 def _choose_data(graph: Graph, arguments: Namespace) -> None:

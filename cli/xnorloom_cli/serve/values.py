@@ -24,7 +24,8 @@ def model_values(responder: Responder, examples: Examples | None) -> dict[str, A
     graph, input = responder.graph, responder.graph.input
     return {
         "name": graph.name, "digest": graph.digest, "classes": graph.classes,
-        "synapses": graph.synapses, "responder": responder.title, "inner": responder.inner,
+        "synapses": graph.synapses, "responder": responder.title,
+        "gives": {"scores": responder.scores, "activations": responder.activations},
         "input": {"shape": list(input.shape), "size": input.size, "bits": input.bits,
                   "form": form(input), "cells": form_map(input)._asdict()},
         "layers": [{"name": layer.name, "details": _details(layer, map), **map._asdict()}

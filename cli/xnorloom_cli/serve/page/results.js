@@ -16,9 +16,22 @@ export function showAnswer(found, label, model) {
   box.replaceChildren(number, words);
   box.classList.toggle("wrong", wrong);
   showScores(found, wrong);
-  const same = model.responder === "golden model" ? "" : " and scores equal the golden model";
-  element("check").textContent = found.difference ? "" :
-    `From the ${model.responder}.${same ? ` Class${same}.` : ""}`;
+  element("check").textContent = found.difference ? "" : sources(model);
+}
+
+// What gives class, scores and activations.
+function sources({ responder, gives }) {
+  if (responder === "golden model") return "From the golden model.";
+  const parts = ["Class", gives.scores && "scores", gives.activations && "activations"];
+  const checked = list(parts.filter(Boolean)), many = gives.scores || gives.activations;
+  const others = list([!gives.scores && "Scores", !gives.activations && "Activations"].filter(Boolean));
+  return `From the ${responder}. ${checked} equal${many ? "" : "s"} the golden model.`
+    + (others ? ` ${others} are those of the golden model.` : "");
+}
+
+function list(words) {
+  const small = words.map((word, index) => (index ? word.toLowerCase() : word));
+  return small.length < 2 ? small.join("") : `${small.slice(0, -1).join(", ")} and ${small.at(-1)}`;
 }
 
 function showScores({ scores, class: read }, wrong) {
