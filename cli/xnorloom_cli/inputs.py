@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .console import Console
 
-__all__ = ["Loaded", "check_data_dir", "load", "load_frames", "make_schedule"]
+__all__ = ["Loaded", "check_data", "load", "load_data", "load_frames", "make_schedule"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +89,53 @@ def make_schedule(graph: Graph, arguments: Namespace) -> Schedule:
     return Schedule.load(arguments.fold, graph)
 
 
-def check_data_dir(arguments: Namespace) -> None:
-    """Raise :class:`XnorloomError` if ``--data-dir`` is given with data that is one file."""
-    data = arguments.data
-    if arguments.data_dir is not None and (data.endswith(".npz") or data == "mnist:bundled"):
+def check_data(arguments: Namespace) -> None:
+    """Raise :class:`XnorloomError` if an option does not go with ``--data``, or without it."""
+    data, images = arguments.data, arguments.data is not None and _is_images(arguments.data)
+    if data is None:
+        for name in ("data_dir", "limit", "resize", "invert"):
+            if getattr(arguments, name) not in (None, False):
+                raise XnorloomError(f"argument --{name.replace('_', '-')}: only allowed with "
+                                    f"argument --data")
+    elif arguments.data_dir is not None and (images or data.endswith(".npz")
+                                             or data == "mnist:bundled"):
+        what = "is the path of images" if images else "is a single file"
         raise XnorloomError(f"argument --data-dir: not allowed with --data {printable(data)}, "
-                            f"which is a single file")
+                            f"which {what}")
+    for name in ("resize", "invert"):
+        if getattr(arguments, name) and not images:
+            raise XnorloomError(f"argument --{name}: only allowed with image files, not with "
+                                f"--data {printable(data)}")
 
 
-def load_frames(graph: Graph, arguments: Namespace) -> (
+def _is_images(data: str) -> bool:
+    from xnorloom_sim.data import is_pictures
+
+    return ":" not in data and not data.endswith(".npz") and is_pictures(data)
+
+
+def load_data(graph: Graph, arguments: Namespace, console: "Console") -> "Dataset":
+    """Load the data set ``--data``, of images the first ``--limit``.
+
+    Raises
+    ------
+    DataError
+        If it cannot be loaded.
+    """
+    from xnorloom_sim import data
+
+    if not _is_images(arguments.data):
+        return data.load(arguments.data, directory=arguments.data_dir)
+    dataset = data.load_pictures(arguments.data, graph.input, resize=arguments.resize,
+                                 invert=arguments.invert, limit=arguments.limit)
+    if data.has_bright_background(dataset):
+        console.warn(f"the background of data {printable(dataset.name)} is bright; networks for "
+                     f"MNIST expect bright strokes on a dark one"
+                     f"{'' if arguments.invert else ': try --invert'}")
+    return dataset
+
+
+def load_frames(graph: Graph, arguments: Namespace, console: "Console") -> (
         "tuple[Dataset, npt.NDArray[np.uint8], npt.NDArray[np.integer] | None]"):
     """Load the data set ``--data``, and its first ``--limit`` frames and labels for ``graph``.
 
@@ -106,9 +144,8 @@ def load_frames(graph: Graph, arguments: Namespace) -> (
     DataError
         If it cannot be loaded, or does not fit ``graph``.
     """
-    from xnorloom_sim import data
     from xnorloom_sim.data.frames import frames_of, labels_of
 
-    dataset = data.load(arguments.data, directory=arguments.data_dir)
+    dataset = load_data(graph, arguments, console)
     return (dataset, frames_of(graph, dataset)[:arguments.limit],
             labels_of(graph, dataset, arguments.limit))

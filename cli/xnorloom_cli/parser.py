@@ -13,8 +13,9 @@ __all__ = ["Help", "Parser", "add_board", "add_data", "add_data_options", "add_f
            "add_schedule", "DATA"]
 
 DATA = ("mnist:test, mnist:train, mnist:bundled (500 images, no download), fashion:test, "
-        "fashion:train, or a .npz file with the array 'images' (8-bit pixels, sample index first) "
-        "and optionally 'labels'")
+        "fashion:train, a .npz file with the array 'images' (8-bit pixels, sample index first) "
+        "and optionally 'labels', an image file, or a folder of images, or of a folder of them for "
+        "each class, named by its number")
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,10 +71,16 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--data-dir`` and ``--limit``."""
+    """Add ``--data-dir``, ``--limit``, ``--resize`` and ``--invert``."""
     parser.add_argument("--data-dir", type=directory, metavar="DIR",
                         help="directory of the data set's files, instead of cache and download")
     parser.add_argument("--limit", type=positive, metavar="N", help="use only the first N images")
+    parser.add_argument("--resize", action="store_true",
+                        help="scale image files to the size of the input; otherwise they must have "
+                             "it")
+    parser.add_argument("--invert", action="store_true",
+                        help="swap black and white in image files; networks for MNIST expect "
+                             "bright strokes on a dark background")
 
 
 def add_schedule(parser: argparse.ArgumentParser) -> None:

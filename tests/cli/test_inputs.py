@@ -181,8 +181,8 @@ def test_data(wrong, tmp_path, arrays, message):
 
 
 def test_data_name(wrong):
-    wrong(r"data set must be one of mnist:test, mnist:train, fashion:test, "
-                         r"fashion:train, mnist:bundled or the path of a \.npz file, not 'cifar'",
+    wrong(r"data set must be one of mnist:test, mnist:train, fashion:test, fashion:train, "
+          r"mnist:bundled or the path of a \.npz file, an image or a folder of images, not 'cifar'",
                  "simulate", "toy.bnn", "--data", "cifar", "--engine", "golden")
 
 

@@ -76,19 +76,28 @@ def test_version(capsys):
          r"argument --data-dir: not allowed with --data data\.npz, which is a single file"),
         ([*SIMULATE, "--data-dir", ".", "--data", "mnist:bundled"],
          r"argument --data-dir: not allowed with --data mnist:bundled, which is a single file"),
+        ([*SIMULATE, "--data-dir", ".", "--data", "seven.png"],
+         r"argument --data-dir: not allowed with --data seven\.png, which is the path of images"),
+        ([*SIMULATE, "--resize"],
+         r"argument --resize: only allowed with image files, not with --data data\.npz"),
+        ([*SIMULATE, "--invert", "--data", "mnist:test"],
+         r"argument --invert: only allowed with image files, not with --data mnist:test"),
+        (["verify", "toy.bnn", "--invert"],
+         r"argument --invert: only allowed with argument --data"),
     ],
     ids=["nothing", "command", "no model", "no output", "empty model", "empty output",
          "empty fold", "name", "empty name", "long name", "keyword", "empty out", "no data",
          "interval 0", "interval text",
          "style", "interval and fold", "style and fold", "engine", "limit", "stall",
-         "golden stall", "golden waveform", "directory and file", "directory and bundled"],
+         "golden stall", "golden waveform", "directory and file", "directory and bundled",
+         "directory and image", "resize", "invert", "invert nothing"],
 )  # fmt: skip
 def test_arguments(wrong, arguments, message):
     wrong(message, *arguments)
 
 
 # Imports that make help slow, or that an extra brings.
-SLOW = {"amaranth", "torch", "onnx", "h5py", "matplotlib", "tqdm", "shtab", "serial",
+SLOW = {"amaranth", "torch", "onnx", "h5py", "matplotlib", "PIL", "tqdm", "shtab", "serial",
         "xnorloom_sim", "xnorloom_boards"}
 IMPORTED = """
 import contextlib, io, sys

@@ -37,6 +37,7 @@ def running(model, tmp_path, **given):
              labels=np.zeros(9, int))
     return Namespace(**{"model": model, "board": "icebreaker", "port": "/dev/ttyX", "baud": None,
                         "data": str(tmp_path / "data.npz"), "data_dir": None, "limit": None,
+                        "resize": False, "invert": False,
                         "input": None, "score_bits": None, **given})
 
 

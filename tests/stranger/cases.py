@@ -78,6 +78,10 @@ CASES = {
         _xnorloom("simulate tfc --data mnist:bundled --limit 4 --engine golden --show 3",
                   files=("frame3.png",)),
     ),
+    "images": (
+        Command(("python", "-c", "from PIL import Image; Image.new('L', (28, 28)).save('a.png')")),
+        _xnorloom("simulate tfc --data a.png --engine golden", "a.png"),
+    ),
     "data": (
         _command("npm --version", r"^\d"),
         _xnorloom("simulate tfc --data mnist:test --limit 100 --engine golden"),

@@ -11,8 +11,9 @@ from xnorloom.support.text import clipped, count, printable, quoted
 
 from ..boards import SIM, find
 from ..console import Console
-from ..inputs import check_data_dir, load, load_frames
+from ..inputs import check_data, load, load_frames
 from ..parser import add_board, add_data, add_model
+from ..tables.images import answers_text, answers_values
 from ..types import path, positive
 from ..weights_bar import WeightsBar
 
@@ -25,6 +26,7 @@ DESCRIPTION = (
     "board sim simulates the gateware with its serial link. Exit status 1 if any class differs.")
 EXAMPLES = [
     "xnorloom run tfc --board sim --data mnist:bundled",
+    "xnorloom run tfc --board sim --data seven.png --resize --invert",
     "xnorloom run tfc --board icebreaker --data mnist:bundled",
     "xnorloom run tfc --board icebreaker --port /dev/ttyUSB1 --data mnist:test --limit 1000"]
 
@@ -49,9 +51,9 @@ def run(arguments: Namespace, console: Console) -> int:
         raise XnorloomError(f"argument --port: must be a printable name, not "
                             f"{quoted(arguments.port)}")
     chosen = find(arguments.board, say=lambda text: console.note(f"{text} ..."))
-    check_data_dir(arguments)
+    check_data(arguments)
     graph = load(arguments, console).graph
-    dataset, frames, labels = load_frames(graph, arguments)
+    dataset, frames, labels = load_frames(graph, arguments, console)
     with (contextlib.closing(WeightsBar(console)) as bar,
           chosen.open(arguments.port, graph, baud=arguments.baud, loading=bar) as connection):
         with console.progress(chosen.name, len(frames), " frames") as progress:
@@ -68,9 +70,10 @@ def run(arguments: Namespace, console: Console) -> int:
         "frames": len(frames), "seconds": seconds,
         "frames_per_second": len(frames) / seconds, "correct": correct,
         "accuracy": None if correct is None else correct / len(frames),
-        "mismatches": len(wrong), "faults": faults}
+        "mismatches": len(wrong), "faults": faults, **answers_values(dataset, classes)}
     console.result(values, f"{clipped(graph.name)} on {chosen.title}, "
-                           f"{printable(dataset.name)}\n\n{_text(values)}")
+                           f"{printable(dataset.name)}\n\n{_text(values)}"
+                           f"{answers_text(values)}")
     if len(wrong):
         first = int(wrong[0])
         console.warn(f"the board differs from the golden model, first in frame {first}: class "

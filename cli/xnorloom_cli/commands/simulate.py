@@ -8,8 +8,9 @@ from xnorloom.support.extras import install_hint
 from xnorloom.support.text import clipped, count, printable, quoted
 
 from ..console import Console
-from ..inputs import check_data_dir, load, load_frames, make_schedule
+from ..inputs import check_data, load, load_frames, make_schedule
 from ..parser import add_data, add_model, add_schedule
+from ..tables.images import answers_text, answers_values
 from ..types import OneOf, natural, path
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ EXAMPLES = [
     "xnorloom simulate tfc --data mnist:bundled",
     "xnorloom simulate models/sfc.bnn --data mnist:test --limit 1000",
     "xnorloom simulate net.onnx --input u8/255 --data mnist:test",
+    "xnorloom simulate tfc --data digits/ --resize --invert",
     "xnorloom simulate net.bnn --data mnist:bundled --show 3 --out three.png",
     "xnorloom simulate tfc --data mine.npz --engine amaranth --limit 2 --waveform out.vcd"]
 
@@ -84,10 +86,10 @@ def run(arguments: Namespace, console: Console) -> int:
         raise XnorloomError("argument --out: only allowed with --show, which draws the picture")
     if arguments.show is not None:
         _check_matplotlib()
-    check_data_dir(arguments)
+    check_data(arguments)
     graph = load(arguments, console).graph
     plan = make_schedule(graph, arguments).bind(graph)
-    dataset, frames, labels = load_frames(graph, arguments)
+    dataset, frames, labels = load_frames(graph, arguments, console)
     if dataset.images.any() and not frames.any():
         console.warn(f"every pixel of data {printable(dataset.name)} becomes 0: an input of "
                      f"{count(graph.input.bits, 'bit')} takes the top bits of 8-bit pixels, "
@@ -102,7 +104,8 @@ def run(arguments: Namespace, console: Console) -> int:
                             waveform=waveform, progress=progress, probes=out is not None)
         differences = [] if picture is None else _draw(picture, arguments, checked, dataset,
                                                        frames, labels)
-    values, text = checked.values, simulation_text(checked)
+    values = {**checked.values, **answers_values(dataset, checked.simulation.classes)}
+    text = simulation_text(checked) + answers_text(values)
     if out is not None:
         values["picture"] = out
         text += f"\n\nwrote {printable(out)}"

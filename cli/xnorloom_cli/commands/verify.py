@@ -4,12 +4,12 @@ import contextlib
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
-from xnorloom.errors import DataError, MissingToolError, XnorloomError
+from xnorloom.errors import DataError, MissingToolError
 from xnorloom.graph import Graph
 from xnorloom.support.text import clipped, count, printable, quoted
 
 from ..console import Console
-from ..inputs import check_data_dir, load, make_schedule
+from ..inputs import check_data, load, load_data, make_schedule
 from ..parser import DATA, add_data_options, add_model, add_schedule
 from ..types import natural, path, positive
 
@@ -80,7 +80,7 @@ def run(arguments: Namespace, console: Console) -> int:
 
     from ..tables.verification import verification_text, verification_values, verification_warnings
 
-    _check(arguments)
+    check_data(arguments)
     loaded = load(arguments, console)
     graph, lowered = loaded.graph, loaded.lowered
     schedule = make_schedule(graph, arguments)
@@ -112,20 +112,9 @@ def run(arguments: Namespace, console: Console) -> int:
     return 0 if result.equal else 1
 
 
-def _check(arguments: Namespace) -> None:
-    if arguments.data is None:
-        for name in ("data_dir", "limit"):
-            if getattr(arguments, name) is not None:
-                raise XnorloomError(f"argument --{name.replace('_', '-')}: only allowed with "
-                                    f"argument --data")
-    else:
-        check_data_dir(arguments)
-
-
 def _pixels(graph: Graph, schedule: "Schedule", arguments: Namespace, console: Console) -> (
         "tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer] | None, str]"):
     """Frames of 8-bit pixels in the shape of the input, their labels if any, and their name."""
-    from xnorloom_sim import data
     from xnorloom_sim.data.frames import labels_of, pixels_of
     from xnorloom_sim.verification.frames import random_pixels
 
@@ -134,7 +123,7 @@ def _pixels(graph: Graph, schedule: "Schedule", arguments: Namespace, console: C
         number = arguments.random or min(_RANDOM, max(_FEWEST, most))
         return (random_pixels(graph.input.shape, number, arguments.seed), None,
                 f"{count(number, 'random frame')}, seed {arguments.seed}")
-    dataset = data.load(arguments.data, directory=arguments.data_dir)
+    dataset = load_data(graph, arguments, console)
     pixels = pixels_of(graph, dataset)[:arguments.limit]
     try:
         labels = labels_of(graph, dataset, arguments.limit)

@@ -27,11 +27,14 @@ class Dataset:
     images : uint8 array, sample index first
     labels : integer array
         One class per image; ``None`` if the file has none.
+    files : tuple of str
+        Image file of each image; ``None`` for other data.
     """
 
     name: str
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.integer] | None
+    files: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -49,7 +52,8 @@ def load(
     name : str or path
         ``mnist:test`` or ``fashion:test`` (10,000 images), ``mnist:train`` or ``fashion:train``
         (60,000), ``mnist:bundled`` (the first 500 test images of MNIST, in this package), or the
-        path of a ``.npz`` file.
+        path of a ``.npz`` file. Images are loaded by
+        :func:`~xnorloom_sim.data.pictures.load_pictures`.
     directory : path
         Folder with the IDX files, plain or with ``.gz``. ``None`` searches the cache, packages and
         public mirrors, and stores the files in the cache.
@@ -66,8 +70,8 @@ def load(
         return bundled()
     if text not in idx.NAMES:
         known = ", ".join([*idx.NAMES, "mnist:bundled"])
-        raise DataError(f"data set must be one of {known} or the path of a .npz file, not "
-                        f"{quoted(text)}")
+        raise DataError(f"data set must be one of {known} or the path of a .npz file, an image or "
+                        f"a folder of images, not {quoted(text)}")
     return Dataset(text, *idx.load(text, directory))
 
 

@@ -299,7 +299,8 @@ def test_npm_that_hangs(small, npm, monkeypatch):
 def test_name_wrong():
     message = (
         r"^data set must be one of mnist:test, mnist:train, fashion:test, fashion:train, "
-        r"mnist:bundled or the path of a \.npz file, not 'mnist:tset'$"
+        r"mnist:bundled or the path of a \.npz file, an image or a folder of images, not "
+        r"'mnist:tset'$"
     )
     with pytest.raises(DataError, match=message):
         data.load("mnist:tset")
