@@ -125,8 +125,9 @@ def test_board_wrong(wrong):
 def test_wrong(wrong):
     wrong("argument --port-number: must be an integer in 0 to 65535, not '65536' "
           r"\(see xnorloom serve --help\)", "serve", "toy.bnn", "--port-number", 65536)
-    wrong("argument --limit: only allowed with --data", "serve", "toy.bnn", "--limit", 3)
-    wrong("argument --data-dir: only allowed with --data", "serve", "toy.bnn", "--data-dir", ".")
+    wrong("argument --limit: only allowed with argument --data", "serve", "toy.bnn", "--limit", 3)
+    wrong("argument --data-dir: only allowed with argument --data", "serve", "toy.bnn",
+          "--data-dir", ".")
     wrong("argument --engine: must be one of compiled, golden, not 'amaranth' "
           r"\(see xnorloom serve --help\)", "serve", "toy.bnn", "--engine", "amaranth")
 

@@ -12,7 +12,7 @@ from xnorloom.support.text import clipped, count, printable, quoted
 
 from ..boards import SIM, SimBoard, find
 from ..console import Console
-from ..inputs import check_data_dir, load, make_schedule
+from ..inputs import check_data, load, load_data, make_schedule
 from ..parser import DATA, add_board, add_data_options, add_model, add_schedule
 from ..types import OneOf, integer, path, positive
 from ..weights_bar import WeightsBar
@@ -162,20 +162,13 @@ def _choose_data(graph: Graph, arguments: Namespace) -> None:
     """Set ``--data`` to its default, if that fits; check its options."""
     if arguments.data is None and fits(graph.input, _SHAPE):
         arguments.data = _DATA
-    if arguments.data is not None:
-        check_data_dir(arguments)
-        return
-    for name in ("data_dir", "limit"):
-        if getattr(arguments, name) is not None:
-            raise XnorloomError(f"argument --{name.replace('_', '-')}: only allowed with --data")
+    check_data(arguments)
 
 
 def _examples(graph: Graph, arguments: Namespace, console: Console) -> "Examples":
-    from xnorloom_sim import data
-
     from ..serve.examples import Examples
 
-    dataset = data.load(arguments.data, directory=arguments.data_dir)
+    dataset = load_data(graph, arguments, console)
     with console.progress(dataset.name, len(dataset.images), " images") as progress:
         examples = Examples(graph, dataset, arguments.limit, progress)
     if examples.wrong is not None:
