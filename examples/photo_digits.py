@@ -4,14 +4,19 @@ The set is made, not collected: it shows that a network of its size works, and i
 nothing about photographs. Needs ``pip install '.[train]'`` in a checkout of xnorloom.
 """
 
+import dataclasses
+
 import numpy as np
 from sklearn.datasets import load_sample_images
 
+from xnorloom_sim import data
 from xnorloom_sim.data import Dataset
 
 SIDE = 32  # rows and columns of an image
 # Columns of the photographs for each set, so that no background of a test image was trained on.
 COLUMNS = {"train": (0, 480), "test": (480, 640)}
+TEST_SEED = 9
+TEST_IMAGES = 1_000  # from the first test images of MNIST
 _LEAST, _MOST = 96, 160  # difference between the ink and the mean of its patch, modulo 256
 
 
@@ -51,3 +56,15 @@ def compose(digits, part, seed):
     ink = (mean + rng.integers(_LEAST, _MOST + 1, mean.shape, np.int32)) % 256
     images = (patch * (255 - coverage) + ink * coverage) // 255
     return Dataset(f"photo-digits:{part}", images.astype(np.uint8), digits.labels)
+
+
+def load_test(directory=None):
+    """Return the test images, for which ``directory`` may have the files of MNIST."""
+    return compose(first(data.load("mnist:test", directory=directory), TEST_IMAGES), "test",
+                   TEST_SEED)
+
+
+def first(dataset, count):
+    """Return the first ``count`` images of a data set."""
+    return dataclasses.replace(dataset, images=dataset.images[:count],
+                               labels=dataset.labels[:count])

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from conv_network import Shape, build, weights
-from photo_digits import SIDE, compose
+from photo_digits import SIDE, compose, first, load_test
 from train_mnist import Recipe, export, fit, recalibrate
 
 from xnorloom_sim import data
@@ -27,9 +27,8 @@ NAME = "cnv-digits"
 SHAPE = Shape((64, 64, 128, 128, 256, 256), pooled=(1, 3), hidden=(512, 512),
               input=(3, SIDE, SIDE), bits=8)
 # Offsets of the digits are part of the images; nothing else is distorted.
-RECIPE = Recipe(epochs=6, shift=0, angle=0, zoom=0, batch=50, bfloat16=True)
-DIGITS = 20_000  # of the training images of MNIST
-_TEST_SEED = 9
+RECIPE = Recipe(epochs=2, shift=0, angle=0, zoom=0, batch=50, bfloat16=True)
+DIGITS = 15_000  # of the training images of MNIST
 
 
 def tensors(images):
@@ -53,10 +52,8 @@ def main():
     recipe = RECIPE
     if options.epochs:
         recipe = dataclasses.replace(recipe, epochs=options.epochs)
-    training = data.load("mnist:train", directory=options.data)
-    training = dataclasses.replace(training, images=training.images[:DIGITS],
-                                   labels=training.labels[:DIGITS])
-    testing = compose(data.load("mnist:test", directory=options.data), "test", _TEST_SEED)
+    training = first(data.load("mnist:train", directory=options.data), DIGITS)
+    testing = load_test(options.data)
     if options.save_test:
         np.savez_compressed(options.save_test, images=testing.images, labels=testing.labels)
 
@@ -66,7 +63,7 @@ def main():
     network = build(SHAPE, options.seed)
     print(f"{NAME}: {weights(network):,} weights of one bit")
     fit(NAME, network, recipe, epoch_data, 2000 + options.seed)
-    recalibrate(network, epoch_data(recipe.epochs)[0], batch=500)
+    recalibrate(network, epoch_data(recipe.epochs)[0][:5000], batch=500)
     export(network, SHAPE.input, NAME, testing, options.out)
 
 

@@ -38,7 +38,7 @@ SLOW = (
     "sim/netlist/*.py", "sim/board/*.py", "sim/engines/*.py", "boards/design/*.py",
     "hdl/folding/test_estimate.py", "hdl/gateware/test_spram.py", "hdl/export/test_testbench.py",
     "hdl/gateware/test_reset.py", "hdl/export/test_verilog.py", "hdl/folding/test_fit.py",
-    "docs/test_train_*.py", "docs/test_board_table_program.py", "docs/test_models.py",
+    "docs/test_train_*.py", "docs/test_board_table_program.py", "docs/test_*models.py",
     "sim/veri*/*.py", "sim/runtimes/*.py", "sim/test_simul*.py", "hdl/frontend/onnx/test_tools.py",
     "hdl/frontend/test_torch.py", "boards/link/test_l*.py", "boards/link/test_connection.py",
     "docs/test_examples.py", "hdl/gateware/test_*network.py", "hdl/gateware/test_batches.py",
