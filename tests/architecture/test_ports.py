@@ -11,6 +11,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from xnorloom.gateware.accumulator import Accumulator
+from xnorloom.gateware.axi_stream import AxiStreamNetwork
 from xnorloom.gateware.multiplier import Multiplier
 from xnorloom.gateware.network import Network
 from xnorloom.gateware.neuron import Neuron
@@ -86,6 +87,12 @@ def test_ports_of_a_network(random_graph):
     check(Network(schedule.bind(graph)))
 
 
+def test_ports_of_a_network_with_axi_streams(random_graph):
+    graph = random_graph(np.random.default_rng(1), [12, 5, 3])
+    schedule = Schedule(4, (Fold(1, 3, "spram"), Fold(1, 1, "lut")))
+    check(AxiStreamNetwork(Network(schedule.bind(graph))))
+
+
 def test_probes_of_a_network(random_graph):
     graph = random_graph(np.random.default_rng(1), [12, 7, 5, 3])
     schedule = Schedule(4, (Fold(3, 4, "lut"), Fold(2, 7, "lut"), Fold(1, 1, "lut")))
@@ -105,7 +112,9 @@ def test_all_components_are_here():
                   value.__module__.startswith(("xnorloom.gateware", "xnorloom_boards.link"))}
     # Their ports are streams.
     streams = {"Argmax", "BatchArgmax", "BatchBuffer", "Fifo", "Layer", "Network", "OperandBuffer",
-               "RegisterSlice", "ResultSerializer", "WordWindow", "LineBuffer", "ShiftWindow",
-               "Link", "Framer", "Deframer"}
+               "PacketCheck", "RegisterSlice", "ResultSerializer", "WordSplitter", "WordWindow",
+               "LineBuffer", "ShiftWindow", "Link", "Framer", "Deframer"}
+    # The first is tested above, with a graph; the second has the ports of another component.
+    streams |= {"AxiStreamNetwork", "AxiClocked"}
     assert found - COMPONENTS.keys() <= streams
     assert COMPONENTS.keys() <= found

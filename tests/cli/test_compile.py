@@ -13,6 +13,7 @@ from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.support import files
+from xnorloom_cli.main import main
 
 COMPILE = ["compile", "toy.bnn", "-o", "out"]
 
@@ -64,6 +65,56 @@ def test_compile_scores(run, model, tmp_path):
     fields = [json.loads((tmp_path / name / "manifest.json").read_text())["output"]["fields"]
               for name in ("class", "scores")]
     assert [len(entry) for entry in fields] == [1, 5]
+
+
+def test_compile_axi_stream(run, run_json, model, tmp_path):
+    """The automatic schedule takes words that fit a beat; latency and interval are the core's."""
+    out = tmp_path / "out"
+    command = ["compile", model, "-o", out, "--interface", "axi-stream", "--scores"]
+    values = run_json(*command, "--tdata-width", 8, "--fusesoc")
+    assert values["files"] == [str(out / name) for name in (
+        "bnn_toy.v", "manifest.json", "bnn_toy.core", "schedule.json")]
+    assert (out / "bnn_toy.core").read_text().startswith("CAPI=2:\nname: xnorloom:bnn:bnn_toy:")
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["ports"][0]["name"] == "aclk"
+    assert manifest["input"]["word_bits"] <= 8
+    assert (values["latency"], values["interval"]) == (manifest["latency"], manifest["interval"])
+    assert values["interface"] == "axi-stream"
+    assert values["tdata_bits"] == values["result_tdata_bits"] == 8
+    assert values["frame_beats"] == manifest["input"]["beats_per_frame"]
+    assert values["result_beats"] == manifest["output"]["beats_per_frame"]
+    text = run(*command)
+    assert re.search(r"^AXI-Stream: a frame is \d+ beats? of \d+ bits, a result 1 beat of \d+ "
+                     r"bits;$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--tdata-width", "8"], "argument --tdata-width: needs --interface axi-stream"),
+    (["--interface", "axi-stream", "--tdata-width", "12"],
+     "argument --tdata-width: AxiStreamNetwork tdata_width must be a multiple of 8, not 12"),
+    (["--interface", "axi-stream", "--tdata-width", "0"],
+     "argument --tdata-width: must be an integer of at least 1, not '0' (see xnorloom compile "
+     "--help)"),
+    (["--interface", "axi"], "argument --interface: must be one of stream, axi-stream, not 'axi' "
+                             "(see xnorloom compile --help)"),
+])
+def test_compile_axi_stream_wrong(capsys, model, tmp_path, options, message):
+    assert main(["compile", str(model), "-o", str(tmp_path / "out"), *options]) == 2
+    assert capsys.readouterr().err == f"xnorloom: error: {message}\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_compile_schedule_of_wider_words(run, capsys, model, tmp_path):
+    """A schedule file is taken as it is."""
+    run("compile", model, "-o", tmp_path / "a", "--interval", 3)
+    path = tmp_path / "a" / "schedule.json"
+    width = json.loads(path.read_text())["input_width"]
+    assert width > 8
+    assert main(["compile", str(model), "-o", str(tmp_path / "b"), "--fold", str(path),
+                 "--interface", "axi-stream", "--tdata-width", "8"]) == 2
+    assert capsys.readouterr().err == (
+        f"xnorloom: error: argument --tdata-width: AxiStreamNetwork tdata_width must be at least "
+        f"the input_width of the schedule, {width}, not 8\n")
 
 
 def test_compile_name(run, run_json, model, tmp_path):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from xnorloom.graph import Graph
 from xnorloom.graph.pixels import encode
-from xnorloom.packing import frame_words, result_fields, unpack_results
+from xnorloom.packing import frame_words, result_width, unpack_results
 from xnorloom.support.arguments import integer, text
 from xnorloom.support.text import quoted
 
@@ -179,9 +179,9 @@ class Connection:
             raise LinkError(f"the board on port {self._name} takes {hello.words} words of "
                             f"{hello.input_width} bits a frame, which {graph.name} does not have")
         payloads = frame_payloads(words, hello)
-        last = result_fields(graph, hello.scores)[-1]
-        found = send_frames(self._session, hello, payloads, progress,
-                            self._load if self._weights else None, last.low_bit + last.width)
+        load = self._load if self._weights else None
+        found = send_frames(self._session, hello, payloads, progress, load,
+                            result_width(graph, hello.scores))
         outputs = np.frombuffer(b"".join(found), np.uint8).reshape(count, hello.result_bytes)
         classes, scores = unpack_results(graph, outputs, scores=hello.scores)
         wrong = np.flatnonzero(classes >= graph.classes)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xnorloom.graph import Graph
-from xnorloom.packing import result_fields
+from xnorloom.packing import result_width
 from xnorloom.support.arguments import integer
 
 __all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", "HELLO_BYTES",
@@ -239,8 +239,7 @@ def frame_bytes(words: int, width: int) -> int:
 
 def result_bytes(graph: Graph, scores: bool) -> int:
     """Bytes of the payload of a result, with or without the scores of all classes."""
-    last = result_fields(graph, scores)[-1]
-    return -(-(last.low_bit + last.width) // 8)
+    return -(-result_width(graph, scores) // 8)
 
 
 def frame_payloads(words: npt.NDArray[np.uint8], hello: Hello) -> list[bytes]:

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Manifest of a core: ports, packing and timing, for use of the Verilog without Python."""
 
 from dataclasses import asdict
@@ -7,23 +8,27 @@ from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
 from .. import __version__
-from ..gateware.network import Network
+from ..gateware.axi_stream import AxiStreamNetwork
 from ..graph.input import PIXEL_BITS, Input
 from ..packing import load_words, result_fields
 from ..schedule import Plan
 from ..support.text import count
 from ..target.device import SPRAM_WIDTH
+from .interfaces import Core, interface_of
 from .names import module_name
 
 __all__ = ["manifest"]
 
 
-def manifest(network: Network, name: str | None = None) -> dict[str, object]:
-    """Return the manifest of ``network`` as JSON values.
+def manifest(network: Core, name: str | None = None) -> dict[str, object]:
+    """Return the manifest of a core as JSON values.
 
     ``name`` is passed to :func:`~xnorloom.export.names.module_name`.
     """
+    interface = interface_of(network)
     graph, plan = network.graph, network.plan
+    inputs, outputs = _beats(network)
+    unit = "beat" if inputs else "word"
     width = network.schedule.input_width
     return {
         "format": "xnorloom-manifest",
@@ -32,10 +37,9 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
         "graph": {"name": graph.name, "digest": graph.digest,
                   "input_shape": list(graph.input.shape), "input_bits": graph.input.bits,
                   "classes": graph.classes},
-        "clock": "clk, rising edge",
-        "reset": "rst, synchronous, active high",
-        "handshake": "a word is transferred at each rising edge at which valid and ready are high; "
-                     "once valid is high, valid and payload hold until the transfer",
+        "clock": interface.clock,
+        "reset": interface.reset,
+        "handshake": interface.handshake,
         "ports": _ports(network),
         "input": {
             "words_per_frame": plan.words,
@@ -45,15 +49,17 @@ def manifest(network: Network, name: str | None = None) -> dict[str, object]:
             "element": "bit: 1 stands for +1, 0 for -1" if graph.input.bits == 1 else
                        f"unsigned integer of {graph.input.bits} bits",
             **_encoding(graph.input),
+            **inputs,
         },
         "output": {
             "words_per_frame": 1,
             "fields": [asdict(field) for field in result_fields(graph, network.scores)],
+            **outputs,
         },
         **_load(network),
         "latency": network.latency,
-        "latency_meaning": "cycles from the transfer of the first word of a frame to its valid "
-                           "result, in an idle core with back-to-back input words",
+        "latency_meaning": f"cycles from the transfer of the first {unit} of a frame to its valid "
+                           f"result, in an idle core with back-to-back input {unit}s",
         "interval": network.interval,
         "interval_meaning": _interval(network),
         "frames_per_interval": network.vectors,
@@ -78,7 +84,23 @@ def _order(plan: Plan) -> dict[str, object]:
                      f"channels of the pixel, {words}last channel are ignored"}
 
 
-def _interval(network: Network) -> str:
+def _beats(network: Core) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the entries of input and output that only a core with AXI-Streams has."""
+    if not isinstance(network, AxiStreamNetwork):
+        return {}, {}
+    wrong = ("tlast must be high in the last beat of a frame, and only there; a packet of another "
+             "length gives a result with tuser 1, whose class means nothing")
+    words = ("words_per_beat words in each beat, the first in its lowest bits; each frame starts a "
+             "new beat; bits after the words of a beat, and words after the last of a frame, are "
+             "ignored")
+    return ({"tdata_bits": network.tdata_width, "words_per_beat": network.words_per_beat,
+             "beats_per_frame": network.frame_beats, "beat_order": words, "packets": wrong},
+            {"tdata_bits": network.result_tdata_width, "beats_per_frame": network.result_beats,
+             "beat_order": "the lowest bits in the first beat; bits after the last field are 0; "
+                           "tlast is high in the last beat"})
+
+
+def _interval(network: Core) -> str:
     """Return the meaning of the interval."""
     if network.vectors == 1:
         return "cycles between frames while neither input nor output waits"
@@ -86,7 +108,7 @@ def _interval(network: Network) -> str:
             "neither input nor output waits")
 
 
-def _load(network: Network) -> dict[str, object]:
+def _load(network: Core) -> dict[str, object]:
     """Return the entry of the words of weights, if there are any."""
     words = len(load_words(network.plan))
     if not words:
@@ -108,24 +130,16 @@ def _encoding(frame: Input) -> dict[str, object]:
             "meaning": frame.preprocessing}
 
 
-def _ports(network: Network) -> list[dict[str, object]]:
-    meanings = {
-        "i__payload": "word of a frame", "i__valid": "i__payload is valid",
-        "i__ready": "the core is ready for a word of a frame",
-        "o__payload": "result of a frame", "o__valid": "o__payload is valid",
-        "o__ready": "the receiver is ready for a result",
-        "load__payload": "word of weights", "load__valid": "load__payload is valid",
-        "load__ready": "the core is ready for a word of weights",
-        "loaded": "all weights are loaded",
-        "reload": "discards the weights, to load them again; only while no frame is in the core",
-    }
+def _ports(network: Core) -> list[dict[str, object]]:
+    interface = interface_of(network)
     ports: list[dict[str, object]] = [
-        {"name": "clk", "direction": "input", "width": 1, "meaning": "clock"},
-        {"name": "rst", "direction": "input", "width": 1, "meaning": "synchronous reset"},
-    ]
-    for path, member, _ in network.signature.flatten(network):
+        {"name": name, "direction": "input", "width": 1, "meaning": meaning}
+        for name, meaning in interface.clocking.items()]
+    top = interface.top(network)
+    for path, member, _ in top.signature.flatten(top):
         name = "__".join(str(part) for part in path)
         ports.append({"name": name,
                       "direction": "input" if member.flow == wiring.In else "output",
-                      "width": Shape.cast(member.shape).width, "meaning": meanings[name]})
+                      "width": Shape.cast(member.shape).width,
+                      "meaning": interface.meanings[name]})
     return ports

@@ -2,9 +2,9 @@
 
 import re
 
-from ..gateware.network import Network
 from ..graph import Graph
 from ..support.text import quoted
+from .interfaces import Core
 
 __all__ = ["check_name", "file_stem", "module_name"]
 
@@ -56,7 +56,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def module_name(network: Network, name: str | None = None) -> str:
+def module_name(network: Core, name: str | None = None) -> str:
     """Return ``name``, or the default ``bnn_<name of the graph>``, as the name of the module.
 
     In the default, characters that no identifier has become ``_``, and it is cut to 60 characters;

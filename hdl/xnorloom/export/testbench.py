@@ -13,16 +13,17 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
-from ..gateware.network import Network
-from ..packing import load_words, pack_frames, result_fields
+from ..gateware.axi_stream import AxiStreamNetwork
+from ..packing import load_words, pack_frames, pack_packets, pack_results, result_width
 from ..support.arguments import integers
 from ..support.files import make_directory, write_atomic
+from .interfaces import Core
 from .names import module_name
 
 __all__ = ["write"]
 
 
-def write(network: Network, directory: str | os.PathLike[str], frames: npt.ArrayLike,
+def write(network: Core, directory: str | os.PathLike[str], frames: npt.ArrayLike,
           classes: npt.ArrayLike, scores: npt.ArrayLike | None = None,
           name: str | None = None) -> list[Path]:
     """Write a testbench of ``network`` into ``directory``, which is made if missing.
@@ -34,8 +35,9 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
 
     Parameters
     ----------
-    network : Network
-        The core.
+    network : Network or AxiStreamNetwork
+        The core. The words of one with AXI-Streams are beats, with TLAST above TDATA, and in
+        results TUSER above both.
     frames : array of integers, shape (frames, …)
         At least one frame; see :func:`~xnorloom.packing.pack_frames`.
     classes : array of integers, shape (frames,)
@@ -57,18 +59,18 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
     OSError
         If ``directory`` cannot be written.
     """
-    words = pack_frames(network.plan, np.asarray(frames))
-    count = len(words) // network.plan.words
-    if not count:
+    frames = np.asarray(frames)
+    words, width = _words(network, frames)
+    if not words:
         raise ValueError("frames must hold at least one frame, not none")
-    results = _pack_results(network, count, classes, scores)
+    results = _pack_results(network, len(frames), classes, scores)
+    outputs, output_width = _outputs(network, results)
     module = module_name(network, name)
     directory = make_directory(directory)
     texts = {
-        f"{module}_results.hex": _hex(results, _result_width(network)),
-        f"{module}_words.hex": _hex((int.from_bytes(word.tobytes(), "little") for word in words),
-                                    network.schedule.input_width),
-        f"{module}_tb.v": _testbench(network, module, count),
+        f"{module}_results.hex": _hex(outputs, output_width),
+        f"{module}_words.hex": _hex(words, width),
+        f"{module}_tb.v": _testbench(network, module, len(frames), width, output_width),
     }
     # The testbench is written last, after the files that it reads.
     for file, text in texts.items():
@@ -76,42 +78,58 @@ def write(network: Network, directory: str | os.PathLike[str], frames: npt.Array
     return [directory / file for file in reversed(texts)]
 
 
-def _testbench(network: Network, module: str, frames: int) -> str:
+def _testbench(network: Core, module: str, frames: int, width: int, output_width: int) -> str:
     text = resources.files("xnorloom.export").joinpath("testbench.v.jinja").read_text("utf-8")
     template = jinja2.Template(text, trim_blocks=True, keep_trailing_newline=True,
                                undefined=jinja2.StrictUndefined)
+    axi = isinstance(network, AxiStreamNetwork)
+    words, beats = ((network.frame_beats, network.result_beats) if axi
+                    else (network.plan.words, 1))
     return template.render(
-        name=module, frames=frames, words=network.plan.words, loads=len(load_words(network.plan)),
-        latency=network.latency, interval=network.interval, vectors=network.vectors,
-        steady=network.steady_frames,
-        i_msb=network.schedule.input_width - 1, o_msb=_result_width(network) - 1)
+        name=module, axi=axi, frames=frames, words=words, loads=len(load_words(network.plan)),
+        latency=network.latency, interval=network.interval, beats=beats,
+        results="FRAMES*BEATS" if beats > 1 else "FRAMES", batches=network.vectors > 1,
+        vectors=network.vectors * beats, steady=(network.steady_frames or 0) * beats,
+        i_msb=width - 1, o_msb=output_width - 1)
+
+
+def _words(network: Core, frames: np.ndarray) -> tuple[list[int], int]:
+    """Return the input words of frames, and their width."""
+    if isinstance(network, AxiStreamNetwork):
+        width = network.tdata_width
+        beats, last = pack_packets(network.plan, width, frames)
+        return [word | int(end) << width for word, end in zip(_numbers(beats), last)], width + 1
+    return _numbers(pack_frames(network.plan, frames)), network.schedule.input_width
+
+
+def _outputs(network: Core, results: list[int]) -> tuple[list[int], int]:
+    """Return the output words of packed results, and their width."""
+    if isinstance(network, AxiStreamNetwork):
+        width, beats = network.result_tdata_width, network.result_beats
+        return [(result >> beat * width) % (1 << width) | (beat == beats - 1) << width
+                for result in results for beat in range(beats)], width + 2
+    return results, result_width(network.graph, network.scores)
+
+
+def _numbers(words: np.ndarray) -> list[int]:
+    return [int.from_bytes(word.tobytes(), "little") for word in words]
 
 
 def _hex(words: Iterable[int], width: int) -> str:
     return "".join(f"{word:0{-(-width // 4)}x}\n" for word in words)
 
 
-def _result_width(network: Network) -> int:
-    last = result_fields(network.graph, network.scores)[-1]
-    return last.low_bit + last.width
-
-
-def _pack_results(network: Network, frames: int, classes: npt.ArrayLike,
+def _pack_results(network: Core, frames: int, classes: npt.ArrayLike,
                   scores: npt.ArrayLike | None) -> list[int]:
-    """Pack results into output words, the inverse of :func:`xnorloom.packing.unpack_results`."""
+    """Check results and pack them into output words."""
     graph = network.graph
     if (scores is not None) != network.scores:
         raise ValueError(f"scores must be {'given' if network.scores else 'None'} for a network "
                          f"{'with' if network.scores else 'without'} scores in its results")
-    columns = [_integers("classes", classes, (frames,), 0, graph.classes - 1)]
+    classes = _integers("classes", classes, (frames,), 0, graph.classes - 1)
     if scores is not None:
-        columns += list(_integers("scores", scores, (frames, graph.classes),
-                                  *graph.score_range).T)
-    words = [0] * frames
-    for field, column in zip(result_fields(graph, network.scores), columns):
-        for frame, value in enumerate(column):
-            words[frame] |= (int(value) & ((1 << field.width) - 1)) << field.low_bit
-    return words
+        scores = _integers("scores", scores, (frames, graph.classes), *graph.score_range)
+    return pack_results(graph, classes, scores)
 
 
 def _integers(what: str, values: npt.ArrayLike, shape: tuple[int, ...], low: int,

@@ -9,11 +9,11 @@ from amaranth.back import verilog
 from amaranth.lib import wiring
 
 from ..errors import ToolError
-from ..gateware.network import Network
 from ..packing import load_words
 from ..support.files import make_directory, write_atomic
 from ..support.text import clipped, quoted
 from ..support.yosys import amaranth_variables, without_element_wires
+from .interfaces import Core, interface_of
 from .manifest import manifest
 from .names import module_name
 
@@ -42,7 +42,7 @@ def convert(component: wiring.Component, name: str = "top", *, platform: object 
     return without_element_wires(text)
 
 
-def write(network: Network, directory: str | os.PathLike[str],
+def write(network: Core, directory: str | os.PathLike[str],
           name: str | None = None) -> list[Path]:
     """Write ``<module>.v`` and ``manifest.json`` into ``directory``, which is made if missing.
 
@@ -51,8 +51,8 @@ def write(network: Network, directory: str | os.PathLike[str],
 
     Parameters
     ----------
-    network : Network
-        The core.
+    network : Network or AxiStreamNetwork
+        The core, with streams or with AXI-Streams.
     name : str or None
         Name of the module; see :func:`~xnorloom.export.names.module_name`.
 
@@ -64,15 +64,15 @@ def write(network: Network, directory: str | os.PathLike[str],
     Raises
     ------
     TypeError, ValueError
-        If ``name`` cannot be the name of a module.
+        If ``network`` is no core, or ``name`` cannot be the name of a module.
     OSError
         If ``directory`` cannot be written.
     ToolError
         If Yosys fails.
     """
-    module = module_name(network, name)
+    interface, module = interface_of(network), module_name(network, name)
     directory = make_directory(directory)
-    text = convert(network, module)
+    text = convert(interface.top(network), module)
     paths = [directory / f"{module}.v", directory / "manifest.json"]
     write_atomic(paths[0], text)
     write_atomic(paths[1], json.dumps(manifest(network, module), indent=2) + "\n")

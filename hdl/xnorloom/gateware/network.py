@@ -192,7 +192,12 @@ class Network(wiring.Component):
     def model(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return classes and scores of ``frames``, composed of the models of the stages."""
         words = pack_frames(self._plan, frames)
-        values = np.unpackbits(words, axis=1, count=self.schedule.input_width, bitorder="little")
+        return self.model_words(np.unpackbits(words, axis=1, count=self.schedule.input_width,
+                                              bitorder="little"))
+
+    def model_words(self, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return classes and scores of frames, from their input words as rows of bits."""
+        values = words
         for stage in self._stages:
             values = stage.model(values)
         return self._argmax.model(values), values

@@ -7,7 +7,8 @@ from amaranth.hdl import Shape
 
 from ..graph import Graph, Score
 
-__all__ = ["Field", "label_width", "result_fields", "score_shape", "unpack_results"]
+__all__ = ["Field", "label_width", "pack_results", "result_fields", "result_width", "score_shape",
+           "unpack_results"]
 
 
 def label_width(classes: int) -> int:
@@ -43,6 +44,22 @@ def result_fields(graph: Graph, scores: bool) -> list[Field]:
     return fields
 
 
+def result_width(graph: Graph, scores: bool) -> int:
+    """Return the bits of an output word."""
+    last = result_fields(graph, scores)[-1]
+    return last.low_bit + last.width
+
+
+def pack_results(graph: Graph, classes: np.ndarray, scores: np.ndarray | None) -> list[int]:
+    """Pack classes and scores, if any, into output words: the inverse of :func:`unpack_results`."""
+    columns = [classes, *(() if scores is None else np.asarray(scores).T)]
+    words = [0] * len(classes)
+    for field, column in zip(result_fields(graph, scores is not None), columns):
+        for frame, value in enumerate(column):
+            words[frame] |= (int(value) & ((1 << field.width) - 1)) << field.low_bit
+    return words
+
+
 def unpack_results(graph: Graph, outputs: np.ndarray, *,
                    scores: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
     """Unpack words of the output stream.
@@ -60,7 +77,7 @@ def unpack_results(graph: Graph, outputs: np.ndarray, *,
     scores : array of int64, shape (frames, classes), or None
     """
     fields = result_fields(graph, scores)
-    size = -(-(fields[-1].low_bit + fields[-1].width) // 8)
+    size = -(-result_width(graph, scores) // 8)
     outputs = np.asarray(outputs)
     if outputs.dtype != np.uint8:
         raise TypeError(f"Output words must be bytes (uint8), not an array of {outputs.dtype}")

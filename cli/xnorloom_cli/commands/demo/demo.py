@@ -162,7 +162,7 @@ def _verilog(plan: Plan, out: Path, staging: Path, console: Console) -> list[str
     _say(console, 4, "Verilog", """
         The same gateware as files for any FPGA project, with a manifest of ports, packing and
         timing, and the schedule, which you can edit and pass to compile.""")
-    names = write_core(plan, staging, scores=True)
+    names = write_core(Network(plan, scores=True), staging)
     for name in names:
         content = (staging / name).read_bytes()
         lines = len(content.splitlines())
