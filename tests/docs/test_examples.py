@@ -51,6 +51,15 @@ def test_first_network_elsewhere(tmp_path):
     assert lines[-1] == f"wrote {tmp_path / 'out' / 'manifest.json'}"
 
 
+def test_camera(tmp_path):
+    """A network that is fast enough loses no pixel; a slower one says so. As the page shows."""
+    lines = run("camera.py", str(tmp_path), cwd=tmp_path)
+    page = (EXAMPLES.parent / "docs" / "amaranth.md").read_text()
+    assert page.split("## A camera\n")[1].split("```\n")[1].splitlines() == lines[:-1]
+    assert lines[-1] == f"wrote {tmp_path / 'camera.v'}"
+    assert "module camera(" in (tmp_path / "camera.v").read_text()
+
+
 @pytest.mark.parametrize("name", ["train_mnist.py", "train_mnist_cnn.py", "train_cnv.py"])
 def test_training_explains_itself(name, tmp_path):
     assert run(name, "--help", cwd=tmp_path)[0].startswith(f"usage: {name}")
