@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream zig prove fuzz fuzz-short soak mutants stranger lint snapshots bench boards cells clean
+.PHONY: help demo quick test test-full bitstream browser zig prove fuzz fuzz-short soak mutants stranger lint snapshots bench boards cells clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -22,6 +22,8 @@ help:
 	@echo 'make test-full  run whole data sets, and place and route'
 	@echo 'make bitstream  turn a bitstream back into Verilog and simulate it; needs'
 	@echo '                Project IceStorm, which it installs with apt-get where it is missing'
+	@echo 'make browser  use the page of xnorloom serve in Chromium, which it installs with apt-get'
+	@echo '              where it is missing'
 	@echo 'make zig     test the compiled engine with the C++ compiler of Zig'
 	@echo 'make prove   prove the stream contracts of the gateware by induction'
 	@echo 'make fuzz    run the random tests with new examples; prints its seed, and'
@@ -68,6 +70,15 @@ bitstream: $(VENV)/test.stamp
 	    $$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends fpga-icestorm; } || { \
 	    echo 'make: Project IceStorm is missing, and apt-get could not install it' >&2; exit 1; }
 	$(BIN)/python -m pytest $(ARGS) tests/bitstream/proof.py
+
+# Chromium is in no Python package that pip installs.
+browser: $(VENV)/browser.stamp
+	@command -v chromium > /dev/null || { \
+	    echo 'Installing chromium with apt-get ...'; \
+	    root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	    $$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends chromium; } || { \
+	    echo 'make: Chromium is missing, and apt-get could not install it' >&2; exit 1; }
+	$(BIN)/python -m pytest $(ARGS) tests/browser/proof.py
 
 # Zig builds its C++ library on first use, four minutes of processor time.
 zig: $(VENV)/test.stamp
@@ -125,6 +136,7 @@ clean:
 $(VENV)/demo.stamp: EXTRAS := compiled,plot
 $(VENV)/test.stamp: EXTRAS := test
 $(VENV)/prove.stamp: EXTRAS := prove,test
+$(VENV)/browser.stamp: EXTRAS := browser,test
 $(VENV)/lint.stamp: EXTRAS := lint
 $(VENV)/boards.stamp: EXTRAS := boards
 

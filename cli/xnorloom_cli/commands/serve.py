@@ -155,7 +155,8 @@ def _responder(graph: Graph, arguments: Namespace, console: Console,
     connection = stack.enter_context(
         board.open(arguments.port or _AUTO, graph, baud=arguments.baud, loading=bar))
     network = None if schedule is None else Network(schedule.bind(graph))
-    return BoardNetwork(graph, connection, board.title, network)
+    title = board.title if chosen == SIM else f"the board {board.title}"
+    return BoardNetwork(graph, connection, title, network)
 
 
 def _choose_data(graph: Graph, arguments: Namespace) -> None:

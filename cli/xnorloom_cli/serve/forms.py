@@ -12,8 +12,8 @@ __all__ = ["Form", "check_input", "form", "form_map"]
 
 # Cells of a side of a drawing, and elements of a vector: more are no use to a person.
 _SIDE, _CELLS = 512, 1024
-# Cells in a row of a vector.
-_ROW = 32
+# Cells in a row of a vector, and the cells for which these are enough.
+_ROWS = {8: 32, 16: 256, 32: _CELLS}
 # Vectors of this size are images: files of other tools often lose the shape of MNIST.
 _IMAGE = Map(28, 28, 1)
 
@@ -45,7 +45,8 @@ def form_map(input: Input) -> Map:
     """Return the cells of the form: the map of ``input``, or the rows of a vector."""
     if form(input) is not Form.VECTOR:
         return _map(input)
-    columns = min(input.size, _ROW)
+    row = next(row for row, most in _ROWS.items() if input.size <= most)
+    columns = min(input.size, row)
     return Map(-(-input.size // columns), columns, 1)
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "BoardNetwork", "Responder", "SimulatedNetwork"]
 
-_TITLES = {"compiled": "compiled simulation of the gateware", "golden": "golden model"}
+_TITLES = {"compiled": "the compiled simulation of the gateware",
+           "golden": "the bit-packed golden model"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class Responder(Protocol):
     network : Network or None
         Its gateware; ``None`` if the schedule is unknown.
     title : str
-        Name of the gateware, for people.
+        Name of the gateware with its article, for people.
     scores, activations : bool
         True if the gateware gives them, so that they are compared; otherwise they are those of the
         golden model.
@@ -123,7 +124,7 @@ class BoardNetwork:
     connection : Connection
         Open connection to the board.
     title : str
-        Name of the board, for people.
+        Name of the board with its article, for people.
     network : Network or None
         The gateware in the board, if its schedule is known.
     """

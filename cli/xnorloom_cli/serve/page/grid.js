@@ -1,6 +1,6 @@
 // Drawing by mouse, finger and keys: pixels of {rows, columns, channels}, a byte each.
 
-import { cells, colour, shades } from "./paint.js";
+import { cells, colour, frames, shades } from "./paint.js";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -49,16 +49,9 @@ export class Grid {
       return shade(this.pixels[at] / 255);
     });
     const { row, column } = this.cursor;
-    const line = (name) => { context.strokeStyle = `rgb(${colour(name)})`; };
-    if (this.vector) {
-      line("--line");
-      for (let at = 0; at < this.size; at++) {
-        context.strokeRect((at % this.columns) * scale + 0.5,
-          Math.floor(at / this.columns) * scale + 0.5, scale - 1, scale - 1);
-      }
-    }
+    if (this.vector) frames(context, this, this.size, scale);
     if (document.activeElement !== this.canvas) return;
-    line("--focus");
+    context.strokeStyle = `rgb(${colour("--focus")})`;
     context.lineWidth = Math.max(2, scale / 6);
     context.strokeRect(column * scale + 1, row * scale + 1, scale - 2, scale - 2);
   }

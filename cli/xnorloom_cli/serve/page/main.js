@@ -159,7 +159,7 @@ async function start() {
   element("name").textContent = model.name;
   element("about").textContent = `${input.shape.join(" × ")} inputs of ${input.bits} `
     + `bit${input.bits > 1 ? "s" : ""} · ${model.classes} classes · `
-    + `${model.synapses.toLocaleString("en")} binary weights · answered by the ${model.responder}`;
+    + `${model.synapses.toLocaleString("en")} binary weights · answered by ${model.responder}`;
   layers = makeLayers(model.layers);
   element("layers").hidden = !layers.length;
   if (schedule) {

@@ -34,3 +34,13 @@ export function cells(canvas, { rows, columns }, colourAt) {
   context.drawImage(small, 0, 0, canvas.width, canvas.height);
   return { context, scale };
 }
+
+// Draw a frame around each of the first cells.
+export function frames(context, { columns }, size, scale) {
+  context.strokeStyle = `rgb(${colour("--bar")})`;
+  context.lineWidth = 1;
+  for (let at = 0; at < size; at++) {
+    context.strokeRect((at % columns) * scale + 0.5, Math.floor(at / columns) * scale + 0.5,
+      scale - 1, scale - 1);
+  }
+}

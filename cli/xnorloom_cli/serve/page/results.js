@@ -1,6 +1,6 @@
 // The answer: class, scores, what the network sees, and activations.
 
-import { cells, colour, shades } from "./paint.js";
+import { cells, colour, frames, shades } from "./paint.js";
 
 // Scores that are shown; neurons in a row, and pixels of each at least; maps in a row.
 const BARS = 20, ROW = 64, LEAST = 9, MAPS = 16;
@@ -21,11 +21,10 @@ export function showAnswer(found, label, model) {
 
 // What gives class, scores and activations.
 function sources({ responder, gives }) {
-  if (responder === "golden model") return "From the golden model.";
   const parts = ["Class", gives.scores && "scores", gives.activations && "activations"];
   const checked = list(parts.filter(Boolean)), many = gives.scores || gives.activations;
   const others = list([!gives.scores && "Scores", !gives.activations && "Activations"].filter(Boolean));
-  return `From the ${responder}. ${checked} equal${many ? "" : "s"} the golden model.`
+  return `From ${responder}. ${checked} equal${many ? "" : "s"} the golden model.`
     + (others ? ` ${others} are those of the golden model.` : "");
 }
 
@@ -56,10 +55,10 @@ function showScores({ scores, class: read }, wrong) {
   }));
 }
 
-export function showSeen(elements, { cells: map, bits, size }) {
+export function showSeen(elements, { cells: map, bits, size, form }) {
   const canvas = element("seen"), shade = shades(), most = (1 << bits) - 1;
   canvas.style.aspectRatio = `${map.columns} / ${map.rows}`;
-  cells(canvas, map, (row, column) => {
+  const { context, scale } = cells(canvas, map, (row, column) => {
     const at = (row * map.columns + column) * map.channels;
     if (at >= size) return null;
     if (map.channels === 3) {
@@ -67,6 +66,7 @@ export function showSeen(elements, { cells: map, bits, size }) {
     }
     return shade(elements[at] / most);
   });
+  if (form === "vector") frames(context, map, size, scale);
   canvas.setAttribute("aria-label", `Input of the network, ${map.rows} rows, ${map.columns} columns`);
   element("seen-note").textContent = `${size.toLocaleString("en")} elements of ${bits} `
     + `bit${bits > 1 ? "s" : ""}: ${most + 1} levels from 0 to ${most}.`;
