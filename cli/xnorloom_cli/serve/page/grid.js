@@ -66,7 +66,8 @@ export class Grid {
 
   #move(event) {
     if (!this.last || this.vector) return;
-    for (const part of event.getCoalescedEvents?.() ?? [event]) {
+    const parts = event.getCoalescedEvents?.() ?? [];
+    for (const part of parts.length ? parts : [event]) {
       const place = this.#place(part);
       this.#stroke(this.last, place);
       this.last = place;
