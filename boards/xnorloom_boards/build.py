@@ -24,7 +24,7 @@ from .errors import BuildError
 from .flow.budget import ResourceBudget
 from .flow.clock_search import Attempt
 from .flow.place_and_route import Route, pack
-from .flow.schedule_search import Found, ScheduleSearch, fastest_schedule
+from .flow.schedule_search import Found, ScheduleSearch, first_schedule
 from .flow.synthesis import Design, Netlist
 from .flow.tools import find_all
 from .link.sizes import check_graph
@@ -135,8 +135,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     fixed, first = schedule is not None, schedule
     if first is None:
         say("folding the network")
-        first = (budget.schedule(interval) if interval is not None or fps is None
-                 else fastest_schedule(budget, board, fps))
+        first = first_schedule(budget, board, interval, fps)
         tries = 1 if interval is not None else _TRIES
     first.bind(graph)
     with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,10 +12,15 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xnorloom.errors import XnorloomError
+from xnorloom.folding.estimate import estimate
+from xnorloom.folding.fit import fit
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Conv, Graph, Input, Score, Window
+from xnorloom.schedule import Fold, Schedule
 from xnorloom_cli.commands import build
 from xnorloom_cli.console import Console
 
@@ -22,6 +28,7 @@ from xnorloom_cli.console import Console
 def building(model, **given):
     given = {"board": "icebreaker", "output": None, "interval": None, "fold": None, "fps": None,
              "vectors": 8, "seed": (0,), "scores": False, "input": None, "score_bits": None,
+             "dry_run": False,
              **given}
     return Namespace(model=model, **given)
 
@@ -40,6 +47,50 @@ def test_build(capsys, fakes, net_file, tmp_path, fold_file):
     assert "clock         47.25 MHz; place and route reached 47.5 MHz (seed 5)\n" in text
     assert f"wrote {out / 'report.html'}\n" in text
     assert text.endswith(f"Next: xnorloom flash --board icebreaker {out}/my_net-icebreaker.bin\n")
+
+
+def test_build_dry_run(fakes, run, run_json, net, net_file, tmp_path, monkeypatch):
+    """Schedule and estimate are printed; nothing is built or written."""
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    command = "build", net_file, "--board", "icebreaker", "--dry-run"
+    values = run_json(*command, "--interval", 12)
+    schedule = fit(net, "iCE40UP5K", interval=12)
+    plan = schedule.bind(net)
+    assert (values["dry_run"], values["fits"], values["clock"]["estimated"]) == (True, True, True)
+    assert values["interval_cycles"] == plan.interval == values["schedule"]["interval"]
+    assert values["latency_cycles"] == Network(plan).latency
+    assert values["frames_per_second"] == pytest.approx(
+        values["clock"]["hz"] * plan.vectors / plan.interval)
+    costs = estimate(plan, "ice40")
+    assert [entry["cells"] for entry in values["layers"]] == [cost.cells for cost in costs]
+    assert values["resources"]["logic_cells"] == {
+        "used": sum(cost.cells for cost in costs) + values["others"]["cells"], "available": 5280}
+    text = run(*command, "--interval", 12)
+    assert text.startswith("my net on iCEBreaker (iCE40UP5K), estimated: nothing is built\n\nlay")
+    for label in ("clock         45 MHz, the usual one of the chip", "faster        ",
+                  "smaller       "):
+        assert f"\n{label}" in text
+    text = run(*command, "--fps", 10**8)
+    assert "\nframes        45,000,000 a second; 100,000,000 take a clock of 100 MHz\n" in text
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_build_dry_run_too_large(run, random_graph, tmp_path):
+    graph = random_graph(np.random.default_rng(1), [600, 64, 4])
+    graph.save(tmp_path / "large.bnn")
+    folds = Fold(64, 600, "wired"), Fold(4, 64, "wired")
+    Schedule(600, folds).save(tmp_path / "fold.json", graph)
+    text = run("build", tmp_path / "large.bnn", "--board", "icebreaker", "--fold",
+               tmp_path / "fold.json", "--dry-run")
+    assert re.search(r"\nlogic cells   [\d,]+ of 5,280 \(\d+ %\)  <- too many\n", text)
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--fps", "0"], "argument --fps: must be an integer of at least 1, not '0' .+"),
+    (["--interval", "0"], "argument --interval: must be an integer of at least 1, not '0' .+")])
+def test_build_dry_run_wrong(wrong, net_file, options, message):
+    wrong(message, "build", net_file, "--board", "icebreaker", "--dry-run", *options)
 
 
 def test_build_directory(fakes, net_file, tmp_path, monkeypatch, fold_file):

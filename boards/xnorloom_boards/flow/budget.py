@@ -1,9 +1,12 @@
 """Resource budget of a network on a chip, and how it shrinks after a failed build."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xnorloom.folding.estimate import estimate, rams
 from xnorloom.folding.fit import fit
+from xnorloom.folding.pareto import Front, front
+from xnorloom.folding.steps import Steps, steps
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.schedule.fold import USUAL_VECTORS
@@ -13,8 +16,10 @@ from .place_and_route import CongestionError, ResourceOverflowError
 
 __all__ = ["ResourceBudget"]
 
-# Cells of serial port, link and clock (470 measured on both families) and the error of the estimate
-# on a full chip: networks that take 98 % of an iCE40UP5K were routed.
+# Cells of serial port, link and clock, measured on both families.
+_LINK_CELLS = 470
+# The same with the error of the estimate on a full chip: networks that take 98 % of an iCE40UP5K
+# were routed.
 _OTHER_CELLS = 580
 # Further cells of a link that loads weights: 411 become 604 with serial port.
 _LOADER_CELLS = 193
@@ -55,9 +60,40 @@ class ResourceBudget:
         NoScheduleError
             If there is none.
         """
-        return fit(self.graph, self.device, interval=interval, share=self.share,
-                   reserve_cells=_OTHER_CELLS, reserve_loader=_LOADER_CELLS,
-                   reserve=self._reserved, most_vectors=self.most_vectors)
+        return fit(self.graph, self.device, interval=interval, **self._options)
+
+    def front(self) -> Front:
+        """Return the Pareto front within the budget; see :func:`~xnorloom.folding.pareto.front`.
+
+        Raises
+        ------
+        NoScheduleError
+            If no schedule fits.
+        """
+        return front(self.graph, self.device, **self._options)
+
+    def steps(self, schedule: Schedule) -> Steps:
+        """Return a schedule's neighbours; see :func:`~xnorloom.folding.steps.steps`.
+
+        Raises
+        ------
+        ScheduleError
+            If the schedule does not fit the graph.
+        """
+        return steps(self.graph, self.device, schedule, **self._options)
+
+    def others(self, loaded: bool) -> tuple[int, int]:
+        """Cells and block RAMs of a design besides its network: serial port, link and clock.
+
+        ``loaded`` is true if the link loads weights.
+        """
+        return _LINK_CELLS + (_LOADER_CELLS if loaded else 0), self._reserved(self.device)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"share": self.share, "reserve_cells": _OTHER_CELLS,
+                "reserve_loader": _LOADER_CELLS, "reserve": self._reserved,
+                "most_vectors": self.most_vectors}
 
     def _reserved(self, device: Device) -> int:
         """Block RAMs to leave: ``reserve``, and those of a frame buffer of any word width."""

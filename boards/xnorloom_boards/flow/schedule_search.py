@@ -20,7 +20,21 @@ from .clock_search import HOPE, Attempt, choose_clock, first_hz, most_hz
 from .place_and_route import CongestionError, ResourceOverflowError, Route, route
 from .synthesis import elaborate, synthesise
 
-__all__ = ["Found", "ScheduleSearch", "fastest_schedule"]
+__all__ = ["Found", "ScheduleSearch", "fastest_schedule", "first_schedule"]
+
+
+def first_schedule(budget: ResourceBudget, board: Board, interval: int | None,
+                   fps: float | None) -> Schedule:
+    """Find the schedule that a build tries first, for an interval, a rate, or the most frames.
+
+    Raises
+    ------
+    NoScheduleError
+        If none fits, or none reaches the interval or the rate.
+    """
+    if interval is not None or fps is None:
+        return budget.schedule(interval)
+    return fastest_schedule(budget, board, fps)
 
 
 def fastest_schedule(budget: ResourceBudget, board: Board, fps: float) -> Schedule:

@@ -2,7 +2,7 @@
 
 import shlex
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xnorloom.graph import Conv, Graph
 from xnorloom.schedule import Schedule
@@ -14,6 +14,9 @@ from ..inputs import load
 from ..parser import add_board, add_fold, add_model
 from ..types import directory, integer, positive
 
+if TYPE_CHECKING:
+    from xnorloom_boards.board import Board
+
 __all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 
 HELP = "make the bitstream of a model for a board"
@@ -23,6 +26,7 @@ DESCRIPTION = (
     "extra boards.")
 EXAMPLES = [
     "xnorloom build tfc --board icebreaker -o build",
+    "xnorloom build tfc --board icebreaker --dry-run",
     "xnorloom build models/sfc.bnn --board ulx3s_25f --seed 1,2,3",
     "xnorloom build net.onnx --input u8/255 --board hx8k_evn --fps 500000"]
 
@@ -51,6 +55,9 @@ def add_arguments(parser: ArgumentParser) -> None:
                              "(default: %(default)s)")
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
+    parser.add_argument("--dry-run", action="store_true",
+                        help="print schedule and estimate of the first attempt; build and write "
+                             "nothing")
 
 
 def _most_vectors(arguments: Namespace, graph: Graph, console: Console) -> int:
@@ -85,6 +92,8 @@ def run(arguments: Namespace, console: Console) -> int:
     chosen = board.find(arguments.board)
     graph = load(arguments, console).graph
     schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
+    if arguments.dry_run:
+        return _preview(arguments, console, graph, chosen, schedule)
     made = build.build(
         graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
         interval=arguments.interval, schedule=schedule,
@@ -98,6 +107,19 @@ def run(arguments: Namespace, console: Console) -> int:
     if chosen.note:
         lines.append(f"Board: {chosen.note}")
     console.result(values, "\n".join(lines))
+    return 0
+
+
+def _preview(arguments: Namespace, console: Console, graph: Graph, chosen: "Board",
+             schedule: Schedule | None) -> int:
+    """Print the estimate of the first attempt."""
+    from xnorloom_boards.preview import preview, preview_values
+
+    from ..tables.preview import preview_text
+
+    found = preview(graph, chosen, schedule=schedule, interval=arguments.interval,
+                    most_vectors=_most_vectors(arguments, graph, console), fps=arguments.fps)
+    console.result(preview_values(found), preview_text(found, arguments.fps))
     return 0
 
 

@@ -21,24 +21,31 @@ class BatchSearch:
         Makes the :class:`~xnorloom.folding.search.Search` for a number of frames at once.
     most : int
         Most frames at once. Tried are 1, 2, 3, 4, 6, 8, 12 and so on, and ``most``.
+
+    Attributes
+    ----------
+    of : callable
+        ``search_of``, with a cache.
+    vectors : list of int
+        Numbers of frames that are tried.
     """
 
     def __init__(self, search_of: Callable[[int], Search], most: int):
-        self._search = cache(search_of)
+        self.of = cache(search_of)
         steps = itertools.chain((1,), *((2 << bit, 3 << bit) for bit in range(most.bit_length())))
-        self._vectors = sorted({most, *(vectors for vectors in steps if vectors < most)})
+        self.vectors = sorted({most, *(vectors for vectors in steps if vectors < most)})
         self.device = search_of(1).device
 
     def interval(self, candidate: Candidate) -> float:
         """Return the cycles per frame of ``candidate``."""
         vectors = candidate.folds[0].vectors
-        return self._search(vectors).interval(candidate) / vectors
+        return self.of(vectors).interval(candidate) / vectors
 
     def best(self, interval: float) -> Candidate | None:
         """Return the candidate with the fewest cells and at most ``interval`` cycles per frame."""
         best = None
-        for vectors in self._vectors:
-            found = self._search(vectors).best(int(interval * vectors))
+        for vectors in self.vectors:
+            found = self.of(vectors).best(int(interval * vectors))
             if found is not None and (best is None or found.cells < _PAYS * best.cells):
                 best = found
         return best
@@ -46,21 +53,21 @@ class BatchSearch:
     def holds(self, interval: int | None) -> bool:
         """True if any schedule fits, in at most ``interval`` cycles per frame."""
         if interval is None:
-            return self._search(1).holds(None)
-        return any(self._search(vectors).holds(interval * vectors)
-                   for vectors in self._vectors)
+            return self.of(1).holds(None)
+        return any(self.of(vectors).holds(interval * vectors)
+                   for vectors in self.vectors)
 
     def least(self, most: float | None = None) -> Candidate | None:
         """Return the candidate with the fewest cycles per frame; ``None`` if none has ``most``."""
-        best = self._search(1).least(None if most is None else int(most))
+        best = self.of(1).least(None if most is None else int(most))
         if best is None and most is None:
             return None
-        for vectors in self._vectors[1:]:
+        for vectors in self.vectors[1:]:
             limit = most if best is None else _PAYS * self.interval(best)
             assert limit is not None
-            best = self._search(vectors).least(int(limit * vectors)) or best
+            best = self.of(vectors).least(int(limit * vectors)) or best
         return best
 
     def refusal(self, interval: int | None, instead: Callable[[], str]) -> str:
         """Return one line with the reason why nothing fits, and what would ``instead``."""
-        return self._search(1).refusal(interval, instead)
+        return self.of(1).refusal(interval, instead)

@@ -1,27 +1,17 @@
 """Schedule for a chip: the smallest interval that fits its memories and cells."""
 
 from collections.abc import Callable
-from functools import cache
 from math import ceil
 
 from ..errors import XnorloomError
-from ..graph import Conv, Graph
+from ..graph import Graph
 from ..schedule import Schedule
-from ..schedule.fold import MOST_VECTORS, USUAL_VECTORS
+from ..schedule.fold import USUAL_VECTORS
 from ..support.arguments import integer
 from ..target.device import DEVICES, Device, find_device
-from .batch_search import BatchSearch
-from .search import Candidate, Search
+from .searches import Searches
 
-__all__ = ["NoScheduleError", "fit"]
-
-# Part by which weights in SPRAM must shorten the interval, since the host has to load them.
-_LOADING_PAYS = 0.95
-
-# Most of the cells, as estimated, for a network that processes several frames at once. Its short
-# carry chains leave cells of their tiles unused: whole designs of 90 % of an iCE40UP5K were not
-# placed, those of 84 % were.
-_TOGETHER = 0.72
+__all__ = ["NoScheduleError", "fit", "refusal"]
 
 
 class NoScheduleError(XnorloomError):
@@ -70,62 +60,30 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
         If there is none. The message has what is needed, what is available, and what would fit.
     """
     device = find_device(device)
-    if not 0 < share <= 1:
-        raise ValueError(f"fit share must be above 0 and at most 1, not {share!r}")
-    reserve_cells = integer("fit reserve_cells", reserve_cells, 0)
-    reserve_loader = integer("fit reserve_loader", reserve_loader, 0)
-    if not callable(reserve):
-        reserve = integer("fit reserve", reserve, 0)
+    searches = Searches(graph, share, reserve_cells, reserve_loader, reserve, register_every,
+                        most_vectors)
     if interval is not None:
         interval = integer("fit interval", interval, 1)
-    most_vectors = integer("fit most_vectors", most_vectors, 1, MOST_VECTORS)
-    if any(isinstance(layer, Conv) for layer in graph.layers):
-        most_vectors = 1
-
-    @cache
-    def search_of(chip: Device, sprams: int) -> BatchSearch:
-        most = chip.logic_cells - (reserve_loader if sprams else 0)
-        brams = chip.brams - (reserve(chip) if callable(reserve) else reserve)
-
-        def search(vectors: int) -> Search:
-            part = share if vectors == 1 else min(share, _TOGETHER)
-            cells = min(int(part * most), most - reserve_cells)
-            return Search(graph, chip, max(0, cells), max(0, brams), sprams, register_every,
-                          vectors)
-
-        return BatchSearch(search, most_vectors)
-
-    unloaded, loaded = search_of(device, 0), search_of(device, device.sprams)
-    if interval is None:
-        found = _least(unloaded, loaded)
-    else:
-        found = unloaded.best(interval)
-        if found is None and device.sprams:
-            found = loaded.best(interval)
+    found = searches.least(device) if interval is None else searches.best(device, interval)
     if found is None:
-        raise NoScheduleError(loaded.refusal(
-            interval, lambda: _nearest(device, search_of, interval)))
+        raise NoScheduleError(refusal(searches, device, interval))
     return found.schedule
 
 
-def _least(unloaded: BatchSearch, loaded: BatchSearch) -> Candidate | None:
-    """Return the candidate with the fewest cycles per frame, in SPRAM if that pays."""
-    found = unloaded.least()
-    if not unloaded.device.sprams:
-        return found
-    return loaded.least(_LOADING_PAYS * unloaded.interval(found) if found else None) or found
+def refusal(searches: Searches, device: Device, interval: int | None) -> str:
+    """Return one line with the reason why nothing fits ``device``, and what would fit."""
+    return searches.of(device, device.sprams).refusal(
+        interval, lambda: _nearest(device, searches, interval))
 
 
-def _nearest(device: Device, search_of: Callable[[Device, int], BatchSearch],
-             interval: int | None) -> str:
+def _nearest(device: Device, searches: Searches, interval: int | None) -> str:
     """Return what would fit instead: a larger interval, or another chip."""
     def least(chip: Device) -> int | None:
-        unloaded = search_of(chip, 0)
-        found = _least(unloaded, search_of(chip, chip.sprams))
-        return None if found is None else ceil(unloaded.interval(found))
+        found = searches.least(chip)
+        return None if found is None else ceil(searches.of(chip, 0).interval(found))
 
     def holds(chip: Device) -> bool:
-        return any(search_of(chip, sprams).holds(interval) for sprams in {0, chip.sprams})
+        return any(searches.of(chip, sprams).holds(interval) for sprams in {0, chip.sprams})
 
     if interval is not None:
         cycles = least(device)

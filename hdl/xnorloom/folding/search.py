@@ -1,15 +1,17 @@
 """Search for schedules within a budget of cells, block RAMs and SPRAMs."""
 
 from collections.abc import Callable
+from functools import cache
 from math import isqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..graph import Graph
 from ..schedule import Fold, Schedule
 from ..target.device import Device
-from .estimate import LayerCost, argmax_cost, estimate
+from .bound import Bound, bound_of
+from .estimate import argmax_cost
 from .fronts import Budget, Front, extended
 from .tables import Tables
 from .work import in_turn, input_width, least_cycles, work
@@ -59,17 +61,35 @@ class Search:
         self._graph, self.device, self.vectors = graph, device, vectors
         self._cells, self._brams, self._sprams = cells, brams, sprams
         self._tables = Tables(graph, device, sprams, register_every, vectors).of
+        # Searches for the least interval ask for the same ones again.
+        self._best = cache(self._fewest_cells)
 
     def best(self, interval: int) -> Candidate | None:
         """Return the candidate with the fewest cells that fits, in at most ``interval`` cycles."""
+        return self._best(interval)
+
+    def _fewest_cells(self, interval: int) -> Candidate | None:
         if self._hopeless():
             return None
-        return self._choice(interval, Budget(self._brams, self._cells, self._sprams),
+        return self._choice(interval, self._budget,
                             lambda brams, cells, sprams: (cells, brams, sprams))
+
+    def chosen(self, interval: int, *keys: Callable[[int, int, int], Any]) -> list[Candidate]:
+        """Return the candidate that fits, in at most ``interval`` cycles, with the least of a key.
+
+        There is one for each of ``keys``, of block RAMs, cells and SPRAMs; none if nothing fits.
+        """
+        rows = [] if self._hopeless() else self._rows(interval, self._budget)
+        return [self._candidate(*min(rows, key=lambda row: key(*row[:3])))
+                for key in keys] if rows else []
+
+    @property
+    def _budget(self) -> Budget:
+        return Budget(self._brams, self._cells, self._sprams)
 
     def holds(self, interval: int | None) -> bool:
         """True if any schedule fits, in at most ``interval`` cycles."""
-        return self.best(self._slowest() if interval is None else interval) is not None
+        return self.best(self.slowest if interval is None else interval) is not None
 
     def _hopeless(self) -> bool:
         """True if there are more weights than all memories and cells can hold."""
@@ -82,7 +102,7 @@ class Search:
 
     def least(self, most: int | None = None) -> Candidate | None:
         """Return the candidate with the smallest interval; ``None`` if none has ``most`` cycles."""
-        low, high = 0, self._slowest() if most is None else most
+        low, high = 0, self.slowest if most is None else most
         candidate = self.best(high)
         if candidate is None:
             return None
@@ -97,36 +117,39 @@ class Search:
                 found, high = candidate, self.interval(candidate)
         return found
 
+    def bound(self, interval: int | None) -> Bound | None:
+        """Return the resource that no schedule of at most ``interval`` cycles has enough of.
+
+        It is that of the schedule which is the least beyond the budget. ``None`` if there is none:
+        no lanes suffice.
+        """
+        nearest = self._nearest(self.slowest if interval is None else interval)
+        if nearest is None:
+            return None
+        return bound_of(nearest, self._graph, self.device,
+                        {"block RAMs": self._brams, "SPRAMs": self._sprams, "cells": self._cells})
+
     def refusal(self, interval: int | None, instead: Callable[[], str]) -> str:
         """Return one line with the reason why nothing fits, and what would ``instead``."""
         asked = "" if interval is None else f" at an interval of {interval} cycles"
         what = f"network {self._graph.name!r}{asked} does not fit {self.device.name}"
-        limit = self._slowest() if interval is None else interval
-        nearest = self._nearest(limit)
-        if nearest is None:
-            return f"{what}: {self._bound()}"
-        costs = estimate(nearest.schedule.bind(self._graph), self.device)
-        device = self.device
-        resource, used, there, of = max(
-            (("block RAMs", nearest.brams, self._brams, device.brams),
-             ("SPRAMs", nearest.sprams, self._sprams, device.sprams),
-             ("cells", nearest.cells, self._cells, device.logic_cells)),
-            key=lambda entry: entry[1] / max(1, entry[2]))
-        left = f"there are {there:,}" if there == of else f"{there:,} of {of:,} are left"
-        most = max(costs, key=lambda cost: _used(cost, resource))
+        bound = self.bound(interval)
+        if bound is None:
+            return f"{what}: {self.floor()}"
         memories, held = "block RAMs", self._brams * self.device.bram_bits
         if self._sprams:
             memories, held = f"{memories} and SPRAMs", held + self._sprams * self.device.spram_bits
         store = (f"of {self._weights:,} weights its {memories} hold {held:,}, and "
                  if self._weights > held else "")
-        return (f"{what}: {store}it needs {used:,} {resource} where {left}, layer "
-                f"{most.name!r} alone {_used(most, resource):,}; {instead()}")
+        return f"{what}: {store}it needs {bound}; {instead()}"
 
-    def _bound(self) -> str:
+    def floor(self) -> str:
         """Return the reason for the least interval of any schedule."""
         graph = self._graph
         cycles, index = max((least_cycles(graph, index), -index)
                             for index in range(len(graph.layers)))
+        if cycles == 1:
+            return "a frame in every cycle is the most"
         if not work(graph, -index).words:
             return f"{cycles} bit planes of the input take {cycles} cycles or more"
         return (f"layer {graph.layers[-index].name!r} {in_turn(graph, -index)}, which takes "
@@ -153,7 +176,9 @@ class Search:
             if found is not None:
                 return found
 
-    def _slowest(self) -> int:
+    @property
+    def slowest(self) -> int:
+        """Largest interval of any schedule without idle lanes."""
         return self.vectors * max(work(self._graph, index).most
                                   for index in range(len(self._graph.layers)))
 
@@ -167,9 +192,19 @@ class Search:
 
         ``key`` is of block RAMs, cells and SPRAMs, and grows with each.
         """
+        row = min(self._rows(interval, budget), default=None, key=lambda row: key(*row[:3]))
+        return None if row is None else self._candidate(*row)
+
+    def _candidate(self, brams: int, cells: int, sprams: int, front: Front,
+                   row: int) -> Candidate:
+        folds = front.chosen(row)
+        return Candidate(brams, cells, sprams, folds, input_width(self._graph, folds[0]))
+
+    def _rows(self, interval: int, budget: Budget) -> list[tuple[int, int, int, Front, int]]:
+        """Return block RAMs, cells and SPRAMs within ``budget``, and their place in a front."""
         tables = self._tables(interval)
         if tables is None:
-            return None
+            return []
         # The layers after one need as many at least.
         rest = np.cumsum([table.least for table in reversed(tables)], axis=0)[::-1]
         # The next layer depends on the layers before it only through the PE of the last.
@@ -183,19 +218,12 @@ class Search:
                 if front is not None:
                     fronts[pe] = front
             if not fronts:
-                return None
+                return []
         found = []
         for pe, front in fronts.items():
             argmax = argmax_cost(self._graph, pe, self.device.family, self.vectors).cells
             for row, (brams, cells, sprams) in enumerate(zip(
                     front.brams.tolist(), (front.cells + argmax).tolist(), front.sprams.tolist())):
                 if cells <= budget.cells:
-                    found.append((key(brams, cells, sprams), brams, cells, sprams, front, row))
-        if not found:
-            return None
-        _, brams, cells, sprams, front, row = min(found, key=lambda entry: entry[0])
-        folds = front.chosen(row)
-        return Candidate(brams, cells, sprams, folds, input_width(self._graph, folds[0]))
-
-def _used(cost: LayerCost, resource: str) -> int:
-    return {"cells": cost.cells, "SPRAMs": cost.sprams}.get(resource, cost.brams)
+                    found.append((brams, cells, sprams, front, row))
+        return found

@@ -65,3 +65,18 @@ def test_less_is_no_help(graph):
     budget = ResourceBudget(graph, UP5K)
     error = ResourceOverflowError("large", {"logic_cells": (900, 5280), "pins": (50, 39)})
     assert budget.less(budget.schedule(), error) is None
+
+
+def test_front_and_steps(graph):
+    """Points are within the budget of a build; the first is as fast as the schedule of a build."""
+    budget = ResourceBudget(graph, UP5K)
+    found = budget.front()
+    plan = budget.schedule().bind(graph)
+    assert found.points[0].cycles_per_frame <= plan.cycles_per_frame
+    for point in found.points:
+        cells, brams = budget.others(point.loaded)
+        assert point.cells + cells < UP5K.logic_cells and point.brams + brams <= UP5K.brams
+    assert budget.others(True)[0] > budget.others(False)[0]
+    steps = budget.steps(found.points[0].schedule)
+    assert (steps.here, steps.faster) == (found.points[0], None)
+    assert steps.limit == found.limit
