@@ -142,7 +142,7 @@ class Top(Elaboratable):
 
     def __init__(self, graph: Graph, schedule: Schedule, board: Board, platform: Any, hz: int, *,
                  scores: bool = False):
-        sprams, device = sum(fold.sprams for fold in schedule.folds), board.device
+        sprams, device = sum(plan.sprams for plan in schedule.bind(graph).layers), board.device
         if sprams > device.sprams:
             raise ScheduleError(f"schedule needs {sprams} SPRAMs for layers of style spram, but "
                                 f"{device.name} has {device.sprams}")

@@ -26,7 +26,7 @@ def wanted_weights(graph: Graph, hello: Hello, name: str) -> list[bytes]:
     if not hello.layers:
         return []
     plans = [_plan(graph, layer, name) for layer in hello.layers]
-    count, most = sum(plan.fold.sprams * plan.depth for plan in plans), MOST_LOADS * LOAD_WORDS
+    count, most = sum(plan.sprams * plan.depth for plan in plans), MOST_LOADS * LOAD_WORDS
     if count > most:
         raise LinkError(f"the board on port {name} wants {count:,} words of weights, but the "
                         f"protocol has room for {most:,}")

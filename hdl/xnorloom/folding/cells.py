@@ -9,7 +9,7 @@ from ..gateware.counting.code import is_coded
 from ..gateware.multiplier import fits_mac16
 from ..graph import Conv, Layer, Score
 from ..packing import score_shape
-from ..schedule import Fold, LayerPlan, OperandKind, WeightStyle
+from ..schedule import LayerPlan, OperandKind, WeightStyle
 from ..target.device import LUT_DEPTH
 
 __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits",
@@ -20,12 +20,33 @@ __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_b
 _tree_cells = cache(tree.cells)
 
 
-def _tree(fold: Fold) -> tuple[float, int]:
-    """Return the cells of a popcount with its XNOR gates, and its cells of flip-flops alone.
+def _trees(plan: LayerPlan) -> tuple[float, int]:
+    """Return the cells of the popcounts of all lanes with their XNOR gates, and of their waits.
 
-    XNOR gates of weights in look-up tables are counted with the weights.
+    Waits are cells of flip-flops alone. XNOR gates of weights in look-up tables are counted with
+    the weights.
     """
-    logic, waits = _tree_cells(fold.simd, is_coded(fold), fold.register_every)
+    fold, pe = plan.fold, plan.fold.pe
+    if plan.masked and fold.style is WeightStyle.WIRED:
+        sizes = [max(1, int(number)) for number in plan.layer.present_inputs]
+        every = fold.register_every
+        found = [_tree_cells(size, False, every) for size in sizes]
+        # Counts of small neurons wait for those of the largest.
+        stages = [tree.levels(size) // every if every else 0 for size in sizes]
+        late = sum(size.bit_length() * (max(stages) - stage)
+                   for size, stage in zip(sizes, stages))
+        return sum(logic for logic, _ in found), sum(waits for _, waits in found) + late
+    logic, waits = _lane(plan)
+    return pe * logic, pe * waits
+
+
+def _lane(plan: LayerPlan) -> tuple[float, int]:
+    """Return the same of one lane."""
+    fold = plan.fold
+    logic, waits = _tree_cells(fold.simd, is_coded(plan), fold.register_every)
+    if plan.masked:
+        # A product is a function of three bits, or of the address, and no leaf absorbs it.
+        return logic + (fold.simd if fold.style.in_ram else 0), waits
     match fold.style:
         case WeightStyle.BLOCK:
             return logic + fold.simd, waits
@@ -41,7 +62,7 @@ def _tree(fold: Fold) -> tuple[float, int]:
 def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
     """Return the bits of a threshold, or of an offset, or of an offset and a scale."""
     if not isinstance(layer, Score):
-        return (layer.count_max(planes).bit_length() + 1,)
+        return (max(1, layer.count_max(planes)).bit_length() + 1,)
     numbers = (layer.offsets, layer.scales) if layer.scaled else (layer.offsets,)
     return tuple(Shape.cast(range(int(n.min()), int(n.max()) + 1)).width for n in numbers)
 
@@ -69,15 +90,15 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
     # Each frame has processing elements of its own.
     elements = fold.pe * plan.vectors
     count = plan.count_max.bit_length()
-    popcount, waits = _tree(fold)
+    trees, waits = _trees(plan)
     # The highest bit of a threshold is a constant, except where a neuron always fires.
     values = value_bits(layer, plan.planes) if isinstance(layer, Score) else (count,)
     element = score_bits(layer, plan.planes) if isinstance(layer, Score) else 1
     parts: dict[str, float] = {
         "layer": 1,
-        "tree": elements * popcount,
-        "wait": (elements * waits + fold.read_latency * fold.simd * plan.vectors
-                 + fold.read_register * fold.lanes),
+        "tree": plan.vectors * trees,
+        "wait": (plan.vectors * (waits + fold.read_latency * fold.simd)
+                 + fold.read_register * plan.weight_width),
         "total": elements * count if plan.steps > 1 else 0,
         "value": elements * sum(values) / (1 if rows > 1 else 3),
         "output": 2 * elements * element,
@@ -86,9 +107,11 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
     }
     match fold.style:
         case WeightStyle.LUT:
+            # Weight, presence and XNOR gate are one function of address and activation.
             parts["weights"] = fold.lanes * max(1, plan.depth / LUT_DEPTH)
         case WeightStyle.WIRED:
-            parts["wired"] = fold.lanes * plan.vectors
+            synapses = plan.layer.synapses if plan.masked else fold.lanes
+            parts["wired"] = synapses * plan.vectors
         case WeightStyle.SPRAM:
             parts["load"] = 1
     if 1 < rows and (rows <= LUT_DEPTH or fold.style is WeightStyle.LUT):

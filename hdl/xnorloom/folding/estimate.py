@@ -1,11 +1,12 @@
 """Estimate of the resources of a network, layer by layer, without synthesis.
 
 Block RAMs are exact: each memory has the shape that needs the fewest, and columns of equal bits
-need none. SPRAMs are exact: one per 16 lanes. Cells are estimated: the sum of the parts of a layer,
-each times a constant of the family (:data:`CONSTANTS`), is within 13 % of the packed cells of a
-fully connected layer (28 % for small wired layers on ECP5), and within 15 % of those of a
-convolution. Exceptions are first layers of many bit planes, of which the estimate is up to 18 % too
-low on iCE40, and small depthwise convolutions, of which it is up to 35 % too high on ECP5.
+need none. SPRAMs are exact: one per 16 bits of a weight word. Cells are estimated: the sum of the
+parts of a layer, each times a constant of the family (:data:`CONSTANTS`), is within 13 % of the
+packed cells of a fully connected layer (28 % for small wired layers on ECP5), and within 15 % of
+those of a convolution. Exceptions are first layers of many bit planes, of which the estimate is up
+to 18 % too low on iCE40, and small depthwise convolutions, of which it is up to 35 % too high on
+ECP5.
 """
 
 from dataclasses import dataclass, replace
@@ -116,12 +117,12 @@ def layer_cost(plan: LayerPlan, family: Family, *, dsps: int = 0,
     fold = plan.fold
     weights = values = 0
     if fold.style is WeightStyle.BLOCK:
-        columns = _weight_columns(plan) if exact else fold.lanes
+        columns = _weight_columns(plan) if exact else plan.weight_width
         weights = rams(plan.depth, columns, family)
     if fold.style.in_ram and value_rows(plan) > LUT_DEPTH:
         values = sum(rams(value_rows(plan), columns, family) for columns in _value_columns(plan))
     return LayerCost(plan.layer.name, _cells(layer_parts(plan, dsps), family), weights, 0, values,
-                     fold.sprams)
+                     plan.sprams)
 
 
 def buffer_cost(plan: LayerPlan, family: Family) -> LayerCost:

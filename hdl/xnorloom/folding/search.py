@@ -98,7 +98,8 @@ class Search:
 
     @property
     def _weights(self) -> int:
-        return sum(layer.weights.size for layer in self._graph.layers)
+        # Those that are present: absent ones of wired layers take no room.
+        return self._graph.synapses
 
     def least(self, most: int | None = None) -> Candidate | None:
         """Return the candidate with the smallest interval; ``None`` if none has ``most`` cycles."""

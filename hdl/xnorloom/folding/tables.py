@@ -179,8 +179,14 @@ class Tables:
         for style in self._styles(depth, gaps):
             fold = self._fold(pe, simd, style, self._register_every, self._slow(style, depth),
                               self._vectors)
-            if fold.sprams <= self._sprams:
+            if self._sprams_of(index, fold) <= self._sprams:
                 yield fold
+
+    def _sprams_of(self, index: int, fold: Fold) -> int:
+        if not fold.style.loadable:
+            return 0
+        return LayerPlan(self._graph.layers[index], fold, self._graph.planes(index),
+                         map=self._maps[index]).sprams
 
     def _slow(self, style: WeightStyle, depth: int) -> bool:
         """True if reading weights takes so long that a register pays."""

@@ -37,6 +37,10 @@ class Accumulator(wiring.Component):
     coded : bool
         True if ``x`` and ``w`` are codes, which take fewer cells; see
         :func:`~xnorloom.gateware.counting.code.encode`.
+    masked : bool
+        True if synapses may be absent; not with ``coded``.
+    tree_latency : int or None
+        Enabled cycles of the popcount, if they are more than it needs; ``None`` for those.
 
     Members
     -------
@@ -44,6 +48,8 @@ class Accumulator(wiring.Component):
         Activations, or their code.
     w : In(simd)
         Weights, or their code.
+    present : In(simd)
+        With ``masked``: 1 where the synapse exists.
     en : In(1, init=1)
         Enable of all registers.
     add : In(1)
@@ -59,18 +65,22 @@ class Accumulator(wiring.Component):
     """
 
     def __init__(self, simd: int, *, folds: int = 1, planes: int = 1, register_every: int = 0,
-                 count_max: int | None = None, coded: bool = False):
+                 count_max: int | None = None, coded: bool = False, masked: bool = False,
+                 tree_latency: int | None = None):
         folds = integer("Accumulator folds", folds, 1)
         planes = integer("Accumulator planes", planes, 1)
-        self._xnor = XnorArray(simd)
+        if masked and coded:
+            raise ValueError("Accumulator coded must be False if it is masked: a parity says "
+                             "nothing of the products of absent synapses")
+        self._xnor = XnorArray(simd, masked=masked)
         self._popcount = Popcount(simd, register_every=register_every, coded=coded,
-                                  factored=True)
+                                  factored=not masked, latency=tree_latency)
         self._folds, self._planes = folds, planes
         if count_max is None:
             count_max = folds * simd * ((1 << planes) - 1)
         self._count_max = integer("Accumulator count_max", count_max, 1)
-        members = {"x": In(simd), "w": In(simd), "en": In(1, init=1),
-                   "count": Out(range(self._count_max + 1))}
+        members = {"x": In(simd), "w": In(simd), **({"present": In(simd)} if masked else {}),
+                   "en": In(1, init=1), "count": Out(range(self._count_max + 1))}
         if self.steps > 1:
             members |= {"add": In(1), "first": In(1), "double": In(1)}
         super().__init__(members)
@@ -96,20 +106,25 @@ class Accumulator(wiring.Component):
     def count_max(self) -> int:
         return self._count_max
 
-    def model(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    def model(self, x: np.ndarray, w: np.ndarray,
+              present: np.ndarray | int = 1) -> np.ndarray:
         """Return the counts of activations and weights of shape (..., planes, folds, simd).
 
         They are no codes.
         """
-        partial = self._popcount.model(self._xnor.model(x, w)).sum(axis=-1)
+        partial = self._popcount.model(self._xnor.model(x, w, present)).sum(axis=-1)
         return partial @ (1 << np.arange(self._planes)[::-1])
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.xnor = xnor = self._xnor
         m.submodules.popcount = tree = self._popcount
-        m.d.comb += [xnor.x.eq(self.x), xnor.w.eq(self.w), tree.i.eq(xnor.o),
-                     tree.x.eq(self.x), tree.w.eq(self.w), tree.en.eq(self.en)]
+        m.d.comb += [xnor.x.eq(self.x), xnor.w.eq(self.w), tree.i.eq(xnor.o)]
+        if xnor.masked:
+            m.d.comb += xnor.present.eq(self.present)
+        else:
+            m.d.comb += [tree.x.eq(self.x), tree.w.eq(self.w)]
+        m.d.comb += tree.en.eq(self.en)
         if self.steps == 1:
             m.d.comb += self.count.eq(tree.o)
             return m

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..graph import Conv, Score
-from ..packing import score_shape
+from ..packing import score_shape, weight_bits
 from ..schedule import LayerPlan, WeightStyle
 from .accumulator import Accumulator
 from .counting.code import encoded, is_coded, rom_bits
@@ -15,6 +15,7 @@ from .layer_model import conv_outputs, dense_outputs
 from .neuron import Neuron
 from .operands import Operands, operand_shape
 from .parameters import Parameters
+from .popcount import levels
 from .primitives import count, delay, names
 from .rom import Rom
 from .score_unit import ScoreUnit
@@ -41,6 +42,8 @@ class Layer(wiring.Component):
     ``latency``, from the last operands of a neuron fold to its output word, is
     ``fold.read_latency + popcount latency + (1 if steps > 1) + product latency + 1``. The
     product latency is 0 unless counts are scaled, then 2, or 1 if ``pe`` is the number of classes.
+    The popcount is that of ``simd`` bits, or with wired weights that of the neuron with the most
+    synapses: absent synapses are not connected.
     ``interval`` is ``F`` cycles per frame (see :mod:`xnorloom.schedule.layer_plan`).
 
     Parameters
@@ -72,6 +75,7 @@ class Layer(wiring.Component):
         self._plan, self._parameters = plan, Parameters(plan)
         layer, fold = plan.layer, plan.fold
         element = score_shape(layer, plan.planes) if isinstance(layer, Score) else unsigned(1)
+        self._synapses = wired_synapses(plan)
         self._sample = self._element(0)
         super().__init__({
             "i": In(stream.Signature(operand_shape(plan))),
@@ -117,14 +121,14 @@ class Layer(wiring.Component):
             with m.If(self.reload):
                 m.d.sync += step.address.eq(0)
 
-        # A padding synapse has activation 0 and weight 1, which never agree.
+        # A padding synapse has activation 0 and weight 1, which never agree, or is absent.
         slices = fold.vectors * plan.lane_groups
         operands = [Signal(fold.simd, name=name) for name in names("operands", slices)]
         payload = self.i.payload
         composite = not isinstance(operand_shape(plan), int)
         m.d.comb += Cat(operands).eq(payload.bits if composite else payload)
         beyond = 0 if isinstance(layer, Conv) else plan.synapse_folds * fold.simd - plan.size
-        if beyond:
+        if beyond and not plan.masked:
             with m.If(step.end_of_plane):
                 m.d.comb += [vector[fold.simd - beyond:].eq(0) for vector in operands]
 
@@ -132,7 +136,7 @@ class Layer(wiring.Component):
         m.submodules.weights = weights = self._weights(m)
         m.d.comb += [weights.address.eq(step.address), weights.en.eq(go)]
         words = delay(m, weights.o, int(fold.read_register), go, name="words")
-        if is_coded(fold):
+        if is_coded(plan):
             operands = [encoded(vector, fold.register_every) for vector in operands]
         x = [delay(m, vector, fold.read_latency, go, name=name)
              for vector, name in zip(operands, names("x", slices))]
@@ -157,9 +161,8 @@ class Layer(wiring.Component):
                 element = self._element(lane, len(elements))
                 m.submodules[f"{name}{separator}{lane}"] = element
                 group = lane * plan.lane_groups // fold.pe
-                m.d.comb += [element.x.eq(x[vector * plan.lane_groups + group]),
-                             element.en.eq(go),
-                             element.w.eq(words.word_select(lane, fold.simd))]
+                m.d.comb += self._operands(element, lane, x[vector * plan.lane_groups + group],
+                                           words, go)
                 m.d.comb += [getattr(element, flag).eq(value) for flag, value in flags.items()]
                 elements.append(element)
         repeat, last_repeat = count(m, plan.repeats, go & last, name="counted")
@@ -206,11 +209,34 @@ class Layer(wiring.Component):
                                           element.o | result[lane]))
                 for lane, element in enumerate(elements)]
 
+    def _operands(self, element: Neuron | ScoreUnit, lane: int, x: Value, words: Value,
+                  go: Value) -> list:
+        """Connect an element to its activations, to weights of the weight words, and ``go``."""
+        fold = self._plan.fold
+        w = words.word_select(lane, fold.simd)
+        if self._synapses is not None:
+            x, w = (Cat(vector[place] for place in self._synapses[lane]) for vector in (x, w))
+            # Without a synapse there is one that never agrees.
+            return [element.x.eq(x), element.en.eq(go), element.w.eq(w if len(w) else 1)]
+        connected = [element.x.eq(x), element.en.eq(go), element.w.eq(w)]
+        if self._plan.masked:
+            present = words[fold.lanes:].word_select(lane, fold.simd)
+            connected.append(element.present.eq(present))
+        return connected
+
     def _element(self, lane: int, index: int = 0) -> Neuron | ScoreUnit:
         plan, parameters = self._plan, self._parameters
-        accumulator = Accumulator(plan.fold.simd, folds=plan.synapse_folds, planes=plan.planes,
-                                  register_every=plan.fold.register_every,
-                                  count_max=plan.count_max, coded=is_coded(plan.fold))
+        shape = {"folds": plan.synapse_folds, "planes": plan.planes,
+                 "register_every": plan.fold.register_every}
+        if self._synapses is None:
+            accumulator = Accumulator(plan.fold.simd, count_max=plan.count_max,
+                                      coded=is_coded(plan), masked=plan.masked, **shape)
+        else:
+            # Results of all lanes leave together: those of small neurons wait.
+            most, every = max(map(len, self._synapses)), plan.fold.register_every
+            latency = levels(max(1, most)) // every if every else 0
+            accumulator = Accumulator(max(1, len(self._synapses[lane])), tree_latency=latency,
+                                      **shape)
         if not isinstance(plan.layer, Score):
             return Neuron(accumulator, parameters.constant("threshold", lane))
         offsets, offset = parameters.range("offset"), parameters.constant("offset", lane)
@@ -223,13 +249,24 @@ class Layer(wiring.Component):
         """Return the memory of weight words."""
         plan, fold = self._plan, self._plan.fold
         if fold.style.loadable:
-            weights = WeightRam(plan.depth, fold.lanes)
+            weights = WeightRam(plan.depth, plan.weight_width)
             wiring.connect(m, wiring.flipped(self.load), weights.load)
             m.d.comb += [self.loaded.eq(weights.loaded), weights.reload.eq(self.reload)]
             return weights
         packed = np.packbits(rom_bits(plan), axis=1, bitorder="little")
-        return Rom([int.from_bytes(word.tobytes(), "little") for word in packed], fold.lanes,
-                   fold.style)
+        return Rom([int.from_bytes(word.tobytes(), "little") for word in packed],
+                   plan.weight_width, fold.style)
+
+
+def wired_synapses(plan: LayerPlan) -> list[list[int]] | None:
+    """Return the operand bits of each lane whose synapses exist, of constant weights.
+
+    ``None`` if all lanes have all of them, or weights are read.
+    """
+    if not plan.masked or plan.fold.style is not WeightStyle.WIRED:
+        return None
+    present = weight_bits(plan)[0, plan.fold.lanes:].reshape(plan.fold.pe, plan.fold.simd)
+    return [np.flatnonzero(row).tolist() for row in present]
 
 
 def _until(m: Module, flag: Value, skip: Value, step: Value, name: str) -> Value:

@@ -8,7 +8,7 @@ from .operands import Operands
 
 __all__ = ["conv_outputs", "dense_outputs"]
 
-# Stands for the weight of a gap, which never agrees.
+# Stands for the weight of a gap or an absent synapse, which never agrees.
 _GAP = 2
 # Threshold of a padding neuron, which never fires.
 _NEVER = 1 << 40
@@ -25,6 +25,8 @@ def dense_outputs(plan: LayerPlan, words: np.ndarray) -> np.ndarray:
     # All neuron folds have the same operands.
     bits = words[:, 0][..., np.flatnonzero(plan.order.reshape(-1) >= 0)]
     agree = 1 - (bits[:, None] ^ layer.weights[None, :, None])
+    if layer.present is not None:
+        agree &= layer.present[None, :, None]
     counts = _over_planes(plan, agree.sum(axis=-1, dtype=np.int64))
     if isinstance(layer, Score):
         return counts * layer.scales + layer.offsets
@@ -58,7 +60,8 @@ def _weights(plan: LayerPlan) -> np.ndarray:
     """Return weights in the axes of :func:`conv_outputs`, without pixels."""
     layer, order = plan.layer, plan.order
     padding = plan.neuron_folds * plan.fold.pe - layer.neurons
-    rows = np.pad(layer.weights.reshape(layer.neurons, -1), ((0, padding), (0, 0)))
+    rows = layer.weights if layer.present is None else np.where(layer.present, layer.weights, _GAP)
+    rows = np.pad(rows.reshape(layer.neurons, -1), ((0, padding), (0, 0)))
     weights = np.where(order >= 0, rows[:, np.maximum(order, 0)], _GAP)
     weights = weights.reshape(plan.neuron_folds, plan.lane_groups, -1, *order.shape)
     return weights.transpose(0, 3, 1, 2, 4)[:, None, None]

@@ -25,7 +25,7 @@ class Neuron(ProcessingElement):
 
     Members
     -------
-    x, w, en, add, first, double : In
+    x, w, present, en, add, first, double : In
         See :class:`~xnorloom.gateware.accumulator.Accumulator`.
     threshold : In(range(2**k + 1))
         Complement of the threshold, see :class:`~xnorloom.gateware.threshold.Threshold`; absent if
@@ -43,10 +43,10 @@ class Neuron(ProcessingElement):
             members["threshold"] = In(self._comparator.t.shape())
         super().__init__(accumulator, members)
 
-    def model(self, x: np.ndarray, w: np.ndarray,
-              threshold: np.ndarray | None = None) -> np.ndarray:
+    def model(self, x: np.ndarray, w: np.ndarray, threshold: np.ndarray | None = None,
+              present: np.ndarray | int = 1) -> np.ndarray:
         """Return activations; for the operands see :meth:`Accumulator.model`."""
-        return self._comparator.model(self._accumulator.model(x, w), threshold)
+        return self._comparator.model(self._accumulator.model(x, w, present), threshold)
 
     def elaborate(self, platform):
         m = Module()

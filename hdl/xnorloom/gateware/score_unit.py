@@ -39,7 +39,7 @@ class ScoreUnit(ProcessingElement):
 
     Members
     -------
-    x, w, en, add, first, double : In
+    x, w, present, en, add, first, double : In
         See :class:`~xnorloom.gateware.accumulator.Accumulator`.
     scale : In(scales)
         Factor of the count; absent without ``scales`` or if it is constant.
@@ -98,9 +98,9 @@ class ScoreUnit(ProcessingElement):
         return int(self._scales is not None)
 
     def model(self, x: np.ndarray, w: np.ndarray, offset: np.ndarray | None = None,
-              scale: np.ndarray | None = None) -> np.ndarray:
+              scale: np.ndarray | None = None, present: np.ndarray | int = 1) -> np.ndarray:
         """Return scores; for the operands see :meth:`Accumulator.model`."""
-        counts = self._accumulator.model(x, w)
+        counts = self._accumulator.model(x, w, present)
         if self._scales is not None:
             counts = counts * np.asarray(self._scale if scale is None else scale)
         return counts + np.asarray(self._constant if offset is None else offset)

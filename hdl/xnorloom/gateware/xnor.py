@@ -19,6 +19,8 @@ class XnorArray(wiring.Component):
     ----------
     size : int
         Number of gates, at least 1.
+    masked : bool
+        True if synapses may be absent.
 
     Members
     -------
@@ -26,26 +28,36 @@ class XnorArray(wiring.Component):
         Activations; 1 stands for +1, 0 for -1.
     w : In(size)
         Weights, in the same code.
+    present : In(size)
+        With ``masked``: 1 where the synapse exists.
     o : Out(size)
-        Products: bit ``i`` is 1 iff ``x[i]`` and ``w[i]`` agree.
+        Products: bit ``i`` is 1 iff the synapse exists, and ``x[i]`` and ``w[i]`` agree.
     """
 
     latency = 0
     interval = 1
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, *, masked: bool = False):
         self._size = size = integer("XNOR array size", size, 1)
-        super().__init__({"x": In(size), "w": In(size), "o": Out(size)})
+        self._masked = bool(masked)
+        super().__init__({"x": In(size), "w": In(size),
+                          **({"present": In(size)} if masked else {}), "o": Out(size)})
 
     @property
     def size(self) -> int:
         return self._size
 
-    def model(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    @property
+    def masked(self) -> bool:
+        return self._masked
+
+    def model(self, x: np.ndarray, w: np.ndarray,
+              present: np.ndarray | int = 1) -> np.ndarray:
         """Return the products of arrays of 0 and 1 whose last axis has ``size`` elements."""
-        return 1 - (np.asarray(x) ^ np.asarray(w))
+        return (1 - (np.asarray(x) ^ np.asarray(w))) & np.asarray(present)
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.o.eq(~(self.x ^ self.w))
+        agree = ~(self.x ^ self.w)
+        m.d.comb += self.o.eq(agree & self.present if self._masked else agree)
         return m

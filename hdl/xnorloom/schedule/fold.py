@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass
 
 from ..support.arguments import integer
-from ..target.device import LUT_DEPTH, SPRAM_DEPTH, SPRAM_WIDTH
+from ..target.device import LUT_DEPTH, SPRAM_DEPTH
 
 __all__ = ["MOST_VECTORS", "USUAL_VECTORS", "Fold", "WeightStyle"]
 
@@ -73,8 +73,8 @@ class Fold:
         Synapses of each of these neurons processed per cycle.
     style : WeightStyle or str
         ``wired`` (constants; ``pe`` and ``simd`` must be the whole layer), ``lut`` (look-up
-        tables), ``block`` (block RAM) or ``spram`` (SPRAM of an iCE40 UltraPlus, one per 16 lanes,
-        loaded before the first frame).
+        tables), ``block`` (block RAM) or ``spram`` (SPRAM of an iCE40 UltraPlus, one per 16 bits
+        of a word, loaded before the first frame).
     register_every : int
         Adder levels between two registers of the popcount tree; 0 for no registers.
     read_register : bool
@@ -120,8 +120,3 @@ class Fold:
     def read_latency(self) -> int:
         """Cycles from the address of a weight word to the registered word."""
         return self.style.latency + self.read_register
-
-    @property
-    def sprams(self) -> int:
-        """SPRAMs that hold the weights: one per 16 lanes of style ``spram``, else 0."""
-        return -(-self.lanes // SPRAM_WIDTH) if self.style is WeightStyle.SPRAM else 0

@@ -26,9 +26,6 @@ def check(plan: "LayerPlan") -> None:
         If they do not suit each other, or no chip has room for ring or buffer.
     """
     layer, fold = plan.layer, plan.fold
-    if layer.present is not None:
-        raise ScheduleError(f"layer {layer.name!r} has absent synapses, for which there is no "
-                            f"gateware yet")
     if isinstance(layer, Conv):
         _check_conv(plan, layer)
         _check_ring(plan, layer)

@@ -18,6 +18,7 @@ from ..errors import ScheduleError
 from ..graph import Conv, Dense, Layer, Map, Score
 from ..support.arguments import integer
 from ..support.text import count
+from ..target.device import SPRAM_WIDTH
 from .fold import Fold
 from .layer_checks import check
 from .operand_kind import OperandKind, operand_kind
@@ -200,6 +201,21 @@ class LayerPlan:
         return self.neuron_folds * self.synapse_folds
 
     @property
+    def masked(self) -> bool:
+        """True if synapses may be absent: weight words say for each lane whether its synapse is."""
+        return self.layer.present is not None
+
+    @property
+    def weight_width(self) -> int:
+        """Bits of a weight word: a weight of each lane, and its presence if ``masked``."""
+        return self.fold.lanes * (1 + self.masked)
+
+    @property
+    def sprams(self) -> int:
+        """SPRAMs that hold the weights: one per 16 bits of a word of style ``spram``, else 0."""
+        return -(-self.weight_width // SPRAM_WIDTH) if self.fold.style.loadable else 0
+
+    @property
     def pixel_cycles(self) -> int:
         """Cycles per pixel of the output."""
         return self.neuron_folds * self.repeats * self.steps
@@ -297,5 +313,5 @@ class LayerPlan:
 
     @property
     def count_max(self) -> int:
-        """Largest count of a neuron."""
-        return self.layer.count_max(self.planes)
+        """Largest count of any neuron; 1 if all are without synapses, so that it has a bit."""
+        return max(1, self.layer.count_max(self.planes))

@@ -101,6 +101,19 @@ def test_networks(packed, case, family):
     assert sum(cost.cells for cost in costs) == pytest.approx(cells, rel=0.15)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_absent_synapses(packed, sparse, family):
+    """Weights of two bits in block RAM and in look-up tables."""
+    graph = sparse(network((96, 24, 10), 1), np.random.default_rng(1))
+    schedule = Schedule(12, (Fold(4, 12, "block", 1), Fold(5, 8, "lut", 1)))
+    costs = estimate(schedule.bind(graph), family)
+    cells, brams = packed(Network(schedule.bind(graph)), family)
+    assert sum(cost.brams for cost in costs) == brams
+    assert sum(cost.cells for cost in costs) == pytest.approx(cells, rel=0.15)
+    full = estimate(schedule.bind(network((96, 24, 10), 1)), family)
+    assert costs[0].weight_brams > full[0].weight_brams
+
+
 def convolutions():
     """A network with a pool, padding that counts nothing, changes of width, and a gap."""
     rng = np.random.default_rng(6)

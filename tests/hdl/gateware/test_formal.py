@@ -148,6 +148,14 @@ def test_neuron(prove):
     assert prove(Stored(Neuron(Accumulator(10)), "threshold", 10), model)
 
 
+@pytest.mark.parametrize("device", [None, "LFE5U-25F"])
+@pytest.mark.parametrize("size", [1, 4, 9, 15])
+def test_absent_synapses(prove, size, device):
+    assert prove(Accumulator(size, masked=True),
+                 f"wire [{size - 1}:0] a = ~(x ^ w) & present; assign count = {ones('a', size)};",
+                 device=device)
+
+
 @pytest.mark.parametrize("carry_in", [0, 1])
 @pytest.mark.parametrize("size", [4, 5, 8, 9, 15])
 def test_agreeing_bits_on_an_ecp5(prove, size, carry_in):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from xnorloom.errors import ScheduleError
 from xnorloom.graph import Dense, Graph, Input, Score
-from xnorloom.schedule import Fold, Schedule, WeightStyle
+from xnorloom.schedule import Fold, LayerPlan, Schedule, WeightStyle
 
 GRAPH = Graph("g", Input((2, 5)), (
     Dense("first", np.ones((7, 10), int), np.full(7, 5)),
@@ -30,7 +30,9 @@ def test_fold():
     (1, 1, "spram", 1), (1, 16, "spram", 1), (1, 17, "spram", 2), (3, 16, "spram", 3),
     (7, 7, "spram", 4), (7, 7, "block", 0), (7, 7, "wired", 0)])
 def test_sprams(pe, simd, style, sprams):
-    assert Fold(pe, simd, style).sprams == sprams
+    neurons = pe + (style == "spram")
+    layer = Dense("a", np.ones((neurons, simd), int), np.zeros(neurons, int))
+    assert LayerPlan(layer, Fold(pe, simd, style)).sprams == sprams
 
 
 def test_folds_become_a_tuple():

@@ -14,24 +14,25 @@ import numpy as np
 from amaranth.hdl import Cat, Value
 
 from ...packing import weight_bits
-from ...schedule import Fold, LayerPlan, WeightStyle
+from ...schedule import LayerPlan, WeightStyle
 from .tree import Node, tree
 
 __all__ = ["encode", "encoded", "is_coded", "rom_bits"]
 
 
-def is_coded(fold: Fold) -> bool:
+def is_coded(plan: LayerPlan) -> bool:
     """True if a layer stores its weights as codes: those in block RAM or look-up tables.
 
-    Constant weights need no gates. Weights in SPRAM are those that a host sends.
+    Constant weights need no gates. Weights in SPRAM are those that a host sends. A parity says
+    nothing of the products of absent synapses.
     """
-    return fold.style in (WeightStyle.BLOCK, WeightStyle.LUT)
+    return plan.fold.style in (WeightStyle.BLOCK, WeightStyle.LUT) and not plan.masked
 
 
 def rom_bits(plan: LayerPlan) -> np.ndarray:
-    """Return the bits of the weight words as stored, shape (depth, lanes)."""
+    """Return the bits of the weight words as stored, shape (depth, weight_width)."""
     bits, fold = weight_bits(plan), plan.fold
-    if not is_coded(fold):
+    if not is_coded(plan):
         return bits
     neurons = bits.reshape(len(bits), fold.pe, fold.simd)
     return encode(neurons, fold.register_every).reshape(bits.shape)
