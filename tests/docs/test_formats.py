@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from xnorloom.export import verilog
+from xnorloom.gateware.axi_stream import AxiStreamNetwork
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Conv, Graph, Input, Pool, Score, Window
 from xnorloom.packing import load_words
@@ -125,6 +126,9 @@ def test_manifest_and_weights(page, graph, tmp_path):
     assert all(re.fullmatch("[0-9a-f]{4}", line) for line in lines)
     assert len(lines) == values["load"]["words"]
     assert [int(line, 16) for line in lines] == load_words(schedule.bind(graph)).tolist()
+    streams = verilog.manifest(AxiStreamNetwork(Network(schedule.bind(graph))))
+    assert set(streams) == set(rows)
+    check(streams, rows)
 
 
 def test_build(page, graph, tmp_path, monkeypatch):

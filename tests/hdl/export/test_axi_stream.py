@@ -3,10 +3,13 @@
 
 import json
 import re
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from xnorloom import automatic_schedule
 from xnorloom.export import fusesoc, testbench, verilog
 from xnorloom.gateware.axi_stream import AxiStreamNetwork
 from xnorloom.gateware.network import Network
@@ -117,3 +120,16 @@ def test_core_wrong(tmp_path, use):
     with pytest.raises(TypeError, match=message):
         use(7, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_documented_program(random_graph, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[3] / "docs" / "verilog.md").read_text()
+    section = page.split("\n## AXI-Stream\n")[1].split("\n## ")[0]
+    [program] = re.findall(r"(?:^    .*\n|^\n(?=    ))*^    write_verilog.*\n", section, re.M)
+    monkeypatch.chdir(tmp_path)
+    graph = random_graph(np.random.default_rng(1), (100, 5, 3))
+    exec(textwrap.dedent(program), {"graph": graph, "Network": Network,
+                                    "automatic_schedule": automatic_schedule,
+                                    "write_verilog": verilog.write})
+    manifest = json.loads((tmp_path / "build" / "manifest.json").read_text())
+    assert (manifest["input"]["tdata_bits"], manifest["input"]["words_per_beat"]) == (32, 1)
