@@ -41,10 +41,13 @@ class Help(argparse.HelpFormatter):
         return super()._fill_text(text, width, indent)
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``MODEL``, ``--input`` and ``--score-bits``, which `inputs.load` reads."""
+def add_model(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add ``MODEL``, ``--input`` and ``--score-bits``, which `inputs.load` reads.
+
+    If ``optional``, the model may be left out.
+    """
     parser.add_argument(
-        "model", type=path, metavar="MODEL",
+        "model", type=path, metavar="MODEL", nargs="?" if optional else None,
         help="model file (.bnn), name of a bundled model (tfc, sfc, sfc8, sfc8-fashion, "
              "mnist-cnn or mnist-cnn-accurate), or model of another tool: " + ", ".join(
                  f"{' or '.join(row.suffixes)} ({row.tools})" for row in FORMATS if row.reader))

@@ -60,7 +60,7 @@ def evil(here, tmp_path):
 
 def test_every_command_has_a_test():
     assert set(COMMANDS) == {"demo", "import", "info", "verify", "simulate", "compile", "build",
-                             "flash", "run"}
+                             "flash", "run", "boards", "serve"}
 
 
 ARGUMENTS = {
