@@ -80,7 +80,7 @@ ARGUMENTS = {
     "run": ["toy.bnn", "--board", "icebreaker", "--data", "data.npz", "--port", EVIL],
     "import": ["toy.bnn", "-o", f"{EVIL}.onnx"], "import model": [f"{EVIL}.onnx", "-o", "a.bnn"],
     "import file": [f"{EVIL}.h5", "-o", "a.bnn"], "import own": ["toy.bnn", "-o", f"{EVIL}.bnn"],
-    "demo": [EVIL],
+    "demo": [EVIL], "boards": [f"{EVIL}.bnn"], "serve": [f"{EVIL}.bnn"],
 }
 
 

@@ -99,7 +99,7 @@ def test_unknown_option(capsys, command):
     given = {"import": ["m", "-o", "x.bnn"], "compile": ["m", "-o", "x"],
              "simulate": ["m", "--data", "d"],
              "verify": ["m", "--random", "1"], "build": ["m", "--board", "b"],
-             "flash": ["f", "--board", "b"], "info": ["m"], "boards": ["m"],
+             "flash": ["f", "--board", "b"], "info": ["m"], "boards": ["m"], "serve": ["m"],
              "run": ["m", "--board", "b", "--port", "p", "--data", "d"]}.get(command, [])
     for bogus in (["--bogus"], ["--bogus=1"], ["one", "too-many"] if given else ["too-many"]):
         assert main([command, *given, *bogus]) == 2
