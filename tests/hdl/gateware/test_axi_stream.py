@@ -3,9 +3,10 @@
 
 import numpy as np
 import pytest
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, ClockDomain, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
 
 from xnorloom.gateware.axi_stream import AxiStreamNetwork
 from xnorloom.gateware.network import Network
@@ -207,6 +208,59 @@ def test_weights_that_are_loaded(random_graph):
     weights = load_words(plan).astype("<u2").view(np.uint8).reshape(-1, 2)
     _, results, _ = send(dut, *pack_packets(plan, 8, frames), load=weights, stall=Stall(1, .3, .3))
     check(dut.network, frames, results)
+
+
+@pytest.mark.parametrize("name", ["two planes", "batches"])
+def test_reset(make, name):
+    """A reset of one cycle amid packets and results leaves no trace of them."""
+    dut = make(name, 16, scores=False)
+    rng = np.random.default_rng(5)
+    frames = frames_of(dut.graph, 3)
+    tdata, tlast = pack_packets(dut.plan, 16, frames)
+    m = Module()
+    m.domains.sync = domain = ClockDomain()
+    m.submodules.dut = dut
+    rounds = []
+
+    async def beat(ctx, word, last):
+        ctx.set(dut.s_axis_tvalid, 1)
+        ctx.set(dut.s_axis_tdata, word)
+        ctx.set(dut.s_axis_tlast, int(last))
+        await ctx.tick().until(dut.s_axis_tready)
+        ctx.set(dut.s_axis_tvalid, 0)
+
+    async def send_all(ctx):
+        for _ in range(8):
+            # A receiver that takes no result, so that some are left at the reset.
+            ctx.set(dut.m_axis_tready, int(rng.integers(2)))
+            for _ in range(int(rng.integers(1, dut.vectors * dut.frame_beats + 1))):
+                await beat(ctx, int(rng.integers(1 << 16)), rng.random() < 0.2)
+            await ctx.tick().repeat(int(rng.integers(1, 80)))
+            ctx.set(domain.rst, 1)
+            await ctx.tick()
+            ctx.set(domain.rst, 0)
+            ctx.set(dut.m_axis_tready, 1)
+            rounds.append([])
+            for word, last in zip(tdata, tlast):
+                await beat(ctx, int.from_bytes(word.tobytes(), "little"), last)
+            await ctx.tick().repeat(3 * dut.interval + dut.latency)
+
+    async def receive(ctx):
+        async for *_, reset, valid, ready, word, user in ctx.tick().sample(
+                domain.rst, dut.m_axis_tvalid, dut.m_axis_tready, dut.m_axis_tdata,
+                dut.m_axis_tuser):
+            if rounds and valid and ready and not reset:
+                rounds[-1].append((word, user))
+
+    simulator = Simulator(m)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(send_all)
+    simulator.add_testbench(receive, background=True)
+    simulator.run()
+    expected = [(label, 0) for label in evaluate(dut.graph, frames).classes.tolist()]
+    # Rounds also have what came between their last result and the next reset.
+    assert [found[:3] for found in rounds] == [expected] * 8
+    assert rounds[-1] == expected
 
 
 def test_numbers(make):
