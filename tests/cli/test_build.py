@@ -28,7 +28,7 @@ from xnorloom_cli.console import Console
 def building(model, **given):
     given = {"board": "icebreaker", "output": None, "interval": None, "fold": None, "fps": None,
              "vectors": 8, "seed": (0,), "scores": False, "input": None, "score_bits": None,
-             "dry_run": False,
+             "dry_run": False, "baud": None,
              **given}
     return Namespace(model=model, **given)
 
@@ -47,6 +47,19 @@ def test_build(capsys, fakes, net_file, tmp_path, fold_file):
     assert "clock         47.25 MHz; place and route reached 47.5 MHz (seed 5)\n" in text
     assert f"wrote {out / 'report.html'}\n" in text
     assert text.endswith(f"Next: xnorloom flash --board icebreaker {out}/my_net-icebreaker.bin\n")
+
+
+@pytest.mark.parametrize("baud, found", [(None, 3_000_000), (6_000_000, 6_000_000),
+                                         (12_000_000, 6_000_000), (115_200, 115_200)])
+def test_build_baud(capsys, fakes, net_file, tmp_path, fold_file, baud, found):
+    """At 47.25 MHz, a bit of 12 Mbaud would take fewer than four cycles."""
+    arguments = building(net_file, output=str(tmp_path / "out"),
+                         fold=str(tmp_path / "fold.json"), baud=baud)
+    assert build.run(arguments, Console(json=False)) == 0
+    values = json.loads((tmp_path / "out" / "build.json").read_text())
+    assert values["link"]["baud"] == found
+    line = f"Serial port: {found:,} baud; run and serve need --baud {found}\n"
+    assert (line in capsys.readouterr().out) == (found != 3_000_000)
 
 
 def test_build_dry_run(fakes, run, run_json, net, net_file, tmp_path, monkeypatch):
@@ -118,6 +131,9 @@ def test_build_of_any_name(fakes, net_file, tmp_path, monkeypatch, fold_file, ca
                        f"them, not '{named}' \\(see xnorloom build --help\\)")
       for seed, named in [("1,,2", "1,,2"), ("-1", "-1"), ("2147483648", "2147483648"),
                           ("0," + 5000 * "9", "0,9999999999.*9999999999999")]),
+    *(("--baud", baud, f"argument --baud: must be an integer in 9600 to 12000000, not '{baud}' "
+                       f"\\(see xnorloom build --help\\)") for baud in ("0", "9599", "12000001",
+                                                                       "fast")),
     ("--board", "breadboard", "board must be one of .*icebreaker, .*, not 'breadboard'")])
 def test_build_wrong(fakes, wrong, net_file, option, text, message):
     wrong(message, "build", net_file, "--board", "icebreaker", f"{option}={text}")

@@ -2,6 +2,7 @@
 
 import shlex
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xnorloom.graph import Conv, Graph
@@ -32,6 +33,8 @@ EXAMPLES = [
 
 # nextpnr takes seeds of 32 bits with sign; only some of its builds take larger ones.
 _LARGEST_SEED = 2**31 - 1
+# The fastest bridge on a board, an FT2232H (data sheet DS_FT2232H).
+_FASTEST_BAUD = 12_000_000
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -55,6 +58,10 @@ def add_arguments(parser: ArgumentParser) -> None:
                              "(default: %(default)s)")
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
+    parser.add_argument("--baud", type=_baud, metavar="B",
+                        help="rate of the serial port, halved until a bit takes four cycles of the "
+                             "clock; bridges of type FT2232H reach 12000000 (default: that of the "
+                             "board)")
     parser.add_argument("--dry-run", action="store_true",
                         help="print schedule and estimate of the first attempt; build and write "
                              "nothing")
@@ -75,6 +82,11 @@ def _vectors(text: str) -> int:
     return integer(text, 1, MOST_VECTORS)
 
 
+def _baud(text: str) -> int:
+    """Rate of a serial port."""
+    return integer(text, 9_600, _FASTEST_BAUD, ranged=True)
+
+
 def _seeds(text: str) -> tuple[int, ...]:
     """Seeds in a list such as ``1,2,3``."""
     try:
@@ -90,6 +102,9 @@ def run(arguments: Namespace, console: Console) -> int:
     from xnorloom_boards.report.values import build_text
 
     chosen = board.find(arguments.board)
+    usual = chosen.baud
+    if arguments.baud is not None:
+        chosen = replace(chosen, baud=arguments.baud)
     graph = load(arguments, console).graph
     schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
     if arguments.dry_run:
@@ -104,6 +119,9 @@ def run(arguments: Namespace, console: Console) -> int:
     bitstream = printable(shlex.quote(str(made.files[0])))
     lines = [build_text(made.values), "", *(f"wrote {printable(path)}" for path in made.files), "",
              f"Next: xnorloom flash --board {chosen.name} {bitstream}"]
+    if made.values["link"]["baud"] != usual:
+        lines.append(f"Serial port: {made.values['link']['baud']:,} baud; run and serve need "
+                     f"--baud {made.values['link']['baud']}")
     if chosen.note:
         lines.append(f"Board: {chosen.note}")
     console.result(values, "\n".join(lines))
