@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -313,6 +314,31 @@ def test_narrow(tab, tfc, picture):
     opened.page.tap("#next")
     opened.settle()
     picture(opened, "narrow")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_accessible(tab, cnn, scheme, width):
+    """The rules of axe-core: names, roles, contrast."""
+    opened = tab(cnn, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    found = Axe().run(opened.page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_difference(tab, tfc):
+    """Gateware that is wrong: an alert, and no claim that it equals the golden model."""
+    def change(route):
+        response = route.fetch()
+        route.fulfill(response=response,
+                      json=response.json() | {"difference": "class is 3, golden 7"})
+
+    opened = tab(tfc)
+    opened.page.route("**/api/answer", change)
+    opened.page.click("#invert")
+    opened.page.wait_for_selector("#alert:not(:empty)")
+    assert opened.page.inner_text("#alert") == (
+        "The gateware differs from the golden model: class is 3, golden 7")
+    assert opened.page.inner_text("#check") == ""
 
 
 def test_dark(tab, tfc, picture):

@@ -1,5 +1,7 @@
+# amaranth: UnusedElaboratable=no
 """``xnorloom serve``: a process that serves and ends, and arguments that are refused."""
 
+import base64
 import json
 import re
 import signal
@@ -12,11 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import xnorloom
+from xnorloom.folding import automatic
 from xnorloom.graph.pixels import encode
+from xnorloom_boards.design.top import Core
 from xnorloom_sim import data as data_sets
 from xnorloom_sim import golden
+from xnorloom_sim.board.simulated import SimulatedBoard
 
 PAGE = Path(__file__).parents[2] / "docs" / "serve.md"
 PROGRAM = "import sys; from xnorloom_cli.main import main; sys.exit(main())"
@@ -80,6 +86,21 @@ def test_without_data(model):
         assert values["data"] is None
 
 
+def test_image_files(model, tmp_path):
+    """A folder of pictures, the first of them, which have no labels."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    pixels = np.random.default_rng(4).integers(0, 100, (3, 6, 5), dtype=np.uint8)
+    for index, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / f"{index}.png")
+    with serving(model, "--engine", "golden", "--data", folder, "--limit", 2) as (_, values):
+        assert (values["data"]["images"], values["data"]["wrong"]) == (2, None)
+        with urllib.request.urlopen(values["url"] + "api/images/1") as response:
+            image = json.load(response)
+    assert base64.b64decode(image["pixels"]) == pixels[1].tobytes()
+    assert image["label"] is None
+
+
 def test_reachable_from_elsewhere(model):
     with serving(model, "--engine", "golden", "--host", "0.0.0.0") as (process, values):
         assert values["url"].startswith("http://localhost:")
@@ -107,6 +128,26 @@ def test_simulated_board(model):
     right = golden.evaluate(graph, encode(graph.input, np.frombuffer(pixels, np.uint8)[np.newaxis]))
     assert (answer["class"], answer["scores"]) == (right.classes[0], right.scores[0].tolist())
     assert (answer["latency"], answer["difference"]) == (None, None)
+
+
+def test_board(net, net_file):
+    """A board at a port. Its bitstream sends classes only, and does not say its schedule."""
+    core = Core(net, automatic(net), clock_hz=4, baud=1, scores=False)
+    pixels = bytes(range(0, 256, 16))
+    with (SimulatedBoard(core, clock_hz=4, baud=1) as board,
+          serving(net_file, "--board", "icebreaker", "--port", board.path) as (process, values)):
+        assert values["responder"].startswith("the board iCEBreaker")
+        assert values["gives"] == {"scores": False, "activations": False}
+        assert values["schedule"] is None
+        request = urllib.request.Request(values["url"] + "api/answer", pixels,
+                                         {"Content-Type": "application/octet-stream"})
+        with urllib.request.urlopen(request) as response:
+            answer = json.load(response)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    right = golden.evaluate(net, encode(net.input, np.frombuffer(pixels, np.uint8)[np.newaxis]))
+    assert (answer["class"], answer["scores"]) == (right.classes[0], right.scores[0].tolist())
+    assert answer["difference"] is None
 
 
 def test_board_wrong(wrong):

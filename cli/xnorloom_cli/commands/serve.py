@@ -82,7 +82,9 @@ def run(arguments: Namespace, console: Console) -> int:
 
     _check_responder(arguments)
     graph = load(arguments, console).graph
-    _choose_data(graph, arguments)
+    if arguments.data is None and fits(graph.input, _SHAPE):
+        arguments.data = _DATA
+    check_data(arguments)
     check_input(graph, arguments.data is not None)
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(server.listen(arguments.host, arguments.port_number))
@@ -157,13 +159,6 @@ def _responder(graph: Graph, arguments: Namespace, console: Console,
     network = None if schedule is None else Network(schedule.bind(graph))
     title = board.title if chosen == SIM else f"the board {board.title}"
     return BoardNetwork(graph, connection, title, network)
-
-
-def _choose_data(graph: Graph, arguments: Namespace) -> None:
-    """Set ``--data`` to its default, if that fits; check its options."""
-    if arguments.data is None and fits(graph.input, _SHAPE):
-        arguments.data = _DATA
-    check_data(arguments)
 
 
 def _examples(graph: Graph, arguments: Namespace, console: Console) -> "Examples":

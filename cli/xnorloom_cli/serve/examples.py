@@ -27,7 +27,7 @@ class Examples:
     limit : int or None
         Images to take, the first ones.
     progress : callable
-        Called periodically with the images read and the images in all.
+        Called periodically with the images read and the images in all, if they have labels.
 
     Attributes
     ----------
