@@ -52,8 +52,9 @@ SLOW = (
     "hdl/lowering/test_scores_size.py", "docs/test_amaranth.py", "docs/test_convolution.py",
     "docs/test_schedule.py",
     "boards/link/test_uart.py", "boards/link/test_connection_port.py", "docs/test_formats.py",
-    "cli/test_simulated_board.py", "docs/test_boards.py", "cli/test_escapes.py",
-    "cli/test_interrupts.py", "hdl/frontend/keras/test_ends.py",
+    "cli/test_simulated_board.py", "docs/test_boards.py", "cli/test_serve.py",
+    "cli/serve/test_responders.py", "cli/test_escapes.py", "cli/test_interrupts.py",
+    "hdl/frontend/keras/test_ends.py",
     "sim/data/test_dataset.py", "boards/link/test_reset.py", "cli/test_flash.py",
 )
 
