@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.utils import _pair
 
-__all__ = ["BinaryConv2d", "BinaryLinear", "Divide", "Pixels", "Scores", "Sign", "clip"]
+__all__ = ["BinaryConv2d", "BinaryLinear", "Divide", "Pixels", "Scores", "Sign", "TernaryLinear",
+           "clip"]
 
 
 class _Binarize(torch.autograd.Function):
@@ -21,6 +22,22 @@ class _Binarize(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
         return gradient
+
+
+class _Ternarize(torch.autograd.Function):
+    """Signs of the ``synapses`` largest numbers of each row, else 0, with a gradient as it is.
+
+    Numbers that are 0 in the result have the gradient, too, and may become one of the largest.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, synapses: int) -> Tensor:
+        largest = x.abs().topk(synapses, dim=1).indices
+        return torch.zeros_like(x).scatter_(1, largest, _Binarize.apply(x).gather(1, largest))
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
 
 
 class _ApproxSign(torch.autograd.Function):
@@ -78,6 +95,44 @@ class BinaryLinear(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
+
+
+class TernaryLinear(BinaryLinear):
+    """Product with weights -1, 0 and +1: signs of the largest weights of each output, 0 for others.
+
+    Hardware leaves out synapses of weight 0.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Sizes of the product.
+    synapses : int
+        Weights of each output that are not 0, those of the largest magnitude; 1 to ``inputs``.
+    generator : torch.Generator, optional
+        Source of the initial weights, which lie within ±0.1.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (outputs, inputs)
+        Latent weights, which the optimizer changes and :func:`clip` keeps within ±1. All have
+        gradients, also those that are 0 in the product.
+    """
+
+    def __init__(self, inputs: int, outputs: int, synapses: int, *,
+                 generator: torch.Generator | None = None):
+        if isinstance(synapses, bool) or not isinstance(synapses, int):
+            raise TypeError(f"synapses must be an integer, not {synapses!r}")
+        if not 1 <= synapses <= inputs:
+            raise ValueError(f"synapses must be in 1 to {inputs}, the inputs, not {synapses}")
+        super().__init__(inputs, outputs, generator=generator)
+        self.synapses = synapses
+
+    def signs(self) -> Tensor:
+        """Return the weights of the product, -1, 0 and +1."""
+        return _Ternarize.apply(self.weight, self.synapses)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, synapses={self.synapses}"
 
 
 class BinaryConv2d(nn.Module):

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from xnorloom.nn import BinaryConv2d, BinaryLinear, Divide, Pixels, Scores, Sign, clip
+from xnorloom.nn import (
+    BinaryConv2d,
+    BinaryLinear,
+    Divide,
+    Pixels,
+    Scores,
+    Sign,
+    TernaryLinear,
+    clip,
+)
 
 TINY = float(np.finfo(np.float32).smallest_subnormal)
 
@@ -49,6 +58,49 @@ def test_gradients_of_binary_linear_pass_as_they_are():
     assert linear.weight.grad is not None and x.grad is not None
     assert linear.weight.grad.tolist() == (back.T @ x.detach()).tolist()
     assert x.grad.tolist() == (back @ linear.signs().detach()).tolist()
+
+
+def test_ternary_linear():
+    linear = TernaryLinear(4, 3, 2)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[0.3, -0.2, 0.1, -0.0],
+                                          [-1.0, -TINY, TINY, 1.0],
+                                          [-0.1, 0.4, 0.2, -0.5]]))
+    signs = [[1, -1, 0, 0], [-1, 0, 0, 1], [0, 1, 0, -1]]
+    x = torch.tensor([[1.0, -1.0, 1.0, 1.0], [3.0, 5.0, -7.0, 2.0]], requires_grad=True)
+    assert linear.signs().tolist() == signs
+    back = torch.tensor([[2.0, 3.0, -1.0], [-1.0, 4.0, 0.5]])
+    found = linear(x)
+    assert found.tolist() == [[sum(w * v for w, v in zip(row, frame)) for row in signs]
+                              for frame in x.tolist()]
+    found.backward(back)
+    # Absent weights have a gradient, too, so that they may come back.
+    assert linear.weight.grad is not None and x.grad is not None
+    assert linear.weight.grad.tolist() == (back.T @ x.detach()).tolist()
+    assert x.grad.tolist() == (back @ torch.tensor(signs, dtype=torch.float32)).tolist()
+
+
+@pytest.mark.parametrize("synapses", [1, 5, 9])
+def test_synapses_of_ternary_linear(synapses):
+    """As many as wanted, of equal and of zero weights too."""
+    linear = TernaryLinear(9, 6, synapses, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        linear.weight[0] = 0
+        linear.weight[1] = -0.5
+    assert (linear.signs() != 0).sum(dim=1).tolist() == [synapses] * 6
+    assert repr(linear) == f"TernaryLinear(9, 6, synapses={synapses})"
+    clip(linear)
+    assert linear.weight.abs().max() <= 1
+
+
+@pytest.mark.parametrize("synapses, error, message", [
+    (0, ValueError, r"^synapses must be in 1 to 4, the inputs, not 0$"),
+    (5, ValueError, r"^synapses must be in 1 to 4, the inputs, not 5$"),
+    (2.0, TypeError, r"^synapses must be an integer, not 2\.0$"),
+    (True, TypeError, r"^synapses must be an integer, not True$")])
+def test_ternary_linear_wrong(synapses, error, message):
+    with pytest.raises(error, match=message):
+        TernaryLinear(4, 3, synapses)
 
 
 def by_definition(x: np.ndarray, signs: np.ndarray, stride, padding, dilation, groups, pad_value):

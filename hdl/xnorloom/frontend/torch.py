@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..errors import SourceError
-from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign
+from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign, TernaryLinear
 from ..support.arguments import integer
 from ..support.text import clipped, first_line
 from .chain import Chain
@@ -27,7 +27,7 @@ _SHAPES = (nn.Flatten, nn.Unflatten)
 _RISING = {nn.Sigmoid: "sigmoid", nn.Tanh: "tanh"}
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _ELEMENTWISE = (*_NORMS, nn.Hardtanh, nn.ReLU, *_RISING, Sign, Divide, Pixels, Scores)
-_LINEAR = (BinaryLinear, nn.Linear)
+_LINEAR = (BinaryLinear, TernaryLinear, nn.Linear)
 _DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 
@@ -35,10 +35,10 @@ def from_module(module: nn.Module, shape: tuple[int, ...], *, name: str | None =
                 elementwise: tuple[type[nn.Module], ...] = ()) -> Program:
     """Make the program of ``module``, in evaluation mode, for frames of ``shape``.
 
-    A plain ``nn.Linear`` must have weights -a and +a, of one magnitude in each row; it may have a
-    bias. The same holds for ``nn.Conv1d`` and ``nn.Conv2d``, whose rows are their output channels.
-    Convolutions and pools take frames of the shape ``(channels, rows, columns)``, in one dimension
-    ``(channels, length)``.
+    A plain ``nn.Linear`` must have weights -a, 0 and +a, of one magnitude in each row; it may have
+    a bias. The same holds for ``nn.Conv1d`` and ``nn.Conv2d``, whose rows are their output
+    channels. Convolutions and pools take frames of the shape ``(channels, rows, columns)``, in one
+    dimension ``(channels, length)``.
 
     Parameters
     ----------

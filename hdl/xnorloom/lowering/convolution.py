@@ -80,23 +80,25 @@ def conv_preactivation(conv: Conv, inputs: InputLevels, map: Map,
     taps = (slice(None), np.newaxis, np.newaxis)
     signs = signs.reshape(conv.weights.shape)
     bits = (signs * inputs.direction[seen][taps] > 0).astype(np.uint8)
-    shape = _shape(conv, bits, pad, pool, map)
+    present = signs != 0
+    shape = _shape(conv, bits, present, pad, pool, map)
     bias = np.zeros(neurons) if conv.bias is None else conv.bias.astype(np.float64)
     # Sums over the channels of each tap: with signs, of pad numbers, and bounds of counts.
-    middles = ((2.0 * bits - 1) * inputs.middle[seen][taps]).sum(axis=3)
+    middles = ((2.0 * bits - 1) * present * inputs.middle[seen][taps]).sum(axis=3)
     outside = (conv.weights * pads[seen][taps]).sum(axis=3)
     least, largest = inputs.least, inputs.largest
     if codes is not None:
         least, largest = np.minimum(least, codes), np.maximum(largest, codes)
-    low = np.where(bits, least[seen][taps], top - largest[seen][taps]).sum(axis=3)
-    high = np.where(bits, largest[seen][taps], top - least[seen][taps]).sum(axis=3)
+    low = (np.where(bits, least[seen][taps], top - largest[seen][taps]) * present).sum(axis=3)
+    high = (np.where(bits, largest[seen][taps], top - least[seen][taps]) * present).sum(axis=3)
+    synapses = present.sum(axis=3, dtype=np.int64)
     constants, tops, ranges = [], [], []
     for valid in shape.borders(map).taps:
         here = scale * middles[:, valid].sum(axis=1) + outside[:, ~valid].sum(axis=1) + bias
         constants.append(here)
-        tops.append(np.full(neurons, int(valid.sum()) * each * top))
+        tops.append(synapses[:, valid].sum(axis=1) * top)
         ranges.append(np.stack([low[:, valid].sum(axis=1), high[:, valid].sum(axis=1)], axis=1))
-    if not all(top.all() for top in tops):
+    if not shape.borders(map).taps.any(axis=(1, 2)).all():
         raise SourceError(f"layer {name} must see a pixel of the map at each output, but its "
                           f"padding {conv.window.padding} makes windows that lie outside the "
                           f"{map.rows}x{map.columns} pixels; take less padding")
@@ -107,15 +109,15 @@ def conv_preactivation(conv: Conv, inputs: InputLevels, map: Map,
     count = len(tops)
     return Preactivation(name, bits, np.concatenate(tops), np.tile(scale * inputs.half, count),
                          np.concatenate(constants), np.tile(slack, count),
-                         np.concatenate(ranges), dtype, shape, map)
+                         np.concatenate(ranges), dtype, shape, map, shape.present)
 
 
-def _shape(conv: Conv, bits: npt.NDArray[np.uint8], pad: tuple[int, ...] | None,
-           pool: tuple[int, int], map: Map) -> graph.Conv:
+def _shape(conv: Conv, bits: npt.NDArray[np.uint8], present: npt.NDArray[np.bool_],
+           pad: tuple[int, ...] | None, pool: tuple[int, int], map: Map) -> graph.Conv:
     """Return the layer in the graph, with thresholds of 0."""
     try:
         shape = graph.Conv("conv", bits, np.zeros(len(bits), np.int64),
-                           replace(conv.window, pad=pad), Pool(pool), conv.groups)
+                           replace(conv.window, pad=pad), Pool(pool), conv.groups, present)
         shape.borders(map)
     except ValueError as error:
         raise SourceError(f"layer {conv.name} cannot be a convolution of the graph: "

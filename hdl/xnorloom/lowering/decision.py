@@ -82,7 +82,8 @@ def two_classes(linear: Preactivation, segment: Segment) -> Decision:
     # The count of class 0 is count_max less that of class 1, and class 0 wins a tie.
     apart = 2 * first - 1 - count_max
     offsets = np.array([max(apart, 0), max(-apart, 0)])
-    layer = Score("score", np.stack([weights ^ 1, weights]), offsets)
+    present = None if linear.present is None else np.repeat(linear.present, 2, axis=0)
+    layer = Score("score", np.stack([weights ^ 1, weights]), offsets, present=present)
     notes = [f"one output, {output}: class 1 where it is above {boundary:g}, else class 0"]
     moved = [segment.evaluate(linear.sums(counts, shift)) for shift in ("-slack", "+slack")]
     moved += [segment.evaluate(sums, sign) for sign in (-1, 1)]

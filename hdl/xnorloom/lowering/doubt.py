@@ -1,6 +1,6 @@
 """Decisions of a source that the rounding of its own sums may change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -125,7 +125,8 @@ def score_doubts(linear: Preactivation, segment: Segment, layer: graph.Score,
     assert low is not None and high is not None
     weights, exact = linear.weights[order], (linear.slack[order] == 0) & (not segment.deviates)
     falls = (layer.weights[-len(weights):] != weights).any(axis=1)
-    low, high = (np.where(falls, bound[::-1], bound) for bound in (low, high))
+    mirrored = replace(linear, tops=linear.tops[order]).mirrored
+    low, high = mirrored(low, falls), mirrored(high, falls)
     if boundary is not None:
         low, high = (np.hstack([np.full_like(bound, boundary), bound]) for bound in (low, high))
         exact = np.append(True, exact)

@@ -16,7 +16,7 @@ from ..errors import SourceError
 from ..frontend.preprocessing import levels
 from ..frontend.program import INPUT, Conv, Dense, Program
 from ..support.html import html_table
-from ..support.text import printable, quoted
+from ..support.text import count, printable, quoted
 from .chain import Chain
 from .decision import two_classes
 from .input_levels import input_levels
@@ -148,6 +148,11 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
     if preactivation.slack.any() and boundary is None:
         notes += (f"the source rounds the sums of its last layer, {preactivation.name}: where "
                   f"classes tie but for that, it may choose another",)
+    for linear, _ in linears:
+        if linear.present is not None:
+            absent = linear.present.size - np.count_nonzero(linear.present)
+            notes += (f"layer {linear.name}: {absent:,} of {count(linear.present.size, 'weight')} "
+                      f"are 0; their synapses are absent",)
     # The name of a file may hold any characters.
     plain = "".join(letter if letter.isprintable() else "_" for letter in name or program.name)
     built = graph.Graph(plain or "network", frame, (*layers, score))

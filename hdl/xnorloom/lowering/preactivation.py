@@ -15,6 +15,8 @@ __all__ = ["TOLERANCE", "Preactivation", "preactivation_of", "rounding", "split"
 
 # Relative deviation of equal values by the source's rounding, as that of w + (sign(w) - w).
 TOLERANCE = 1e-3
+# Zero, relative to the largest weight of a neuron: the rounding of products and differences.
+_ZERO = 1e-6
 # A decision is near a tie if this fraction of one synapse's contribution would change it.
 _NEAR = 1e-5
 
@@ -32,7 +34,7 @@ class Preactivation:
     name : str
         Name of the layer in the source.
     weights : uint8 array, shape (neurons, inputs), or that of the weights of a convolution
-        1 for +1, 0 for -1.
+        1 for +1, 0 for -1, and 0 where the synapse is absent.
     tops : int64 array, shape (classes * neurons,)
         Largest count of each neuron.
     unit, constant : float64 array, shape (classes * neurons,)
@@ -47,6 +49,8 @@ class Preactivation:
         The layer in the graph, without its thresholds, for a convolution.
     map : Map
         Map of the inputs of a convolution.
+    present : bool array in the shape of the weights, or None
+        Synapses whose weight is not 0; ``None`` for all.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Preactivation:
     dtype: np.dtype
     conv: graph.Conv | None = None
     map: Map = Map(1, 1, 1)
+    present: npt.NDArray[np.bool_] | None = None
 
     @property
     def count_max(self) -> int:
@@ -74,6 +79,14 @@ class Preactivation:
     def classes(self) -> int:
         """Number of border classes."""
         return len(self.tops) // len(self.weights)
+
+    def mirrored(self, table: npt.NDArray, neurons: npt.NDArray[np.bool_]) -> npt.NDArray:
+        """Return a table of counts, shape ``(count_max + 1, neurons)``, for inverted weights.
+
+        Of the ``neurons`` it is that of the largest count less the count.
+        """
+        counts = np.maximum(self.tops - np.arange(len(table))[:, np.newaxis], 0)
+        return np.where(neurons, np.take_along_axis(table, counts, 0), table)
 
     def sums(self, counts: npt.NDArray[np.int64], shift: str = "") -> npt.NDArray[np.floating]:
         """Compute the sums of counts, shape ``(B, classes * neurons)`` or ``(B, 1)``.
@@ -106,33 +119,38 @@ def preactivation_of(dense: Dense, order: npt.NDArray[np.int64],
     name, rows = dense.name, dense.weights[order].T
     bias = np.zeros(len(rows)) if dense.bias is None else dense.bias.astype(np.float64)
     signs, scale, error = split(name, rows)
+    present = signs != 0
     # The sign of an input that falls as its element rises is inverted.
     bits = (signs * inputs.direction > 0).astype(np.uint8)
     top = (1 << inputs.planes) - 1
-    signed = 2.0 * bits - 1
+    signed = (2.0 * bits - 1) * present
     constant = scale * (signed @ inputs.middle) + bias
     # A synapse counts its element where the weight is 1, else the complement to the top.
     least, largest = inputs.least, inputs.largest
-    ranges = np.stack([np.where(bits, least, top - largest).sum(axis=1),
-                       np.where(bits, largest, top - least).sum(axis=1)], axis=1)
+    ranges = np.stack([(np.where(bits, least, top - largest) * present).sum(axis=1),
+                       (np.where(bits, largest, top - least) * present).sum(axis=1)], axis=1)
     dtype = np.result_type(inputs.dtype, rows.dtype)
     reach = np.abs(inputs.middle) + inputs.half * top
     numbers = np.concatenate([[2 * inputs.half], inputs.middle - inputs.half * top])
     slack = rounding(name, rows, bias, reach, numbers, dtype)
     slack += np.abs(rows).sum(axis=1, dtype=np.float64) * inputs.error
     slack += error * reach.sum()
-    tops = np.full(len(rows), bits.shape[1] * top)
-    return Preactivation(name, bits, tops, scale * inputs.half, constant, slack, ranges, dtype)
+    tops = present.sum(axis=1, dtype=np.int64) * top
+    return Preactivation(name, bits, tops, scale * inputs.half, constant, slack, ranges, dtype,
+                         present=None if present.all() else present)
 
 
 def split(name: str, rows: npt.NDArray[np.floating],
           ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Split weights (neurons, inputs) into signs, magnitude per neuron, and deviation from it.
 
+    The sign of a weight 0 is 0. If no neuron has both zeros and other weights, signs of neurons
+    with nothing but zeros are 1, which makes them constants without a mask.
+
     Raises
     ------
     SourceError
-        If the weights of a neuron differ in magnitude, or are not finite.
+        If the weights of a neuron that are not 0 differ in magnitude, or any is not finite.
     """
     rows = rows.astype(np.float64)
     if not np.isfinite(rows).all():
@@ -140,15 +158,20 @@ def split(name: str, rows: npt.NDArray[np.floating],
         raise SourceError(f"weights of layer {name} must be finite, but neuron {neuron} has "
                           f"{rows[neuron, synapse]} at input {synapse}")
     magnitude = np.abs(rows)
-    scale = np.median(magnitude, axis=1)
-    # A zero weight has no sign, but a neuron with nothing else is a constant.
-    scale = np.where(scale == 0, magnitude.max(axis=1), scale)
-    error = np.abs(magnitude - scale[:, np.newaxis]).max(axis=1)
+    present = magnitude > _ZERO * magnitude.max(axis=1, keepdims=True)
+    empty = ~present.any(axis=1)
+    if present[~empty].all():
+        # Neurons without weights are constants, for which no layer needs a mask.
+        present[:] = True
+        scale = np.median(magnitude, axis=1)
+    else:
+        scale = np.nanmedian(np.where(present | empty[:, np.newaxis], magnitude, np.nan), axis=1)
+    error = np.abs(magnitude - np.where(present, scale[:, np.newaxis], 0)).max(axis=1)
     wrong = np.flatnonzero(error > TOLERANCE * scale)
     if wrong.size:
         raise SourceError(f"weights of layer {name} must be of one magnitude in each neuron, "
-                          f"-a and +a, but neuron {wrong[0]} has {_values(rows[wrong[0]])}")
-    return np.where(rows < 0, -1.0, 1.0), scale, error
+                          f"-a, 0 and +a, but neuron {wrong[0]} has {_values(rows[wrong[0]])}")
+    return np.where(present, np.where(rows < 0, -1.0, 1.0), 0.0), scale, error
 
 
 def _values(row: npt.NDArray[np.float64]) -> str:
@@ -156,8 +179,8 @@ def _values(row: npt.NDArray[np.float64]) -> str:
     values = np.unique(row + 0.0)
     text = ", ".join(f"{value:.6g}" for value in values[:3])
     if len(values) > 3:
-        text += f" and {len(values) - 3} more: train with binary weights"
-    return f"{text} (a weight 0 has no XNOR)" if 0 in values else text
+        text += f" and {len(values) - 3} more: train with binary or ternary weights"
+    return text
 
 
 def rounding(name: str, rows: npt.NDArray[np.floating], bias: npt.NDArray[np.float64],

@@ -26,7 +26,8 @@ class ScoreTable:
     """
 
     def __init__(self, values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.ArrayLike,
-                 planes: int, codes: npt.ArrayLike | None):
+                 planes: int, codes: npt.ArrayLike | None,
+                 present: npt.ArrayLike | None = None):
         self.values = np.asarray(values)
         self.weights = integers("weights of the scores", weights).astype(np.uint8)
         self.ranges = integers("ranges of the scores", ranges).astype(np.int64)
@@ -34,9 +35,15 @@ class ScoreTable:
         if self.weights.ndim != 2 or (self.weights > 1).any():
             raise ValueError("weights of the scores must be 0 or 1, of shape (classes, synapses)")
         classes, synapses = self.weights.shape
-        if self.values.shape != (synapses * top + 1, classes):
+        mask = np.ones(self.weights.shape) if present is None else np.asarray(present)
+        if mask.shape != self.weights.shape:
+            raise ValueError(f"present of the scores must have the shape {self.weights.shape} of "
+                             f"their weights, not {mask.shape}")
+        mask = mask.astype(np.float64)
+        rows = int(mask.sum(axis=1).max()) * top + 1
+        if self.values.shape != (rows, classes):
             raise ValueError(f"values of the scores must have shape "
-                             f"({synapses * top + 1}, {classes}), not {self.values.shape}")
+                             f"({rows}, {classes}), not {self.values.shape}")
         low, high = self.ranges.T if self.ranges.shape == (classes, 2) else ([1], [0])
         if not np.less_equal(0, low).all() or not np.less_equal(low, high).all() \
                 or not np.less(high, len(self.values)).all():
@@ -51,9 +58,18 @@ class ScoreTable:
                              f"smaller first, in 0 to {top}")
         self.spans = np.subtract(largest, least)
         # A synapse counts its input where the weight is 1, else the complement to the top.
-        self.base = np.where(self.weights == 1, least, np.subtract(top, largest)).sum(1)
-        signs = 2.0 * self.weights - 1
-        self.apart = ((self.spans.sum() - (signs * self.spans) @ signs.T) / 2).astype(np.int64)
+        base = np.where(self.weights == 1, least, np.subtract(top, largest)) * mask
+        self.base = base.sum(1).astype(np.int64)
+        signs = (2.0 * self.weights - 1) * mask
+        # Spans of synapses that two classes have, whose weights are alike, or apart; and spans of
+        # those that only the first, or only the second has.
+        both, product = (mask * self.spans) @ mask.T, (signs * self.spans) @ signs.T
+        self.alike = ((both + product) / 2).astype(np.int64)
+        self.apart = ((both - product) / 2).astype(np.int64)
+        own = (mask @ self.spans).astype(np.int64)
+        self.only_first = own[:, None] - (self.alike + self.apart)
+        self.only_second = self.only_first.T
+        self.step = np.where((self.only_first == 0) & (self.only_second == 0), 2, 1)
         self.meetings = np.stack(np.triu_indices(classes, 1), axis=1)
         self.work = self.work_of(self.meetings)
         self._order: tuple[Counts, Counts] | None = None
@@ -91,20 +107,23 @@ class ScoreTable:
         """Count the decisions."""
         # The number depends only on the distance of two classes and their ranges above their bases.
         c, e = self.meetings.T
-        rows = np.column_stack([self.apart[c, e], *(self.ranges - self.base[:, None])[c].T,
+        rows = np.column_stack([self.apart[c, e], self.alike[c, e], self.only_first[c, e],
+                                self.only_second[c, e], *(self.ranges - self.base[:, None])[c].T,
                                 *(self.ranges - self.base[:, None])[e].T])
         _, index, times = np.unique(rows, axis=0, return_index=True, return_counts=True)
         total = 0
         for i, number in zip(index, times, strict=True):
             for part in self._parts():
                 low, high, met = self._reach(c[i, None, None], e[i, None, None], part)
-                total += int(number) * int(((high - low) // 2 + 1)[met].sum())
+                counts = (high - low) // self.step[c[i], e[i]] + 1
+                total += int(number) * int(counts[met].sum())
         return total
 
     def reach(self, c: int, e: int) -> tuple[Counts, Counts, Counts]:
         """Find the counts p of c that meet counts q of e, with the least and the largest such q.
 
-        Every second count between these two meets p.
+        Every second count between these two meets p, or every one if either class has a synapse
+        that the other lacks.
         """
         p = np.arange(self.ranges[c, 0], self.ranges[c, 1] + 1)
         low, high, met = (row[0] for row in self._reach(np.array([[c]]), np.array([[e]]), p))
@@ -113,18 +132,21 @@ class ScoreTable:
     def _reach(self, c: Counts, e: Counts,
                p: Counts) -> tuple[Counts, Counts, npt.NDArray[np.bool_]]:
         """For pairs of classes in columns, find the least and the largest q, and if p meets any."""
-        apart = self.apart[c, e]
-        alike = self.spans.sum() - apart
+        apart, alike, first = self.apart[c, e], self.alike[c, e], self.only_first[c, e]
         # Above their bases, both counts rise by u in 0 … alike where the weights are alike; where
-        # they are not, c counts v and e counts apart - v. All u and v occur, since each input
-        # takes all values between its ends, and p + q and p - q determine them.
+        # they are not, c counts v and e counts apart - v. Synapses that only one of them has add to
+        # its count alone. All u and v occur, since each input takes all values between its ends;
+        # without such synapses p + q and p - q determine them.
         floor, ceiling = self.ranges[c, 0], self.ranges[c, 1]
         own, base = p - self.base[c], self.base[e]
-        low = np.maximum(abs(own - apart), self.ranges[e, 0] - base)
-        high = np.minimum(np.minimum(own + apart, apart + 2 * alike - own),
-                          self.ranges[e, 1] - base)
-        low += (low ^ own ^ apart) & 1
-        high -= (high ^ own ^ apart) & 1
+        least = np.maximum(np.maximum(apart - own, own - apart - first), 0)
+        most = (apart + self.only_second[c, e] + np.minimum(alike, own)
+                - np.maximum(own - alike - first, 0))
+        low = np.maximum(least, self.ranges[e, 0] - base)
+        high = np.minimum(most, self.ranges[e, 1] - base)
+        odd = self.step[c, e] - 1
+        low += (low ^ own ^ apart) & odd
+        high -= (high ^ own ^ apart) & odd
         return low + base, high + base, (low <= high) & (p >= floor) & (p <= ceiling)
 
     def _last(self, c: int, e: int, p: Counts) -> Counts:
@@ -137,8 +159,9 @@ class ScoreTable:
         """Find the points that scales must separate: for each p the last q beaten and the next."""
         p, low, high = self.reach(c, e)
         last = np.minimum(self._last(c, e, p), high)
-        last -= (last ^ low) & 1
-        wins, after = last >= low, np.maximum(last + 2, low)
+        step = self.step[c, e]
+        last -= (last - low) % step
+        wins, after = last >= low, np.maximum(last + step, low)
         losses = after <= high
         return ClassPair(c, e, (p[wins], last[wins]), (p[losses], after[losses]))
 
@@ -178,10 +201,11 @@ class ScoreTable:
         c, e = pairs.T[:, :, None]
         low, high, met = self._reach(c, e, p)
         wins = np.stack([self._last(first, second, p) for first, second in pairs.tolist()])
-        wins = np.maximum((np.minimum(wins, high) - low) // 2 + 1, 0)
+        step = self.step[c, e]
+        wins = np.maximum((np.minimum(wins, high) - low) // step + 1, 0)
         points = scales[c] * p + (offsets[c] - offsets[e])
         # A class of scale 0 scores the same at all counts.
         last = np.where(scales[e], points // np.maximum(scales[e], 1),
                         np.where(points >= 0, high, low - 1))
-        then = np.maximum((np.minimum(last, high) - low) // 2 + 1, 0)
+        then = np.maximum((np.minimum(last, high) - low) // step + 1, 0)
         return int(abs(then - wins)[met].sum())

@@ -1,6 +1,6 @@
 """Integer scores of the last layer, which choose the same class for every input."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,8 @@ def lower_scores(linear: Preactivation, segment: Segment, inputs: InputLevels,
     counts = np.arange(linear.count_max + 1)[:, np.newaxis]
     values = np.ascontiguousarray(segment.evaluate(linear.sums(counts))[:, classes], np.float64)
     weights, ranges = linear.weights[classes].copy(), linear.ranges[classes].copy()
+    present = None if linear.present is None else linear.present[classes]
+    tops, falls = linear.tops[classes], np.zeros(len(classes), np.bool_)
     for number, (low, high) in enumerate(ranges):
         reached = values[low:high + 1, number]
         if not np.isfinite(reached).all():
@@ -82,23 +84,25 @@ def lower_scores(linear: Preactivation, segment: Segment, inputs: InputLevels,
                               f"{reached[~np.isfinite(reached)][0]} where layer {linear.name} has "
                               f"the count {low + int(np.argmin(np.isfinite(reached)))}")
         if reached[-1] < reached[0]:
-            values[:, number] = values[::-1, number]
+            falls[number] = True
             weights[number] ^= 1
-            ranges[number] = linear.count_max - high, linear.count_max - low
+            ranges[number] = tops[number] - high, tops[number] - low
+    values = replace(linear, tops=tops).mirrored(values, falls)
     codes = np.stack([inputs.least, inputs.largest], axis=1)
     try:
         scores = integer_scores(values, weights, ranges, planes=inputs.planes, codes=codes,
-                                bits=bits)
+                                bits=bits, present=present)
     except SourceError as error:
         if not (text := reason(linear, segment)):
             raise
         raise SourceError(f"no integer scores decide as the network does{text}") from error
-    return Score("score", weights, scores.offsets, scores.scales), scores
+    return Score("score", weights, scores.offsets, scores.scales, present), scores
 
 
 def integer_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.ArrayLike, *,
                    planes: int = 1, codes: npt.ArrayLike | None = None,
-                   bits: int | None = None) -> IntegerScores:
+                   bits: int | None = None,
+                   present: npt.ArrayLike | None = None) -> IntegerScores:
     """Find the smallest integer scales that decide as ``values`` wherever two classes meet.
 
     Class ``c`` with count p wins over a later class ``e`` with count q if
@@ -109,7 +113,8 @@ def integer_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.Ar
     ----------
     values : float array, shape (N + 1, classes)
         Score of each class for each count, non-decreasing within the range of the class and
-        ignored outside. N is the number of synapses times ``2**planes - 1``.
+        ignored outside. N is the number of synapses of the class that has the most, times
+        ``2**planes - 1``.
     weights : array of 0 and 1, shape (classes, synapses)
         1 stands for +1, 0 for -1.
     ranges : int array, shape (classes, 2)
@@ -122,6 +127,8 @@ def integer_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.Ar
     bits : int or None
         Most bits of a scale. If no such scales are exact, the result is an approximation with the
         fewest changed decisions that were found.
+    present : array of bool, shape (classes, synapses), or None
+        Synapses that exist; ``None`` for all.
 
     Raises
     ------
@@ -131,7 +138,7 @@ def integer_scores(values: npt.ArrayLike, weights: npt.ArrayLike, ranges: npt.Ar
         If a score is not finite or falls, or if ``bits`` is ``None`` and no scales of up to 24 bits
         (fewer for many classes of very many counts) are exact.
     """
-    table = ScoreTable(values, weights, ranges, planes, codes)
+    table = ScoreTable(values, weights, ranges, planes, codes, present)
     bits = None if bits is None else integer("score bits", bits, 1, _MOST_BITS)
     table.check()
     slopes = table.slopes()

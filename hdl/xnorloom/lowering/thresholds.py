@@ -98,7 +98,7 @@ def find_thresholds(name: str, linear: Preactivation,
         -1, *[1] * (linear.weights.ndim - 1))
     thresholds = linear.tops + 1 - fires
     if linear.conv is None:
-        layer = Dense(name, weights, thresholds)
+        layer = Dense(name, weights, thresholds, linear.present)
     else:
         least = (pooled_by_and(linear, segment, levels.middle[:neurons])
                  if segment.pool != (1, 1) else None)

@@ -11,7 +11,7 @@ from xnorloom.frontend.program import Dense, Elementwise, Move
 from xnorloom.frontend.torch import from_module
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
-from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign
+from xnorloom.nn import BinaryLinear, Divide, Pixels, Scores, Sign, TernaryLinear
 from xnorloom_sim import golden
 
 
@@ -41,6 +41,15 @@ def network(bits=1, *, gammas=(1.0, -1.0), seed=0, divide=True):
         modules += [norm(inputs, rng, gammas=gammas), nn.Dropout(0.5), nn.Hardtanh(), Sign(),
                     BinaryLinear(inputs, outputs, generator=generator)]
     return nn.Sequential(*modules, Scores(20, 4)).eval()
+
+
+def ternary(inputs, outputs, rng):
+    """Make a plain layer of weights -0.5, 0 and 0.5."""
+    layer = nn.Linear(inputs, outputs)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(rng.integers(-1, 2, (outputs, inputs)) / 2))
+        layer.bias.copy_(torch.from_numpy(rng.normal(0, 0.3, outputs)))
+    return layer
 
 
 def assert_equal(module, shape, preprocessing=None, frames=None, seed=1):
@@ -307,3 +316,16 @@ def test_parameters_without_a_meaning_wrong(key, value, message):
         getattr(module[1], key)[2] = value
     with pytest.raises(SourceError, match=message):
         from_module(module, (8,))
+
+
+def test_ternary_weights():
+    """Modules of ternary weights, and plain ones, are layers with absent synapses."""
+    rng, generator = np.random.default_rng(3), torch.Generator().manual_seed(3)
+    module = nn.Sequential(
+        Pixels(2), nn.Flatten(), TernaryLinear(30, 24, 7, generator=generator), norm(24, rng),
+        Sign(), ternary(24, 20, rng), norm(20, rng), Sign(),
+        TernaryLinear(20, 4, 9, generator=generator), Scores(20, 4)).eval()
+    layers = assert_equal(module, (5, 6)).graph.layers
+    assert layers[0].present_inputs.tolist() == [7] * 24
+    assert layers[2].present_inputs.tolist() == [9] * 4
+    assert np.array_equal(layers[1].present, module[5].weight.detach().numpy() != 0)

@@ -161,7 +161,7 @@ WRONG = {
              "makes windows that lie outside the 4x5 pixels; take less padding",
     hump: "the values before its pool of layer odd must only rise or only fall as the sum "
           "rises, but that of neuron 0 does both; pool after the sign",
-    magnitudes: "weights of layer odd must be of one magnitude in each neuron, -a and +a, but "
+    magnitudes: "weights of layer odd must be of one magnitude in each neuron, -a, 0 and +a, but "
                 "neuron 0 has -1, 2",
     average_of_several: "the response of layer mean must have two values, the same for all "
                         "neurons, but neuron 0 has -1, -0.5, 0 and more: a sign is missing between "

@@ -21,7 +21,7 @@ NETS = {
     "padded by minus one": ("bipolar", "ccs"), "scaled weights": ("bipolar", "Ccs"),
     "kernel of the whole map": ("bipolar", "cdds"), "average": ("bipolar", "ccs"),
     "average before the scores": ("bipolar", "cs"), "scores by position": ("bipolar", "cs"),
-    "sequence": ("bipolar", "Ccs"), "brevitas": ("bipolar", "ccs"),
+    "sequence": ("bipolar", "Ccs"), "ternary": ("bipolar", "Ccs"), "brevitas": ("bipolar", "ccs"),
     "brevitas padded": ("bipolar", "CCs"), "brevitas of eight bits": ("u8/255", "cCs"),
 }
 

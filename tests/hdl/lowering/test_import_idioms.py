@@ -35,6 +35,7 @@ IDIOMS = {
     "detach": (dict(sign="detach", tame=True), "bipolar"),
     "hardtanh": (dict(sign="hardtanh"), "bipolar"),
     "heaviside": (dict(sign="heaviside", weight_sign="where"), "bits"),
+    "heaviside of weights": (dict(sign="heaviside"), "bipolar"),
     "alpha": (dict(sign="where", alpha=True), "bipolar"),
     "levels": (dict(sign="where", levels=True), "u8/255"),
 }
@@ -118,9 +119,6 @@ REFUSED = {
     "detach": (dict(sign="detach", tame=True, ties=True),
                r"the response of layer \S+ must have two values, the same for all neurons, but "
                r"neuron \d+ has three, -1, 0, 1: 0 where its count is \d+, its sum \S+"),
-    "heaviside": (dict(sign="heaviside"),
-                  r"weights of layer \S+ must be of one magnitude in each neuron, -a and \+a, but "
-                  r"neuron 0 has .+"),
 }
 
 

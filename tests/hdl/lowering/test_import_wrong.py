@@ -87,9 +87,6 @@ WRONG = {
                              r"node '/m/m.3/Concat' \(Concat\) must join parts of one tensor: "
                              r"branches that join again are not supported; train the network as "
                              r"one chain of layers"),
-    "zero weight": ("sign", weight(0.0),
-                    r"weights of layer /m/m.1/MatMul must be of one magnitude in each neuron, "
-                    r"-a and \+a, but neuron 5 has -1, 0, 1 \(a weight 0 has no XNOR\)"),
     "nan weight": ("sign", weight(NAN),
                    r"weights of layer /m/m.1/MatMul must be finite, but neuron 5 has nan at "
                    r"input 7"),

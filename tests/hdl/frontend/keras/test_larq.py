@@ -1,6 +1,7 @@
 """Larq and Keras files: every layer and the integer graph against results of TensorFlow."""
 
 import io
+import json
 import lzma
 from pathlib import Path
 
@@ -99,6 +100,46 @@ def test_graph_as_tensorflow(open_file, network, file):
         np.testing.assert_array_equal(bits[:, np.argsort(probe.order)], wanted[name] >= 0,
                                       err_msg=name)
     np.testing.assert_array_equal(golden.classes, wanted[layers[-1]].argmax(axis=1))
+
+
+TERNARY = {
+    "ste_tern": ("ste_tern", lambda kernel: np.sign(kernel) * (np.abs(kernel) > 0.05)),
+    "threshold": ({"class_name": "SteTern", "config": {"threshold_value": 0.2}},
+                  lambda kernel: np.sign(kernel) * (np.abs(kernel) > 0.2)),
+    "ternary weight networks": (
+        {"class_name": "SteTern", "config": {"ternary_weight_networks": True}},
+        lambda kernel: np.sign(kernel) * (np.abs(kernel) > 0.7 * np.abs(kernel).mean())),
+    "heaviside": ("ste_heaviside", lambda kernel: np.float32(kernel > 0)),
+}
+
+
+@pytest.mark.parametrize("spec, ternary", TERNARY.values(), ids=TERNARY)
+def test_ternary_kernels(tmp_path, spec, ternary):
+    """Kernels by Larq's definition, and the graph against the steps of the file."""
+    path = tmp_path / "net.h5"
+    path.write_bytes((FILES / "sequential.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for entry in config["config"]["layers"]:
+            if "kernel_quantizer" in entry["config"]:
+                entry["config"]["kernel_quantizer"] = spec
+        file.attrs["model_config"] = json.dumps(config)
+        kernel = file["model_weights/first/first/kernel:0"][:]
+    program = load(path)
+    lowered = lower(program, "bipolar")
+    first = lowered.graph.layers[0]
+    wanted = ternary(kernel)
+    assert 0 < first.synapses < first.weights.size
+    assert np.array_equal(np.count_nonzero(first.present, axis=1),
+                          np.count_nonzero(wanted, axis=0))
+    rng = np.random.default_rng(1)
+    bits = rng.integers(0, 2, (500, *lowered.graph.input.shape), dtype=np.uint8)
+    found = results(program, 2 * bits.astype(np.float32) - 1)
+    golden = evaluate(lowered.graph, bits)
+    for activations, probe in zip(golden.activations, lowered.probes, strict=True):
+        shown = found[probe.tensor].reshape(len(bits), -1)[:, probe.order]
+        np.testing.assert_array_equal(activations, shown > probe.middle)
+    np.testing.assert_array_equal(golden.classes, found[lowered.output].argmax(axis=1))
 
 
 @pytest.mark.parametrize("network", ["sequential", "functional", "keras3"])
