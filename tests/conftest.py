@@ -47,7 +47,7 @@ SLOW = (
     "hdl/gateware/test_packets.py",
     "hdl/gateware/test_formal.py",
     "boards/link/test_pins.py", "boards/link/test_size.py", "snapshots/*.py", "cli/test_verify.py",
-    "boards/test_build.py", "cli/test_build.py", "cli/test_compile.py",
+    "cli/test_explore.py", "boards/test_build.py", "cli/test_build.py", "cli/test_compile.py",
     "hdl/frontend/*/test_fuzz.py",
     "hdl/lowering/test_scores_size.py", "docs/test_amaranth.py", "docs/test_convolution.py",
     "docs/test_schedule.py",
@@ -154,10 +154,9 @@ def synthesise(tmp_path):
     ``tmp_path / "netlist.v"``.
     """
     def run(component, family: str) -> dict[str, int]:
-        text = verilog.convert(component)
-        (tmp_path / "design.v").write_text(text)
+        (tmp_path / "design.v").write_text(verilog.convert(component))
         script = "\n".join(["read_verilog design.v", "proc", yosys.UNSET_INIT,
-                            yosys.synth(family, "top", text), yosys.DROP_SCOPES,
+                            yosys.synth(family, "top"), yosys.DROP_SCOPES,
                             "tee -q -o stat.json stat -json", "write_verilog -noattr netlist.v"])
         with Jobs() as jobs:
             yosys.run(yosys.packaged_yosys(), script, tmp_path, jobs)

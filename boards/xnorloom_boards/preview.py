@@ -17,7 +17,7 @@ from .flow.clock_search import first_hz
 from .flow.schedule_search import first_schedule
 from .link.sizes import check_graph
 
-__all__ = ["Preview", "point_values", "preview", "preview_values"]
+__all__ = ["Preview", "design_resources", "point_values", "preview", "preview_values"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +91,15 @@ def design_resources(point: Point, others: tuple[int, int],
     return {kind: pair for kind, pair in found.items() if pair[1]}
 
 
-def point_values(point: Point, others: tuple[int, int], board: Board, hz: int) -> dict[str, Any]:
+def point_values(point: Point, resources: dict[str, tuple[int, int]], hz: int) -> dict[str, Any]:
     """Return speed and resources of a point as JSON values; the clock ``hz`` is an estimate."""
     return {
         "interval_cycles": point.interval, "frames_per_interval": point.vectors,
         "cycles_per_frame": point.cycles_per_frame, "latency_cycles": point.latency,
         "latency_seconds": point.latency / hz, "frames_per_second": hz / point.cycles_per_frame,
         "slowest": list(point.slowest) or ["input"],
-        "resources": {kind: {"used": used, "available": there} for kind, (used, there)
-                      in design_resources(point, others, board).items()}}
+        "resources": {kind: {"used": used, "available": there}
+                      for kind, (used, there) in resources.items()}}
 
 
 def preview_values(found: Preview) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def preview_values(found: Preview) -> dict[str, Any]:
     def neighbour(point: Point | None) -> dict[str, Any] | None:
         if point is None:
             return None
-        return {**point_values(point, found.others, board, found.hz),
+        return {**point_values(point, design_resources(point, found.others, board), found.hz),
                 "schedule": point.schedule.as_json(graph)}
 
     return {
@@ -118,7 +118,7 @@ def preview_values(found: Preview) -> dict[str, Any]:
         "board": {"name": board.name, "title": board.title, "device": board.device.name},
         "clock": {"hz": found.hz, "estimated": True},
         "fits": found.fits,
-        **point_values(steps.here, found.others, board, found.hz),
+        **point_values(steps.here, found.resources, found.hz),
         "layers": [{"name": cost.name, "cells": cost.cells, "weight_brams": cost.weight_brams,
                     "buffer_brams": cost.buffer_brams, "value_brams": cost.value_brams,
                     "sprams": cost.sprams} for cost in found.costs],

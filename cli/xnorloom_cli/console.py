@@ -70,6 +70,34 @@ class Console:
             yield update
 
 
+    @contextlib.contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show ``what`` and the time that passes inside the context, on a terminal.
+
+        For work whose length is unknown. In a log the text stands once, without the time.
+        """
+        from tqdm.auto import tqdm
+
+        if not _is_terminal(sys.stderr):
+            self.say(f"{what} ...")
+            yield
+            return
+        ended = threading.Event()
+        with tqdm(desc=printable(what), bar_format="{desc} ... {elapsed}", file=sys.stderr) as bar:
+
+            def tick() -> None:
+                while not ended.wait(1):
+                    bar.refresh()
+
+            thread = threading.Thread(target=tick, daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                thread.join()
+
+
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 

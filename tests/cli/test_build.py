@@ -23,6 +23,7 @@ from xnorloom.graph import Conv, Graph, Input, Score, Window
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_cli.commands import build
 from xnorloom_cli.console import Console
+from xnorloom_cli.vectors import most_vectors
 
 
 def building(model, **given):
@@ -144,7 +145,7 @@ def test_vectors_of_convolutions(capsys, given, most, warned):
     layer = Conv("conv", [[[[1]]]], [1], Window((1, 1)))
     graph = Graph("cnn", Input((1, 2, 1)), (layer, Score("score", [[0, 1]], [0])))
     arguments = Namespace(vectors=given)
-    assert build._most_vectors(arguments, graph, Console(json=False)) == most
+    assert most_vectors(arguments, graph, Console(json=False)) == most
     text = ("xnorloom: warning: --vectors 4 has no effect: convolutions take one frame at a time\n"
             if warned else "")
     assert capsys.readouterr().err == text

@@ -1,6 +1,7 @@
 """Output of the commands: steps with their time, and progress bars."""
 
 import io
+import re
 import threading
 import time
 
@@ -63,6 +64,29 @@ def test_progress_at_a_terminal(capsys, monkeypatch):
     with Console(json=False).progress("images", 2, " frames") as progress:
         progress(2, 2)
     assert "images: 100%" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_waiting_in_a_log(capsys, json):
+    with Console(json=json).waiting("compiling\x1b[2J"):
+        pass
+    line = "compiling\\x1b[2J ...\n"
+    assert capsys.readouterr() == (("", line) if json else (line, ""))
+
+
+def test_waiting_at_a_terminal(capsys, monkeypatch):
+    """The time goes on; an error ends it."""
+    monkeypatch.setattr("xnorloom_cli.console._is_terminal", lambda stream: True)
+    threads = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        with Console(json=False).waiting("compiling\x1b[2J"):
+            time.sleep(2.5)
+            raise KeyboardInterrupt
+    output = capsys.readouterr()
+    assert output.out == ""
+    times = re.findall(r"compiling\\x1b\[2J \.\.\. (\d+:\d+)", output.err)
+    assert times[0] == "00:00" and len(set(times)) > 1
+    assert threading.active_count() <= threads + 1
 
 
 def test_progress_without_standard_error(capsys, monkeypatch):

@@ -11,12 +11,25 @@ Help and errors in arguments import every module, so that slow imports are insid
 
 from types import ModuleType
 
-from . import boards, build, compile, demo, flash, import_, info, run, serve, simulate, verify
+from . import (
+               boards,
+               build,
+               compile,
+               demo,
+               explore,
+               flash,
+               import_,
+               info,
+               run,
+               serve,
+               simulate,
+               verify,
+)
 
 __all__ = ["COMMANDS"]
 
 # In the order of `xnorloom --help`.
 COMMANDS: dict[str, ModuleType] = {
     "demo": demo, "import": import_, "info": info, "verify": verify, "simulate": simulate,
-    "serve": serve, "compile": compile, "boards": boards, "build": build, "flash": flash,
-    "run": run}
+    "serve": serve, "compile": compile, "boards": boards, "explore": explore, "build": build,
+    "flash": flash, "run": run}

@@ -5,15 +5,15 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from xnorloom.graph import Conv, Graph
+from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
-from xnorloom.schedule.fold import MOST_VECTORS, USUAL_VECTORS
 from xnorloom.support.text import printable, quoted
 
 from ..console import Console, timed
 from ..inputs import load
 from ..parser import add_board, add_fold, add_model
 from ..types import directory, integer, positive
+from ..vectors import add_vectors, most_vectors
 
 if TYPE_CHECKING:
     from xnorloom_boards.board import Board
@@ -47,10 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     either.add_argument("--interval", type=positive, metavar="C",
                         help="at most C cycles per frame; default: as few as the chip allows")
     add_fold(either)
-    parser.add_argument("--vectors", type=_vectors, metavar="B",
-                        help="process at most B frames at once; with 1 the latency is least, with "
-                             "more the frames per second rise; networks with convolutions take one "
-                             f"frame at a time (default: {USUAL_VECTORS})")
+    add_vectors(parser)
     parser.add_argument("--fps", type=positive, metavar="F",
                         help="at least F frames per second, or no bitstream")
     parser.add_argument("--seed", type=_seeds, metavar="N,...", default="0",
@@ -65,21 +62,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true",
                         help="print schedule and estimate of the first attempt; build and write "
                              "nothing")
-
-
-def _most_vectors(arguments: Namespace, graph: Graph, console: Console) -> int:
-    """Most frames at once; warns of a number that the network cannot have."""
-    if arguments.vectors is None:
-        return USUAL_VECTORS
-    if arguments.vectors > 1 and any(isinstance(layer, Conv) for layer in graph.layers):
-        console.warn(f"--vectors {arguments.vectors} has no effect: convolutions take one frame at "
-                     f"a time")
-    return arguments.vectors
-
-
-def _vectors(text: str) -> int:
-    """Number of frames at once."""
-    return integer(text, 1, MOST_VECTORS)
 
 
 def _baud(text: str) -> int:
@@ -112,7 +94,7 @@ def run(arguments: Namespace, console: Console) -> int:
     made = build.build(
         graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
         interval=arguments.interval, schedule=schedule,
-        most_vectors=_most_vectors(arguments, graph, console), fps=arguments.fps,
+        most_vectors=most_vectors(arguments, graph, console), fps=arguments.fps,
         seeds=arguments.seed, scores=arguments.scores, progress=timed(console.note, after=" ..."))
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
@@ -136,7 +118,7 @@ def _preview(arguments: Namespace, console: Console, graph: Graph, chosen: "Boar
     from ..tables.preview import preview_text
 
     found = preview(graph, chosen, schedule=schedule, interval=arguments.interval,
-                    most_vectors=_most_vectors(arguments, graph, console), fps=arguments.fps)
+                    most_vectors=most_vectors(arguments, graph, console), fps=arguments.fps)
     console.result(preview_values(found), preview_text(found, arguments.fps))
     return 0
 

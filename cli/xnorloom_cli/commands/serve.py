@@ -140,22 +140,19 @@ def _responder(graph: Graph, arguments: Namespace, console: Console,
     if arguments.board is None:
         engine = arguments.engine or _ENGINES[0]
         plan = make_schedule(graph, arguments).bind(graph)
-        if engine != "golden":
-            console.say(f"{clipped(graph.name)}: compiling the simulation, which takes up to some "
-                        f"minutes for a new network or schedule ...")
-        return SimulatedNetwork(plan, engine)
-
-    def say(text: str) -> None:
-        console.say(f"{clipped(graph.name)}: {text} ...")
-
+        if engine == "golden":
+            return SimulatedNetwork(plan, engine)
+        with console.waiting(f"{clipped(graph.name, 40)}: compiling the simulation"):
+            return SimulatedNetwork(plan, engine)
     schedule = None
     if arguments.board == SIM or arguments.fold is not None:
         schedule = make_schedule(graph, arguments)
     chosen = arguments.board
-    board = SimBoard(schedule=schedule, say=say) if chosen == SIM else find(chosen)
+    board = SimBoard(schedule=schedule) if chosen == SIM else find(chosen)
     bar = stack.enter_context(contextlib.closing(WeightsBar(console)))
-    connection = stack.enter_context(
-        board.open(arguments.port or _AUTO, graph, baud=arguments.baud, loading=bar))
+    with console.waiting(f"{clipped(graph.name, 40)}: opening {board.title}"):
+        connection = stack.enter_context(
+            board.open(arguments.port or _AUTO, graph, baud=arguments.baud, loading=bar))
     network = None if schedule is None else Network(schedule.bind(graph))
     title = board.title if chosen == SIM else f"the board {board.title}"
     return BoardNetwork(graph, connection, title, network)

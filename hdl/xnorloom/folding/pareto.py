@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 from ..graph import Graph
 from ..schedule import Schedule
@@ -16,7 +16,7 @@ __all__ = ["Front", "front"]
 
 # Factor from one interval that is tried to the next.
 _RATIO = 2 ** 0.5
-# Intervals without a better point after which a search ends.
+# Intervals without a better point after which a search for several frames at once ends.
 _IDLE = 2
 # Parts of the latency, cells and block RAMs of a faster point that another one must stay below. The
 # cells are within the error of the estimate otherwise.
@@ -87,12 +87,16 @@ class _Collected:
         self._points: dict[Schedule, Point] = {}
 
     def search(self, search: Search, first: float) -> None:
-        """Add the schedules of a search, from ``first`` cycles per frame on, while any is better.
+        """Add the schedules of a search, from ``first`` cycles per frame on.
+
+        Those of several frames at once are added while any is better than all before.
         """
         if search.vectors == 1 and (least := search.least()):
             self.add([least.schedule, *self._chosen(search, search.slowest)])
         interval, idle = first * search.vectors, 0
-        while idle < _IDLE and interval < _RATIO * search.slowest:
+        # One frame at once is the cheapest, down to the smallest networks.
+        idles = _IDLE if search.vectors > 1 else inf
+        while idle < idles and interval < _RATIO * search.slowest:
             found = self._chosen(search, ceil(interval))
             idle = 0 if self.add(found) or not found else idle + 1
             interval *= _RATIO

@@ -1,0 +1,55 @@
+"""Tables of an exploration: the points of each board, and what a step up costs."""
+
+from xnorloom.support.text import clipped, table
+from xnorloom_boards.board import find
+from xnorloom_boards.explore import Explored, Named, State, step_up
+
+from .preview import seconds
+
+__all__ = ["explore_text"]
+
+
+def explore_text(state: State) -> str:
+    """The fronts of all boards for people."""
+    lines = [f"{clipped(state.graph.name)}: frames per second and times at the usual clock of each "
+             f"chip, cells of the whole design, all estimated"]
+    for entry in state.explored:
+        lines += ["", *_front(entry)]
+    for name, reason in state.refused.items():
+        lines += ["", f"{find(name).title}: {reason}"]
+    return "\n".join(lines)
+
+
+def _front(entry: Explored) -> list[str]:
+    board = find(entry.board)
+    sprams = any("sprams" in named.resources and named.used("sprams") for named in entry.points)
+    rows = [_row(entry, named, sprams) for named in entry.points]
+    cells, rams = board.device.logic_cells, board.device.brams
+    header = ("point", "frames/s", "cycles", "latency", f"cells of {cells:,}", f"RAMs of {rams}",
+              *(["SPRAMs"] if sprams else []), "set by", "a step up")
+    return [f"{board.title} ({board.device.name}), {entry.hz / 1e6:.4g} MHz", "",
+            table(rows, header), "", f"Nothing is faster: {entry.limit}."]
+
+
+def _row(entry: Explored, named: Named, sprams: bool) -> list[object]:
+    point, up = named.point, step_up(entry, named)
+    cycles = f"{point.interval:,}" + (f" / {point.vectors}" if point.vectors > 1 else "")
+    slowest = "input words"
+    if point.slowest:
+        first, *others = point.slowest
+        more = f" and {len(others)} more" if others else ""
+        slowest = f"{clipped(first, 20)}{more}"
+    return [named.name.rpartition("-")[2], round(entry.frames_per_second(point)), cycles,
+            seconds(point.latency / entry.hz), named.used("logic_cells"), named.used("brams"),
+            *([named.used("sprams") or None] if sprams else []), slowest,
+            "" if up is None else _step(named, up)]
+
+
+def _step(named: Named, up: Named) -> str:
+    """Cost of a step to a faster point."""
+    ratio = named.point.cycles_per_frame / up.point.cycles_per_frame
+    changes = [f"{change:+,} {noun}{'' if abs(change) == 1 else 's'}" for noun, kind in (
+        ("cell", "logic_cells"), ("RAM", "brams"), ("SPRAM", "sprams"))
+               if (change := up.used(kind) - named.used(kind))]
+    number = up.name.rpartition("-")[2]
+    return f"{number}: {ratio:.3g}x, {', '.join(changes) or 'nothing'}"
