@@ -154,9 +154,10 @@ def synthesise(tmp_path):
     ``tmp_path / "netlist.v"``.
     """
     def run(component, family: str) -> dict[str, int]:
-        (tmp_path / "design.v").write_text(verilog.convert(component))
+        text = verilog.convert(component)
+        (tmp_path / "design.v").write_text(text)
         script = "\n".join(["read_verilog design.v", "proc", yosys.UNSET_INIT,
-                            yosys.synth(family, "top"), yosys.DROP_SCOPES,
+                            yosys.synth(family, "top", text), yosys.DROP_SCOPES,
                             "tee -q -o stat.json stat -json", "write_verilog -noattr netlist.v"])
         with Jobs() as jobs:
             yosys.run(yosys.packaged_yosys(), script, tmp_path, jobs)

@@ -51,7 +51,7 @@ def measure(structure: Structure, seeds: Sequence[int], folder: Path, jobs: Jobs
                          platform=_Platform(device))
     (folder / "top.il").write_text(text)
     script = "\n".join(["read_rtlil top.il", "hierarchy -top top", yosys.HIDE_ELEMENTS,
-                        yosys.UNSET_INIT, yosys.synth(family, "top", wide_enables=True),
+                        yosys.UNSET_INIT, yosys.synth(family, "top", text, wide_enables=True),
                         yosys.DROP_SCOPES, "write_json top.json", ""])
     yosys.run(tools.find("yosys"), script, folder, jobs)
     netlist = json.loads((folder / "top.json").read_text())

@@ -82,6 +82,10 @@ class Drawing:
         self._lines.append(f'<path class="line" d="M{x:g} {y:g} h{length:g}"/>')
         self._lines.append(f'<path class="head" d="M{x + length:g} {y:g} l-9 -4.5 v9 z"/>')
 
+    def line(self, x: float, y: float, to_x: float, to_y: float) -> None:
+        """Draw a line."""
+        self._lines.append(f'<path class="line" d="M{x:g} {y:g} L{to_x:g} {to_y:g}"/>')
+
     def cross(self, x: float, y: float, side: float) -> None:
         """Draw a cross in a square."""
         self._lines.append(f'<path class="line" d="M{x:g} {y:g} l{side:g} {side:g} '

@@ -20,8 +20,10 @@ from xnorloom.gateware.rom import Rom
 from xnorloom.gateware.score_unit import ScoreUnit
 from xnorloom.gateware.threshold import Threshold
 from xnorloom.gateware.weight_ram import WeightRam
+from xnorloom.gateware.wired import WiredNeurons
 from xnorloom.gateware.xnor import XnorArray
 from xnorloom.schedule import Fold, Schedule, WeightStyle
+from xnorloom.sharing import solve
 from xnorloom_boards.link.gateware.loader import Loader
 from xnorloom_boards.link.gateware.parser import Parser
 from xnorloom_boards.link.gateware.reader import Reader
@@ -43,6 +45,7 @@ COMPONENTS = {
     "WeightRam": lambda: WeightRam(13, 17), "Accumulator": accumulator,
     "Neuron": lambda: Neuron(accumulator()),
     "ScoreUnit": lambda: ScoreUnit(accumulator(), range(-3, 4), scales=range(3)),
+    "WiredNeurons": lambda: WiredNeurons(solve([[1, -1], [1, 1]], [1, 2])),
     "Multiplier": lambda: Multiplier(range(9), range(5), range(-3, 4)),
     "Loader": lambda: Loader(0), "Parser": lambda: Parser(15, True),
     "Reader": lambda: Reader(LOADED), "Replies": lambda: Replies(LOADED, 4),

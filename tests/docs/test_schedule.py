@@ -10,6 +10,7 @@ import pytest
 
 from xnorloom import Fold, Graph, Network, Schedule, Score
 from xnorloom.graph import Conv, Input, Map, Pool, Window
+from xnorloom.sharing import solve
 from xnorloom_cli.main import main
 
 PAGE = (Path(__file__).parents[2] / "docs" / "schedule.md").read_text()
@@ -19,6 +20,15 @@ def test_printed_schedule(tmp_path, capsys):
     [shown] = re.findall(r"^```\n(.*?)^```$", PAGE, re.M | re.S)
     assert main(["compile", "tfc", "-o", str(tmp_path), "--interval", "98"]) == 0
     assert shown in capsys.readouterr().out
+
+
+def longest_path(solution):
+    """Nodes on the longest path of a program."""
+    program, levels = solution.program, {}
+    for first, node in zip(program.firsts, program.nodes):
+        level = 1 + max(levels.get(bit, 0) for bit in node.sources)
+        levels |= dict.fromkeys(range(first, first + node.width), level)
+    return max(levels.values(), default=0)
 
 
 def formulas(graph, schedule):
@@ -31,6 +41,10 @@ def formulas(graph, schedule):
         cycles.append(neurons * steps)
         direct = neurons == 1 and width == fold.simd
         levels = max(1, math.floor(math.log2(fold.simd)))
+        if fold.style == "wired" and steps == 1 and not layer.scaled:
+            bounds = {"offsets": layer.offsets} if isinstance(layer, Score) else {
+                "thresholds": layer.thresholds}
+            levels = max(0, longest_path(solve(2 * layer.weights.astype(int) - 1, **bounds)) - 1)
         latency += 0 if direct else 2 + cycles[-1] - 1
         if fold.style in ("block", "spram"):
             latency += 1

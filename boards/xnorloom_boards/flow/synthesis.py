@@ -145,7 +145,8 @@ def synthesise(design: Design, family: Family, tool: Tool, jobs: Jobs,
         "read_rtlil stub.il", "read_rtlil around.il", "hierarchy -top top",
         yosys.HIDE_ELEMENTS, yosys.UNSET_INIT,
         *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in KEPT_MODULES),
-        yosys.synth(family, "top", wide_enables=True), "tee -q -o parts.json stat -json",
+        yosys.synth(family, "top", design.around, wide_enables=True),
+        "tee -q -o parts.json stat -json",
         "setattr -mod -unset keep_hierarchy *", f"delete {NETWORK}", "read_rtlil network.il",
         "hierarchy -check -top top", "flatten", "opt_clean", yosys.DROP_SCOPES,
         "write_verilog -noattr top.v", "write_json top.json", ""])
@@ -178,7 +179,7 @@ def _network(design: Design, family: Family, tool: Tool, jobs: Jobs,
         f"delete {NETWORK}.*", f"blackbox {NETWORK}", "write_rtlil stub.il", "design -load all",
         # Cells are named after private wires, so their names tell the part of the network.
         yosys.HIDE_ELEMENTS, f"rename -hide {NETWORK}/w:*", yosys.UNSET_INIT,
-        yosys.synth(family, NETWORK, wide_enables=True), yosys.DROP_SCOPES,
+        yosys.synth(family, NETWORK, design.network, wide_enables=True), yosys.DROP_SCOPES,
         f"select {NETWORK}", "write_rtlil -selected network.il", ""])
 
     def make(folder: Path) -> None:

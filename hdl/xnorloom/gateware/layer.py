@@ -1,6 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """Binary layer: processing elements, weights, parameters and sequencer."""
 
+from functools import cached_property
+
 import numpy as np
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
@@ -21,6 +23,7 @@ from .rom import Rom
 from .score_unit import ScoreUnit
 from .sequencer import sequence
 from .weight_ram import WeightRam, load_members
+from .wired import WiredNeurons, solution
 
 __all__ = ["Layer"]
 
@@ -44,6 +47,8 @@ class Layer(wiring.Component):
     product latency is 0 unless counts are scaled, then 2, or 1 if ``pe`` is the number of classes.
     The popcount is that of ``simd`` bits, or with wired weights that of the neuron with the most
     synapses: absent synapses are not connected.
+    Where neurons share counts (``plan.shares``), it is 1 more than that of
+    :class:`~xnorloom.gateware.wired.WiredNeurons`.
     ``interval`` is ``F`` cycles per frame (see :mod:`xnorloom.schedule.layer_plan`).
 
     Parameters
@@ -76,12 +81,17 @@ class Layer(wiring.Component):
         layer, fold = plan.layer, plan.fold
         element = score_shape(layer, plan.planes) if isinstance(layer, Score) else unsigned(1)
         self._synapses = wired_synapses(plan)
-        self._sample = self._element(0)
+        self._shape = element
         super().__init__({
             "i": In(stream.Signature(operand_shape(plan))),
             "o": Out(stream.Signature(data.ArrayLayout(element, fold.vectors * fold.pe))),
             **(load_members() if fold.style.loadable else {}),
         })
+
+    @cached_property
+    def _sample(self) -> Neuron | ScoreUnit | WiredNeurons:
+        # Made when it is needed first: the search for shared counts takes time.
+        return self._wired() if self._plan.shares else self._element(0)
 
     @property
     def latency(self) -> int:
@@ -133,16 +143,20 @@ class Layer(wiring.Component):
                 m.d.comb += [vector[fold.simd - beyond:].eq(0) for vector in operands]
 
         # Cycles 1 to read_latency: weights are read, and operands wait for them.
-        m.submodules.weights = weights = self._weights(m)
-        m.d.comb += [weights.address.eq(step.address), weights.en.eq(go)]
-        words = delay(m, weights.o, int(fold.read_register), go, name="words")
+        words: Value = C(0, 0)
+        if not plan.shares:
+            m.submodules.weights = weights = self._weights(m)
+            m.d.comb += [weights.address.eq(step.address), weights.en.eq(go)]
+            words = delay(m, weights.o, int(fold.read_register), go, name="words")
         if is_coded(plan):
             operands = [encoded(vector, fold.register_every) for vector in operands]
         x = [delay(m, vector, fold.read_latency, go, name=name)
              for vector, name in zip(operands, names("x", slices))]
 
         # Next cycles: counts. All trees share one delay line of flags.
-        stages = fold.read_latency + self._sample.tree_latency
+        sample = self._sample
+        stages = fold.read_latency + (
+            sample.latency if isinstance(sample, WiredNeurons) else sample.tree_latency)
         flags = {"last": taken & step.end}
         if plan.steps > 1:
             add, first, double = taken, step.first, step.double
@@ -154,8 +168,13 @@ class Layer(wiring.Component):
         flags = {name: delay(m, flag, stages, go, name=name, reset=True)
                  for name, flag in flags.items()}
         last = delay(m, flags.pop("last"), int(plan.steps > 1), go, name="last_total", reset=True)
-        elements = []
+        elements, outputs = [], []
         for vector, name in enumerate(names("pe", fold.vectors)):
+            if plan.shares:
+                m.submodules[name] = wired = self._wired()
+                m.d.comb += [wired.x.eq(x[vector]), wired.en.eq(go)]
+                outputs += [wired.o[lane] for lane in range(fold.pe)]
+                continue
             for lane in range(fold.pe):
                 separator = "" if fold.vectors == 1 else "_"
                 element = self._element(lane, len(elements))
@@ -165,6 +184,7 @@ class Layer(wiring.Component):
                                            words, go)
                 m.d.comb += [getattr(element, flag).eq(value) for flag, value in flags.items()]
                 elements.append(element)
+                outputs.append(element.o)
         repeat, last_repeat = count(m, plan.repeats, go & last, name="counted")
         done = last & last_repeat if plan.repeats > 1 else last
         neuron_fold = None
@@ -175,7 +195,7 @@ class Layer(wiring.Component):
             neuron_fold = self._parameters.feed(m, elements, go, done, level)
 
         # Next cycles: products, if counts are scaled.
-        products = elements[0].product_latency if isinstance(elements[0], ScoreUnit) else 0
+        products = sample.product_latency if isinstance(sample, ScoreUnit) else 0
         last = delay(m, last, products, go, name="last_product", reset=True)
 
         # Last cycle: thresholds or offsets, and the output register.
@@ -185,15 +205,15 @@ class Layer(wiring.Component):
             m.d.sync += self.o.valid.eq(last & last_repeat if plan.repeats > 1 else last)
             with m.If(last):
                 m.d.sync += [result[index].eq(value) for index, value in
-                             enumerate(self._pooled(m, elements, result, neuron_fold, repeat))]
+                             enumerate(self._pooled(m, outputs, result, neuron_fold, repeat))]
         return m
 
-    def _pooled(self, m: Module, elements: list, result, neuron_fold: Value | None,
+    def _pooled(self, m: Module, outputs: list[Value], result, neuron_fold: Value | None,
                 repeat: Value) -> list[Value]:
         """Return the elements of a word, with those of the outputs pooled before, if any."""
         plan, pe = self._plan, self._plan.fold.pe
         if plan.repeats == 1:
-            return [element.o for element in elements]
+            return outputs
         assert isinstance(plan.layer, Conv)
         # Padding neurons never fire: the OR of their activations is 0.
         least = np.pad(plan.layer.least, (0, plan.neuron_folds * pe - plan.layer.neurons))
@@ -205,9 +225,12 @@ class Layer(wiring.Component):
             m.d.comb += table.address.eq(neuron_fold)
             ands = table.o
         first = repeat == 0
-        return [Mux(first, element.o, Mux(ands[lane], element.o & result[lane],
-                                          element.o | result[lane]))
-                for lane, element in enumerate(elements)]
+        return [Mux(first, output, Mux(ands[lane], output & result[lane], output | result[lane]))
+                for lane, output in enumerate(outputs)]
+
+    def _wired(self) -> WiredNeurons:
+        return WiredNeurons(solution(self._plan), self._shape,
+                            register_every=self._plan.fold.register_every)
 
     def _operands(self, element: Neuron | ScoreUnit, lane: int, x: Value, words: Value,
                   go: Value) -> list:

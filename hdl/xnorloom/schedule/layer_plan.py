@@ -19,7 +19,7 @@ from ..graph import Conv, Dense, Layer, Map, Score
 from ..support.arguments import integer
 from ..support.text import count
 from ..target.device import SPRAM_WIDTH
-from .fold import Fold
+from .fold import Fold, WeightStyle
 from .layer_checks import check
 from .operand_kind import OperandKind, operand_kind
 from .reach import Reach
@@ -310,6 +310,16 @@ class LayerPlan:
                 return self.ring_words * self.operand_width
             case _:
                 return 2 * self.vectors * self.planes * self.size
+
+    @property
+    def shares(self) -> bool:
+        """True if neurons share counts: constant weights and thresholds, a count in each cycle.
+
+        See :mod:`xnorloom.sharing`. Convolutions, scores with scales and several bit planes are
+        counted neuron by neuron.
+        """
+        wired = self.fold.style is WeightStyle.WIRED and self.steps == 1
+        return wired and not isinstance(self.layer, Conv) and not self.layer.scaled
 
     @property
     def count_max(self) -> int:

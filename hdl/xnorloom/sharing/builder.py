@@ -65,8 +65,11 @@ class Builder:
         """Return the low ``width`` bits of ``a + b + carry``."""
         if carry == FALSE and not any(b):
             return (*a, *[FALSE] * width)[:width]
-        first = self._node(Add(_trimmed(a, width), _trimmed(b, width), carry, width))
-        return tuple(range(first, first + width))
+        a, b = _trimmed(a, width), _trimmed(b, width)
+        # No bit of the sum is above the carry of the longer operand.
+        used = min(width, max(len(a), len(b)) + 1)
+        first = self._node(Add(a, b, carry, used))
+        return (*range(first, first + used), *[FALSE] * (width - used))
 
     def _node(self, node: Node) -> int:
         if node not in self._made:

@@ -14,7 +14,7 @@ from .reduction import Reduction
 from .share import share
 from .tree import ROOT, Tree, differ, grow, steiner
 
-__all__ = ["Effort", "compiled"]
+__all__ = ["Effort", "compiled", "spanned"]
 
 # Cells of an adder per bit, in literals: three literals take two cells.
 _ADDER = 2 / 3
@@ -79,10 +79,8 @@ def compiled(reduction: Reduction, thresholds: npt.NDArray[np.int64] | None,
     rows = reduction.rows
     inputs = rows.shape[1]
     tops = np.count_nonzero(rows, axis=1)
-    width = int(tops.max(initial=0)).bit_length()
-    overhead = _ADDER * (width + 1)
-    tree = grow(rows, overhead, _SLOPE)
-    added = steiner(tree, overhead, len(rows), budget.take)
+    width = _width(rows)
+    tree = spanned(rows, budget)
     edges, signs, shifts = _edges(tree)
     sets = [part for edge in edges for part in (edge.ones, edge.twos)]
     shared = share(sets, 2 * inputs, budget.take)
@@ -105,9 +103,22 @@ def compiled(reduction: Reduction, thresholds: npt.NDArray[np.int64] | None,
             results.append(score(builder, count, int(offsets[neuron])))
         else:
             results.append(Result((fires(builder, count, int(thresholds[neuron])),)))
-    effort = Effort(len(rows), added, len(shared.units),
+    effort = Effort(len(rows), sum(map(bool, tree.neighbours[tree.given:])), len(shared.units),
                     sum(len(part) for part in sets), budget.taken, not budget.exhausted)
     return Program(inputs, tuple(builder.nodes), tuple(results)), effort
+
+
+def spanned(rows: npt.NDArray[np.int8], budget: Budget) -> Tree:
+    """Return the tree over rows."""
+    overhead = _ADDER * (_width(rows) + 1)
+    tree = grow(rows, overhead, _SLOPE)
+    steiner(tree, overhead, len(rows), budget.take)
+    return tree
+
+
+def _width(rows: npt.NDArray[np.int8]) -> int:
+    """Return the bits of the largest count."""
+    return int(np.count_nonzero(rows, axis=1).max(initial=0)).bit_length()
 
 
 def _edges(tree: Tree) -> tuple[list[_Edge], dict[int, int], dict[int, int]]:

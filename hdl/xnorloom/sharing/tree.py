@@ -120,8 +120,8 @@ def grow(rows: _Rows, overhead: float, slope: float = 0) -> Tree:
     return tree
 
 
-def steiner(tree: Tree, overhead: float, most: int, go_on: Callable[[], bool]) -> int:
-    """Insert rows between three others where that pays; return how many.
+def steiner(tree: Tree, overhead: float, most: int, go_on: Callable[[], bool]) -> None:
+    """Insert rows between three others where that pays.
 
     At most ``most`` are inserted, and none after ``go_on`` returns false.
     """
@@ -143,7 +143,6 @@ def steiner(tree: Tree, overhead: float, most: int, go_on: Callable[[], bool]) -
         stale, inserted = {added, centre, a, b}, inserted + 1
     _settle(tree)
     _splice(tree)
-    return inserted
 
 
 def _signed(tree: Tree, row: int, near: list[int]) -> npt.NDArray[np.int8]:

