@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream browser zig prove fuzz fuzz-short soak mutants stranger lint snapshots bench boards cells clean
+.PHONY: help demo quick test test-full bitstream browser zig prove fuzz fuzz-short soak mutants stranger lint site snapshots bench boards cells clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
@@ -35,6 +35,7 @@ help:
 	@echo '             ARGS="--seed 7 --count 300" draws others, ARGS=--help says more'
 	@echo 'make stranger  install the wheel elsewhere, alone and with each extra, and use it'
 	@echo 'make lint    check style and types'
+	@echo 'make site    build the site of the documentation, site/index.html; broken references fail'
 	@echo 'make snapshots  replace the recorded results of the committed models, after a change'
 	@echo '                that is meant to change the Verilog or the output of a command'
 	@echo 'make bench   measure simulation and compile speed'
@@ -117,6 +118,9 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
 	$(BIN)/python tests/style/idioms.py
 
+site: $(VENV)/site.stamp
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --jobs auto docs site
+
 snapshots: $(VENV)/test.stamp
 	$(BIN)/python tests/snapshots/record.py --write
 
@@ -130,7 +134,7 @@ cells: $(VENV)/boards.stamp
 	@$(BIN)/python benchmarks/cells/count.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) dist xnorloom-demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist site docs/api xnorloom-demo .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/demo.stamp: EXTRAS := compiled,plot
@@ -139,6 +143,7 @@ $(VENV)/prove.stamp: EXTRAS := prove,test
 $(VENV)/browser.stamp: EXTRAS := browser,test
 $(VENV)/lint.stamp: EXTRAS := lint
 $(VENV)/boards.stamp: EXTRAS := boards
+$(VENV)/site.stamp: EXTRAS := site
 
 # A stamp says that the extras of its goal are installed as pyproject.toml wants them. Without a
 # C++ compiler, neither in CXX nor on the path, Zig's comes along, as a package.

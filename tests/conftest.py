@@ -34,6 +34,7 @@ from xnorloom_sim.engines.verilator import toolchain
 # that no worker is left with a long one at the end.
 SLOW = (
     "hdl/gateware/test_synthesis.py", "docs/test_docs.py", "docs/test_readme.py",
+    "docs/test_tutorial.py",
     "hdl/lowering/test_import_*.py", "cli/test_demo.py",
     "sim/netlist/*.py", "sim/board/*.py", "sim/engines/*.py", "boards/design/*.py",
     "hdl/folding/test_estimate.py", "hdl/gateware/test_spram.py", "hdl/export/test_testbench.py",

@@ -2,10 +2,12 @@
 
 The names of this page are the whole public face; each is imported when it is first used.
 
-Models: :func:`load`, :func:`import_model`; :class:`Graph` of :class:`Input`, :class:`Conv` with
-its :class:`Window` and :class:`Pool`, :class:`Dense` and :class:`Score`. Schedules:
-:class:`Schedule` of :class:`Fold`, :func:`automatic_schedule`, :func:`fit_schedule`. Gateware:
-:class:`Network`, :func:`write_verilog`. Errors: :mod:`xnorloom.errors`.
+Models: :func:`~xnorloom.loading.load`, :func:`~xnorloom.loading.import_model`; :class:`Graph` of
+:class:`Input`, :class:`Conv` with its :class:`Window` and :class:`Pool`, :class:`Dense` and
+:class:`Score`. Schedules: :class:`Schedule` of :class:`Fold`,
+:func:`automatic_schedule <xnorloom.folding.automatic.automatic>`,
+:func:`fit_schedule <xnorloom.folding.fit.fit>`. Gateware: :class:`Network`,
+:func:`write_verilog <xnorloom.export.verilog.write>`. Errors: :mod:`xnorloom.errors`.
 """
 
 # Ctrl-C during what is imported here shows a traceback: `python -m xnorloom` imports it before the

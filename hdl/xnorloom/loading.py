@@ -62,7 +62,8 @@ def load(model: str | os.PathLike[str], *, input: str | None = None,
 
 
 def import_model(model: "str | os.PathLike[str] | nn.Module", *, input: str | None = None,
-                 shape: tuple[int, ...] | None = None, score_bits: int | None = None) -> "Lowered":
+                 shape: tuple[int, ...] | None = None, name: str | None = None,
+                 score_bits: int | None = None) -> "Lowered":
     """Import a trained model of another tool.
 
     Parameters
@@ -75,6 +76,9 @@ def import_model(model: "str | os.PathLike[str] | nn.Module", *, input: str | No
         ``(u8/255-0.1307)/0.3081``, ``bipolar`` or ``bits``. ``None`` if the model declares it.
     shape : tuple of int or None
         Shape of one frame; only for a PyTorch module, which does not hold it.
+    name : str or None
+        Name of the graph; only for a PyTorch module, by default that of its class. A file gives the
+        graph its own name.
     score_bits : int or None
         Most bits of a class's scale, for smaller scores that may change decisions; by default the
         smallest scores that change none.
@@ -90,17 +94,18 @@ def import_model(model: "str | os.PathLike[str] | nn.Module", *, input: str | No
         If the model cannot be read, or no integer graph equals it; the message names the layer,
         the neuron and the value.
     ValueError
-        If ``shape`` is missing for a PyTorch module, or given for a file.
+        If ``shape`` is missing for a PyTorch module, or ``shape`` or ``name`` is given for a file.
     """
     from . import frontend
     from .lowering.lower import lower
 
     if isinstance(model, (str, os.PathLike)):
-        if shape is not None:
-            raise ValueError("shape is only for a PyTorch module: a file holds the shape")
+        for what, value in (("shape", shape), ("name", name)):
+            if value is not None:
+                raise ValueError(f"{what} is only for a PyTorch module: a file holds the {what}")
         return lower(frontend.load(model), input, score_bits=score_bits)
     if shape is None:
         raise ValueError("a PyTorch module needs shape=, the shape of one frame")
     from .frontend import torch as torch_frontend
 
-    return lower(torch_frontend.from_module(model, shape), input, score_bits=score_bits)
+    return lower(torch_frontend.from_module(model, shape, name=name), input, score_bits=score_bits)

@@ -86,7 +86,18 @@ def test_every_page_is_listed():
     index = (ROOT / "docs" / "README.md").read_text()
     listed = {(ROOT / "docs" / name).resolve() for name in re.findall(r"\]\(([^)]+)\)", index)}
     assert listed == set(PAGES) - {
-        ROOT / "README.md", ROOT / "docs/README.md", ROOT / "models/README.md"}
+        ROOT / "README.md", ROOT / "docs/README.md", ROOT / "docs/index.md",
+        ROOT / "models/README.md"}
+
+
+def test_every_page_is_in_the_site():
+    docs = ROOT / "docs"
+    trees = re.findall(r"^```\{toctree\}\n(.*?)^```$", (docs / "index.md").read_text(), re.M | re.S)
+    entries = [line for tree in trees for line in tree.splitlines()
+               if line and not line.startswith((":", "api/"))]
+    assert sorted(entries) == sorted(
+        page.relative_to(docs).with_suffix("").as_posix() for page in PAGES
+        if page.is_relative_to(docs) and page not in (docs / "README.md", docs / "index.md"))
 
 
 def test_readme_is_short():

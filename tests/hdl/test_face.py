@@ -115,8 +115,10 @@ def test_load_wrong(model, options, error, message):
 
 
 def test_import_wrong(tmp_path):
-    with pytest.raises(ValueError, match="^shape is only for a PyTorch module: a file holds the"):
-        xnorloom.import_model("net.onnx", shape=(3,))
+    for what, value in (("shape", (3,)), ("name", "net")):
+        message = f"^{what} is only for a PyTorch module: a file holds the {what}$"
+        with pytest.raises(ValueError, match=message):
+            xnorloom.import_model("net.onnx", **{what: value})
     with pytest.raises(ModelFileError, match="none.bnn"):
         xnorloom.load(tmp_path / "none.bnn")
 

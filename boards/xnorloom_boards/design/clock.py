@@ -25,9 +25,9 @@ class ClockGenerator(Elaboratable):
     """Clock domain ``sync`` of a design, from the oscillator of its board.
 
     The clock is that of the oscillator if it has the wanted frequency, else that of a PLL, at the
-    nearest frequency that is not above. The reset is released :data:`START_SECONDS` after
+    nearest frequency that is not above. The reset is released ``START_SECONDS`` after
     configuration, once the PLL has locked, and returns if the PLL loses its lock. The design must
-    be a submodule of the module that :meth:`elaborate` returns, which defines the domain.
+    be a submodule of the module that ``elaborate`` returns, which defines the domain.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ DEFAULT_LANES = 512
 
 
 def default_interval(graph: Graph) -> int:
-    """Return the interval that keeps about :data:`DEFAULT_LANES` lanes busy, or the smallest."""
+    """Return the interval that keeps about ``DEFAULT_LANES`` lanes busy, or the smallest."""
     parts = (work(graph, index) for index in range(len(graph.layers)))
     lanes = sum(part.turns * part.neurons * part.synapses for part in parts)
     return max(smallest_interval(graph), -(-lanes // DEFAULT_LANES))

@@ -45,7 +45,7 @@ class Neuron(ProcessingElement):
 
     def model(self, x: np.ndarray, w: np.ndarray, threshold: np.ndarray | None = None,
               present: np.ndarray | int = 1) -> np.ndarray:
-        """Return activations; for the operands see :meth:`Accumulator.model`."""
+        """Return activations; for the operands see :meth:`~.accumulator.Accumulator.model`."""
         return self._comparator.model(self._accumulator.model(x, w, present), threshold)
 
     def elaborate(self, platform):

@@ -99,7 +99,7 @@ class ScoreUnit(ProcessingElement):
 
     def model(self, x: np.ndarray, w: np.ndarray, offset: np.ndarray | None = None,
               scale: np.ndarray | None = None, present: np.ndarray | int = 1) -> np.ndarray:
-        """Return scores; for the operands see :meth:`Accumulator.model`."""
+        """Return scores; for the operands see :meth:`~.accumulator.Accumulator.model`."""
         counts = self._accumulator.model(x, w, present)
         if self._scales is not None:
             counts = counts * np.asarray(self._scale if scale is None else scale)

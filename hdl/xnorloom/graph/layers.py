@@ -90,7 +90,7 @@ class Score(Neurons):
     def score_range(self, planes: int) -> tuple[int, int]:
         """Smallest and largest score that any class can reach, both inclusive.
 
-        ``planes`` is the number of bits of an input; see :meth:`count_max`.
+        ``planes`` is the number of bits of an input; see :meth:`~.neurons.Neurons.count_max`.
         """
         top = (1 << planes) - 1
         return (int(self.offsets.min()),

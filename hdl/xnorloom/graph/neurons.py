@@ -126,5 +126,5 @@ class Neurons:
 
     @property
     def scaled(self) -> bool:
-        """True if counts are multiplied, in a :class:`Score` with a scale other than 1."""
+        """True if counts are multiplied, in a :class:`~.layers.Score` with a scale other than 1."""
         return False

@@ -23,7 +23,7 @@ def operand_kind(size: int, planes: int, in_width: int, out_width: int, passes: 
     """Return the kind of operand buffer for frames of ``size`` elements of ``planes`` bit planes.
 
     - ``direct`` (no buffer) if both widths are equal, there is one pass, and nothing to ``gather``;
-    - ``memory`` if both widths are equal and ``vectors`` frames have at least :data:`MEMORY_BITS`
+    - ``memory`` if both widths are equal and ``vectors`` frames have at least ``MEMORY_BITS``
       bits;
     - ``registers`` otherwise.
     """

@@ -112,7 +112,7 @@ def run(yosys: Tool, script: str, folder: Path, jobs: Jobs) -> None:
 
 
 def without_element_wires(verilog: str) -> str:
-    """Remove the wires that Amaranth adds for the elements of arrays; see :data:`HIDE_ELEMENTS`."""
+    """Remove the wires that Amaranth adds for the elements of arrays; see ``HIDE_ELEMENTS``."""
     return _ELEMENT_WIRES.sub("", verilog)
 
 

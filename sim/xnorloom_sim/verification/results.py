@@ -14,7 +14,7 @@ class Row:
     Attributes
     ----------
     step : str
-        One of :data:`~.steps.STEPS`.
+        One of ``STEPS``.
     title : str
         Description of the program that ran.
     frames, layers : int

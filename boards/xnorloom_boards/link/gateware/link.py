@@ -34,7 +34,7 @@ _LINE_PARTS = 20
 def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> Hello:
     """Description of a board, with its number, that has ``network`` on a serial line.
 
-    It has :data:`LINE_CREDITS` credits if the answer to a frame is always sent before the next
+    It has ``LINE_CREDITS`` credits if the answer to a frame is always sent before the next
     frame has arrived, even if only the answer is stuffed, throughout; else one credit.
 
     Raises

@@ -46,7 +46,7 @@ def back(x: Tracked) -> Function:
 
 
 def move(tracer: Tracer, node: Node, x: Tracked, function: Function, tensor: str) -> Tracked:
-    """Append a :class:`~..program.Move` with the name ``tensor`` in the model, "" for none."""
+    """Append a :class:`~.program.Move` with the name ``tensor`` in the model, "" for none."""
     step = Move(node.name, tensor, x.value, function)
     return tracer.append(node, step, function(x.sample), x.raw)
 

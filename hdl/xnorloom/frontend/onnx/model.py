@@ -50,7 +50,7 @@ def load(path: str | os.PathLike[str]) -> Program:
     ------
     SourceError
         If the file cannot be read, is not an ONNX model, or computes something that a
-        :class:`~.program.Program` cannot describe.
+        :class:`~xnorloom.frontend.program.Program` cannot describe.
     """
     model = read(path)
     source = read_graph(model, names(quant=False), names(quant=True))

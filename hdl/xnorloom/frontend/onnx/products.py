@@ -74,7 +74,7 @@ def _dense_of_maps(tracer: Tracer, node: Node, tracked: Tracked, weights: np.nda
 def conv(tracer: Tracer, node: Node, maps: Tracked, weights: np.ndarray, window: Window,
          pad: float = 0.0, groups: int = 1, bias: np.ndarray | None = None, *,
          tensor: str) -> Tracked:
-    """Convolve maps (rows, columns, channels); see :class:`~..program.Conv`."""
+    """Convolve maps (rows, columns, channels); see :class:`~.program.Conv`."""
     if maps.raw:
         tracer.scaled.append(False)
     rows, columns = maps.sample.shape[1:3]

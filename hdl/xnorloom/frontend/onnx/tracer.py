@@ -111,7 +111,7 @@ class Tracer:
         """Apply an elementwise function; a step of the program unless all operands are constant.
 
         The step's tensor has the name of the output of ``node``, or ``tensor`` if given: "" for a
-        tensor without a name in the model. For ``error`` see :class:`~..program.Elementwise`.
+        tensor without a name in the model. For ``error`` see :class:`~.program.Elementwise`.
         """
         tracked = [operand for operand in operands if isinstance(operand, Tracked)]
         if not tracked:
