@@ -23,6 +23,7 @@ MODELS = Path(__file__).parents[2] / "models"
 CASES = {
     "mnist-cnn": ("mnist", 100, 60_000, 20),
     "mnist-cnn-accurate": ("mnist", 100, 100_000, 5),
+    "fashion-cnn": ("fashion", 100, 100_000, 5),
 }
 
 
