@@ -14,7 +14,7 @@ def activations(plan: Plan, trace: Trace,
                 frames: int) -> tuple[npt.NDArray[np.uint8], ...]:
     """Unpack the probed words of ``trace`` into the activations of ``frames`` frames.
 
-    Lanes that have no neuron are left out.
+    Lanes that have no neuron, and pixels that do not exist, are left out.
 
     Returns
     -------
@@ -29,7 +29,8 @@ def activations(plan: Plan, trace: Trace,
     found = []
     order = _order(plan.vectors, trace.probes.get("batches"), frames)
     for entry, (name, words) in zip(plan.layers[:-1], trace.probes.items()):
-        layer, folds = entry.layer, entry.output.pixels * entry.neuron_folds
+        (rows, columns), vectors = entry.output_words, entry.out_vectors
+        layer, folds = entry.layer, rows * columns * entry.neuron_folds
         batches = 1 + int(order.max()) // plan.vectors
         if plan.overlaps:
             words = words[:batches * folds]
@@ -37,10 +38,14 @@ def activations(plan: Plan, trace: Trace,
             of = f"{frames} frames" if plan.vectors == 1 else f"{batches} batches"
             raise SimulationError(f"{name}: {len(words)} words left layer {layer.name!r}, "
                                           f"{batches * folds} belong to {of}")
-        bits = np.unpackbits(words, axis=1, count=plan.vectors * entry.fold.pe, bitorder="little")
-        rows = bits.reshape(batches, folds, plan.vectors, -1).swapaxes(1, 2)
-        rows = rows.reshape(batches * plan.vectors, entry.output.pixels, -1)[order]
-        found.append(rows[..., :layer.neurons].reshape(frames, -1))
+        bits = np.unpackbits(words, axis=1, count=vectors * entry.fold.pe, bitorder="little")
+        values = bits.reshape(batches * rows, columns, entry.neuron_folds, vectors, -1)
+        values = values.swapaxes(2, 3).reshape(batches * rows, columns * vectors, -1)
+        if plan.vectors == 1:
+            # The last word of a row may have pixels that do not exist.
+            values = values[:, :entry.output.columns]
+        values = values.reshape(batches * plan.vectors, entry.output.pixels, -1)[order]
+        found.append(values[..., :layer.neurons].reshape(frames, -1))
     return tuple(found)
 
 

@@ -19,11 +19,10 @@ from xnorloom.errors import XnorloomError
 from xnorloom.folding.estimate import estimate
 from xnorloom.folding.fit import fit
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Conv, Graph, Input, Score, Window
+from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_cli.commands import build
 from xnorloom_cli.console import Console
-from xnorloom_cli.vectors import most_vectors
 
 
 def building(model, **given):
@@ -138,17 +137,6 @@ def test_build_of_any_name(fakes, net_file, tmp_path, monkeypatch, fold_file, ca
     ("--board", "breadboard", "board must be one of .*icebreaker, .*, not 'breadboard'")])
 def test_build_wrong(fakes, wrong, net_file, option, text, message):
     wrong(message, "build", net_file, "--board", "icebreaker", f"{option}={text}")
-
-
-@pytest.mark.parametrize("given, most, warned", [(None, 8, False), (1, 1, False), (4, 4, True)])
-def test_vectors_of_convolutions(capsys, given, most, warned):
-    layer = Conv("conv", [[[[1]]]], [1], Window((1, 1)))
-    graph = Graph("cnn", Input((1, 2, 1)), (layer, Score("score", [[0, 1]], [0])))
-    arguments = Namespace(vectors=given)
-    assert most_vectors(arguments, graph, Console(json=False)) == most
-    text = ("xnorloom: warning: --vectors 4 has no effect: convolutions take one frame at a time\n"
-            if warned else "")
-    assert capsys.readouterr().err == text
 
 
 @pytest.mark.parametrize("name", ["build.json", "my_net-icebreaker.bin", "my_net-icebreaker.pcf",

@@ -37,7 +37,8 @@ def test_programs(tmp_path, monkeypatch, capsys):
         else:
             assert text in said
         said = capsys.readouterr().out
-    assert ran == ["python", "", "sh", "python", "", "python", "", "sh", "", "python", ""]
+    assert ran == ["python", "", "sh", "python", "", "python", "", "sh", "", "python", "", "python",
+                   ""]
     assert (tmp_path / "feature-maps.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -56,10 +57,16 @@ def graph(shape, weights, window, pool=None, groups=1):
     return Graph("refused", input, (conv, Score("score", np.zeros((2, size), int), [0, 0])))
 
 
-def bound(shape, weights, fold, groups=1, stride=(1, 1)):
-    made = graph(shape, weights, Window(weights[1:3], stride), groups=groups)
-    last = Fold(1, 1, "block", vectors=fold.vectors)
-    return Schedule(1, (fold, last)).bind(made)
+def bound(shape, weights, fold, groups=1, stride=(1, 1), *, width=1, pool=None, frames=1, **window):
+    made = graph(shape, weights, Window(weights[1:3], stride, **window), pool, groups)
+    return Schedule(width, (fold, Fold(1, 1, "block", vectors=frames))).bind(made)
+
+
+def two(simd=9, channels=1, **arguments):
+    """A convolution of two outputs at once."""
+    arguments = {"width": 2 * channels, **arguments}
+    return bound((8, 8, channels), (4, 3, 3, channels), Fold(4, simd, "block", vectors=2),
+                 **arguments)
 
 
 REFUSED = {
@@ -69,7 +76,12 @@ REFUSED = {
     "groups": lambda: graph((8, 8), (4, 3, 3, 1), Window((3, 3)), groups=3),
     "simd": lambda: bound((8, 8, 6), (4, 3, 3, 6), Fold(1, 7, "block")),
     "wired": lambda: bound((8, 8, 6), (4, 3, 3, 6), Fold(4, 6, "wired")),
-    "vectors": lambda: bound((8, 8, 6), (4, 3, 3, 6), Fold(1, 6, "block", vectors=2)),
+    "outputs, padding": lambda: two(padding=(1, 1, 1, 1), pad=0),
+    "outputs, pixels": lambda: two(width=1),
+    "outputs, simd": lambda: two(8, 8),
+    "outputs, pool": lambda: two(pool=Pool((1, 3))),
+    "outputs, score": two,
+    "frames": lambda: two(pool=Pool((1, 2)), frames=2),
     "pe": lambda: bound((8, 8, 6), (6, 3, 3, 2), Fold(4, 2, "block"), groups=3),
     "ring": lambda: bound((9, 60000, 6), (1, 9, 3, 6), Fold(1, 6, "block"), stride=(1, 50)),
 }

@@ -1,7 +1,13 @@
 """Sizes of frames and results that the serial link can carry."""
 
-from xnorloom.graph import Graph
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from xnorloom.folding.at_once import tried
+from xnorloom.graph import Conv, Graph
 from xnorloom.schedule import Plan
+from xnorloom.schedule.fold import MOST_VECTORS
+from xnorloom.schedule.plan import packed_words
 from xnorloom.support.text import count, quoted
 
 from ..errors import BuildError
@@ -18,9 +24,7 @@ def check_graph(graph: Graph, scores: bool) -> None:
     BuildError
         If none has. The message says what is wanted, what was found, and what would fit.
     """
-    # A word holds a bit plane of a pixel at most, or of a frame.
-    parts = graph.maps[0].pixels if graph.by_pixel else 1
-    least = graph.input.bits * parts
+    least = _words(graph, _widths(graph)[-1])
     if least > MOST_WORDS:
         raise BuildError(f"{_frames(graph, least)}; take an input of fewer pixels or fewer bits")
     size = result_bytes(graph, scores)
@@ -43,12 +47,28 @@ def check_plan(plan: Plan, scores: bool) -> None:
     check_graph(graph, scores)
     if plan.words <= MOST_WORDS:
         return
-    # Elements of a part, and the words of all parts: one word each would fit.
-    parts = graph.input.bits * (graph.maps[0].pixels if graph.by_pixel else 1)
-    elements = graph.maps[0].channels if graph.by_pixel else graph.input.size
-    enough = -(-elements // (MOST_WORDS // parts))
+    # The words become fewer with their width.
+    widths = _widths(graph)
+    enough = widths[bisect_left(widths, -MOST_WORDS, key=lambda width: -_words(graph, width))]
     raise BuildError(f"{_frames(graph, plan.words)}; take a schedule with an input_width of at "
                      f"least {enough}, not {width}")
+
+
+def _widths(graph: Graph) -> Sequence[int]:
+    """Return the widths that input words can have, ascending."""
+    if not graph.by_pixel:
+        return range(1, graph.input.size + 1)
+    channels, first = graph.maps[0].channels, graph.layers[0]
+    assert isinstance(first, Conv)
+    # Words of several pixels are those of as many outputs at once.
+    several = [vectors * first.window.stride[1] * channels
+               for vectors in tried(graph, MOST_VECTORS)[1:]]
+    return [*range(1, channels + 1), *several]
+
+
+def _words(graph: Graph, width: int) -> int:
+    """Return the input words of a frame."""
+    return graph.input.bits * packed_words(graph, width)
 
 
 def _frames(graph: Graph, words: int) -> str:

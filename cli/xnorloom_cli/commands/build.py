@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
+from xnorloom.schedule.fold import USUAL_VECTORS
 from xnorloom.support.text import printable, quoted
 
 from ..console import Console, timed
 from ..inputs import load
 from ..parser import add_board, add_fold, add_model
 from ..types import directory, integer, positive
-from ..vectors import add_vectors, most_vectors
+from ..vectors import add_vectors
 
 if TYPE_CHECKING:
     from xnorloom_boards.board import Board
@@ -94,7 +95,7 @@ def run(arguments: Namespace, console: Console) -> int:
     made = build.build(
         graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
         interval=arguments.interval, schedule=schedule,
-        most_vectors=most_vectors(arguments, graph, console), fps=arguments.fps,
+        most_vectors=arguments.vectors or USUAL_VECTORS, fps=arguments.fps,
         seeds=arguments.seed, scores=arguments.scores, progress=timed(console.note, after=" ..."))
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
@@ -118,7 +119,7 @@ def _preview(arguments: Namespace, console: Console, graph: Graph, chosen: "Boar
     from ..tables.preview import preview_text
 
     found = preview(graph, chosen, schedule=schedule, interval=arguments.interval,
-                    most_vectors=most_vectors(arguments, graph, console), fps=arguments.fps)
+                    most_vectors=arguments.vectors or USUAL_VECTORS, fps=arguments.fps)
     console.result(preview_values(found), preview_text(found, arguments.fps))
     return 0
 

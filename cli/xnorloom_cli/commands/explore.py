@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
+from xnorloom.schedule.fold import USUAL_VECTORS
 from xnorloom.support.text import printable
 
 from ..console import Console
 from ..inputs import load
 from ..parser import add_model
 from ..types import directory
-from ..vectors import add_vectors, most_vectors
+from ..vectors import add_vectors
 
 if TYPE_CHECKING:
     from xnorloom_boards.explore import Explored, State
@@ -101,7 +102,7 @@ def _estimated(arguments: Namespace, console: Console, graph: Graph, folder: Pat
     from xnorloom_boards.errors import BuildError
     from xnorloom_boards.explore import State, explore
 
-    most = most_vectors(arguments, graph, console)
+    most = arguments.vectors or USUAL_VECTORS
     jobs = [(graph, board, most) for board in arguments.boards]
     found: dict[str, Explored] = {}
     state = State(folder, graph)

@@ -17,18 +17,19 @@ def schedule_text(plan: Plan) -> str:
     """
     values = schedule_values(plan)
     frames = values["frames_per_interval"]
+    vectors = any(entry["vectors"] > 1 for entry in values["layers"])
     maps = any("map" in entry for entry in values["layers"])
     rows = [(entry["name"], *(map_cells(layer) if maps else ()),
              f"{entry['neurons']} x {entry['inputs']}", entry["pe"], entry["simd"],
-             *([entry["vectors"]] if frames > 1 else []),
+             *([entry["vectors"]] if vectors else []),
              entry["lanes"], entry["cycles"], entry["style"], entry["depth"], buffer_cell(layer),
              "<- slowest" if entry["bottleneck"] else "")
             for entry, layer in zip(values["layers"], plan.layers)]
     rows.append(("total", *(("", "") if maps else ()), "", None, None,
-                 *([None] if frames > 1 else []), values["lanes"], None, "", None, "", ""))
+                 *([None] if vectors else []), values["lanes"], None, "", None, "", ""))
     header = ("layer", *(("map", "kernel") if maps else ()), "neurons x inputs", "PE", "SIMD",
-              *(["frames"] if frames > 1 else []), "lanes", "cycles", "weights", "depth", "buffer",
-              "")
+              *(["outputs" if maps else "frames"] if vectors else []), "lanes", "cycles",
+              "weights", "depth", "buffer", "")
     between = "between frames" if frames == 1 else f"per {frames} frames"
     return "\n".join([
         table(rows, header),

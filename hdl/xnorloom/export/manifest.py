@@ -78,8 +78,15 @@ def _order(plan: Plan) -> dict[str, object]:
         return {"words_per_plane": plan.words // graph.input.bits,
                 "order": f"{planes} elements of the frame in C order, {words}last element are "
                          f"ignored"}
-    pixels = graph.maps[0].pixels
-    return {"pixels": pixels, "words_per_plane": plan.words // (pixels * graph.input.bits),
+    pixels, together = graph.maps[0].pixels, plan.layers[0].in_pixels
+    per_plane = plan.words // (plan.layers[0].in_words * graph.input.bits)
+    if together > 1:
+        return {"pixels": pixels, "pixels_per_word": together, "words_per_plane": per_plane,
+                "order": f"pixels, rows from the top and each from the left, {together} of a row "
+                         f"together; for each {together} pixels {planes} channels of the first "
+                         f"pixel, then those of the next, {words}last channel are ignored, and so "
+                         f"are pixels after the last of a row"}
+    return {"pixels": pixels, "words_per_plane": per_plane,
             "order": f"pixels, rows from the top and each from the left; for each pixel {planes} "
                      f"channels of the pixel, {words}last channel are ignored"}
 

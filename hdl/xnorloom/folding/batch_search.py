@@ -1,7 +1,6 @@
 """Search for schedules that process one frame at a time, or several that share weights."""
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from .search import Candidate, Search
@@ -13,39 +12,39 @@ _PAYS = 0.98
 
 
 class BatchSearch:
-    """Search over the number of frames at once; intervals are cycles per frame.
+    """Search over the number of frames at once, or of outputs of the first convolution.
+
+    Intervals are cycles per frame.
 
     Parameters
     ----------
     search_of : callable
-        Makes the :class:`~xnorloom.folding.search.Search` for a number of frames at once.
-    most : int
-        Most frames at once. Tried are 1, 2, 3, 4, 6, 8, 12 and so on, and ``most``.
+        Makes the :class:`~xnorloom.folding.search.Search` for a number of vectors at once.
+    vectors : sequence of int
+        Numbers to try, ascending from 1; see :func:`~xnorloom.folding.at_once.tried`.
 
     Attributes
     ----------
     of : callable
         ``search_of``, with a cache.
-    vectors : list of int
-        Numbers of frames that are tried.
+    vectors : sequence of int
+        Numbers that are tried.
     """
 
-    def __init__(self, search_of: Callable[[int], Search], most: int):
-        self.of = cache(search_of)
-        steps = itertools.chain((1,), *((2 << bit, 3 << bit) for bit in range(most.bit_length())))
-        self.vectors = sorted({most, *(vectors for vectors in steps if vectors < most)})
+    def __init__(self, search_of: Callable[[int], Search], vectors: Sequence[int]):
+        self.of, self.vectors = cache(search_of), vectors
         self.device = search_of(1).device
 
     def interval(self, candidate: Candidate) -> float:
         """Return the cycles per frame of ``candidate``."""
-        vectors = candidate.folds[0].vectors
-        return self.of(vectors).interval(candidate) / vectors
+        search = self.of(candidate.folds[0].vectors)
+        return search.interval(candidate) / search.frames
 
     def best(self, interval: float) -> Candidate | None:
         """Return the candidate with the fewest cells and at most ``interval`` cycles per frame."""
         best = None
-        for vectors in self.vectors:
-            found = self.of(vectors).best(int(interval * vectors))
+        for search in map(self.of, self.vectors):
+            found = search.best(int(interval * search.frames))
             if found is not None and (best is None or found.cells < _PAYS * best.cells):
                 best = found
         return best
@@ -54,20 +53,25 @@ class BatchSearch:
         """True if any schedule fits, in at most ``interval`` cycles per frame."""
         if interval is None:
             return self.of(1).holds(None)
-        return any(self.of(vectors).holds(interval * vectors)
-                   for vectors in self.vectors)
+        return any(search.holds(interval * search.frames)
+                   for search in map(self.of, self.vectors))
 
     def least(self, most: float | None = None) -> Candidate | None:
         """Return the candidate with the fewest cycles per frame; ``None`` if none has ``most``."""
         best = self.of(1).least(None if most is None else int(most))
         if best is None and most is None:
             return None
-        for vectors in self.vectors[1:]:
+        for search in map(self.of, self.vectors[1:]):
             limit = most if best is None else _PAYS * self.interval(best)
             assert limit is not None
-            best = self.of(vectors).least(int(limit * vectors)) or best
+            best = search.least(int(limit * search.frames)) or best
         return best
 
     def refusal(self, interval: int | None, instead: Callable[[], str]) -> str:
         """Return one line with the reason why nothing fits, and what would ``instead``."""
-        return self.of(1).refusal(interval, instead)
+        search = self.of(1)
+        if interval is not None and search.shortest > interval:
+            # Outputs side by side take fewer cycles.
+            search = min(map(self.of, self.vectors),
+                         key=lambda search: max(interval, search.shortest / search.frames))
+        return search.refusal(interval, instead)

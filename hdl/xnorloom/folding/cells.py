@@ -87,7 +87,7 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
     Of its multipliers, as many as there are ``dsps`` are no part.
     """
     layer, fold, rows = plan.layer, plan.fold, value_rows(plan)
-    # Each frame has processing elements of its own.
+    # Each vector has processing elements of its own.
     elements = fold.pe * plan.vectors
     count = plan.count_max.bit_length()
     trees, waits = _trees(plan)
@@ -101,9 +101,9 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
                  + fold.read_register * plan.weight_width),
         "total": elements * count if plan.steps > 1 else 0,
         "value": elements * sum(values) / (1 if rows > 1 else 3),
-        "output": 2 * elements * element,
+        "output": 2 * fold.pe * plan.out_vectors * element,
         # A gate before the output register, which pools.
-        "pool": elements if plan.repeats > 1 else 0,
+        "pool": elements if plan.repeats * plan.vectors > plan.out_vectors else 0,
     }
     match fold.style:
         case WeightStyle.LUT:
@@ -150,7 +150,7 @@ def _ring_parts(plan: LayerPlan) -> dict[str, float]:
     """Return the parts of a ring besides its block RAM, and of what makes its words."""
     layer, map, window = plan.layer, plan.view.map, plan.view.window
     assert isinstance(layer, Conv)
-    steps = [*plan.output[:2], plan.neuron_folds, *layer.pool_size, plan.planes, *window.kernel,
+    steps = [*plan.output_words, plan.neuron_folds, *plan.pool, plan.planes, *window.kernel,
              plan.tap_words]
     padded = any(window.padding)
     if padded:
@@ -175,8 +175,9 @@ def _width_parts(plan: LayerPlan) -> dict[str, float]:
     if plan.in_width == width:
         return {}
     words = -(-channels // width)
-    return {"registers": 1, "buffer": -(-channels // plan.in_width) * plan.in_width + words * width,
-            "turning": words * width if words > 1 else 0}
+    received, sent = -(-channels // plan.in_width) * plan.in_width, words * width
+    return {"registers": 1, "buffer": plan.in_pixels * (received + sent),
+            "turning": plan.in_pixels * sent if words > 1 else 0}
 
 
 def _spread_parts(plan: LayerPlan, layer: Conv) -> dict[str, float]:
@@ -185,16 +186,18 @@ def _spread_parts(plan: LayerPlan, layer: Conv) -> dict[str, float]:
     if not plan.view.columns:
         return {}
     rows, columns = layer.window.extent
-    channels, steps, kept, controls = plan.map.channels, [plan.map.columns, plan.planes], 0, 1
+    words, width = plan.in_words // plan.map.rows, plan.in_pixels * plan.map.channels
+    steps, kept, controls = [words, plan.planes], 0, 1
     if plan.view.rows:
         # The last word; those of the rows before are in block RAM, except of single words.
-        inner = plan.map.columns * plan.planes
-        kept += channels * (1 if inner > 1 else 2 * rows - 1)
+        inner = words * plan.planes
+        kept += width * (1 if inner > 1 else 2 * rows - 1)
         # The address of a write is that of the read before it.
         steps += [plan.map.rows, inner, inner]
         controls += 1
     high = layer.window.kernel[0] if plan.view.rows else 1
-    kept += ((columns - 1) * plan.planes + 1) * channels * high
+    before = ((plan.vectors - 1) * layer.window.stride[1] + columns - 1) // plan.in_pixels
+    kept += (before * plan.planes + 1) * width * high
     return {"spread": kept, "spread control": controls, "spread counter": _counters(steps)}
 
 

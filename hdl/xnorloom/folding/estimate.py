@@ -142,10 +142,10 @@ def _line_brams(plan: LayerPlan, family: Family) -> int:
     """Return the block RAMs of a line buffer, which keeps rows of the map before the last."""
     layer, map = plan.layer, plan.map
     assert isinstance(layer, Conv) and map is not None
-    words = map.columns * plan.planes
+    words = plan.in_words // map.rows * plan.planes
     if not plan.view.rows or words == 1:
         return 0
-    return rams(words, (layer.window.extent[0] - 1) * map.channels, family)
+    return rams(words, (layer.window.extent[0] - 1) * plan.in_pixels * map.channels, family)
 
 
 def argmax_cost(graph: Graph, lanes: int, family: Family, vectors: int = 1) -> LayerCost:

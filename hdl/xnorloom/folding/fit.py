@@ -35,9 +35,9 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
         The chip, or its name, such as ``iCE40UP5K``.
     interval : int or None
         Largest number of cycles per frame; the result has the fewest cells that reach it. ``None``
-        for the fewest cycles per frame that fit. Several frames at once (``Fold.vectors``) are
-        chosen where they save a fiftieth of the cycles or cells; their interval divided by their
-        number is the cycles per frame.
+        for the fewest cycles per frame that fit. Several frames, or outputs of convolutions, at
+        once (``Fold.vectors``) are chosen where they save a fiftieth of the cycles or cells; the
+        interval of frames divided by their number is the cycles per frame.
     share : float
         Share of the cells of the chip that the network may use; at most 72 % if it processes
         several frames at once, since such networks are harder to place.
@@ -51,8 +51,9 @@ def fit(graph: Graph, device: Device | str, *, interval: int | None = None, shar
         Adder levels between two registers, in all layers. Routed, TFC on an iCE40UP5K runs at
         45 MHz with 1 and at 34 MHz with 2; cells differ by 1 %.
     most_vectors : int
-        Most frames at once; a network with convolutions takes one. With 1 the latency is least: a
-        frame takes each layer as many cycles as a batch of frames.
+        Most frames at once; with 1 the latency is least: a frame takes each layer as many cycles as
+        a batch of frames. A network with convolutions takes one frame at a time: most outputs side
+        by side that its first layer computes at once.
 
     Raises
     ------

@@ -76,7 +76,8 @@ def front(graph: Graph, device: Device | str, **options) -> Front:
         for batch in batches:
             collected.search(batch.of(vectors), first)
     points = collected.best()
-    return Front(points, searches.limit(device, points[0].interval, points[0].vectors))
+    return Front(points, searches.limit(device, points[0].interval,
+                                          points[0].schedule.folds[0].vectors))
 
 
 class _Collected:
@@ -93,7 +94,7 @@ class _Collected:
         """
         if search.vectors == 1 and (least := search.least()):
             self.add([least.schedule, *self._chosen(search, search.slowest)])
-        interval, idle = first * search.vectors, 0
+        interval, idle = first * search.frames, 0
         # One frame at once is the cheapest, down to the smallest networks.
         idles = _IDLE if search.vectors > 1 else inf
         while idle < idles and interval < _RATIO * search.slowest:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Graph
+from ..graph import Conv, Graph
 from ..schedule import Fold, Schedule
 from ..target.device import Device
+from .at_once import at_once
 from .bound import Bound, bound_of
 from .estimate import argmax_cost
 from .fronts import Budget, Front, extended
@@ -53,16 +54,32 @@ class Search:
     register_every : int
         Adder levels between two registers, in all layers.
     vectors : int
-        Frames that the schedules process at once; intervals are cycles per batch of them.
+        Frames that the schedules process at once; intervals are cycles per batch of them. In a
+        network with convolutions the outputs that the first computes at once, of one frame.
+
+    Raises
+    ------
+    ValueError
+        If some layer cannot work on what as many vectors of the first give it.
     """
 
     def __init__(self, graph: Graph, device: Device, cells: int, brams: int, sprams: int,
                  register_every: int, vectors: int = 1):
         self._graph, self.device, self.vectors = graph, device, vectors
         self._cells, self._brams, self._sprams = cells, brams, sprams
-        self._tables = Tables(graph, device, sprams, register_every, vectors).of
+        found = at_once(graph, vectors)
+        if found is None:
+            raise ValueError(f"Search vectors of graph {graph.name!r} must be such that all its "
+                             f"layers take them, not {vectors}")
+        self._at_once = found
+        self._tables = Tables(graph, device, sprams, register_every, found).of
         # Searches for the least interval ask for the same ones again.
         self._best = cache(self._fewest_cells)
+
+    @property
+    def frames(self) -> int:
+        """Frames of a batch."""
+        return 1 if any(isinstance(layer, Conv) for layer in self._graph.layers) else self.vectors
 
     def best(self, interval: int) -> Candidate | None:
         """Return the candidate with the fewest cells that fits, in at most ``interval`` cycles."""
@@ -147,14 +164,21 @@ class Search:
     def floor(self) -> str:
         """Return the reason for the least interval of any schedule."""
         graph = self._graph
-        cycles, index = max((least_cycles(graph, index), -index)
-                            for index in range(len(graph.layers)))
+        cycles, index = max((least_cycles(graph, index, part), -index)
+                            for index, part in enumerate(self._at_once))
         if cycles == 1:
             return "a frame in every cycle is the most"
         if not work(graph, -index).words:
             return f"{cycles} bit planes of the input take {cycles} cycles or more"
-        return (f"layer {graph.layers[-index].name!r} {in_turn(graph, -index)}, which takes "
-                f"{cycles:,} cycles or more")
+        return (f"layer {graph.layers[-index].name!r} "
+                f"{in_turn(graph, -index, self._at_once[-index])}, which takes {cycles:,} cycles "
+                f"or more")
+
+    @property
+    def shortest(self) -> int:
+        """Fewest cycles per batch of any schedule, whether it fits or not."""
+        return max(least_cycles(self._graph, index, part)
+                   for index, part in enumerate(self._at_once))
 
     def _nearest(self, interval: int) -> Candidate | None:
         """Return the candidate that is the least beyond the budget; ``None`` if there is none."""
@@ -180,7 +204,7 @@ class Search:
     @property
     def slowest(self) -> int:
         """Largest interval of any schedule without idle lanes."""
-        return self.vectors * max(work(self._graph, index).most
+        return self.frames * max(work(self._graph, index).most
                                   for index in range(len(self._graph.layers)))
 
     def interval(self, candidate: Candidate) -> int:
@@ -222,7 +246,7 @@ class Search:
                 return []
         found = []
         for pe, front in fronts.items():
-            argmax = argmax_cost(self._graph, pe, self.device.family, self.vectors).cells
+            argmax = argmax_cost(self._graph, pe, self.device.family, self.frames).cells
             for row, (brams, cells, sprams) in enumerate(zip(
                     front.brams.tolist(), (front.cells + argmax).tolist(), front.sprams.tolist())):
                 if cells <= budget.cells:

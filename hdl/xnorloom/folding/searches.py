@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from ..graph import Conv, Graph
+from ..graph import Graph
 from ..schedule.fold import MOST_VECTORS, USUAL_VECTORS
 from ..support.arguments import integer
 from ..support.text import count
 from ..target.device import Device
+from .at_once import tried
 from .batch_search import BatchSearch
 from .search import Candidate, Search
 
@@ -51,8 +52,6 @@ class Searches:
         if not callable(self.reserve):
             object.__setattr__(self, "reserve", integer("fit reserve", self.reserve, 0))
         most = integer("fit most_vectors", self.most_vectors, 1, MOST_VECTORS)
-        if any(isinstance(layer, Conv) for layer in self.graph.layers):
-            most = 1
         object.__setattr__(self, "most_vectors", most)
 
     @cached_property
@@ -78,9 +77,10 @@ class Searches:
         return self.of(chip, chip.sprams).least(most) or found
 
     def limit(self, chip: Device, interval: int, vectors: int) -> str:
-        """Return the reason why ``vectors`` frames at once take no fewer cycles than ``interval``.
+        """Return the reason why ``vectors`` at once take no fewer cycles than ``interval``.
 
-        If they can, it is the reason for the fewest cycles that they take.
+        If they can, it is the reason for the fewest cycles that they take. ``vectors`` are those
+        of the first layer.
         """
         search = self.of(chip, chip.sprams).of(vectors)
         if search.best(interval - 1) is not None:
@@ -90,7 +90,7 @@ class Searches:
         bound = search.bound(interval - 1)
         if bound is None:
             return search.floor()
-        frames = "" if vectors == 1 else f" for {vectors} frames"
+        frames = "" if search.frames == 1 else f" for {search.frames} frames"
         return f"an interval of {count(interval - 1, 'cycle')}{frames} needs {bound}"
 
     def _made(self, chip: Device, sprams: int) -> BatchSearch:
@@ -103,4 +103,4 @@ class Searches:
             return Search(self.graph, chip, max(0, cells), max(0, brams), sprams,
                           self.register_every, vectors)
 
-        return BatchSearch(search, self.most_vectors)
+        return BatchSearch(search, tried(self.graph, self.most_vectors))

@@ -63,5 +63,6 @@ def steps(graph: Graph, device: Device | str, schedule: Schedule, **options) -> 
         if found is not None and found.cells < here.cells:
             slower = point(graph, found.schedule, device)
             break
-    limit = "" if faster else searches.limit(device, here.interval, here.vectors)
+    limit = "" if faster else searches.limit(device, here.interval,
+                                                     schedule.folds[0].vectors)
     return Steps(here, faster, slower, limit)

@@ -1,7 +1,7 @@
 """Folds of each layer, and their costs, for the search."""
 
 from collections.abc import Hashable, Iterator, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,9 @@ from ..errors import ScheduleError
 from ..graph import Conv, Graph
 from ..schedule import Fold, LayerPlan, WeightStyle
 from ..target.device import LUT_DEPTH, Device
+from .at_once import AtOnce
 from .estimate import LayerCost, buffer_cost, layer_cost
-from .work import Work, input_width, options
+from .work import Work, options
 
 __all__ = ["Table", "Tables"]
 
@@ -53,17 +54,17 @@ class Tables:
         SPRAMs that a layer may take.
     register_every : int
         Adder levels between two registers, in all layers.
-    vectors : int
-        Frames at once; intervals are cycles per batch of them.
+    at_once : sequence of AtOnce
+        What each layer computes at once; intervals are cycles per batch of frames.
     """
 
     def __init__(self, graph: Graph, device: Device, sprams: int, register_every: int,
-                 vectors: int):
-        self._graph, self._device, self._vectors = graph, device, vectors
+                 at_once: Sequence[AtOnce]):
+        self._graph, self._device, self._at_once = graph, device, at_once
         self._sprams, self._register_every = sprams, register_every
         # The search asks for the same costs and folds many times.
         self._core, self._fold = cache(self._core_cost), cache(Fold)
-        self._options = cache(partial(options, graph))
+        self._options = cache(self._works)
         self.of = lru_cache(4)(self._all)
         self._buffers: dict[tuple, LayerCost | None] = {}
         # Maps that matter: those of convolutions, and those that may leave gaps in the operands of
@@ -73,6 +74,9 @@ class Tables:
         self._overlaps = any(isinstance(layer, Conv) for layer in graph.layers)
         self._gaps = [map is not None and not isinstance(layer, Conv)
                       for layer, map in zip(graph.layers, self._maps)]
+
+    def _works(self, index: int, width: int | None = None) -> list[Work]:
+        return options(self._graph, index, width, self._at_once[index])
 
     def _all(self, interval: int) -> list[Table] | None:
         """Return the folds of each layer and their costs; ``None`` if a layer has none."""
@@ -172,21 +176,24 @@ class Tables:
                 gaps: bool) -> Iterator[Fold]:
         """Yield the folds of each weight style."""
         words = -(-part.synapses // simd)
+        vectors = self._at_once[index].vectors
         # All frames of a batch enter while another is in work.
-        if index == 0 and not part.words and self._vectors * part.turns * words > interval:
+        if index == 0 and not part.words and vectors * part.turns * words > interval:
             return
         depth = part.taps * -(-part.neurons // pe) * words
         for style in self._styles(depth, gaps):
             fold = self._fold(pe, simd, style, self._register_every, self._slow(style, depth),
-                              self._vectors)
+                              vectors)
             if self._sprams_of(index, fold) <= self._sprams:
                 yield fold
 
     def _sprams_of(self, index: int, fold: Fold) -> int:
         if not fold.style.loadable:
             return 0
+        # Layers in SPRAM have operands without gaps, as words of single bits make them.
         return LayerPlan(self._graph.layers[index], fold, self._graph.planes(index),
-                         map=self._maps[index]).sprams
+                         1 if self._gaps[index] else None, map=self._maps[index],
+                         in_pixels=self._at_once[index].pixels).sprams
 
     def _slow(self, style: WeightStyle, depth: int) -> bool:
         """True if reading weights takes so long that a register pays."""
@@ -207,7 +214,7 @@ class Tables:
 
     def _core_cost(self, index: int, fold: Fold, width: int) -> LayerCost:
         plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index), width or None,
-                         map=self._maps[index])
+                         map=self._maps[index], in_pixels=self._at_once[index].pixels)
         # Columns of equal weights are rare in deep tables, and finding them takes time.
         return layer_cost(plan, self._device.family, dsps=self._device.dsps,
                           exact=plan.depth <= _SHALLOW)
@@ -225,8 +232,10 @@ class Tables:
         if key not in self._buffers:
             try:
                 plan = LayerPlan(self._graph.layers[index], fold, self._graph.planes(index),
-                                 width or input_width(self._graph, fold),
-                                 gather=index == 0 and self._vectors > 1, map=self._maps[index])
+                                 width or self._part(index, fold.simd).input_width(fold.pe,
+                                                                                   fold.simd),
+                                 gather=(index == 0 and fold.vectors > 1 and not self._overlaps),
+                                 map=self._maps[index], in_pixels=self._at_once[index].pixels)
                 self._buffers[key] = buffer_cost(plan, self._device.family)
             except ScheduleError:
                 self._buffers[key] = None

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from ..graph import Conv, Graph
 from ..schedule import Fold
-from ..schedule.view import spans, view
+from ..schedule.view import gathered, spans, view
 from ..support.text import count
+from .at_once import ALONE, AtOnce
 
 __all__ = ["Work", "in_turn", "input_width", "least_cycles", "options", "work"]
 
@@ -25,7 +26,8 @@ class Work:
         Largest SIMD: operand bits of a fully connected layer, channels of a group of a convolution,
         elements of a row of its kernel, or of all of it.
     turns : int
-        Cycles per neuron fold with that SIMD: bit planes, taps and outputs before pooling.
+        Cycles per neuron fold with that SIMD: bit planes, taps and outputs before pooling, or
+        words of several.
     words : int
         Cycles in which a convolution receives the pixels of a frame, if each plane of a pixel is
         one word; 0 for other layers.
@@ -38,6 +40,8 @@ class Work:
     spread : int
         Flip-flops that keep pixels under a kernel row, or under the kernel; 0 for folds that take
         the taps one by one. The SIMD of others is ``synapses``.
+    at_once : AtOnce
+        Vectors of the layer, and pixels of its input words.
     """
 
     neurons: int
@@ -48,6 +52,7 @@ class Work:
     taps: int = 1
     groups: int = 1
     spread: int = 0
+    at_once: AtOnce = ALONE
 
     @property
     def least(self) -> int:
@@ -108,7 +113,7 @@ class Work:
         return max(1, pe * self.groups // self.neurons)
 
     def input_width(self, pe: int, simd: int) -> int:
-        """Return the width of words that this layer takes without a change of width."""
+        """Return the bits of a pixel in words that this layer takes without a change of width."""
         return self.channels if self.spread else simd * self.lane_groups(pe)
 
 
@@ -128,53 +133,67 @@ def work(graph: Graph, index: int, width: int | None = None) -> Work:
     return Work(layer.neurons, inputs, planes)
 
 
-def options(graph: Graph, index: int, width: int | None = None) -> list[Work]:
+def options(graph: Graph, index: int, width: int | None = None,
+            at_once: AtOnce = ALONE) -> list[Work]:
     """Return the work of layer ``index`` for each way to take its synapses.
 
     The first is that of :func:`work`. The others are those of a convolution by kernel rows, and of
-    the whole kernel at once, where the gateware has them.
+    the whole kernel at once, where the gateware has them. A convolution of input words of several
+    pixels has only these.
     """
     layer = graph.layers[index]
+    if isinstance(layer, Conv) and at_once.pixels > 1:
+        return [_conv_work(graph, index, simd, at_once) for simd in gathered(layer)]
     wider = spans(layer) if isinstance(layer, Conv) else ()
     return [work(graph, index, width), *(_conv_work(graph, index, simd) for simd in wider)]
 
 
-def _conv_work(graph: Graph, index: int, simd: int) -> Work:
+def _conv_work(graph: Graph, index: int, simd: int, at_once: AtOnce = ALONE) -> Work:
     layer, planes, map = graph.layers[index], graph.planes(index), graph.maps[index]
     assert isinstance(layer, Conv)
-    seen, (rows, columns) = view(layer, map, simd), layer.positions(map)
+    vectors, pixels = at_once
+    seen, (rows, columns) = view(layer, map, simd, *at_once), layer.positions(map)
     taps, extent, spread = seen.window.taps, layer.window.extent, 0
     if seen.columns:
         # A shift register over columns; the line buffer before it gives columns of the kernel.
         high = layer.window.kernel[0] if seen.rows else 1
-        spread = ((extent[1] - 1) * planes + 1) * map.channels * high
-        spread += map.channels * extent[0] if seen.rows else 0
-    return Work(layer.neurons, simd, rows * columns * taps * planes, map.pixels * planes,
-                map.channels, taps, layer.groups, spread)
+        before = ((vectors - 1) * layer.window.stride[1] + extent[1] - 1) // pixels
+        spread = (before * planes + 1) * pixels * map.channels * high
+        spread += pixels * map.channels * extent[0] if seen.rows else 0
+    return Work(layer.neurons, simd, rows * -(-columns // vectors) * taps * planes,
+                map.rows * -(-map.columns // pixels) * planes, map.channels, taps, layer.groups,
+                spread, at_once)
 
 
 def input_width(graph: Graph, fold: Fold) -> int:
     """Return the width of input words that the first layer takes without a change of width."""
-    part = next(part for part in options(graph, 0) if fold.simd <= part.synapses)
-    return part.input_width(fold.pe, fold.simd)
+    layer, at_once = graph.layers[0], ALONE
+    if isinstance(layer, Conv) and fold.vectors > 1:
+        at_once = AtOnce(fold.vectors, fold.vectors * layer.window.stride[1])
+    part = next(part for part in options(graph, 0, at_once=at_once) if fold.simd <= part.synapses)
+    return at_once.pixels * part.input_width(fold.pe, fold.simd)
 
 
-def least_cycles(graph: Graph, index: int) -> int:
+def least_cycles(graph: Graph, index: int, at_once: AtOnce = ALONE) -> int:
     """Return the fewest cycles per frame of layer ``index`` under any fold."""
-    return min(part.least for part in options(graph, index))
+    return min(part.least for part in options(graph, index, at_once=at_once))
 
 
-def in_turn(graph: Graph, index: int) -> str:
+def in_turn(graph: Graph, index: int, at_once: AtOnce = ALONE) -> str:
     """Return the work of a layer that no lanes shorten."""
     layer, planes, map = graph.layers[index], graph.planes(index), graph.maps[index]
-    part = min(options(graph, index), key=lambda part: part.least)
+    part = min(options(graph, index, at_once=at_once), key=lambda part: part.least)
     if not isinstance(layer, Conv):
         return f"works on {planes} bit planes in turn"
     bits = f" of {planes} bit planes" if planes > 1 else ""
+    words = f" in words of {at_once.pixels}" if at_once.pixels > 1 else ""
     if part.words > part.turns:
-        return f"receives {map.pixels} pixels{bits} in turn"
+        return f"receives {map.pixels} pixels{bits}{words} in turn"
     outputs = part.turns // (part.taps * planes)
-    return (f"works on {count(outputs, 'output')} of {count(part.taps, 'tap')}{bits} in turn")
+    what = count(outputs, "output")
+    if at_once.vectors > 1:
+        what = f"{count(outputs, 'word')} of {at_once.vectors} outputs"
+    return f"works on {what} of {count(part.taps, 'tap')}{bits} in turn"
 
 
 def divisors(number: int) -> list[int]:

@@ -31,15 +31,16 @@ __all__ = ["Layer"]
 class Layer(wiring.Component):
     """Layer that processes ``simd`` synapses of ``pe`` neurons per cycle.
 
-    It does so for ``vectors`` frames in lockstep: each has processing elements of its own, and all
-    share weights, parameters and the sequencer. Words of streams hold the elements of the first
-    frame, then those of the next.
+    It does so for ``vectors`` frames, or outputs of a convolution side by side, in lockstep: each
+    has processing elements of its own, and all share weights, parameters and the sequencer. Words
+    of streams hold the elements of the first vector, then those of the next.
 
     For each neuron fold the layer receives all operands of the frame, the most significant bit
     plane first, and sends one word with an element per neuron: the activation, or the score of a
     class. An :class:`~xnorloom.gateware.operand_buffer.OperandBuffer` sends operands in this order.
     A convolution does so for each pixel of its output, ``repeats`` times per neuron fold: for each
-    output in the area of the pool, of which it sends the OR, or the AND. Its operands come from a
+    output in the area of the pool, of which it sends the OR, or the AND. Those of an area that are
+    computed at once are joined at once. Its operands come from a
     :class:`~xnorloom.gateware.word_window.WordWindow`.
 
     ``latency``, from the last operands of a neuron fold to its output word, is
@@ -61,9 +62,10 @@ class Layer(wiring.Component):
     i : In(stream.Signature(operand_shape(plan)))
         Operands; see :func:`~xnorloom.gateware.operands.operand_shape`. Bits after the last input
         of a plane are ignored, but those of a convolution are 0.
-    o : Out(stream.Signature(data.ArrayLayout(element, vectors * pe)))
-        Element ``v * pe + l`` of word ``j`` belongs to neuron ``j * pe + l`` and frame ``v``. If
-        that neuron does not exist, an activation is 0 and a score undefined.
+    o : Out(stream.Signature(data.ArrayLayout(element, out_vectors * pe)))
+        Element ``v * pe + l`` of word ``j`` belongs to neuron ``j * pe + l`` and frame ``v``, or
+        pixel ``v`` of those side by side. If that neuron does not exist, an activation is 0 and a
+        score undefined; all elements of a pixel that does not exist are undefined.
     load : In(stream.Signature(16))
         With weights in SPRAM: the words of :func:`xnorloom.packing.weight_words`, before the first
         operands.
@@ -84,7 +86,7 @@ class Layer(wiring.Component):
         self._shape = element
         super().__init__({
             "i": In(stream.Signature(operand_shape(plan))),
-            "o": Out(stream.Signature(data.ArrayLayout(element, fold.vectors * fold.pe))),
+            "o": Out(stream.Signature(data.ArrayLayout(element, plan.out_vectors * fold.pe))),
             **(load_members() if fold.style.loadable else {}),
         })
 
@@ -212,7 +214,9 @@ class Layer(wiring.Component):
                 repeat: Value) -> list[Value]:
         """Return the elements of a word, with those of the outputs pooled before, if any."""
         plan, pe = self._plan, self._plan.fold.pe
-        if plan.repeats == 1:
+        # Vectors that the pool joins, for each element of the output.
+        joined = plan.vectors // plan.out_vectors
+        if plan.repeats * joined == 1:
             return outputs
         assert isinstance(plan.layer, Conv)
         # Padding neurons never fire: the OR of their activations is 0.
@@ -224,9 +228,16 @@ class Layer(wiring.Component):
             m.submodules.least = table = Rom(words, pe, WeightStyle.LUT)
             m.d.comb += table.address.eq(neuron_fold)
             ands = table.o
-        first = repeat == 0
-        return [Mux(first, output, Mux(ands[lane], output & result[lane], output | result[lane]))
-                for lane, output in enumerate(outputs)]
+        first, pooled = repeat == 0, []
+        for index in range(plan.out_vectors * pe):
+            vector, lane = divmod(index, pe)
+            bits = Cat(outputs[(vector * joined + other) * pe + lane] for other in range(joined))
+            least = ands[lane]
+            value = Mux(least, bits.all(), bits.any()) if joined > 1 else bits
+            if plan.repeats > 1:
+                value = Mux(first, value, Mux(least, value & result[index], value | result[index]))
+            pooled.append(value)
+        return pooled
 
     def _wired(self) -> WiredNeurons:
         return WiredNeurons(solution(self._plan), self._shape,

@@ -40,20 +40,26 @@ def conv_outputs(plan: LayerPlan, words: Operands) -> np.ndarray:
     # Axes: pixel, neuron fold, pooled output, plane, synapse fold.
     shape = (-1, plan.neuron_folds, plan.repeats, plan.planes, plan.synapse_folds)
     taken = ~words.skip.reshape(shape).astype(np.bool_)
-    # Further axes: group, lane of the group, synapse.
-    bits = words.bits.reshape(*shape, plan.lane_groups, 1, plan.fold.simd)
-    agree = (bits == _weights(plan)) & taken[..., None, None, None]
-    counts = np.moveaxis(agree.sum(axis=(4, 7)), 3, -1)
-    counts = _over_planes(plan, counts).reshape(*counts.shape[:3], pe)
+    # Further axes: vector, group, lane of the group, synapse.
+    bits = words.bits.reshape(*shape, plan.vectors, plan.lane_groups, 1, plan.fold.simd)
+    agree = (bits == _weights(plan)) & taken[..., None, None, None, None]
+    counts = np.moveaxis(agree.sum(axis=(4, 8)), 3, -1)
+    counts = _over_planes(plan, counts).reshape(*counts.shape[:4], pe)
     padding = plan.neuron_folds * pe - layer.neurons
     levels = np.pad(plan.levels, ((0, 0), (0, padding)), constant_values=_NEVER)
     level = words.level.reshape(shape)[..., 0, 0].astype(np.int64)
     thresholds = levels.reshape(-1, plan.neuron_folds, pe)[
         level, np.arange(plan.neuron_folds)[:, None]]
-    fires = (counts >= thresholds).swapaxes(1, 2)
-    fires = fires.reshape(len(fires), plan.repeats, -1)[..., :layer.neurons]
-    pooled = np.where(layer.least, fires.all(axis=1), fires.any(axis=1))
-    return pooled.astype(np.uint8).reshape(-1, plan.output.size)
+    fires = counts >= thresholds[:, :, :, None]
+    # Axes: word, pooled output, pixel of the word, vector of the pixel, neuron.
+    pixels = plan.out_vectors
+    fires = np.moveaxis(fires, 1, 3).reshape(
+        len(fires), plan.repeats, pixels, plan.vectors // pixels, -1)[..., :layer.neurons]
+    pooled = np.where(layer.least, fires.all(axis=(1, 3)), fires.any(axis=(1, 3)))
+    # The last word of a row may have pixels that do not exist.
+    rows, columns = plan.output_words
+    maps = pooled.reshape(-1, rows, columns * pixels, layer.neurons)[:, :, :plan.output.columns]
+    return maps.astype(np.uint8).reshape(-1, plan.output.size)
 
 
 def _weights(plan: LayerPlan) -> np.ndarray:
@@ -64,7 +70,7 @@ def _weights(plan: LayerPlan) -> np.ndarray:
     rows = np.pad(rows.reshape(layer.neurons, -1), ((0, padding), (0, 0)))
     weights = np.where(order >= 0, rows[:, np.maximum(order, 0)], _GAP)
     weights = weights.reshape(plan.neuron_folds, plan.lane_groups, -1, *order.shape)
-    return weights.transpose(0, 3, 1, 2, 4)[:, None, None]
+    return weights.transpose(0, 3, 1, 2, 4)[:, None, None, :, None]
 
 
 def _over_planes(plan: LayerPlan, counts: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ class Network(wiring.Component):
         Words of frames; see :func:`xnorloom.packing.pack_frames`.
     o : Out(stream.Signature(unsigned(bits))) or Out(stream.Signature(result_layout(…)))
         Class, or class and scores; see :class:`~xnorloom.gateware.argmax.Argmax`.
-    probe0, probe1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(vectors * pe)}))
+    probe0, probe1, … : Out(wiring.Signature({"valid": Out(1), "payload": Out(out_vectors * pe)}))
         With ``probes``, one per layer but the last: ``valid`` is high in each cycle in which a word
         of activations leaves the layer; ``payload`` is that word.
     batches : Out(wiring.Signature({"valid": Out(1), "payload": Out(vectors)}))
@@ -113,7 +113,7 @@ class Network(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(plan.schedule.input_width)),
             "o": Out(self._argmax.o.signature),
-            **{probe: Out(_probe(vectors * layer.fold.pe))
+            **{probe: Out(_probe(layer.out_vectors * layer.fold.pe))
                for probe, layer in zip(self._probes, plan.layers)},
             **({"batches": Out(_probe(vectors))} if probes and vectors > 1 else {}),
             **(load_members() if self._loaded else {})})

@@ -36,7 +36,7 @@ def operand_shape(plan: LayerPlan) -> data.Layout | int:
     ``skip``, and ``level`` if there is more than one.
     """
     if not isinstance(plan.layer, Conv):
-        return plan.vectors * plan.fold.simd
+        return plan.operand_width
     fields: dict[str, int] = {}
     if plan.layer.window.skips:
         fields["skip"] = 1

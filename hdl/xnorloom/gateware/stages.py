@@ -69,18 +69,24 @@ class Stage(Protocol):
         """Return when the stage works on a frame.
 
         ``arrived`` are the cycles in which the last word of each pixel is transferred, or of each
-        bit plane of a pixel at the input of the network, in an idle network.
+        bit plane of a pixel at the input of the network, in an idle network. Where words have
+        several pixels side by side, these count as one, here and in the result.
         """
         ...
 
 
 def _words(plan: LayerPlan, values: np.ndarray) -> np.ndarray:
     """Return the input words of a stage: those of the network, or elements of whole frames."""
-    map, width = plan.map, plan.in_width
+    map, width, pixels = plan.map, plan.in_width, plan.in_pixels
     assert map is not None and width is not None
     if values.shape[-1] == map.size:
-        values = values.reshape(-1, map.channels)
-    return np.pad(values, ((0, 0), (0, -values.shape[-1] % width))).reshape(-1, width)
+        values = values.reshape(-1, map.columns, map.channels)
+        values = np.pad(values, ((0, 0), (0, -map.columns % pixels), (0, 0)))
+    elif pixels > 1:
+        return values
+    values = values.reshape(-1, pixels, values.shape[-1])
+    words = np.pad(values, ((0, 0), (0, 0), (0, -values.shape[-1] % width)))
+    return words.reshape(len(words), pixels, -1, width).swapaxes(1, 2).reshape(-1, pixels * width)
 
 
 def _begun(ready: _Cycles, cycles: int) -> _Cycles:
@@ -168,12 +174,13 @@ class ConvStage:
     def __init__(self, plan: LayerPlan, target_interval: int = 0, *, batches: int = 1):
         assert plan.map is not None and plan.in_width is not None
         self.plan = plan
+        # Bits of a pixel in words of the ring, or of what comes before it.
         width = plan.map.channels if plan.view.columns else plan.operand_width
         self._words = -(-plan.map.channels // width)
         self._before: dict[str, OperandBuffer | LineBuffer | ShiftWindow] = {}
         if plan.in_width != width:
             self._before["widths"] = OperandBuffer(plan.map.channels, in_width=plan.in_width,
-                                                   out_width=width)
+                                                   out_width=width, vectors=plan.in_pixels)
         if plan.view.rows:
             self._before["lines"] = LineBuffer(plan)
         if plan.view.columns:

@@ -28,9 +28,9 @@ class Edges:
     @cached_property
     def outside(self) -> tuple[np.ndarray, np.ndarray]:
         """Taps outside the map along each axis, bools of shape (outputs, pool, taps)."""
-        window, map, pool = self.plan.view.window, self.plan.view.map, self.plan.layer.pool_size
+        window, map, pool = self.plan.view.window, self.plan.view.map, self.plan.pool
         found = []
-        for axis, outputs in enumerate(self.plan.layer.positions(self.plan.map)):
+        for axis, outputs in enumerate(np.multiply(self.plan.output_words, pool)):
             first, last = tap_ranges(map[axis], outputs, window.kernel[axis], window.stride[axis],
                                      window.dilation[axis], window.padding[axis])
             taps = np.arange(window.kernel[axis])
@@ -56,7 +56,7 @@ class Edges:
     @cached_property
     def classes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes of rows and columns of outputs with equal levels, each shape (outputs, pool)."""
-        levels, pool = self.plan.level_of, self.plan.layer.pool_size
+        levels, pool = self.plan.level_of, self.plan.pool
         rows, columns = (np.unique(values, axis=0, return_inverse=True)[1].reshape(-1, size)
                          for values, size in zip((levels, levels.T), pool))
         return rows, columns

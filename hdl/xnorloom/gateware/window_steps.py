@@ -105,12 +105,13 @@ def _joined(place: np.ndarray, indices: tuple[Value, ...]) -> int:
 
 def _levels(plan: LayerPlan) -> list[_Level]:
     """Return the levels of a frame, outermost first."""
-    window, (pool_rows, pool_columns) = plan.view.window, plan.layer.pool_size
+    window, (pool_rows, pool_columns) = plan.view.window, plan.pool
+    rows, columns = plan.output_words
     pixel = plan.planes * plan.pixel_words
     row, groups = plan.view.map.columns * pixel, plan.pixel_words // plan.tap_words
     return [
-        _Level("row", plan.output.rows, pool_rows * window.stride[0] * row),
-        _Level("column", plan.output.columns, pool_columns * window.stride[1] * pixel),
+        _Level("row", rows, pool_rows * window.stride[0] * row),
+        _Level("column", columns, pool_columns * window.stride[1] * pixel),
         _Level("group", groups, plan.tap_words),
         _Level("fold", plan.neuron_folds // groups, 0),
         _Level("pool_row", pool_rows, window.stride[0] * row),

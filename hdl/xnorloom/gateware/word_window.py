@@ -30,8 +30,9 @@ class WordWindow(wiring.Component):
     needs, but not before the last word of the previous output has been read. ``latency``, from that
     transfer to the first word at the output, is 2 cycles; the other words follow back to back.
     ``interval`` is ``max(cycles, pixels * planes * pixel_words)`` cycles per frame. The map is that
-    of :mod:`xnorloom.schedule.view`: of the input, or of words of several taps. There is no
-    combinational path from ``o`` to ``i``.
+    of :mod:`xnorloom.schedule.view`: of the input, or of words of several taps, and of several
+    outputs side by side, which count as one here. There is no combinational path from ``o`` to
+    ``i``.
 
     Parameters
     ----------
@@ -73,11 +74,11 @@ class WordWindow(wiring.Component):
         Input words are an array of bits of shape (words, operand_width). Undefined bits are 0.
         """
         plan, map, window = self._plan, self._plan.view.map, self._plan.view.window
-        pool, stride, (top, left, _, _) = plan.layer.pool_size, window.stride, window.padding
+        pool, stride, (top, left, _, _) = plan.pool, window.stride, window.padding
         width, groups = plan.operand_width, plan.pixel_words // plan.tap_words
         frames = np.reshape(words, (-1, *map[:2], plan.planes, plan.pixel_words, width))
-        sizes = (plan.output.rows, plan.output.columns, groups, plan.neuron_folds // groups, *pool,
-                 plan.planes, *window.kernel, plan.tap_words)
+        sizes = (*plan.output_words, groups, plan.neuron_folds // groups, *pool, plan.planes,
+                 *window.kernel, plan.tap_words)
         y, x, group, _, pool_y, pool_x, plane, kernel_y, kernel_x, word = np.indices(
             sizes, sparse=True)
         y, x, word = y * pool[0] + pool_y, x * pool[1] + pool_x, group * plan.tap_words + word
@@ -140,7 +141,7 @@ class WordWindow(wiring.Component):
         plan, reach = self._plan, self._plan.reach
         map = plan.view.map
         frame, bases = map.pixels * self._pixel, reach.bases * map.columns * self._pixel
-        needed = reach.needed.reshape(plan.output.rows, -1) * self._pixel
+        needed = reach.needed.reshape(plan.output_words) * self._pixel
         row, column = at.index["row"], at.index["column"]
 
         across, down = np.diff(needed[0]), needed[1:, 0] - needed[:-1, -1]

@@ -3,7 +3,9 @@
 A frame is sent as bit planes, the most significant first. A plane has the elements of the frame in
 C order, ``input_width`` per word, the first in bit 0. Each plane starts a new word. If the first
 layer of the network is a convolution, a frame is sent pixel after pixel, and each pixel likewise:
-as bit planes of its channels. Words are rows of bytes, the lowest bits in the first byte.
+as bit planes of its channels. With an ``input_width`` of a multiple of the channels, as many pixels
+of a row are sent as one; after the last of a row the word has zeros. Words are rows of bytes, the
+lowest bits in the first byte.
 """
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy.typing as npt
 from ..graph import Graph
 from ..graph.pixels import frame_rows
 from ..schedule import Plan
+from ..schedule.plan import word_pixels
 from ..support.arguments import integers
 
 __all__ = ["frame_words", "pack_frames"]
@@ -45,7 +48,11 @@ def frame_words(graph: Graph, width: int, frames: npt.ArrayLike) -> np.ndarray:
         raise ValueError(f"Elements of a frame must be in 0 to {(1 << bits) - 1}, "
                          f"not {frames.min() if frames.min() < 0 else frames.max()!s}")
     if graph.by_pixel:
-        rows = rows.reshape(-1, graph.maps[0].channels)
+        (_, columns, channels), pixels = graph.maps[0], word_pixels(graph, width)
+        rows = rows.reshape(-1, columns * channels)
+        # Each row begins a new word.
+        rows = np.pad(rows, ((0, 0), (0, -columns % pixels * channels)))
+        rows = rows.reshape(-1, pixels * channels)
     elements = rows[:, np.newaxis].astype(np.uint16)
     planes = elements >> np.arange(bits, dtype=np.uint16)[::-1].reshape(1, bits, 1) & 1
     words = -(-rows.shape[1] // width)

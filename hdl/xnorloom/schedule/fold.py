@@ -82,9 +82,10 @@ class Fold:
         ECP5 (5.6 ns from clock to word), and for look-up tables of many words, which are several
         levels of logic.
     vectors : int
-        Activation vectors that share each weight word, 1 to 256: frames that a dense network
-        processes at once. Accumulators and operands exist once per vector, weights, parameters and
-        the sequencer once.
+        Activation vectors that share each weight word, 1 to 256: frames that a network without
+        convolutions processes at once, or outputs side by side that a convolution computes at
+        once. Accumulators and operands exist once per vector, weights, parameters and the
+        sequencer once.
     """
 
     pe: int

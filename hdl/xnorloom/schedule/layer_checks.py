@@ -27,8 +27,13 @@ def check(plan: "LayerPlan") -> None:
     """
     layer, fold = plan.layer, plan.fold
     if isinstance(layer, Conv):
-        _check_conv(plan, layer)
+        _check_groups(plan, layer)
+        _check_row_ends(plan, layer)
         _check_ring(plan, layer)
+    elif plan.in_pixels > 1:
+        raise ScheduleError(
+            f"layer {layer.name!r} needs input words of one pixel, not {plan.in_pixels}; take "
+            f"vectors of the layer before that its pool joins to one pixel")
     if fold.style is WeightStyle.WIRED and (
             (fold.pe, fold.simd, plan.taps) != (layer.neurons, plan.most_simd, 1)):
         raise ScheduleError(
@@ -57,11 +62,23 @@ def check(plan: "LayerPlan") -> None:
             f"vectors take less")
 
 
-def _check_conv(plan: "LayerPlan", layer: Conv) -> None:
+def _check_row_ends(plan: "LayerPlan", layer: Conv) -> None:
+    """Check that the last outputs of a row at once need no pixels after its last word."""
+    if plan.in_pixels == 1 or plan.planes == 1:
+        return
+    assert plan.map is not None
+    window, words = layer.window, plan.view.map.columns
+    needed = (words * plan.vectors - 1) * window.stride[1] + window.extent[1]
+    there = -(-plan.map.columns // plan.in_pixels) * plan.in_pixels
+    if needed > there:
+        raise ScheduleError(
+            f"vectors of layer {layer.name!r}, whose input has {plan.planes} bit planes, must be "
+            f"such that their last windows end within the {there} columns of the words of a row, "
+            f"not {plan.vectors}, whose windows end with column {needed}")
+
+
+def _check_groups(plan: "LayerPlan", layer: Conv) -> None:
     fold, name = plan.fold, layer.name
-    if fold.vectors > 1:
-        raise ScheduleError(f"vectors of layer {name!r}, a convolution, must be 1, not "
-                            f"{fold.vectors}: no gateware works on several of its frames yet")
     if layer.groups == 1:
         return
     members = layer.neurons // layer.groups

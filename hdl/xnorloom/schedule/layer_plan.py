@@ -6,7 +6,8 @@ cycles. A fully connected layer has ``SF = ceil(n / SIMD)``, where ``n`` include
 the pixels of a map, and takes ``F = NF * SF * K`` cycles for a frame or a batch of up to
 ``vectors`` frames. A convolution has ``SF = taps * ceil(channels / SIMD)``, with the channels of a
 group, and takes as many cycles for each of its outputs, before pooling. With a SIMD of a row of the
-kernel it has as many taps as the kernel has rows, with one of the whole kernel a single one.
+kernel it has as many taps as the kernel has rows, with one of the whole kernel a single one. Then
+it can compute ``vectors`` outputs side by side at once.
 """
 
 from dataclasses import dataclass, field
@@ -44,12 +45,14 @@ class LayerPlan:
     planes : int
         Bit planes of the input.
     in_width : int or None
-        Bits of a frame per input word; ``None`` for ``fold.simd``.
+        Bits of a frame, or of each pixel, per input word; ``None`` for ``fold.simd``.
     gather : bool
         True if frames arrive one after the other, and the operand buffer gathers batches of up to
         ``fold.vectors``; false if words hold the bits of all frames of a batch.
     map : Map or None
         Map of inputs, of which words arrive pixel after pixel; ``None`` for a vector.
+    in_pixels : int
+        Pixels side by side per input word. The last word of a row may have some that do not exist.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class LayerPlan:
     in_width: int | None = None
     gather: bool = False
     map: Map | None = None
+    in_pixels: int = 1
     # Only a convolution has it; it is computed with the checks.
     view: View = field(init=False)
 
@@ -83,6 +87,7 @@ class LayerPlan:
         width = fold.simd if self.in_width is None else integer("LayerPlan in_width",
                                                                 self.in_width, 1)
         object.__setattr__(self, "in_width", width)
+        object.__setattr__(self, "in_pixels", integer("LayerPlan in_pixels", self.in_pixels, 1))
         if self.map is None:
             if isinstance(layer, Conv):
                 raise TypeError(f"LayerPlan map of layer {layer.name!r} must be a Map, not None")
@@ -93,7 +98,8 @@ class LayerPlan:
         what = "inputs" if self.size == layer.inputs else "inputs with gaps between pixels"
         if isinstance(layer, Conv):
             assert self.map is not None
-            object.__setattr__(self, "view", view(layer, self.map, fold.simd))
+            object.__setattr__(self, "view", view(layer, self.map, fold.simd, fold.vectors,
+                                                  self.in_pixels))
         elif fold.simd > self.most_simd:
             raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
                                 f"{self.most_simd} {what}, not {fold.simd}")
@@ -101,8 +107,22 @@ class LayerPlan:
 
     @property
     def vectors(self) -> int:
-        """Frames that the layer processes at once."""
+        """Frames that the layer processes at once, or outputs of a convolution side by side."""
         return self.fold.vectors
+
+    @property
+    def out_vectors(self) -> int:
+        """Frames, or pixels side by side after pooling, of a word of the output."""
+        if not isinstance(self.layer, Conv):
+            return self.vectors
+        return max(1, self.vectors // self.layer.pool_size[1])
+
+    @property
+    def pool(self) -> tuple[int, int]:
+        """Rows and columns of a pooled area, in words of ``vectors`` outputs; of a convolution."""
+        assert isinstance(self.layer, Conv)
+        rows, columns = self.layer.pool_size
+        return rows, max(1, columns // self.vectors)
 
     @property
     def groups(self) -> int:
@@ -143,8 +163,8 @@ class LayerPlan:
 
     @property
     def operand_width(self) -> int:
-        """Bits of an operand word: SIMD for each group that is taken at once."""
-        return self.fold.simd * self.lane_groups
+        """Bits of an operand word: SIMD for each vector, and each group that is taken at once."""
+        return self.vectors * self.fold.simd * self.lane_groups
 
     @cached_property
     def pixel_words(self) -> int:
@@ -189,10 +209,10 @@ class LayerPlan:
 
     @property
     def repeats(self) -> int:
-        """Counts per output: the outputs of a convolution that are pooled into one."""
+        """Counts per output: words of outputs of a convolution that are pooled into one."""
         if not isinstance(self.layer, Conv):
             return 1
-        rows, columns = self.layer.pool_size
+        rows, columns = self.pool
         return rows * columns
 
     @property
@@ -217,7 +237,7 @@ class LayerPlan:
 
     @property
     def pixel_cycles(self) -> int:
-        """Cycles per pixel of the output."""
+        """Cycles per word of pixels of the output."""
         return self.neuron_folds * self.repeats * self.steps
 
     @cached_property
@@ -229,9 +249,23 @@ class LayerPlan:
         return Map(1, 1, self.layer.neurons)
 
     @property
+    def output_words(self) -> tuple[int, int]:
+        """Rows of the map of outputs, and words of ``out_vectors`` pixels in each."""
+        if not isinstance(self.layer, Conv):
+            return 1, 1
+        return self.output.rows, -(-self.output.columns // self.out_vectors)
+
+    @property
     def cycles(self) -> int:
         """Cycles per frame or batch of frames, ``F``."""
-        return self.output.pixels * self.pixel_cycles
+        rows, columns = self.output_words
+        return rows * columns * self.pixel_cycles
+
+    @property
+    def in_words(self) -> int:
+        """Input words of a frame for each bit plane, if a pixel is one word wide; of a map."""
+        assert self.map is not None
+        return self.map.rows * -(-self.map.columns // self.in_pixels)
 
     @property
     def received(self) -> int:
@@ -242,7 +276,7 @@ class LayerPlan:
         words = -(-self.map.channels // self.in_width)
         if not self.view.columns:
             words = max(words, self.pixel_words)
-        return self.map.pixels * self.planes * words
+        return self.in_words * self.planes * words
 
     @property
     def interval(self) -> int:
@@ -258,7 +292,7 @@ class LayerPlan:
     def reach(self) -> Reach:
         """Rows and columns of the map in the ring that a convolution needs, output by output."""
         assert isinstance(self.layer, Conv)
-        return _reach(self.view.window, self.layer.pool_size, self.view.map)
+        return _reach(self.view.window, self.pool, self.view.map)
 
     @cached_property
     def levels(self) -> np.ndarray:

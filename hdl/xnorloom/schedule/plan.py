@@ -16,14 +16,23 @@ from .operand_kind import OperandKind
 if TYPE_CHECKING:
     from .schedule import Schedule
 
-__all__ = ["Plan", "buffer_cell", "map_cells", "packed_words"]
+__all__ = ["Plan", "buffer_cell", "map_cells", "packed_words", "word_pixels"]
+
+
+def word_pixels(graph: Graph, width: int) -> int:
+    """Return the pixels of an input word of ``width`` bits, if frames are sent pixel by pixel.
+
+    A word of more bits than a pixel has channels has several pixels side by side.
+    """
+    return max(1, width // graph.maps[0].channels)
 
 
 def packed_words(graph: Graph, width: int) -> int:
     """Return the words of ``width`` bits that a bit plane of a frame takes."""
     if not graph.by_pixel:
         return -(-graph.input.size // width)
-    return graph.maps[0].pixels * -(-graph.maps[0].channels // width)
+    rows, columns, channels = graph.maps[0]
+    return rows * -(-columns // word_pixels(graph, width)) * -(-channels // width)
 
 
 def map_cells(plan: LayerPlan) -> tuple[str, str]:
@@ -88,7 +97,7 @@ class Plan:
         """Input words per frame ``W``.
 
         ``K * ceil(size / input_width)``, or where the first layer is a convolution, as many for
-        the channels of each pixel.
+        the channels of each pixel, or a word for several pixels side by side.
         """
         return self.graph.input.bits * packed_words(self.graph, self.schedule.input_width)
 
@@ -100,16 +109,19 @@ class Plan:
     def arrivals(self) -> npt.NDArray[np.int64]:
         """Return the cycles in which parts of a frame are complete, if words are back to back.
 
-        They count from the transfer of the first word. A part is a bit plane of a pixel, where the
-        first layer is a convolution, otherwise the whole frame.
+        They count from the transfer of the first word. A part is a bit plane of a pixel, or of the
+        pixels of a word, where the first layer is a convolution, otherwise the whole frame.
         """
-        parts = self.graph.maps[0].pixels * self.graph.input.bits if self.graph.by_pixel else 1
+        parts = self.layers[0].in_words * self.graph.input.bits if self.graph.by_pixel else 1
         return (np.arange(parts) + 1) * (self.words // parts) - 1
 
     @property
     def vectors(self) -> int:
-        """Most frames of a batch, ``B``: the network processes as many at once."""
-        return self.layers[0].vectors
+        """Most frames of a batch, ``B``: the network processes as many at once.
+
+        1 in a network with convolutions.
+        """
+        return 1 if self.overlaps else self.layers[0].vectors
 
     @cached_property
     def interval(self) -> int:

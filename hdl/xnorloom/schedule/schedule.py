@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ScheduleError
-from ..graph import Graph
+from ..graph import Conv, Graph
 from ..support.arguments import integer
+from ..support.text import count
 from .fold import Fold
 from .layer_plan import LayerPlan
-from .plan import Plan
+from .plan import Plan, word_pixels
 
 __all__ = ["Schedule"]
 
@@ -25,7 +26,8 @@ class Schedule:
     Parameters
     ----------
     input_width : int
-        Bits per word of the input stream; at most the elements of a frame.
+        Bits per word of the input stream: at most the elements of a frame, or where the first layer
+        is a convolution, the channels of a pixel, or a multiple of them for several pixels.
     folds : sequence of Fold
         One per layer of the graph, in its order.
     """
@@ -62,26 +64,48 @@ class Schedule:
         if len(self.folds) != len(graph.layers):
             raise ScheduleError(f"schedule has {len(self.folds)} folds, but graph {graph.name!r} "
                                 f"has {len(graph.layers)} layers")
-        most, what = graph.input.size, "elements of a frame"
+        self._check_width(graph)
+        maps = any(isinstance(layer, Conv) for layer in graph.layers)
+        self._check_vectors(graph, 1 if maps else self.folds[0].vectors)
+        layers, width, pixels = [], self.input_width, 1
         if graph.by_pixel:
-            most, what = graph.maps[0].channels, "channels of a pixel"
-        if self.input_width > most:
-            raise ScheduleError(f"input_width must be at most the {most} {what}, not "
-                                f"{self.input_width}")
-        vectors = self.folds[0].vectors
-        for layer, fold in zip(graph.layers, self.folds):
-            if fold.vectors != vectors:
-                raise ScheduleError(
-                    f"vectors of layer {layer.name!r} must be {vectors}, as of layer "
-                    f"{graph.layers[0].name!r}, not {fold.vectors}; all layers of a network work "
-                    f"on the same number of frames at once")
-        layers, width = [], self.input_width
+            pixels = word_pixels(graph, width)
+            width = min(width, graph.maps[0].channels)
         for index, (layer, fold) in enumerate(zip(graph.layers, self.folds)):
             layers.append(LayerPlan(layer, fold, graph.planes(index), width,
-                                    gather=index == 0 and vectors > 1,
-                                    map=graph.maps[index] if index or graph.by_pixel else None))
-            width = fold.pe
+                                    gather=index == 0 and fold.vectors > 1 and not maps,
+                                    map=graph.maps[index] if index or graph.by_pixel else None,
+                                    in_pixels=pixels))
+            width, pixels = fold.pe, layers[-1].out_vectors if maps else 1
         return Plan(graph, self, tuple(layers))
+
+    def _check_width(self, graph: Graph):
+        width = self.input_width
+        if not graph.by_pixel:
+            if width > graph.input.size:
+                raise ScheduleError(f"input_width must be at most the {graph.input.size} elements "
+                                    f"of a frame, not {width}")
+            return
+        _, columns, channels = graph.maps[0]
+        if width > channels and (width % channels or width > columns * channels):
+            raise ScheduleError(
+                f"input_width must be at most the {count(channels, 'channel')} of a pixel, or a "
+                f"multiple of them for several pixels, up to the {columns * channels:,} of a row, "
+                f"not {width}")
+
+    def _check_vectors(self, graph: Graph, vectors: int):
+        """Check that all layers but convolutions work on as many frames."""
+        for layer, fold in zip(graph.layers, self.folds):
+            if isinstance(layer, Conv) or fold.vectors == vectors:
+                continue
+            if any(isinstance(layer, Conv) for layer in graph.layers):
+                raise ScheduleError(
+                    f"vectors of layer {layer.name!r} must be 1, not {fold.vectors}: a network "
+                    f"with convolutions works on one frame at a time")
+            raise ScheduleError(
+                f"vectors of layer {layer.name!r} must be {vectors}, as of layer "
+                f"{graph.layers[0].name!r}, not {fold.vectors}; all layers of a network work "
+                f"on the same number of frames at once")
 
     def as_json(self, graph: Graph) -> dict[str, Any]:
         """Return the schedule as JSON values, with the names of the layers of ``graph``."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Conv, Graph, Input, Score, Window
+from xnorloom.graph import Conv, Graph, Input, Pool, Score, Window
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards import board
 from xnorloom_boards.build import build
@@ -50,6 +50,29 @@ def test_narrow_words():
         describe(wrong, clock_hz=4, baud=1)
     right = Network(plan(2, 2))
     assert describe(right, clock_hz=4, baud=1).words == 32768
+
+
+def test_words_of_pixels():
+    """An image of 100,000 pixels in two bit planes: few enough words of four pixels, not of two."""
+    rows = 2000
+    graph = Graph("maps", Input((rows, 50, 1), 2), [
+        Conv("conv", np.ones((2, 1, 2, 1), int), [1, 1], Window((1, 2), stride=(rows, 1)),
+             Pool((1, 4))),
+        Score("score", np.ones((2, 24), int), [0, 0])])
+
+    def plan(pixels):
+        return Schedule(pixels, (Fold(2, 2, "lut", vectors=pixels), Fold(1, 1, "lut"))).bind(graph)
+
+    check_graph(graph, False)
+    message = (r"^network 'maps' takes 200,000 words for a frame of 2000x50x1 elements of 2 bits, "
+               r"but the serial link takes at most 65,535; take a schedule with an input_width of "
+               r"at least 4, not 1$")
+    with pytest.raises(BuildError, match=message):
+        check_plan(plan(1), False)
+    with pytest.raises(BuildError, match="takes 100,000 words .* at least 4, not 2$"):
+        check_plan(plan(2), False)
+    assert plan(4).words == rows * 13 * 2
+    check_plan(plan(4), False)
 
 
 def test_vectors(random_graph):

@@ -15,7 +15,7 @@ from xnorloom.export.manifest import manifest
 from xnorloom.export.names import module_name
 from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Conv, Graph, Input, Score, Window
+from xnorloom.graph import Conv, Graph, Input, Pool, Score, Window
 from xnorloom.schedule import Fold, Schedule
 
 
@@ -69,6 +69,21 @@ def test_manifest_of_a_frame_by_pixel():
         "pixels, rows from the top and each from the left; for each pixel bit planes, the most "
         "significant first; in each plane the channels of the pixel, word_bits per word, the first "
         "in bit 0; each plane starts a new word; bits after its last channel are ignored")
+
+
+def test_manifest_of_words_of_pixels():
+    graph = Graph("cnn", Input((3, 5, 2), 3), (
+        Conv("conv", np.ones((2, 3, 3, 2), int), [9, 9], Window((3, 3)), Pool((1, 3))),
+        Score("score", np.ones((2, 2), int), [0, 1])))
+    schedule = Schedule(6, (Fold(2, 18, "block", vectors=3), Fold(2, 2, "wired")))
+    values = manifest(Network(schedule.bind(graph)))["input"]
+    assert {"words_per_frame": 3 * 2 * 3, "pixels": 15, "pixels_per_word": 3, "planes": 3,
+            "words_per_plane": 1, "word_bits": 6}.items() <= values.items()
+    assert values["order"] == (
+        "pixels, rows from the top and each from the left, 3 of a row together; for each 3 pixels "
+        "bit planes, the most significant first; in each plane the channels of the first pixel, "
+        "then those of the next, word_bits per word, the first in bit 0; each plane starts a new "
+        "word; bits after its last channel are ignored, and so are pixels after the last of a row")
 
 
 def test_manifest(network):

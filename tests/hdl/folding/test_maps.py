@@ -87,7 +87,8 @@ NETWORKS = {
 def test_automatic(name, part):
     """Reaches the interval, with the fewest lanes of any fold of each convolution."""
     graph = NETWORKS[name]
-    smallest = folding.smallest_interval(graph)
+    # Below, several outputs at once are needed.
+    smallest = max(folding.smallest_interval(graph), graph.maps[0].pixels * graph.input.bits)
     slowest = max(layer.weights.size * layer.output(map).pixels * 6 * 3
                   for layer, map in zip(graph.layers, graph.maps) if isinstance(layer, Conv))
     interval = round(smallest * (slowest / smallest) ** part)
@@ -113,7 +114,8 @@ def test_smallest_interval():
     assert least == {
         # As many as pixels: the whole kernel at once.
         "plain": 30,
-        "planes, pools": 7 * 7 * 3,
+        # Three pixels of a row at once, which the pool joins.
+        "planes, pools": 7 * 3 * 3,
         "groups": 3 * 5 * 4,
         # As many as pixels; the nine outputs take nine.
         "few outputs": 81,
@@ -129,7 +131,7 @@ def test_smallest_interval():
 
 @pytest.mark.parametrize("name, interval, message", [
     ("plain", 29, "layer 'a' receives 30 pixels in turn"),
-    ("planes, pools", 146, "layer 'a' receives 49 pixels of 3 bit planes in turn"),
+    ("planes, pools", 62, "layer 'a' receives 49 pixels of 3 bit planes in words of 3 in turn"),
     ("groups", 59, "layer 'a' works on 15 outputs of 4 taps in turn"),
     ("few outputs", 80, "layer 'a' receives 81 pixels in turn"),
 ])
@@ -137,6 +139,28 @@ def test_interval_too_small(name, interval, message):
     with pytest.raises(ScheduleError, match=f"^interval {interval} cannot be reached: {message}, "
                                             f"so the smallest interval is {interval + 1}$"):
         folding.automatic(NETWORKS[name], interval)
+
+
+@pytest.mark.parametrize("interval, vectors, words", [
+    (784, (1, 1, 1), 784), (783, (2, 2, 1), 392), (392, (2, 2, 1), 392), (391, (4, 4, 2), 196),
+    (196, (4, 4, 2), 196)])
+def test_outputs_at_once(interval, vectors, words):
+    """No more than the interval needs; pools join them, so that the dense layer has one pixel."""
+    plan = folding.automatic(mnist(), interval).bind(mnist())
+    assert plan.interval <= interval and plan.words == words
+    assert tuple(layer.vectors for layer in plan.layers) == (*vectors, 1, 1)
+    assert plan.vectors == 1
+
+
+def test_outputs_at_once_fit():
+    """Fewer cycles than pixels, on a chip with room for them; not with one output at once."""
+    device = DEVICES["LFE5U-25F"]
+    plan = fit(mnist(), device).bind(mnist())
+    assert plan.interval < 784 and plan.layers[0].vectors > 1
+    costs = estimate(plan, device)
+    assert sum(cost.cells for cost in costs) <= 0.72 * device.logic_cells
+    alone = fit(mnist(), device, most_vectors=1).bind(mnist())
+    assert alone.interval >= 784 and {layer.vectors for layer in alone.layers} == {1}
 
 
 def test_styles():
@@ -221,8 +245,9 @@ def test_nothing_is_faster(name, cells, brams):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"interval": 783}, "network 'mnist' at an interval of 783 cycles does not fit iCE40UP5K: "
-                        "layer 'c1' receives 784 pixels in turn, which takes 784 cycles or more"),
+    ({"interval": 195}, "network 'mnist' at an interval of 195 cycles does not fit iCE40UP5K: "
+                        "layer 'c1' receives 784 pixels in words of 4 in turn, which takes 196 "
+                        "cycles or more"),
     ({"interval": 900}, "network 'mnist' at an interval of 900 cycles does not fit iCE40UP5K: it "
                         "needs [\\d,]+ (block RAMs|cells) where [\\w, ]+, layer '\\w+' alone "
                         "[\\d,]+; the least interval that fits is \\d+ cycles"),
@@ -290,7 +315,7 @@ def test_pool_and_padding_take_cells():
 def test_vectors_of_a_file():
     graph = NETWORKS["plain"]
     folds = tuple(replace(fold, vectors=2) for fold in folding.automatic(graph).folds)
-    message = ("vectors of layer 'a', a convolution, must be 1, not 2: no gateware works on "
-               "several of its frames yet")
+    message = ("vectors of layer 'score' must be 1, not 2: a network with convolutions works on "
+               "one frame at a time")
     with pytest.raises(ScheduleError, match=f"^{re.escape(message)}$"):
         Schedule(1, folds).bind(graph)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Conv, Dense, Graph, Input, Pool, Score, Window
+from xnorloom.graph import Conv, Dense, Graph, Input, Map, Pool, Score, Window
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_sim import golden
 from xnorloom_sim.harness import Stall
@@ -100,6 +100,85 @@ def test_known_from_elsewhere(shape, layer, fold):
     graph = Graph("known", Input(shape), [layer, _score(rng, (size,))])
     schedule = Schedule(shape[2], (Fold(*fold, "lut"), Fold(1, 1, "block")))
     check(graph, schedule, frames_of(graph, rng, 4))
+
+
+def several(rng, shape, bits, layers, folds, width):
+    """A network of unpadded convolutions, given by neurons, kernel, stride, dilation and pool."""
+    map, convs = Map(*shape), []
+    for index, (neurons, kernel, stride, dilation, pool) in enumerate(layers):
+        weights = rng.integers(0, 2, (neurons, *kernel, map.channels))
+        most = weights[0].size * ((1 << bits) - 1 if index == 0 else 1)
+        thresholds = np.round(most * rng.normal(0.5, 0.1, neurons)).astype(int).clip(0, most)
+        least = rng.integers(0, 2, neurons).astype(bool)
+        convs.append(Conv(f"conv{index}", weights, thresholds, Window(kernel, stride, dilation),
+                          Pool(pool, least)))
+        map = convs[-1].output(map)
+    graph = Graph("several", Input(shape, bits), [*convs, _score(rng, tuple(map))])
+    folds = [Fold(pe, simd, "lut", vectors=vectors) for pe, simd, vectors in folds]
+    return graph, Schedule(width, [*folds, Fold(2, 3, "block")])
+
+
+ONE, THREE = (1, 1), (3, 3)
+# Layers, folds (PE, SIMD, vectors), and input width.
+SEVERAL = {
+    "a pool joins all": ((8, 8, 1), 1, [(4, THREE, ONE, ONE, (2, 2))], [(4, 9, 2)], 2),
+    "neuron folds": ((8, 8, 1), 1, [(5, THREE, ONE, ONE, (2, 2))], [(2, 9, 2)], 2),
+    "a pool of twice as many columns": (
+        (7, 10, 2), 1, [(3, THREE, ONE, ONE, (1, 4))], [(3, 18, 2)], 4),
+    "rows of the kernel": ((7, 10, 2), 1, [(3, THREE, ONE, ONE, (2, 2))], [(2, 6, 2)], 4),
+    "words of pixels between layers": (
+        (9, 8, 2), 1, [(4, THREE, ONE, ONE, ONE), (3, THREE, ONE, ONE, (2, 2))],
+        [(3, 18, 2), (2, 36, 2)], 4),
+    "a pool joins some": (
+        (8, 18, 1), 1, [(3, THREE, ONE, ONE, (1, 2)), (2, (2, 2), ONE, ONE, (2, 2))],
+        [(3, 9, 4), (2, 12, 2)], 4),
+    "pixels after the last of a row": (
+        (7, 9, 1), 1, [(3, (2, 3), ONE, ONE, ONE), (2, (2, 3), ONE, ONE, (1, 4))],
+        [(3, 6, 4), (2, 18, 4)], 4),
+    "an output after the last pixel": (
+        (6, 8, 1), 1, [(3, THREE, ONE, ONE, ONE), (4, ONE, ONE, ONE, (1, 4))],
+        [(3, 9, 4), (4, 3, 4)], 4),
+    "strides": (
+        (9, 13, 1), 1, [(3, THREE, (2, 2), ONE, ONE), (3, (2, 2), ONE, ONE, (2, 2))],
+        [(3, 9, 2), (2, 12, 2)], 4),
+    "a stride takes all pixels": ((7, 10, 1), 1, [(3, (2, 3), (1, 2), ONE, ONE)], [(2, 6, 1)], 2),
+    "dilation": ((8, 10, 1), 1, [(3, THREE, ONE, (2, 3), (2, 2))], [(2, 9, 2)], 2),
+    "planes": (
+        (6, 8, 1), 3, [(3, THREE, ONE, ONE, ONE), (3, (2, 2), ONE, ONE, (1, 2))],
+        [(2, 9, 2), (3, 12, 2)], 2),
+    "a signal": ((1, 17, 2), 1, [(4, (1, 5), ONE, ONE, (1, 3))], [(4, 10, 3)], 6),
+}
+
+
+@pytest.mark.parametrize("stall", [None, Stall(5, 0.3, 0.6)], ids=["", "stalls"])
+@pytest.mark.parametrize("arguments", SEVERAL.values(), ids=SEVERAL)
+def test_outputs_at_once(arguments, stall):
+    """Several outputs side by side, of input words of several pixels."""
+    rng = np.random.default_rng(6)
+    graph, schedule = several(rng, *arguments)
+    frames = frames_of(graph, rng, len(graph.layers) + 3)
+    check(graph, schedule, frames, stall=stall)
+    classes, scores = Network(schedule.bind(graph)).model(frames)
+    expected = golden.evaluate(graph, frames)
+    np.testing.assert_array_equal(classes, expected.classes)
+    np.testing.assert_array_equal(scores, expected.scores)
+
+
+def test_cycles_of_outputs_at_once():
+    """Half of the words of the input, and of the cycles of each layer, with two at once."""
+    rng = np.random.default_rng(7)
+    layers = [(4, THREE, ONE, ONE, ONE), (3, THREE, ONE, ONE, (2, 2))]
+    plans = []
+    for vectors in 1, 2:
+        graph, schedule = several(rng, (10, 10, 1), 1, layers,
+                                  [(4, 9, vectors), (3, 36, vectors)], vectors)
+        plans.append(schedule.bind(graph))
+    one, two = plans
+    assert (one.words, two.words) == (100, 50)
+    assert [layer.cycles for layer in one.layers[:2]] == [64, 36]
+    assert [layer.cycles for layer in two.layers[:2]] == [32, 18]
+    assert (one.interval, two.interval) == (100, 50)
+    assert two.vectors == 1 and two.cycles_per_frame == 50
 
 
 def _score(rng, shape):

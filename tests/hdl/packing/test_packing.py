@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xnorloom.graph import Conv, Graph, Input, Score, Window
+from xnorloom.graph import Conv, Graph, Input, Pool, Score, Window
 from xnorloom.packing import pack_frames, unpack_results
 from xnorloom.schedule import Fold, Schedule
 
@@ -45,6 +45,19 @@ def test_pixels_of_a_convolution():
     words = [0b01, 0b0, 0b01, 0b1, 0b11, 0b0, 0b00, 0b0,
              0b00, 0b0, 0b00, 0b0, 0b10, 0b1, 0b01, 0b1]
     assert pack_frames(plan, frames).tolist() == [[word] for word in words]
+    assert plan.words == 8
+
+
+def test_words_of_several_pixels():
+    """Each row begins a word, and fills up its last one; of the first pixel first."""
+    graph = Graph("cnn", Input((2, 3, 2), 2), (
+        Conv("conv", np.ones((1, 1, 2, 2), int), [1], Window((1, 2)), Pool((1, 2))),
+        Score("score", np.ones((2, 2), int), [0, 0])))
+    frame = np.array([[[0, 1], [2, 3], [3, 0]], [[1, 1], [0, 2], [2, 1]]])
+    plan = Schedule(4, (Fold(1, 4, "lut", vectors=2), Fold(1, 1, "lut"))).bind(graph)
+    # Upper plane, then the lower one, of two pixels and of the last.
+    assert pack_frames(plan, frame[None]).tolist() == [
+        [0b1100], [0b1010], [0b0001], [0b0001], [0b1000], [0b0011], [0b0001], [0b0010]]
     assert plan.words == 8
 
 

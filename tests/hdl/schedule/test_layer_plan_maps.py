@@ -64,9 +64,12 @@ def test_plan_of_a_network():
     # A frame takes the words of the input longer than any layer.
     quick = Schedule(1, (Fold(4, 3, "block"), Fold(5, 64, "wired"), Fold(2, 5, "wired")))
     assert quick.bind(graph).interval == max(6 * 6 * 2 * 3, 288)
-    with pytest.raises(ScheduleError, match="^input_width must be at most the 3 channels of a "
-                                            "pixel, not 4$"):
-        Schedule(4, (Fold(4, 3, "block"), Fold(5, 64, "wired"), Fold(2, 5, "wired"))).bind(graph)
+    for width in 4, 21:
+        message = (f"^input_width must be at most the 3 channels of a pixel, or a multiple of them "
+                   f"for several pixels, up to the 18 of a row, not {width}$")
+        with pytest.raises(ScheduleError, match=message):
+            Schedule(width, (Fold(4, 3, "block"), Fold(5, 64, "wired"),
+                             Fold(2, 5, "wired"))).bind(graph)
 
 
 def test_interval_of_words_that_a_ring_writes():
@@ -195,9 +198,47 @@ WRONG = {
                      in_width=2),
         "style spram of layer 'd' needs a pe of the layer before that divides the 5 channels, not "
         "2; take another pe there, or style block"),
-    "vectors": (lambda: plan(conv(4, (1, 1), 8), Fold(4, 4, "lut", vectors=2), MAP),
-                "vectors of layer 'conv', a convolution, must be 1, not 2: no gateware works on "
-                "several of its frames yet"),
+    "pixels of words": (
+        lambda: plan(conv(4, (3, 3), 8), Fold(4, 72, "lut", vectors=2), MAP),
+        "layer 'conv' with 2 outputs at once, of input words of 1 pixel, needs input words of 2 "
+        "pixels; take other vectors, or another input_width or vectors of the layer before"),
+    "pixels for a stride": (
+        lambda: plan(conv(4, (3, 3), 8, stride=(1, 3)), Fold(4, 72, "lut"), MAP, in_pixels=2),
+        "layer 'conv' with 1 output at once, of input words of 2 pixels, needs input words of 3 "
+        "pixels, 3 for each output of stride 3; take other vectors, or another input_width or "
+        "vectors of the layer before"),
+    "vectors, groups": (
+        lambda: plan(GROUPED, Fold(4, 4, "lut", vectors=2), MAP, in_pixels=2),
+        "layer 'conv' with 2 outputs at once, of input words of 2 pixels, must have one group, not "
+        "2; take vectors 1"),
+    "vectors, padding": (
+        lambda: plan(conv(4, (3, 3), 8, padding=(1, 1, 1, 1), pad=0),
+                     Fold(4, 72, "lut", vectors=2), MAP, in_pixels=2),
+        "layer 'conv' with 2 outputs at once, of input words of 2 pixels, must have no padding; "
+        "take vectors 1"),
+    "vectors, simd": (
+        lambda: plan(conv(4, (3, 3), 8), Fold(4, 8, "lut", vectors=2), MAP, in_pixels=2),
+        "layer 'conv' with 2 outputs at once, of input words of 2 pixels, needs simd 24 or 72, a "
+        "whole row of its kernel or all of it, not 8"),
+    "vectors, columns": (
+        lambda: plan(conv(4, (3, 3), 8), Fold(4, 72, "lut", vectors=200), MAP, in_pixels=200),
+        f"vectors of layer 'conv' must be at most the {MAP.columns - 2} outputs of a row, not 200"),
+    "vectors, pool": (
+        lambda: plan(conv(4, (3, 3), 8, pool=Pool((1, 3))), Fold(4, 72, "lut", vectors=2), MAP,
+                     in_pixels=2),
+        "vectors of layer 'conv' must divide the 3 columns of its pool, or be a multiple of them, "
+        "not 2"),
+    "vectors, planes": (
+        lambda: plan(conv(4, (3, 3), 8), Fold(4, 72, "lut", vectors=4), Map(5, 8, 8), planes=2,
+                     in_pixels=4),
+        "vectors of layer 'conv', whose input has 2 bit planes, must be such that their last "
+        "windows end within the 8 columns of the words of a row, not 4, whose windows end with "
+        "column 10"),
+    "words of pixels": (
+        lambda: plan(Dense("d", np.ones((1, 20), int), [3]), Fold(1, 4, "lut"), Map(2, 2, 5),
+                     in_pixels=2),
+        "layer 'd' needs input words of one pixel, not 2; take vectors of the layer before that "
+        "its pool joins to one pixel"),
     "pe in a group": (lambda: plan(GROUPED, Fold(3, 4, "lut"), MAP),
                       "pe of layer 'conv' must divide the 4 neurons of a group, or be a multiple "
                       "of them, not 3"),

@@ -12,7 +12,9 @@ from xnorloom.gateware import primitives
 from xnorloom.gateware.network import Network
 from xnorloom.gateware.primitives import delay
 from xnorloom.gateware.weight_ram import load_members
+from xnorloom.graph import Conv
 from xnorloom.schedule import Plan
+from xnorloom.schedule.reach import Reach
 
 from ..protocol import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
 from ..sizes import check_plan
@@ -66,8 +68,12 @@ def _unneeded(plan: Plan) -> int:
     """Words at the end of a frame on which its result does not depend."""
     if not plan.graph.by_pixel:
         return 0
-    pixels = plan.graph.maps[0].pixels
-    return plan.words // pixels * (pixels - int(plan.layers[0].reach.needed[-1]))
+    first = plan.layers[0]
+    assert isinstance(first.layer, Conv) and first.map is not None
+    reach = Reach(first.layer.window, first.layer.pool_size, first.map)
+    row, column = reach.need_rows[-1], reach.need_columns[-1] // first.in_pixels
+    needed = row * (first.in_words // first.map.rows) + column + 1
+    return plan.words // first.in_words * (first.in_words - int(needed))
 
 
 class Link(wiring.Component):
