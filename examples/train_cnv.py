@@ -28,7 +28,7 @@ SHAPE = Shape((64, 64, 128, 128, 256, 256), pooled=(1, 3), hidden=(512, 512),
               input=(3, SIDE, SIDE), bits=8)
 # Offsets of the digits are part of the images; nothing else is distorted.
 RECIPE = Recipe(epochs=2, shift=0, angle=0, zoom=0, batch=50, bfloat16=True)
-DIGITS = 15_000  # of the training images of MNIST
+DIGITS = 12_000  # of the training images of MNIST
 
 
 def tensors(images):

@@ -24,6 +24,7 @@ CASES = {
     "mnist-cnn": ("mnist", 100, 60_000, 20),
     "mnist-cnn-accurate": ("mnist", 100, 100_000, 5),
     "fashion-cnn": ("fashion", 100, 100_000, 5),
+    "cnv-digits": ("photo-digits", 20, 300_000, 3),
 }
 
 
@@ -75,7 +76,9 @@ def test_torch_and_golden_models(name, frames_of):
             np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [
+    # The program of CNV takes half a minute to compile.
+    pytest.param(name, marks=[pytest.mark.full] if name == "cnv-digits" else []) for name in CASES])
 def test_compiled_simulation(name, frames_of):
     kind, _, interval, count = CASES[name]
     graph = Graph.load(MODELS / f"{name}.bnn")
