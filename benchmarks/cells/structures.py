@@ -14,17 +14,21 @@ from xnorloom.gateware.accumulator import Accumulator
 from xnorloom.gateware.layer import Layer
 from xnorloom.gateware.neuron import Neuron
 from xnorloom.gateware.popcount import Popcount
-from xnorloom.graph import Graph
+from xnorloom.gateware.wired import WiredNeurons
+from xnorloom.graph import Dense, Graph
 from xnorloom.schedule import Fold, LayerPlan
+from xnorloom.sharing import solve
 from xnorloom.target.family import Family
 
 __all__ = ["FORMS", "Structure", "structures"]
 
 FORMS = ("xnorloom", "sum", "halves")
-_SFC = Path(__file__).resolve().parents[2] / "models" / "sfc.bnn"
+_MODELS = Path(__file__).resolve().parents[2] / "models"
 _PE, _SIMD = 12, 32
 # Neurons, synapses and frames at once of the batch.
 _BATCH = 4, 64, 4
+# Levels between two registers of neurons that share counts.
+_EVERY = {"wired": 0, "pipelined": 2}
 
 
 class Between(wiring.Component):
@@ -69,9 +73,11 @@ class Structure:
     Parameters
     ----------
     kind : str
-        ``popcount``, ``neuron``, ``layer``, or ``batch``: a layer that processes frames at once.
+        ``popcount``, ``neuron``, ``layer``, ``batch``: a layer that processes frames at once,
+        ``wired``: all neurons of a layer with constant weights, or ``pipelined``: these with
+        registers.
     size : int
-        Bits of a popcount, synapses of a neuron, lanes of a layer or batch.
+        Bits of a popcount, synapses of a neuron, lanes of a layer or batch, weights.
     form : str
         One of :data:`FORMS`: the components of this project, ``sum`` of all bits, or a plain tree
         of halves.
@@ -99,6 +105,8 @@ class Structure:
                 return 2 * self.size + self.size.bit_length()
             case "batch":
                 return self.size // _BATCH[0]
+            case "wired" | "pipelined":
+                return _wired_layer().inputs
         return 0
 
     def design(self) -> Elaboratable:
@@ -110,11 +118,20 @@ class Structure:
                 return Between(self.inputs, 1, self._neuron)
             case "batch":
                 return Fed(self._layer(*_BATCH))
+            case "wired" | "pipelined":
+                return Between(self.inputs, _wired_layer().neurons, self._wired)
         return self._layer(_PE, _SIMD, 1)
 
     def _layer(self, pe: int, simd: int, frames: int) -> Layer:
-        return Layer(LayerPlan(Graph.load(_SFC).layers[1], Fold(
+        return Layer(LayerPlan(Graph.load(_MODELS / "sfc.bnn").layers[1], Fold(
             pe, simd, "block", 2, read_register=self.family.slow_block_ram, vectors=frames)))
+
+    def _wired(self, m: Module, bits: Value) -> Value:
+        layer = _wired_layer()
+        found = solve(2 * layer.weights.astype(int) - 1, layer.thresholds)
+        m.submodules.neurons = neurons = WiredNeurons(found, register_every=_EVERY[self.kind])
+        m.d.comb += neurons.x.eq(bits)
+        return neurons.o.as_value()
 
     def _popcount(self, m: Module, bits: Value) -> Value:
         if self.form == "xnorloom":
@@ -132,6 +149,12 @@ class Structure:
             return neuron.o
         products = ~(x ^ w)
         return (_sum(m, products) if self.form == "sum" else _halves(products)) >= t
+
+
+def _wired_layer() -> Dense:
+    layer = Graph.load(_MODELS / "tfc.bnn").layers[1]
+    assert isinstance(layer, Dense)
+    return layer
 
 
 def _sum(m: Module, bits: Value) -> Value:
@@ -158,6 +181,7 @@ def structures(*, quick: bool = False) -> list[Structure]:
              for family in Family for form in FORMS]
     if not quick:
         found += [Structure(kind, size, "xnorloom", family)
-                  for kind, size in (("layer", _PE * _SIMD), ("batch", prod(_BATCH)))
+                  for kind, size in (("layer", _PE * _SIMD), ("batch", prod(_BATCH)),
+                                     *((kind, _wired_layer().weights.size) for kind in _EVERY))
                   for family in Family]
     return found

@@ -55,11 +55,11 @@ def test_all_structures(place):
     assert page.endswith(f"{END}\n\nafter\n")
     found = rows(page)
     kinds = [*(f"popcount {size}" for size in (64, 256, 784)), "neuron 64", "neuron 256",
-             "layer 384", "batch 1024"]
+             "layer 384", "batch 1024", "wired 4096", "pipelined 4096"]
     assert list(found) == [(kind, family) for kind in kinds for family in ("ice40", "ecp5")]
     assert found["popcount 256", "ecp5"] == ["1.00, 50 MHz"] * 3
     assert found["layer 384", "ice40"] == ["1.00, 50 MHz", "–", "–"]
-    assert len(json.loads((place.folder / "results.json").read_text())["results"]) == 34
+    assert len(json.loads((place.folder / "results.json").read_text())["results"]) == 38
 
 
 def test_some_structures(place, capsys):

@@ -3,10 +3,10 @@
 Block RAMs are exact: each memory has the shape that needs the fewest, and columns of equal bits
 need none. SPRAMs are exact: one per 16 bits of a weight word. Cells are estimated: the sum of the
 parts of a layer, each times a constant of the family (``CONSTANTS``), is within 13 % of the
-packed cells of a fully connected layer (28 % for small wired layers on ECP5), and within 15 % of
-those of a convolution. Exceptions are first layers of many bit planes, of which the estimate is up
-to 18 % too low on iCE40, and small depthwise convolutions, of which it is up to 35 % too high on
-ECP5.
+packed cells of a fully connected layer, and within 15 % of those of a convolution. Exceptions are
+first layers of many bit planes, of which the estimate is up to 18 % too low on iCE40, and small
+depthwise convolutions, of which it is up to 35 % too high on ECP5. Neurons that share counts are
+estimated as if each counted alone, up to three times too high.
 """
 
 from dataclasses import dataclass, replace
