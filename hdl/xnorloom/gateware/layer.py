@@ -146,7 +146,7 @@ class Layer(wiring.Component):
 
         # Cycles 1 to read_latency: weights are read, and operands wait for them.
         words: Value = C(0, 0)
-        if not plan.shares:
+        if not plan.shares and self._synapses is None:
             m.submodules.weights = weights = self._weights(m)
             m.d.comb += [weights.address.eq(step.address), weights.en.eq(go)]
             words = delay(m, weights.o, int(fold.read_register), go, name="words")
@@ -247,11 +247,12 @@ class Layer(wiring.Component):
                   go: Value) -> list:
         """Connect an element to its activations, to weights of the weight words, and ``go``."""
         fold = self._plan.fold
-        w = words.word_select(lane, fold.simd)
         if self._synapses is not None:
-            x, w = (Cat(vector[place] for place in self._synapses[lane]) for vector in (x, w))
+            places, weights = self._synapses[lane]
             # Without a synapse there is one that never agrees.
-            return [element.x.eq(x), element.en.eq(go), element.w.eq(w if len(w) else 1)]
+            return [element.x.eq(Cat(x[place] for place in places)), element.en.eq(go),
+                    element.w.eq(weights if places else 1)]
+        w = words.word_select(lane, fold.simd)
         connected = [element.x.eq(x), element.en.eq(go), element.w.eq(w)]
         if self._plan.masked:
             present = words[fold.lanes:].word_select(lane, fold.simd)
@@ -267,10 +268,10 @@ class Layer(wiring.Component):
                                       coded=is_coded(plan), masked=plan.masked, **shape)
         else:
             # Results of all lanes leave together: those of small neurons wait.
-            most, every = max(map(len, self._synapses)), plan.fold.register_every
-            latency = levels(max(1, most)) // every if every else 0
-            accumulator = Accumulator(max(1, len(self._synapses[lane])), tree_latency=latency,
-                                      **shape)
+            sizes = [max(1, len(places)) for places, _ in self._synapses]
+            every = plan.fold.register_every
+            latency = levels(max(sizes)) // every if every else 0
+            accumulator = Accumulator(sizes[lane], tree_latency=latency, **shape)
         if not isinstance(plan.layer, Score):
             return Neuron(accumulator, parameters.constant("threshold", lane))
         offsets, offset = parameters.range("offset"), parameters.constant("offset", lane)
@@ -292,15 +293,17 @@ class Layer(wiring.Component):
                    plan.weight_width, fold.style)
 
 
-def wired_synapses(plan: LayerPlan) -> list[list[int]] | None:
-    """Return the operand bits of each lane whose synapses exist, of constant weights.
+def wired_synapses(plan: LayerPlan) -> list[tuple[list[int], int]] | None:
+    """Return the operand bits of each lane whose synapses exist, and the word of their weights.
 
     ``None`` if all lanes have all of them, or weights are read.
     """
     if not plan.masked or plan.fold.style is not WeightStyle.WIRED:
         return None
-    present = weight_bits(plan)[0, plan.fold.lanes:].reshape(plan.fold.pe, plan.fold.simd)
-    return [np.flatnonzero(row).tolist() for row in present]
+    weights, present = weight_bits(plan)[0].reshape(2, plan.fold.pe, plan.fold.simd)
+    return [(np.flatnonzero(there).tolist(),
+             sum(int(bit) << place for place, bit in enumerate(row[there == 1])))
+            for row, there in zip(weights, present)]
 
 
 def _until(m: Module, flag: Value, skip: Value, step: Value, name: str) -> Value:

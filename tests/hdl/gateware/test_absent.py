@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,6 +148,13 @@ def test_latency(synapses, simd, style, every, latency):
     schedule = Schedule(simd, (Fold(3, simd, style, every), Fold(2, 3, "wired")))
     assert Layer(schedule.bind(graph).layers[0]).latency == latency
     check(graph, schedule, np.random.default_rng(1).integers(0, 2, (9, 40)))
+
+
+def test_wired_weights_are_no_word():
+    """Amaranth refuses wires of more than 65,536 bits; here they would have 80,000."""
+    present = np.arange(20_000) % 4000 == 7
+    layer = Score("s", np.ones((2, 20_000), int), [1, 0], [2, 3], np.tile(present, (2, 1)))
+    assert "module" in rtlil.convert(Layer(LayerPlan(layer, Fold(2, 20_000, "wired"))))
 
 
 # Words
