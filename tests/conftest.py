@@ -48,7 +48,7 @@ SLOW = (
     "hdl/gateware/test_packets.py",
     "hdl/gateware/test_formal.py",
     "boards/link/test_pins.py", "boards/link/test_size.py", "snapshots/*.py", "cli/test_verify.py",
-    "cli/test_explore.py", "boards/test_build.py", "cli/test_build.py", "cli/test_compile.py",
+    "cli/test_explore*.py", "boards/test_build.py", "cli/test_build.py", "cli/test_compile.py",
     "hdl/frontend/*/test_fuzz.py",
     "hdl/lowering/test_scores_size.py", "docs/test_amaranth.py", "docs/test_convolution.py",
     "docs/test_schedule.py",

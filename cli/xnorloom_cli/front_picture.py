@@ -58,6 +58,8 @@ def _legend(state: State) -> str:
     points = [named.point for entry in state.explored for named in entry.points]
     if any(point.sprams for point in points):
         text += " Hollow: some weights in SPRAM."
+    if any("refused" not in built for built in state.routed.values()):
+        text += " Stars: routed."
     return text
 
 
@@ -75,6 +77,7 @@ def _draw_board(panels: Any, entry: Explored, style: tuple[str, str], state: Sta
                        markerfacecolor="white" if named.point.sprams else colour,
                        label=f"{board.title} ({board.device.name})" if named is entry.points[0]
                        else None)
+        _draw_routed(panel, entry, colour, state, values, frames)
     last = 0.0
     for value, rate, named in _corners(entry, frames):
         # Labels need some room.
@@ -83,6 +86,23 @@ def _draw_board(panels: Any, entry: Explored, style: tuple[str, str], state: Sta
         last = log10(value)
         panels[0].annotate(named.name.rpartition("-")[2], (value, rate), (-5, 5),
                            textcoords="offset points", fontsize=8, color=colour, ha="right")
+
+
+def _draw_routed(panel: Any, entry: Explored, colour: str, state: State, values: Sequence[float],
+                 frames: Sequence[float]) -> None:
+    """Draw a star for each build, and a line to it from its estimate."""
+    place = panel.get_subplotspec().colspan.start
+    for named, value, rate in zip(entry.points, values, frames):
+        built = state.routed.get(named.name, {"refused": ""})
+        if "refused" in built:
+            continue
+        cells, rams = (built["resources"].get(kind, {"used": 0})["used"]
+                       for kind in ("logic_cells", "brams"))
+        reached = (cells, rams, 1e6 * built["latency_seconds"])[place]
+        panel.plot([value, reached], [rate, built["frames_per_second"]], color="black",
+                   linewidth=1, zorder=3)
+        panel.plot(reached, built["frames_per_second"], "*", color=colour, markersize=14,
+                   markeredgecolor="black", zorder=4)
 
 
 def _stairs(values: Sequence[float], frames: Sequence[float]) -> tuple[list[float], list[float]]:

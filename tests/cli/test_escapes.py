@@ -60,7 +60,7 @@ def evil(here, tmp_path):
 
 def test_every_command_has_a_test():
     assert set(COMMANDS) == {"demo", "import", "info", "verify", "simulate", "compile", "build",
-                             "flash", "run", "boards", "serve"}
+                             "flash", "run", "boards", "serve", "explore"}
 
 
 ARGUMENTS = {
@@ -81,6 +81,11 @@ ARGUMENTS = {
     "import": ["toy.bnn", "-o", f"{EVIL}.onnx"], "import model": [f"{EVIL}.onnx", "-o", "a.bnn"],
     "import file": [f"{EVIL}.h5", "-o", "a.bnn"], "import own": ["toy.bnn", "-o", f"{EVIL}.bnn"],
     "demo": [EVIL], "boards": [f"{EVIL}.bnn"], "serve": [f"{EVIL}.bnn"],
+    "explore": [f"{EVIL}.bnn", "--board", "icestick"],
+    "explore board": ["toy.bnn", "--board", EVIL],
+    "explore boards": ["toy.bnn", "--board", f"{EVIL},{EVIL}"],
+    "explore seed": ["toy.bnn", "--board", "icestick", "--seed", EVIL],
+    "explore scheduler": ["toy.bnn", "--board", "icestick", "--scheduler", EVIL],
 }
 
 

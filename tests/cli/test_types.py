@@ -100,6 +100,7 @@ def test_unknown_option(capsys, command):
              "simulate": ["m", "--data", "d"],
              "verify": ["m", "--random", "1"], "build": ["m", "--board", "b"],
              "flash": ["f", "--board", "b"], "info": ["m"], "boards": ["m"], "serve": ["m"],
+             "explore": ["m", "--board", "b"],
              "run": ["m", "--board", "b", "--port", "p", "--data", "d"]}.get(command, [])
     for bogus in (["--bogus"], ["--bogus=1"], ["one", "too-many"] if given else ["too-many"]):
         assert main([command, *given, *bogus]) == 2

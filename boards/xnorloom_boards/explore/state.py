@@ -62,19 +62,22 @@ class State:
         """Write ``explore.json``, whole or not at all."""
         write_atomic(self.directory / NAME, json.dumps(self.values(), indent=2) + "\n")
 
-    def resume(self, before: dict[str, Any] | None, seeds: tuple[int, ...]) -> None:
+    def resume(self, before: dict[str, Any] | None, seeds: tuple[int, ...] | None) -> None:
         """Take over the builds of ``before``, as :func:`check_directory` returned it.
 
-        These are the builds of points that have the same name, schedule and seeds.
+        These are the builds of points that have the same name, schedule and seeds (any seeds if
+        ``None``), and whose files are there.
         """
         schedules = {named.name: named.point.schedule.as_json(self.graph)
                      for entry in self.explored for named in entry.points}
         for board in (before or {}).get("boards", ()):
             for point in board["points"]:
-                routed = point["routed"]
-                if (routed and schedules.get(point["name"]) == point["schedule"]
-                        and routed.get("seeds") == list(seeds)):
-                    self.routed[point["name"]] = routed
+                name, routed = point["name"], point["routed"]
+                if (routed and schedules.get(name) == point["schedule"]
+                        and seeds in (None, tuple(routed["seeds"]))
+                        and all((self.directory / name / file).is_file()
+                                for file in routed.get("files", ()))):
+                    self.routed[name] = routed
 
 
 def check_directory(directory: Path, graph: Graph) -> dict[str, Any] | None:
@@ -110,14 +113,34 @@ def check_directory(directory: Path, graph: Graph) -> dict[str, Any] | None:
         for board in values["boards"]:
             for point in board["points"]:
                 point["name"], point["schedule"], point["routed"] = (
-                    str(point["name"]), dict(point["schedule"]), point["routed"] or None)
+                    str(point["name"]), dict(point["schedule"]), _routed(point["routed"]))
     except OSError as error:
         raise XnorloomError(f"{file} cannot be read: {printable(error.strerror or error)}"
                             ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise XnorloomError(f"{file} is no exploration; remove it, or choose another directory "
                             f"with -o") from error
     if digest != graph.digest:
         raise XnorloomError(f"{where} has the exploration of another network, {clipped(found)}; "
                             f"choose another one with -o")
     return values
+
+
+def _routed(values: Any) -> dict[str, Any] | None:
+    """Check the result of a build as far as it is used."""
+    if not values:
+        return None
+    found = dict(values)
+    for seed in found["seeds"]:
+        if not isinstance(seed, int):
+            raise TypeError(seed)
+    if "refused" in found:
+        return {**found, "refused": str(found["refused"])}
+    for key in ("clock_hz", "fmax_hz", "frames_per_second", "latency_seconds"):
+        found[key] = float(found[key])
+    for kind, entry in found["resources"].items():
+        found["resources"][kind] = {"used": int(entry["used"]),
+                                    "available": int(entry["available"])}
+    if any("/" in file or file.startswith(".") for file in found["files"]):
+        raise ValueError("files")
+    return found

@@ -1,18 +1,19 @@
 """``xnorloom build``: bitstream and reports of a model on a board."""
 
 import shlex
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.schedule.fold import USUAL_VECTORS
-from xnorloom.support.text import printable, quoted
+from xnorloom.support.text import printable
 
 from ..console import Console, timed
 from ..inputs import load
 from ..parser import add_board, add_fold, add_model
+from ..seeds import add_seeds
 from ..types import directory, integer, positive
 from ..vectors import add_vectors
 
@@ -32,8 +33,6 @@ EXAMPLES = [
     "xnorloom build models/sfc.bnn --board ulx3s_25f --seed 1,2,3",
     "xnorloom build net.onnx --input u8/255 --board hx8k_evn --fps 500000"]
 
-# nextpnr takes seeds of 32 bits with sign; only some of its builds take larger ones.
-_LARGEST_SEED = 2**31 - 1
 # The fastest bridge on a board, an FT2232H (data sheet DS_FT2232H).
 _FASTEST_BAUD = 12_000_000
 
@@ -51,9 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_vectors(parser)
     parser.add_argument("--fps", type=positive, metavar="F",
                         help="at least F frames per second, or no bitstream")
-    parser.add_argument("--seed", type=_seeds, metavar="N,...", default="0",
-                        help="place and route with each of these seeds and keep the fastest "
-                             "(default: %(default)s)")
+    add_seeds(parser)
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
     parser.add_argument("--baud", type=_baud, metavar="B",
@@ -68,15 +65,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def _baud(text: str) -> int:
     """Rate of a serial port."""
     return integer(text, 9_600, _FASTEST_BAUD, ranged=True)
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    """Seeds in a list such as ``1,2,3``."""
-    try:
-        return tuple(integer(part, 0, _LARGEST_SEED) for part in text.split(","))
-    except ArgumentTypeError:
-        raise ArgumentTypeError(f"must be integers in 0 to {_LARGEST_SEED} with commas between "
-                                f"them, not {quoted(text)}") from None
 
 
 def run(arguments: Namespace, console: Console) -> int:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
 from xnorloom.schedule.fold import USUAL_VECTORS
-from xnorloom.support.text import printable
+from xnorloom.support.text import count, printable
 
-from ..console import Console
+from ..console import Console, timed
 from ..inputs import load
 from ..parser import add_model
-from ..types import directory
+from ..seeds import add_seeds
+from ..types import directory, path, positive
 from ..vectors import add_vectors
 
 if TYPE_CHECKING:
@@ -26,10 +27,13 @@ HELP = "show what a model costs on boards, from the fastest schedule to the smal
 DESCRIPTION = (
     "Estimate the Pareto front of a model on boards, in seconds: frames per second, latency, logic "
     "cells and memories. Prints a table and writes explore.json, explore.png and a schedule file "
-    "for each point, which build takes.")
+    "for each point, which build takes. With --build it also places and routes chosen points, and "
+    "goes on where it was interrupted.")
 EXAMPLES = [
     "xnorloom explore tfc --board icebreaker",
     "xnorloom explore tfc --board icebreaker,ulx3s_25f -o front",
+    "xnorloom explore tfc --board icebreaker -o front --build 4",
+    "xnorloom explore tfc --board icebreaker -o front --build 4 --scheduler tcp://10.0.0.1:8786",
     "xnorloom explore net.onnx --input u8/255 --board hx8k_evn --vectors 1"]
 
 
@@ -44,6 +48,15 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="directory for the files, new or that of an exploration of the same "
                              "model; default: named after the model")
     add_vectors(parser)
+    group = parser.add_argument_group("builds")
+    group.add_argument("--build", type=positive, metavar="N",
+                       help="also build N points of each board, from the fastest to the smallest; "
+                            "needs the extra boards")
+    add_seeds(group)
+    group.add_argument("--scheduler", type=path, metavar="ADDRESS",
+                       help="build on the Dask cluster of this scheduler, such as "
+                            "tcp://10.0.0.1:8786, in place of the cores of this machine; needs the "
+                            "extra dask")
 
 
 def _boards(text: str) -> tuple[str, ...]:
@@ -66,13 +79,19 @@ def run(arguments: Namespace, console: Console) -> int:
 
     from ..tables.explore import explore_text
 
+    if arguments.scheduler is not None and arguments.build is None:
+        raise XnorloomError("argument --scheduler: only allowed with --build")
     for name in arguments.boards:
         find(name)
     graph = load(arguments, console).graph
     folder = Path(arguments.output or _directory(graph))
-    check_directory(folder, graph)
+    before = check_directory(folder, graph)
     state = _estimated(arguments, console, graph, folder)
+    state.resume(before, arguments.seed if arguments.build else None)
     paths = _write(state, console)
+    if arguments.build:
+        _build(arguments, console, state)
+        paths = _write(state, console)
     values = {**state.values(), "directory": str(folder), "files": [str(path) for path in paths]}
     commands = {named.name: _command(arguments, entry.board, folder / f"{named.name}.json")
                 for entry in state.explored for named in entry.points}
@@ -118,6 +137,34 @@ def _estimated(arguments: Namespace, console: Console, graph: Graph, folder: Pat
         raise XnorloomError(next(iter(state.refused.values())))
     state.explored += [found[board] for board in arguments.boards if board in found]
     return state
+
+
+def _build(arguments: Namespace, console: Console, state: "State") -> None:
+    """Build the chosen points that are not built yet; each result is written when it is there."""
+    from xnorloom.support.cluster import cluster_results
+    from xnorloom.support.staging import staged
+    from xnorloom.support.workers import results
+    from xnorloom_boards.explore import build_point, chosen, routed_values
+
+    points = [(entry.board, named) for entry in state.explored
+              for named in chosen(entry, arguments.build) if named.name not in state.routed]
+    calls = [(state.graph, board, named.point.schedule, arguments.seed) for board, named in points]
+    say = timed(console.note)
+    if not points:
+        return
+    say(f"building {count(len(points), 'point')}")
+    found = (results(build_point, calls) if arguments.scheduler is None
+             else cluster_results(arguments.scheduler, build_point, calls))
+    for done, (index, built) in enumerate(found, 1):
+        name = points[index][1].name
+        if built.files:
+            with staged(state.directory / name, built.files) as staging:
+                for file, content in built.files.items():
+                    (staging / file).write_bytes(content)
+        state.routed[name] = routed_values(built, arguments.seed)
+        state.save()
+        result = "does not fit" if built.refused else f"{built.values['clock']['hz'] / 1e6:.4g} MHz"
+        say(f"{done} of {len(points)}: {name}, {result}")
 
 
 def _write(state: "State", console: Console) -> list[Path]:

@@ -12,9 +12,12 @@ __all__ = ["explore_text"]
 def explore_text(state: State) -> str:
     """The fronts of all boards for people."""
     lines = [f"{clipped(state.graph.name)}: frames per second and times at the usual clock of each "
-             f"chip, cells of the whole design, all estimated"]
+             f"chip, cells of the whole design, estimated"]
     for entry in state.explored:
         lines += ["", *_front(entry)]
+        routed = [named.name for named in entry.points if named.name in state.routed]
+        if routed:
+            lines += ["", *_routed(state, routed)]
     for name, reason in state.refused.items():
         lines += ["", f"{find(name).title}: {reason}"]
     return "\n".join(lines)
@@ -29,6 +32,22 @@ def _front(entry: Explored) -> list[str]:
               *(["SPRAMs"] if sprams else []), "set by", "a step up")
     return [f"{board.title} ({board.device.name}), {entry.hz / 1e6:.4g} MHz", "",
             table(rows, header), "", f"Nothing is faster: {entry.limit}."]
+
+
+def _routed(state: State, names: list[str]) -> list[str]:
+    """Table of the builds of a board."""
+    rows, refused = [], []
+    for name in names:
+        result, number = state.routed[name], name.rpartition("-")[2]
+        if "refused" in result:
+            refused.append(f"{number}: {clipped(result['refused'])}")
+            continue
+        rows.append((number, round(result["frames_per_second"]), f"{result['clock_hz'] / 1e6:.4g}",
+                     f"{result['fmax_hz'] / 1e6:.4g}", seconds(result["latency_seconds"]),
+                     *(result["resources"].get(kind, {}).get("used")
+                       for kind in ("logic_cells", "brams"))))
+    header = "routed", "frames/s", "clock, MHz", "Fmax, MHz", "latency", "cells", "RAMs"
+    return [*([table(rows, header)] if rows else []), *refused]
 
 
 def _row(entry: Explored, named: Named, sprams: bool) -> list[object]:
