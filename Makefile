@@ -16,7 +16,8 @@ BIN := $(VENV)/bin
 .PHONY: help demo quick test test-full bitstream browser zig prove fuzz fuzz-short soak mutants stranger lint site snapshots bench boards cells clean
 
 help:
-	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware'
+	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware, and build'
+	@echo '             its bitstream'
 	@echo 'make quick   run the fast tests, on all cores'
 	@echo 'make test    run all tests but those of make test-full and make bitstream'
 	@echo 'make test-full  run whole data sets, and place and route'
@@ -137,7 +138,7 @@ clean:
 	rm -rf $(VENV) dist site docs/api xnorloom-demo .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/demo.stamp: EXTRAS := compiled,plot
+$(VENV)/demo.stamp: EXTRAS := boards,compiled,plot,serve
 $(VENV)/test.stamp: EXTRAS := test
 $(VENV)/prove.stamp: EXTRAS := prove,test
 $(VENV)/browser.stamp: EXTRAS := browser,test

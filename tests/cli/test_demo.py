@@ -31,6 +31,10 @@ def test_demo(run, bundled, tmp_path):
     assert "agrees with the golden model on all 500 images" in text
     assert "What to type next" in text
     assert f"--fold {out / 'schedule.json'}" in text
+    assert f"flash --board icebreaker {out / 'tfc-icebreaker.bin'}" in text
+    # Tables and the lines of other parts are wider.
+    told = text[text.index("What to type next"):].splitlines()
+    assert all(len(line) <= 80 for line in told if str(out) not in line)
 
 
 def test_demo_names_itself_as_it_was_called(capsys, bundled, tmp_path, monkeypatch):

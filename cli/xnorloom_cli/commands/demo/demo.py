@@ -44,7 +44,7 @@ def show(out: str, console: Console) -> int:
     # The files move to their place at the end, but an unusable directory is reported at once.
     with staged(out) as staging:
         values, status = _show(Path(out), staging, console)
-    _next(out, console)
+    _next(Path(out), values["board"], console)
     console.result(values)
     return status
 
@@ -54,6 +54,9 @@ def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], i
     plan = automatic(graph).bind(graph)
     dataset = data.bundled()
     assert dataset.labels is not None
+    console.say(_filled("""
+        Six steps, from a trained network to a bitstream. The first time they take some minutes,
+        most of them for compiling a simulation and for place and route; after that a minute."""))
     _say(console, 1, "A trained network", f"""
         {MODEL.upper()} was trained to recognise handwritten digits (the MNIST images). Each of its
         weights and activations is a single bit that stands for +1 or -1: multiplying two of them
@@ -120,6 +123,10 @@ def _simulate(plan: Plan, dataset: Dataset, console: Console) -> list[Check]:
     runs: list[Check] = []
     for engine, count in (("amaranth", _FEW), ("compiled", len(dataset))):
         try:
+            if engine == "compiled":
+                # Otherwise the bar of the images would stand still meanwhile.
+                with console.waiting("compiling the simulation"):
+                    check(plan, frames[:1], engine=engine)
             with console.progress(f"{engine:<8}", count, " images", always=True) as progress:
                 runs.append(check(plan, frames[:count], labels[:count], engine=engine,
                                   progress=progress))
@@ -170,26 +177,36 @@ def _verilog(plan: Plan, out: Path, staging: Path, console: Console) -> list[str
     return names
 
 
-def _next(out: str, console: Console) -> None:
-    quoted = printable(shlex.quote(str(Path(out) / "schedule.json")))
+def _next(out: Path, board: dict[str, Any] | None, console: Console) -> None:
+    def file(name: str) -> str:
+        return printable(shlex.quote(str(out / name)))
+
     # `make demo` calls it in a virtual environment that is not on the search path.
     program = "xnorloom"
     if shutil.which(program) is None and Path(sys.argv[0]).name == program:
         program = printable(shlex.quote(sys.argv[0]))
     commands = [
+        (f"{program} serve tfc", "draw digits in the browser, and see the network at work"),
         (f"{program} run tfc --board sim --data mnist:bundled",
          "digits through a simulated board"),
-        (f"{program} build tfc --board icebreaker", "a bitstream as fast as the chip allows"),
-        (f"{program} run tfc --board icebreaker --data mnist:bundled",
-         "digits through a board that has it"),
+        (f"{program} explore tfc --board icebreaker,ulx3s_25f",
+         "what more frames per second cost on two boards"),
+        (f"{program} build tfc --board {demo_board.BOARD}",
+         "a bitstream as fast as the chip allows"),
         (f"{program} import net.onnx --input u8/255 -o net.bnn", "a network of your own"),
-        (f"{program} compile tfc -o build --fold {quoted}", "a schedule that you edited"),
+        (f"{program} compile tfc -o build --fold {file('schedule.json')}",
+         "a schedule that you edited"),
         (f"{program} simulate tfc --data mnist:test", "all 10,000 test images"),
         (f"{program} --help", "everything else")]
-    width = max(len(command) for command, _ in commands)
+    if board is not None:
+        commands[3:3] = [
+            (f"{program} flash --board {demo_board.BOARD} {file(board['files'][0])}",
+             "the bitstream of the demo into a board"),
+            (f"{program} run tfc --board {demo_board.BOARD} --data mnist:bundled",
+             "digits through a board that has it")]
     console.say("\nWhat to type next\n")
     for command, what in commands:
-        console.say(f"  {command:<{width}}  # {what}")
+        console.say(f"  # {what}\n  {command}")
 
 
 def _say(console: Console, number: int, title: str, text: str) -> None:
@@ -200,4 +217,4 @@ def _say(console: Console, number: int, title: str, text: str) -> None:
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), width=88)
+    return textwrap.fill(" ".join(text.split()), width=80)
