@@ -30,6 +30,7 @@ from .flow.tools import find_all
 from .link.sizes import check_graph
 from .report import page
 from .report.values import build_values
+from .step_times import StepTimes
 
 __all__ = ["Build", "build"]
 
@@ -129,7 +130,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     if not seeds:
         raise ValueError("build must have at least one seed")
     check_graph(graph, scores)
-    family, say = board.device.family, progress or (lambda text: None)
+    family, say = board.device.family, StepTimes(progress)
     tools = find_all(family)
     budget, tries = ResourceBudget(graph, board.device, most_vectors=most_vectors), 1
     fixed, first = schedule is not None, schedule
@@ -155,6 +156,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         say("packing the bitstream")
         bitstream = pack(best.route, family, tools["packing"], jobs)
         values = build_values(graph, schedule, board, best, attempts, tools, bitstream)
+        values |= say.values()
         names = _write(staging, graph, schedule, best, bitstream, values, board)
         # Held until all files have their names.
         last.enter_context(directory_lock(directory))

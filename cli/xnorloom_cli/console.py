@@ -39,6 +39,39 @@ class Console:
         if _is_terminal(sys.stderr):
             write(sys.stderr, text)
 
+    @contextlib.contextmanager
+    def steps(self, *, silence: float | None = None) -> Iterator[Callable[[str], None]]:
+        """Report the steps of a long task on standard error, in a log file, too.
+
+        The context gives a thread-safe function that prints a line with the time so far. After
+        ``silence`` seconds without a step, by default 30 at a terminal and 300 elsewhere, a line
+        says that the last step still runs.
+        """
+        if silence is None:
+            silence = 30 if _is_terminal(sys.stderr) else 300
+        step = timed(lambda line: write(sys.stderr, line), after=" ...")
+        last, news, left = [""], threading.Event(), threading.Event()
+
+        def watch() -> None:
+            while not left.is_set():
+                if not news.wait(silence) and not left.is_set() and last[0]:
+                    step(f"still {last[0]}")
+                news.clear()
+
+        def report(text: str) -> None:
+            last[0] = text
+            news.set()
+            step(text)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield report
+        finally:
+            left.set()
+            news.set()
+            watcher.join()
+
     def result(self, values: object, text: str | None = None) -> None:
         """Print the result: ``values`` for programs or ``text`` for people."""
         if self._json:

@@ -107,3 +107,30 @@ def test_nothing_but_text_names_a_bar(capsys):
     with Console(json=False).progress("a\x1b[2J", 2, " frames", always=True) as progress:
         progress(2, 2)
     assert "a\\x1b[2J: 100%" in capsys.readouterr().err
+
+
+def test_steps_in_a_log(capsys):
+    with Console(json=True).steps() as step:
+        step("packing \x1b[2J")
+    assert capsys.readouterr() == ("", "  0:00  packing \\x1b[2J ...\n")
+
+
+def test_steps_show_life(capsys):
+    """A long step is repeated, but none before the first or after the last."""
+    with Console(json=False).steps(silence=0.5) as step:
+        time.sleep(0.7)
+        step("routing")
+        time.sleep(1.2)
+    time.sleep(0.6)
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first == "  0:00  routing ..."
+    assert 1 <= len(rest) <= 3
+    assert all(re.fullmatch(r"  0:\d\d  still routing \.\.\.", line) for line in rest)
+
+
+def test_steps_end_with_an_error():
+    threads = threading.active_count()
+    with pytest.raises(ValueError, match="^over$"), Console(json=False).steps() as step:
+        step("routing")
+        raise ValueError("over")
+    assert threading.active_count() == threads

@@ -10,7 +10,7 @@ from xnorloom.schedule import Schedule
 from xnorloom.schedule.fold import USUAL_VECTORS
 from xnorloom.support.text import printable
 
-from ..console import Console, timed
+from ..console import Console
 from ..inputs import load
 from ..parser import add_board, add_fold, add_model
 from ..seeds import add_seeds
@@ -80,11 +80,12 @@ def run(arguments: Namespace, console: Console) -> int:
     schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
     if arguments.dry_run:
         return _preview(arguments, console, graph, chosen, schedule)
-    made = build.build(
-        graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
-        interval=arguments.interval, schedule=schedule,
-        most_vectors=arguments.vectors or USUAL_VECTORS, fps=arguments.fps,
-        seeds=arguments.seed, scores=arguments.scores, progress=timed(console.note, after=" ..."))
+    with console.steps() as step:
+        made = build.build(
+            graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
+            interval=arguments.interval, schedule=schedule,
+            most_vectors=arguments.vectors or USUAL_VECTORS, fps=arguments.fps,
+            seeds=arguments.seed, scores=arguments.scores, progress=step)
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
     bitstream = printable(shlex.quote(str(made.files[0])))
