@@ -60,7 +60,8 @@ def evil(here, tmp_path):
 
 def test_every_command_has_a_test():
     assert set(COMMANDS) == {"demo", "import", "info", "verify", "simulate", "compile", "build",
-                             "flash", "run", "boards", "serve", "explore"}
+                             "flash", "run", "boards", "serve", "explore",
+                             "export"}
 
 
 ARGUMENTS = {
@@ -86,6 +87,7 @@ ARGUMENTS = {
     "explore boards": ["toy.bnn", "--board", f"{EVIL},{EVIL}"],
     "explore seed": ["toy.bnn", "--board", "icestick", "--seed", EVIL],
     "explore scheduler": ["toy.bnn", "--board", "icestick", "--scheduler", EVIL],
+    "export": ["toy.bnn", "-o", f"{EVIL}.bnn"],
 }
 
 

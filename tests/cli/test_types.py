@@ -96,7 +96,8 @@ def test_numbers_as_people_type_them(text, value):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_unknown_option(capsys, command):
     """The message names the help of the command."""
-    given = {"import": ["m", "-o", "x.bnn"], "compile": ["m", "-o", "x"],
+    given = {"import": ["m", "-o", "x.bnn"], "export": ["m", "-o", "x.onnx"],
+             "compile": ["m", "-o", "x"],
              "simulate": ["m", "--data", "d"],
              "verify": ["m", "--random", "1"], "build": ["m", "--board", "b"],
              "flash": ["f", "--board", "b"], "info": ["m"], "boards": ["m"], "serve": ["m"],

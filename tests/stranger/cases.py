@@ -64,6 +64,7 @@ CASES = {
         _misses("larq", "info functional.h5", _xnorloom("info functional.h5", "functional")),
         _misses("onnx", "info net.onnx"),
         _misses("onnx", "import net.onnx -o net.bnn"),
+        _misses("onnx", "export tfc -o tfc.onnx"),
         _misses("plot", "simulate tfc --data mnist:bundled --engine golden --show 3"),
         _misses("compiled", _COMPILED),
         _misses("boards", _BUILD),
@@ -86,7 +87,8 @@ CASES = {
         _command("npm --version", r"^\d"),
         _xnorloom("simulate tfc --data mnist:test --limit 100 --engine golden"),
     ),
-    "onnx": (_ONNX, _xnorloom("info net.onnx --input bipolar", "net")),
+    "onnx": (_ONNX, _xnorloom("export tfc -o tfc.onnx", files=("tfc.onnx",)),
+             _xnorloom("info net.onnx --input bipolar", "net")),
     "larq": (
         _xnorloom("import functional.h5 -o net.bnn", files=("net.bnn",)),
         _xnorloom("info functional.keras", "functional"),

@@ -12,18 +12,19 @@ Help and errors in arguments import every module, so that slow imports are insid
 from types import ModuleType
 
 from . import (
-               boards,
-               build,
-               compile,
-               demo,
-               explore,
-               flash,
-               import_,
-               info,
-               run,
-               serve,
-               simulate,
-               verify,
+    boards,
+    build,
+    compile,
+    demo,
+    explore,
+    export,
+    flash,
+    import_,
+    info,
+    run,
+    serve,
+    simulate,
+    verify,
 )
 
 __all__ = ["COMMANDS"]
@@ -31,5 +32,5 @@ __all__ = ["COMMANDS"]
 # In the order of `xnorloom --help`.
 COMMANDS: dict[str, ModuleType] = {
     "demo": demo, "import": import_, "info": info, "verify": verify, "simulate": simulate,
-    "serve": serve, "compile": compile, "boards": boards, "explore": explore, "build": build,
-    "flash": flash, "run": run}
+    "serve": serve, "compile": compile, "export": export, "boards": boards, "explore": explore,
+    "build": build, "flash": flash, "run": run}
