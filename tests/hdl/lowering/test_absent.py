@@ -175,7 +175,7 @@ def pixels():
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_pytorch(sources, pixels, exporter):
-    path = sources.torch("ternary", exporter, (784, 64, 32, 10), sign="where",
+    path = sources.torch("ternary weights", exporter, (784, 64, 32, 10), sign="where",
                          weight_sign="ternary", ties=exporter == "torchscript")
     lowered, _ = sources.compare(path, "bipolar", pixels)
     assert all(layer.present is not None for layer in lowered.graph.layers)
