@@ -29,10 +29,12 @@ _ELEMENT_WIRES = re.compile(r"^  (?:wire (?:\[\d+:0\] )?\\\S+\[\d+\]\S* |"
                             r"assign \\\S+\[\d+\]\S*  = .*);\n", re.MULTILINE)
 # Registers marked `undefined`, such as the output of a block RAM, need no initial value.
 UNSET_INIT = "setattr -unset init a:undefined"
-# Attribute of a wire in designs whose gates already are look-up tables of four inputs beside carry
-# chains. The optimisation of ABC9 finds nothing in them and takes very long, because chains follow
-# chains: more than four minutes for a wired layer of 64 x 64 instead of three seconds.
 PREMAPPED = "premapped"
+"""Attribute of a wire in designs whose gates already are look-up tables beside carry chains.
+
+The optimisation of ABC9 finds nothing in them and takes very long, because chains follow chains:
+more than four minutes for a wired layer of 64 x 64 instead of three seconds.
+"""
 _QUICK = "scratchpad -copy abc9.script.default.fast abc9.script; "
 # Cells that only record the hierarchy before flattening.
 DROP_SCOPES = "delete */t:$scopeinfo"
