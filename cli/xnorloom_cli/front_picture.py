@@ -139,6 +139,8 @@ def _plain_ticks(panels: Any) -> None:
     for axis, decades in ((panels[0].xaxis, 1.7), (panels[2].xaxis, 1.7), (panels[0].yaxis, 4.5)):
         low, high = axis.get_view_interval()
         subs = (1.0, 2.0, 5.0) if high < low * 10 ** decades else (1.0,)
+        if high < 4 * low:
+            subs = tuple(range(1, 10))
         axis.set_major_locator(LogLocator(10, subs=subs))
         axis.set_major_formatter(plain)
         axis.set_minor_formatter(NullFormatter())
