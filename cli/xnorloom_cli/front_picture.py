@@ -133,15 +133,14 @@ def _corners(entry: Explored, frames: list[float]) -> list[tuple[int, float, Nam
 
 def _plain_ticks(panels: Any) -> None:
     """Ticks such as 2,000 in place of powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     plain = FuncFormatter(lambda value, place: f"{value:,.12g}")
     for axis, decades in ((panels[0].xaxis, 1.7), (panels[2].xaxis, 1.7), (panels[0].yaxis, 4.5)):
         low, high = axis.get_view_interval()
         subs = (1.0, 2.0, 5.0) if high < low * 10 ** decades else (1.0,)
-        if high < 4 * low:
-            subs = tuple(range(1, 10))
-        axis.set_major_locator(LogLocator(10, subs=subs))
+        # A narrow range has hardly a power of ten in it.
+        axis.set_major_locator(MaxNLocator(6) if high < 4 * low else LogLocator(10, subs=subs))
         axis.set_major_formatter(plain)
         axis.set_minor_formatter(NullFormatter())
 
