@@ -28,7 +28,7 @@ def smallest_interval(graph: Graph) -> int:
 
     A layer takes a cycle per bit plane of its input, a convolution one per bit plane of each pixel
     that it receives, and with padding or groups one per bit plane of each tap of each output. Where
-    the first layers can compute up to :data:`~xnorloom.schedule.fold.USUAL_VECTORS` outputs side by
+    the first layers can compute up to ``USUAL_VECTORS`` outputs side by
     side at once, they take so many cycles fewer.
     """
     return min(_shortest(graph, first) for first in _choices(graph))
