@@ -138,7 +138,7 @@ def test_loads_what_was_saved(tmp_path_factory, bits, kernel, stride, seed, pad,
     loaded = Graph.load(path)
     assert same(loaded, graph)
     found = loaded.layers[0]
-    assert found.window == window and found.groups == groups
+    assert found.window == graph.layers[0].window and found.groups == groups
     assert found.pool_size == layer.pool_size and np.array_equal(found.least, layer.least)
     assert np.array_equal(found.weights, weights)
     assert np.array_equal(found.thresholds, layer.thresholds)
