@@ -7,13 +7,21 @@ from amaranth.hdl import Shape
 from ..gateware.counting import tree
 from ..gateware.counting.code import is_coded
 from ..gateware.multiplier import fits_mac16
+from ..gateware.wired import solution
 from ..graph import Conv, Layer, Score
 from ..packing import score_shape
 from ..schedule import LayerPlan, OperandKind, WeightStyle
+from ..sharing import FIRST_INPUT, Add
 from ..target.device import LUT_DEPTH
 
 __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits",
            "value_rows"]
+
+
+# Synapses of neurons that share counts, up to which the program is compiled for its estimate: that
+# of 64 x 64 takes up to half a second, that of 784 x 64 ten. Neurons of larger layers are estimated
+# as if each counted alone. They were never routed, and so a search takes no such layer for small.
+_COMPILED = 1 << 13
 
 
 # The search asks for the same trees many times.
@@ -59,6 +67,16 @@ def _lane(plan: LayerPlan) -> tuple[float, int]:
     return logic, waits
 
 
+def _shared_parts(plan: LayerPlan) -> dict[str, float]:
+    """Return the parts of neurons that share counts: cells of the program, and of its registers."""
+    every, found = plan.fold.register_every, solution(plan)
+    # The carry input of an adder takes a cell, unless it is constant.
+    cells = sum(node.width + (isinstance(node, Add) and node.carry >= FIRST_INPUT)
+                for node in found.program.nodes)
+    held = found.pipeline(every).waits() if every else 0
+    return {"shared": plan.vectors * cells, "wait": plan.vectors * held}
+
+
 def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
     """Return the bits of a threshold, or of an offset, or of an offset and a scale."""
     if not isinstance(layer, Score):
@@ -87,13 +105,15 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
     Of its multipliers, as many as there are ``dsps`` are no part.
     """
     layer, fold, rows = plan.layer, plan.fold, value_rows(plan)
+    element = score_bits(layer, plan.planes) if isinstance(layer, Score) else 1
+    if plan.shares and layer.synapses <= _COMPILED:
+        return {**_shared_parts(plan), "output": 2 * fold.pe * plan.vectors * element}
     # Each vector has processing elements of its own.
     elements = fold.pe * plan.vectors
     count = plan.count_max.bit_length()
     trees, waits = _trees(plan)
     # The highest bit of a threshold is a constant, except where a neuron always fires.
     values = value_bits(layer, plan.planes) if isinstance(layer, Score) else (count,)
-    element = score_bits(layer, plan.planes) if isinstance(layer, Score) else 1
     parts: dict[str, float] = {
         "layer": 1,
         "tree": plan.vectors * trees,
