@@ -1,5 +1,6 @@
 """Sphinx configuration of the site: pages of this folder, and the reference from the docstrings."""
 
+import importlib
 import inspect
 import re
 import sys
@@ -105,7 +106,8 @@ def _types_are_prose(app: Sphinx, document: nodes.document) -> None:
 def _imported(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref,
               content: nodes.TextElement) -> nodes.reference | None:
     """Resolve a name that is global where the docstring was written."""
-    thing: object = sys.modules.get(node.get("py:module", ""))
+    # Other processes may have read the docstrings.
+    thing: object = importlib.import_module(node["py:module"]) if node.get("py:module") else None
     owner = getattr(thing, node.get("py:class") or "", None)
     if isinstance(owner, type):
         thing = sys.modules[owner.__module__]
