@@ -72,7 +72,13 @@ _TESTS = {
     "*/gateware/word_window.py": (("hdl/gateware/test_word_window.py",), (*_CONVS, *_CHIP)),
     "*/gateware/window_*.py": (("hdl/gateware/test_word_window.py",), (*_CONVS, *_CHIP)),
     "*/gateware/operands.py": (("hdl/gateware/test_word_window.py", *_CONVS), _LAYERS),
-    "*/gateware/layer*.py": (("hdl/gateware/test_neuron.py", *_LAYERS, *_CONVS),
+    "*/gateware/wired.py": (("hdl/gateware/test_wired.py",), _LAYERS),
+    **{f"*/gateware/{name}.py": (("hdl/gateware/test_packets.py",
+                                  "hdl/gateware/test_axi_stream.py"),
+                                 ("hdl/export/test_verilog.py",))
+       for name in ("axi_stream", "packet_check", "word_splitter")},
+    "*/gateware/layer*.py": (("hdl/gateware/test_neuron.py", *_LAYERS,
+                              "hdl/gateware/test_absent.py", *_CONVS),
                              ("hdl/gateware/test_reset.py", *_NETWORKS, *_CHIP)),
     "*/gateware/parameters.py": (("hdl/gateware/test_neuron.py", *_LAYERS, *_CONVS),
                                  (*_NETWORKS, *_CHIP)),
@@ -120,8 +126,10 @@ _TESTS = {
     "*/link/weights.py": (("boards/link/test_connection_load.py",
                            "boards/link/test_connection_wrong.py"), _HOST),
     "*/link/*.py": (_HOST, _HOST_MORE),
-    "*/golden_maps.py": (("sim/test_golden_maps.py",), ("hdl/lowering/test_import_conv.py",)),
-    "*/golden*.py": (("sim/test_golden_maps.py", "sim/test_golden.py"),
+    "*/golden_maps.py": (("sim/test_golden_maps.py", "sim/test_golden_present.py"),
+                         ("hdl/lowering/test_import_conv.py",)),
+    "*/golden*.py": (("sim/test_golden_maps.py", "sim/test_golden_present.py",
+                      "sim/test_golden.py"),
                      ("sim/verification/test_verify.py",)),
 }
 
