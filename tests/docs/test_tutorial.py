@@ -1,4 +1,4 @@
-"""The tutorial: its program, and its commands that end by themselves."""
+"""Program of the tutorial, and its commands, but a server and those of a board."""
 
 import re
 import shlex
