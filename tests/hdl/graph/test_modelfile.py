@@ -1,6 +1,5 @@
 """Model files: saved graphs load, and everything else is refused."""
 
-import io
 import json
 import os
 import stat
@@ -19,26 +18,6 @@ GRAPH = Graph("tiny", Input((3, 3), 2), (
                     [0, 0, 0, 1, 0, 1, 1, 1, 1]], [0, 14, 28]),
     Score("last", [[1, 0, 1], [0, 1, 1]], [-3, 1 << 40]),
 ))
-
-
-@pytest.fixture
-def content(tmp_path) -> bytes:
-    """Bytes of a valid model file."""
-    GRAPH.save(tmp_path / "sound.bnn")
-    return (tmp_path / "sound.bnn").read_bytes()
-
-
-@pytest.fixture
-def members(content) -> dict[str, np.ndarray]:
-    """Arrays of a valid model file, as numpy reads them."""
-    with np.load(io.BytesIO(content)) as arrays:
-        return dict(arrays)
-
-
-def pack(path, members, **changes):
-    """Write a model file of ``members`` with numpy, with changes to some of the arrays."""
-    with path.open("wb") as file:
-        np.savez(file, **{**members, **changes})
 
 
 def header_of(members):
@@ -88,7 +67,7 @@ def test_loads_what_was_saved(tmp_path_factory, random_graph, name, layer, seed,
     assert (directory / "a.bnn").read_bytes() == (directory / "b.bnn").read_bytes()
 
 
-def test_numpy_reads_and_writes_it(members, tmp_path):
+def test_numpy_reads_and_writes_it(members, tmp_path, pack):
     assert list(members) == ["header", "weights0", "values0", "weights1", "values1"]
     assert members["weights0"].tolist() == [[0b00010110, 1], [0b10111101, 0], [0b11101000, 1]]
     assert members["values1"].tolist() == [-3, 1 << 40]
@@ -135,17 +114,7 @@ def test_save_into_no_directory(tmp_path):
 # Damage
 
 
-def refused(path) -> str:
-    """Message of the refusal to load ``path``: one line that names it."""
-    with pytest.raises(ModelFileError) as caught:
-        modelfile.load(path)
-    message = str(caught.value)
-    assert message.count(str(path)) == 1
-    assert message.isprintable()
-    return message
-
-
-def test_truncated(content, tmp_path):
+def test_truncated(content, tmp_path, refused):
     path = tmp_path / "truncated.bnn"
     for length in range(len(content)):
         path.write_bytes(content[:length])
@@ -153,7 +122,7 @@ def test_truncated(content, tmp_path):
         assert ("damaged" in message) == (length >= 4)
 
 
-def test_longer(content, tmp_path):
+def test_longer(content, tmp_path, refused):
     # A ZIP file is read from its end, which may hold a comment.
     path = tmp_path / "longer.bnn"
     path.write_bytes(content + b"x")
@@ -182,8 +151,8 @@ def test_every_byte_altered(content, tmp_path):
     assert refusals > len(content)
 
 
-@given(st.binary(max_size=300))
-def test_noise(tmp_path_factory, noise):
+@given(noise=st.binary(max_size=300))
+def test_noise(tmp_path_factory, refused, noise):
     path = tmp_path_factory.getbasetemp() / f"noise-{os.getpid()}.bnn"
     for start in (b"", b"PK\x03\x04"):
         path.write_bytes(start + noise)
@@ -193,37 +162,37 @@ def test_noise(tmp_path_factory, noise):
 # Other files
 
 
-def test_missing(tmp_path):
+def test_missing(tmp_path, refused):
     path = tmp_path / "none.bnn"
     assert refused(path) == f"model file {path} cannot be read: No such file or directory"
 
 
-def test_directory(tmp_path):
+def test_directory(tmp_path, refused):
     assert refused(tmp_path) == f"model file {tmp_path} cannot be read: Is a directory"
 
 
 @pytest.mark.parametrize("foreign", [b"", b"PK", b"\x80\x04N.", b"\x89PNG\r\n\x1a\n"],
                          ids=["empty", "start of a zip", "pickle", "picture"])
-def test_no_zip(tmp_path, foreign):
+def test_no_zip(tmp_path, foreign, refused):
     path = tmp_path / "foreign.bnn"
     path.write_bytes(foreign)
     assert refused(path) == f"{path} is not an xnorloom model file (no ZIP signature)"
 
 
-def test_foreign_npz(tmp_path):
+def test_foreign_npz(tmp_path, refused):
     path = tmp_path / "foreign.npz"
     np.savez(path, images=np.zeros((3, 3)), labels=np.arange(3))
     assert refused(path) == f"{path} is not an xnorloom model file (it has no header)"
 
 
-def test_foreign_zip(tmp_path):
+def test_foreign_zip(tmp_path, refused):
     path = tmp_path / "foreign.zip"
     zipped(path, {"header.npy": "no array at all"})
     assert refused(path) == (f"model file {path} is damaged: header must be an array of |u1 of "
                              f"shape (0,)")
 
 
-def test_foreign_header(tmp_path, members):
+def test_foreign_header(tmp_path, members, pack, refused):
     path = tmp_path / "foreign.bnn"
     for foreign in ({**header_of(members), "format": "other"}, {}, [], "xnorloom-graph", None):
         pack(path, members, header=header(foreign))
@@ -232,7 +201,7 @@ def test_foreign_header(tmp_path, members):
 
 @pytest.mark.parametrize("version, shown", [(5, "5"), (0, "0"), (1.0, "1.0"), (True, "True"),
                                             ("1", "'1'"), (None, "None")])
-def test_version(tmp_path, members, version, shown):
+def test_version(tmp_path, members, version, shown, pack, refused):
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
     assert refused(path) == (f"model file {path} has version {shown}, but this xnorloom reads "
@@ -241,7 +210,7 @@ def test_version(tmp_path, members, version, shown):
 
 @pytest.mark.parametrize("version", ["1" * 10**6, "\x1b[31m\n" * 99, 10**4000, [[]] * 10**5,
                                      {"a" * 999: "b" * 999}])
-def test_long_version(tmp_path, members, version):
+def test_long_version(tmp_path, members, version, pack, refused):
     """It is not printed whole, and no escape sequence of it is printed."""
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
@@ -263,7 +232,7 @@ class Trap:
 
 
 @pytest.mark.parametrize("member", ["header", "weights0", "values1"])
-def test_pickle(tmp_path, members, member):
+def test_pickle(tmp_path, members, member, pack, refused):
     path, sprung = tmp_path / "pickle.bnn", tmp_path / "sprung"
     pack(path, members, **{member: np.array([Trap(sprung)], object)})
     assert f"is damaged: {member} must be an array of " in refused(path)
@@ -390,7 +359,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("change, message", LIES.values(), ids=LIES)
-def test_lies(tmp_path, members, change, message):
+def test_lies(tmp_path, members, change, message, pack, refused):
     path = tmp_path / "lies.bnn"
     changes = change(members)
     for name in [name for name, value in changes.items() if value is None]:
@@ -402,7 +371,7 @@ def test_lies(tmp_path, members, change, message):
     assert message is None or refusal == start + message
 
 
-def test_array_shorter_than_it_says(tmp_path, members):
+def test_array_shorter_than_it_says(tmp_path, members, pack, refused):
     path = tmp_path / "short.bnn"
     pack(path, members)
     contents = unzipped(path)
@@ -413,7 +382,7 @@ def test_array_shorter_than_it_says(tmp_path, members):
 # Files that unpack to too many bytes
 
 
-def test_bomb(tmp_path, members):
+def test_bomb(tmp_path, members, pack, refused):
     path = tmp_path / "bomb.bnn"
     pack(path, members)
     contents = {**unzipped(path), "more": bytes(1 << 26)}
@@ -425,7 +394,7 @@ def test_bomb(tmp_path, members):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bzip2", "lzma"])
-def test_compression(tmp_path, members, method):
+def test_compression(tmp_path, members, method, pack, refused):
     path = tmp_path / "compressed.bnn"
     pack(path, members)
     zipped(path, unzipped(path), method)

@@ -1,6 +1,5 @@
 """Model files with scales, pixel thresholds and preprocessing; files of graphs without."""
 
-import io
 import json
 
 import numpy as np
@@ -33,31 +32,10 @@ def header(contents):
     return np.frombuffer(json.dumps(contents).encode(), np.uint8)
 
 
-def pack(path, members, **changes):
-    """Write a model file of ``members`` with numpy, with changes to some of the arrays."""
-    with path.open("wb") as file:
-        np.savez(file, **{name: array for name, array in {**members, **changes}.items()
-                          if array is not None})
-
-
 def same(a: Graph, b: Graph) -> bool:
     """True if everything is equal, also what no result depends on."""
     return (a == b and a.name == b.name and a.input.preprocessing == b.input.preprocessing
             and [layer.name for layer in a.layers] == [layer.name for layer in b.layers])
-
-
-@pytest.fixture
-def content(tmp_path) -> bytes:
-    """Bytes of a valid model file."""
-    GRAPH.save(tmp_path / "sound.bnn")
-    return (tmp_path / "sound.bnn").read_bytes()
-
-
-@pytest.fixture
-def members(content) -> dict[str, np.ndarray]:
-    """Arrays of a valid model file, as numpy reads them."""
-    with np.load(io.BytesIO(content)) as arrays:
-        return dict(arrays)
 
 
 # Saved graphs load
@@ -99,7 +77,7 @@ def test_a_graph_without_them_makes_a_file_of_version_1(tmp_path):
                        {"kind": "score", "name": "last", "shape": [2, 2]}]}
 
 
-def test_numpy_reads_and_writes_it(members, tmp_path):
+def test_numpy_reads_and_writes_it(members, tmp_path, pack):
     assert members["cuts"].tolist() == CUTS
     assert members["scales1"].tolist() == [0, 1 << 40]
     pack(tmp_path / "numpy.bnn", members)
@@ -124,16 +102,6 @@ def test_loads_what_was_saved(tmp_path_factory, bits, size, shared, meaning, sca
 
 
 # Damage and wrong contents
-
-
-def refused(path) -> str:
-    """Message of the refusal to load ``path``: one line that names it."""
-    with pytest.raises(ModelFileError) as caught:
-        modelfile.load(path)
-    message = str(caught.value)
-    assert message.count(str(path)) == 1
-    assert message.isprintable()
-    return message
 
 
 def test_every_byte_altered(content, tmp_path):
@@ -222,13 +190,13 @@ LIES = {
 
 
 @pytest.mark.parametrize("change, message", LIES.values(), ids=LIES)
-def test_lies(tmp_path, members, change, message):
+def test_lies(tmp_path, members, change, message, pack, refused):
     path = tmp_path / "lies.bnn"
     pack(path, members, **change(members))
     assert refused(path) == f"model file {path} is damaged: {message}"
 
 
-def test_version_1_has_no_meaning(tmp_path):
+def test_version_1_has_no_meaning(tmp_path, pack):
     # Features of a later version are ignored in a file of an earlier one.
     graph = Graph("g", Input((3,), 2, None, "u8"), PLAIN)
     graph.save(tmp_path / "a.bnn")

@@ -1,6 +1,5 @@
 """Model files of convolutions."""
 
-import io
 import json
 
 import numpy as np
@@ -44,37 +43,16 @@ def header(contents):
     return np.frombuffer(json.dumps(contents).encode(), np.uint8)
 
 
-def pack(path, members, **changes):
-    """Write a model file of ``members`` with numpy, with changes to some of the arrays."""
-    with path.open("wb") as file:
-        np.savez(file, **{name: array for name, array in {**members, **changes}.items()
-                          if array is not None})
-
-
 def same(a: Graph, b: Graph) -> bool:
     """True if everything is equal, also what no result depends on."""
     return (a == b and a.name == b.name and a.input.preprocessing == b.input.preprocessing
             and [layer.name for layer in a.layers] == [layer.name for layer in b.layers])
 
 
-@pytest.fixture
-def content(tmp_path) -> bytes:
-    """Bytes of a valid model file."""
-    GRAPH.save(tmp_path / "sound.bnn")
-    return (tmp_path / "sound.bnn").read_bytes()
-
-
-@pytest.fixture
-def members(content) -> dict[str, np.ndarray]:
-    """Arrays of a valid model file, as numpy reads them."""
-    with np.load(io.BytesIO(content)) as arrays:
-        return dict(arrays)
-
-
 # Saved graphs load
 
 
-def test_all_at_once(members, tmp_path):
+def test_all_at_once(members, tmp_path, pack):
     assert list(members) == ["header", "weights0", "values0", "pads0", "least0", "weights1",
                              "values1", "weights2", "values2", "weights3", "values3", "scales3"]
     assert members["pads0"].tolist() == [3, 0, 1, 3]
@@ -155,16 +133,6 @@ def test_too_many_thresholds(tmp_path, monkeypatch):
 # Damage and wrong contents
 
 
-def refused(path) -> str:
-    """Message of the refusal to load ``path``: one line that names it."""
-    with pytest.raises(ModelFileError) as caught:
-        modelfile.load(path)
-    message = str(caught.value)
-    assert message.count(str(path)) == 1
-    assert message.isprintable()
-    return message
-
-
 def test_every_byte_altered(content, tmp_path):
     # As for files of version 1, of which all bytes are altered; here a fifth of them.
     path = tmp_path / "altered.bnn"
@@ -193,7 +161,7 @@ KEYS = ["kind", "shape", "stride", "dilation", "padding", "pad", "pads", "pool",
 @given(layer=st.integers(0, 1), changes=st.dictionaries(
     st.sampled_from(KEYS), VALUES | st.lists(NUMBERS, min_size=2, max_size=4), min_size=1,
     max_size=3))
-def test_any_entry(tmp_path_factory, layer, changes):
+def test_any_entry(tmp_path_factory, layer, changes, pack):
     """Whatever an entry says, the file loads as the same graph or is refused in one line."""
     path = tmp_path_factory.mktemp("entry") / "a.bnn"
     GRAPH.save(path)
@@ -311,7 +279,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("change, message", LIES.values(), ids=LIES)
-def test_lies(tmp_path, members, change, message):
+def test_lies(tmp_path, members, change, message, pack, refused):
     path = tmp_path / "lies.bnn"
     pack(path, members, **change(members))
     start = f"model file {path} is damaged: "

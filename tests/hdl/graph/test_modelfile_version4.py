@@ -1,6 +1,5 @@
 """Model files of layers with absent synapses."""
 
-import io
 import json
 
 import numpy as np
@@ -23,37 +22,6 @@ def header_of(members):
     return json.loads(members["header"].tobytes())
 
 
-def pack(path, members, **changes):
-    """Write a model file of ``members`` with numpy, with changes to some of the arrays."""
-    with path.open("wb") as file:
-        np.savez(file, **{name: array for name, array in {**members, **changes}.items()
-                          if array is not None})
-
-
-@pytest.fixture
-def content(tmp_path) -> bytes:
-    """Bytes of a valid model file."""
-    GRAPH.save(tmp_path / "sound.bnn")
-    return (tmp_path / "sound.bnn").read_bytes()
-
-
-@pytest.fixture
-def members(content) -> dict[str, np.ndarray]:
-    """Arrays of a valid model file, as numpy reads them."""
-    with np.load(io.BytesIO(content)) as arrays:
-        return dict(arrays)
-
-
-def refused(path) -> str:
-    """Message of the refusal to load ``path``: one line that names it."""
-    with pytest.raises(ModelFileError) as caught:
-        modelfile.load(path)
-    message = str(caught.value)
-    assert message.count(str(path)) == 1
-    assert message.isprintable()
-    return message
-
-
 def assert_same(loaded: Graph, graph: Graph) -> None:
     assert loaded == graph
     for ours, theirs in zip(loaded.layers, graph.layers):
@@ -63,7 +31,7 @@ def assert_same(loaded: Graph, graph: Graph) -> None:
             assert np.array_equal(ours.present, theirs.present)
 
 
-def test_members(members, tmp_path):
+def test_members(members, tmp_path, pack):
     assert list(members) == ["header", "weights0", "values0", "present0", "weights1", "values1",
                              "present1", "weights2", "values2", "present2", "scales2"]
     contents = header_of(members)
@@ -121,7 +89,7 @@ def test_every_byte_altered(content, tmp_path):
     assert refusals > len(content) // 10
 
 
-def test_truncated(content, tmp_path):
+def test_truncated(content, tmp_path, refused):
     path = tmp_path / "truncated.bnn"
     for length in range(0, len(content), 7):
         path.write_bytes(content[:length])
@@ -161,7 +129,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("change, message", LIES.values(), ids=LIES)
-def test_lies(members, tmp_path, change, message):
+def test_lies(members, tmp_path, change, message, pack, refused):
     path = tmp_path / "lie.bnn"
     pack(path, members, **change(members))
     found = refused(path)
@@ -169,7 +137,7 @@ def test_lies(members, tmp_path, change, message):
         assert found == f"model file {path} is damaged: {message}"
 
 
-def test_bits_that_no_weight_uses(members, tmp_path):
+def test_bits_that_no_weight_uses(members, tmp_path, pack):
     """Weights of absent synapses and the bits after the last one change nothing."""
     path = tmp_path / "other.bnn"
     absent = ~np.packbits(MASKS[1], axis=1, bitorder="little")
