@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xnorloom.frontend import preprocessing
 from xnorloom.frontend.program import INPUT, Elementwise, MaxPool, Move, Program, Value
 from xnorloom.frontend.program import Conv as ConvStep
 from xnorloom.frontend.program import Dense as DenseStep
 from xnorloom.graph import Window
+from xnorloom.graph.pixels import encode
+from xnorloom.lowering.lower import lower
+from xnorloom_sim import golden
 
 _FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -30,6 +34,31 @@ def sources(tmp_path_factory):
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "sources"
     folder.mkdir(exist_ok=True)
     return package.Sources(folder)
+
+
+@pytest.fixture(scope="session")
+def check():
+    """``check(program, what, pixels, **options)``: the lowered program, after a comparison.
+
+    Activations and classes of both are compared on ``pixels``.
+    """
+    def run(program, what, pixels, **options):
+        lowered = lower(program, what, **options)
+        result = golden.evaluate(lowered.graph, encode(lowered.graph.input, pixels))
+        values = program.run(preprocessing.numbers(what, pixels, program.dtype))
+        names = {step.tensor: value for step, value in zip(program.steps, values)}
+        for probe, activations in zip(lowered.probes, result.activations, strict=True):
+            shown = names[probe.tensor].reshape(len(pixels), -1)[:, probe.order]
+            np.testing.assert_allclose(
+                shown, probe.middle + probe.half * (2.0 * activations - 1), 1e-6)
+        scores = names[lowered.output].reshape(len(pixels), -1)
+        if lowered.boundary is None:
+            np.testing.assert_array_equal(result.classes, scores.argmax(axis=1))
+        else:
+            np.testing.assert_array_equal(result.classes, scores[:, 0] > lowered.boundary)
+        return lowered
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xnorloom.frontend import preprocessing
-from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom.lowering.score_table import ScoreTable
 from xnorloom.lowering.scores import integer_scores
-from xnorloom_sim import data, golden
+from xnorloom_sim import data
 
 F = np.float32
 EXPORTERS = ("torchscript", "dynamo")
@@ -37,25 +35,8 @@ def norm(rng, size):
                                                rng.choice([1, 30], size))]
 
 
-def check(program, what, pixels):
-    """Lower a program, compare all activations and classes on ``pixels``, return the graph."""
-    lowered = lower(program, what)
-    result = golden.evaluate(lowered.graph, encode(lowered.graph.input, pixels))
-    values = program.run(preprocessing.numbers(what, pixels, program.dtype))
-    names = {step.tensor: value for step, value in zip(program.steps, values)}
-    for probe, activations in zip(lowered.probes, result.activations, strict=True):
-        shown = names[probe.tensor].reshape(len(pixels), -1)[:, probe.order]
-        np.testing.assert_allclose(shown, probe.middle + probe.half * (2.0 * activations - 1), 1e-6)
-    scores = names[lowered.output].reshape(len(pixels), -1)
-    if lowered.boundary is None:
-        np.testing.assert_array_equal(result.classes, scores.argmax(axis=1))
-    else:
-        np.testing.assert_array_equal(result.classes, scores[:, 0] > lowered.boundary)
-    return lowered.graph
-
-
 @given(seed=st.integers(0, 2**32 - 1), what=st.sampled_from(["bipolar", "bits"]))
-def test_every_input_of_small_networks(new_program, seed, what):
+def test_every_input_of_small_networks(new_program, seed, what, check):
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 8, rng.integers(2, 5))
     net = new_program((int(sizes[0]),))
@@ -70,40 +51,40 @@ def test_every_input_of_small_networks(new_program, seed, what):
     check(net.program(), what, frames)
 
 
-def test_pixels_of_eight_bits(new_program):
+def test_pixels_of_eight_bits(new_program, check):
     rng = np.random.default_rng(5)
     net = new_program((9,)).dense(ternary(rng, 9, 12)).norm(*norm(rng, 12)).map(sign)
     net.dense(ternary(rng, 12, 3))
-    graph = check(net.program(), "u8", rng.integers(0, 256, (3000, 9), dtype=np.uint8))
+    graph = check(net.program(), "u8", rng.integers(0, 256, (3000, 9), dtype=np.uint8)).graph
     assert graph.input.bits == 8
     assert graph.synapses < sum(layer.weights.size for layer in graph.layers)
 
 
 @pytest.mark.parametrize("slope", [1, -1])
-def test_one_output(new_program, slope):
+def test_one_output(new_program, slope, check):
     rng = np.random.default_rng(1)
     weights = np.array([1, 0, -1, 1, 0, 1, -1], F)[:, None] * slope
     net = new_program((7,)).dense(weights).map(lambda x: x + F(0.5))
-    graph = check(net.program(), "bipolar", rng.integers(0, 256, (200, 7), dtype=np.uint8))
+    graph = check(net.program(), "bipolar", rng.integers(0, 256, (200, 7), dtype=np.uint8)).graph
     assert graph.layers[0].present.tolist() == [[w != 0 for w in weights[:, 0]]] * 2
 
 
-def test_zeros_and_ones(new_program):
+def test_zeros_and_ones(new_program, check):
     """Weights 0 and 1, and those of minus zero."""
     rng = np.random.default_rng(2)
     weights = np.where(rng.random((8, 5)) < 0.5, F(1), F(-0.0))
     net = new_program((8,)).dense(weights).map(lambda x: sign(x - F(0.5)))
     net.dense(ternary(rng, 5, 3))
-    graph = check(net.program(), "bits", rng.integers(0, 256, (500, 8), dtype=np.uint8))
+    graph = check(net.program(), "bits", rng.integers(0, 256, (500, 8), dtype=np.uint8)).graph
     assert np.array_equal(graph.layers[0].present, weights.T == 1)
 
 
-def test_a_neuron_of_zeros_among_binary_ones_needs_no_mask(new_program):
+def test_a_neuron_of_zeros_among_binary_ones_needs_no_mask(new_program, check):
     rng = np.random.default_rng(3)
     weights = rng.choice(np.array([-1, 1], F), (6, 4))
     weights[:, 2] = 0
     net = new_program((6,)).dense(weights).map(sign).dense(ternary(rng, 4, 3, share=1))
-    graph = check(net.program(), "bipolar", rng.integers(0, 256, (100, 6), dtype=np.uint8))
+    graph = check(net.program(), "bipolar", rng.integers(0, 256, (100, 6), dtype=np.uint8)).graph
     assert graph.layers[0].present is None
 
 

@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xnorloom.errors import SourceError
-from xnorloom.frontend import preprocessing
 from xnorloom.frontend.program import INPUT, Dense, Program
-from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
-from xnorloom_sim import golden
 
 F = np.float32
 
@@ -45,20 +42,6 @@ def every_frame(shape, levels):
     return np.array(list(frames)).reshape(-1, *shape)
 
 
-def check(program, what, pixels, **options):
-    """Lower a program, compare both on ``pixels``, and return the result."""
-    lowered = lower(program, what, **options)
-    result = golden.evaluate(lowered.graph, encode(lowered.graph.input, pixels))
-    values = program.run(preprocessing.numbers(what, pixels, program.dtype))
-    names = {step.tensor: value for step, value in zip(program.steps, values)}
-    for probe, activations in zip(lowered.probes, result.activations, strict=True):
-        shown = names[probe.tensor].reshape(len(pixels), -1)[:, probe.order]
-        np.testing.assert_allclose(shown, probe.middle + probe.half * (2.0 * activations - 1), 1e-6)
-    scores = names[lowered.output].reshape(len(pixels), -1)
-    np.testing.assert_array_equal(result.classes, scores.argmax(axis=1))
-    return lowered
-
-
 def nasty(rng, size):
     """Make batch norms with slopes of every kind, and means that cause ties."""
     gamma = rng.normal(size=size) * rng.choice([1, 1, 1, 0, 1e-9, 1e-30], size)
@@ -69,7 +52,7 @@ def nasty(rng, size):
 
 @pytest.mark.parametrize("sign", SIGNS.values(), ids=SIGNS)
 @pytest.mark.parametrize("what", ["bipolar", "bits", "u8/255", "u8", "1-u8/255"])
-def test_every_input_of_small_networks(new_program, sign, what):
+def test_every_input_of_small_networks(new_program, sign, what, check):
     rng = np.random.default_rng(3)
     pixels = every_frame((2, 4), [0, 255]).astype(np.uint8)
     for _ in range(10):
@@ -83,7 +66,7 @@ def test_every_input_of_small_networks(new_program, sign, what):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_random_networks(new_program, seed):
+def test_random_networks(new_program, seed, check):
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 9, rng.integers(2, 5))
     net = new_program((int(sizes[0]),))
@@ -95,7 +78,7 @@ def test_random_networks(new_program, seed):
     check(net.program(), "bits", every_frame((sizes[0],), [0, 255]).astype(np.uint8))
 
 
-def test_pixels_of_eight_bits_on_the_first_layer(new_program):
+def test_pixels_of_eight_bits_on_the_first_layer(new_program, check):
     rng = np.random.default_rng(5)
     pixels = rng.integers(0, 256, (3000, 9), dtype=np.uint8)
     net = new_program((9,)).dense(signs(rng, 9, 12)).norm(*nasty(rng, 12)).map(where_sign)
@@ -114,7 +97,7 @@ def test_pixels_as_fractions_are_told_to_be_rounded(new_program):
 
 
 @pytest.mark.parametrize("apart, near", [(4e-6, 4), (4e-5, 0)])
-def test_neurons_near_a_tie(new_program, apart, near):
+def test_neurons_near_a_tie(new_program, apart, near, check):
     """On either side of the switch, rising or falling: 1e-5 of a synapse would change them."""
     shifts, directions = np.array([apart, -apart] * 2, F), np.array([1, 1, -1, -1], F)
     net = new_program((4,)).dense(np.ones((4, 4)))
@@ -124,7 +107,7 @@ def test_neurons_near_a_tie(new_program, apart, near):
     assert (layer.near_ties, layer.inverted, layer.uncertain) == (near, 2, 0)
 
 
-def test_constant_neurons(new_program):
+def test_constant_neurons(new_program, check):
     """They fire never or always, as in the source, and only what can happen is a decision."""
     shifts = np.array([0.5, -50, 50, 0.5], F)
     net = new_program((4,)).dense(np.ones((4, 4))).map(lambda x, s: where_sign(x + s), shifts)
@@ -137,7 +120,7 @@ def test_constant_neurons(new_program):
 
 
 @pytest.mark.parametrize("levels, bits", [(2, 1), (3, 2), (4, 2), (16, 4), (100, 7)])
-def test_quantized_input(new_program, levels, bits):
+def test_quantized_input(new_program, levels, bits, check):
     rng = np.random.default_rng(levels)
     pixels = rng.integers(0, 256, (2000, 6), dtype=np.uint8)
     net = new_program((6,)).map(lambda x: np.floor(x * F(levels) / F(256)) - F(1))
@@ -145,7 +128,7 @@ def test_quantized_input(new_program, levels, bits):
     assert check(net.program(), "u8", pixels).graph.input.bits == bits
 
 
-def test_each_element_has_its_own_threshold_and_direction(new_program):
+def test_each_element_has_its_own_threshold_and_direction(new_program, check):
     rng = np.random.default_rng(7)
     pixels = rng.integers(0, 256, (2000, 2, 3), dtype=np.uint8)
     means = np.array([[10, 100, -5], [200, 300, 128]], F)
@@ -158,7 +141,7 @@ def test_each_element_has_its_own_threshold_and_direction(new_program):
 
 
 @pytest.mark.parametrize("at", [1, 2, 254, 255])
-def test_elements_that_switch_at_an_end(new_program, at):
+def test_elements_that_switch_at_an_end(new_program, at, check):
     """Rising and falling ones, whose only other value is that of the first or last pixels."""
     directions = np.array([1, -1], F)
     net = new_program((2,)).map(lambda x, s: where_sign((x - F(at - 0.5)) * s), directions)
@@ -168,7 +151,7 @@ def test_elements_that_switch_at_an_end(new_program, at):
     assert set(lowered.graph.input.pixel_thresholds.ravel().tolist()) == {at}
 
 
-def test_moved_activations(new_program):
+def test_moved_activations(new_program, check):
     rng = np.random.default_rng(8)
     net = new_program((6,)).dense(signs(rng, 6, 8)).map(where_sign)
     net.move(lambda a: a.reshape(len(a), 2, 4).transpose(0, 2, 1)).map(np.negative)
@@ -177,7 +160,7 @@ def test_moved_activations(new_program):
     check(net.program(), "bits", every_frame((6,), [0, 255]).astype(np.uint8))
 
 
-def test_report_counts_what_became_of_the_neurons(new_program):
+def test_report_counts_what_became_of_the_neurons(new_program, check):
     gamma = np.array([1, -1, 0, 1, 1], F)
     mean = np.array([0, 0.5, 0, 99, 0.5], F)
     net = new_program((4,)).dense(np.ones((4, 5))).norm(gamma, np.zeros(5, F), mean, np.ones(5, F))
@@ -188,7 +171,7 @@ def test_report_counts_what_became_of_the_neurons(new_program):
     assert (report.near_ties, report.uncertain) == (1, 0)
 
 
-def test_a_constant_zero_is_no_contribution(new_program):
+def test_a_constant_zero_is_no_contribution(new_program, check):
     net = new_program((3,)).dense([[1, 1], [1, 1], [1, 1]])
     net.map(lambda x, s: np.sign(x * s), np.array([1, 0], F)).dense([[1, -1, 1], [1, 1, -1]])
     check(net.program(), "bipolar", every_frame((3,), [0, 255]).astype(np.uint8))
@@ -210,7 +193,7 @@ def test_preprocessing_is_given_or_declared(new_program):
     assert lower(proven, "bipolar").preprocessing == "bipolar"
 
 
-def test_levels_that_fill_no_power_of_two(new_program):
+def test_levels_that_fill_no_power_of_two(new_program, check):
     """Three levels take two bits, but no pixel reaches the fourth: the sum 10 cannot occur."""
     net = new_program((4,)).map(lambda x: np.rint(x * F(2 / 255)))
     net.dense(np.ones((4, 3))).map(lambda x, c: np.sign(x - c), np.array([10, 7.5, -1], F))
