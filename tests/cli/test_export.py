@@ -3,7 +3,7 @@
 import numpy as np
 import onnxruntime
 
-from xnorloom.graph import Graph
+from xnorloom.graph import Graph, Input, Score
 from xnorloom_sim.golden import evaluate
 
 
@@ -27,3 +27,17 @@ def test_wrong(wrong):
     wrong(r"model file none\.bnn cannot be read: No such file or directory",
           "export", "none.bnn", "-o", "net.onnx")
     wrong(r"file no/net\.onnx cannot be written: .+", "export", "toy.bnn", "-o", "no/net.onnx")
+
+
+def test_thermometer(run_json, run, tmp_path):
+    graph = Graph(
+        "cuts", Input((2, 3, 4), thermometer=(9, 99)), (Score("s", np.ones((2, 24), int), [0, 1]),)
+    )
+    graph.save(tmp_path / "cuts.bnn")
+    assert run_json("export", tmp_path / "cuts.bnn", "-o", tmp_path / "cuts.onnx")["input"] == {
+        "shape": [2, 3, 2],
+        "bits": 8,
+    }
+    assert run("export", tmp_path / "cuts.bnn", "-o", tmp_path / "cuts.onnx").startswith(
+        "cuts: pixels of 2 x 3 x 2 in 0 to 255, scores and class of 2 classes\n"
+    )

@@ -63,7 +63,7 @@ def altered(change):
         (truncated, r"model file toy\.bnn is damaged: .+"),
         (flipped, r"model file toy\.bnn is damaged: .+"),
         (altered(lambda arrays, header: header.update(version=9)),
-         r"model file toy\.bnn has version 9, but this xnorloom reads versions 1, 2, 3 and 4"),
+         r"model file toy\.bnn has version 9, but this xnorloom reads versions 1, 2, 3, 4 and 5"),
         (altered(lambda arrays, header: arrays.update(values0=arrays["values0"] + 99)),
          r"model file toy\.bnn is damaged: thresholds of layer 'dense0' must be in 0 to 37, "
          r"not \d+"),

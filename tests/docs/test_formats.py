@@ -77,7 +77,8 @@ def test_model_file(page, graph, tmp_path):
     sparse = Graph("toy", maps.input, (
         Conv("c", weights[0], [0, 1], window, Pool((2, 1), [0, 1]), 2, weights[0] == 1),
         *maps.layers[1:]))
-    for version, saved in ((1, graph), (3, maps), (4, sparse), (2, later)):
+    cuts = Graph("toy", Input((4, 3, 2), thermometer=(64, 128)), maps.layers)
+    for version, saved in ((1, graph), (3, maps), (4, sparse), (5, cuts), (2, later)):
         saved.save(tmp_path / "toy.bnn")
         arrays = members(tmp_path / "toy.bnn")
         header = json.loads(arrays.pop("header.npy").tobytes())

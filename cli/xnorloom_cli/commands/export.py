@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from xnorloom.errors import XnorloomError
+from xnorloom.graph.input import PIXEL_BITS
 from xnorloom.support.text import clipped, printable, quoted
 
 from ..console import Console
@@ -42,11 +43,13 @@ def run(arguments: Namespace, console: Console) -> int:
     check_destination(output)
     graph = load(arguments, console).graph
     write_onnx(graph, output)
-    bits = graph.input.bits
+    bits, cuts = graph.input.bits, graph.input.thermometer is not None
+    # A thermometer is a part of the model, which takes pixels.
+    sides, bits = graph.input.pixel_shape, PIXEL_BITS if cuts else bits
     values = {"name": graph.name, "digest": graph.digest, "file": output,
-              "input": {"shape": list(graph.input.shape), "bits": bits}}
-    shape = " x ".join(map(str, graph.input.shape))
-    console.result(values, f"{clipped(graph.name)}: elements of {shape} in 0 to "
-                           f"{(1 << bits) - 1}, scores and class of {graph.classes:,} classes\n\n"
-                           f"wrote {printable(output)}")
+              "input": {"shape": list(sides), "bits": bits}}
+    shape = " x ".join(map(str, sides))
+    console.result(values, f"{clipped(graph.name)}: {'pixels' if cuts else 'elements'} of {shape} "
+                           f"in 0 to {(1 << bits) - 1}, scores and class of {graph.classes:,} "
+                           f"classes\n\nwrote {printable(output)}")
     return 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
-from xnorloom.graph.pixels import fits
+from xnorloom.graph.pixels import pixels_fit
 from xnorloom.support.extras import install_hint
 from xnorloom.support.text import clipped, count, printable, quoted
 
@@ -82,7 +82,7 @@ def run(arguments: Namespace, console: Console) -> int:
 
     _check_responder(arguments)
     graph = load(arguments, console).graph
-    if arguments.data is None and fits(graph.input, _SHAPE):
+    if arguments.data is None and pixels_fit(graph.input, _SHAPE):
         arguments.data = _DATA
     check_data(arguments)
     check_input(graph, arguments.data is not None)

@@ -91,8 +91,10 @@ def run(arguments: Namespace, console: Console) -> int:
     plan = make_schedule(graph, arguments).bind(graph)
     dataset, frames, labels = load_frames(graph, arguments, console)
     if dataset.images.any() and not frames.any():
-        console.warn(f"every pixel of data {printable(dataset.name)} becomes 0: an input of "
-                     f"{count(graph.input.bits, 'bit')} takes the top bits of 8-bit pixels, "
+        rule = (f"an input of {count(graph.input.bits, 'bit')} takes the top bits of 8-bit pixels"
+                if graph.input.thermometer is None else
+                f"the smallest cut of the input is {min(map(min, graph.input.thermometer))}")
+        console.warn(f"every pixel of data {printable(dataset.name)} becomes 0: {rule}, "
                      f"and the largest pixel is {dataset.images.max()}")
     out = _picture_file(arguments, dataset, len(frames))
     stall = Stall(i=arguments.stall, o=arguments.stall) if arguments.stall else None

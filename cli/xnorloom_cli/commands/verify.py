@@ -121,7 +121,7 @@ def _pixels(graph: Graph, schedule: "Schedule", arguments: Namespace, console: C
     if arguments.data is None:
         most = _CYCLES // schedule.bind(graph).interval
         number = arguments.random or min(_RANDOM, max(_FEWEST, most))
-        return (random_pixels(graph.input.shape, number, arguments.seed), None,
+        return (random_pixels(graph.input.pixel_shape, number, arguments.seed), None,
                 f"{count(number, 'random frame')}, seed {arguments.seed}")
     dataset = load_data(graph, arguments, console)
     pixels = pixels_of(graph, dataset)[:arguments.limit]

@@ -81,14 +81,14 @@ class _Calls:
     async def answer(self, request: Request) -> Response:
         if request.headers.get("content-type") != PIXELS:
             raise HTTPException(415, f"Content-Type must be {PIXELS}")
-        pixels = await _content(request, self._responder.graph.input.size)
+        pixels = await _content(request, self._responder.graph.input.pixel_count)
         return JSONResponse(await run_in_threadpool(self._answer, pixels))
 
     def _answer(self, pixels: bytes) -> dict[str, Any]:
         input = self._responder.graph.input
-        frame = encode(input, np.frombuffer(pixels, np.uint8).reshape(1, input.size))[0]
+        frame = encode(input, np.frombuffer(pixels, np.uint8).reshape(1, input.pixel_count))[0]
         with self._turn:
-            return answer_values(frame, self._responder.answer(frame))
+            return answer_values(input, frame, self._responder.answer(frame))
 
 
 async def _content(request: Request, size: int) -> bytes:

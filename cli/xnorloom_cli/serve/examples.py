@@ -45,7 +45,7 @@ class Examples:
     def __init__(self, graph: Graph, dataset: Dataset, limit: int | None,
                  progress: Callable[[int, int], object]):
         self.name = dataset.name
-        self._pixels = pixels_of(graph, dataset)[:limit].reshape(-1, graph.input.size)
+        self._pixels = pixels_of(graph, dataset)[:limit].reshape(-1, graph.input.pixel_count)
         self._labels = labels_of(graph, dataset, limit)
         self.wrong = None
         if self._labels is not None:
@@ -56,7 +56,7 @@ class Examples:
         return len(self._pixels)
 
     def pixels(self, index: int) -> npt.NDArray[np.uint8]:
-        """Pixels of image ``index``, of shape (size,)."""
+        """Pixels of image ``index``, of shape (pixels,)."""
         return self._pixels[index]
 
     def label(self, index: int) -> int | None:

@@ -38,25 +38,27 @@ def form(input: Input) -> Form:
         found = {1: Form.GREY, 3: Form.COLOUR}.get(map.channels)
         if found is not None:
             return found
-    return Form.VECTOR if input.size <= _CELLS else Form.NONE
+    return Form.VECTOR if input.pixel_count <= _CELLS else Form.NONE
 
 
 def form_map(input: Input) -> Map:
-    """Return the cells of the form: the map of ``input``, or the rows of a vector."""
+    """Return the cells of the form: the map of the pixels of ``input``, or the rows of a vector."""
     if form(input) is not Form.VECTOR:
         return _map(input)
-    row = next(row for row, most in _ROWS.items() if input.size <= most)
-    columns = min(input.size, row)
-    return Map(-(-input.size // columns), columns, 1)
+    size = input.pixel_count
+    row = next(row for row, most in _ROWS.items() if size <= most)
+    columns = min(size, row)
+    return Map(-(-size // columns), columns, 1)
 
 
 def _map(input: Input) -> Map:
-    return _IMAGE if input.shape == (_IMAGE.size,) else input_map(input)
+    shape = input.pixel_shape
+    return _IMAGE if shape == (_IMAGE.size,) else input_map(Input(shape))
 
 
 def check_input(graph: Graph, has_data: bool) -> None:
     """Raise :class:`XnorloomError` if the page has no way to make an input of ``graph``."""
-    input, shape = graph.input, " x ".join(map(str, graph.input.shape))
+    input, shape = graph.input, " x ".join(map(str, graph.input.pixel_shape))
     if input.bits > PIXEL_BITS:
         raise XnorloomError(f"model {quoted(graph.name)} cannot be served: its inputs have "
                             f"{input.bits} bits, and pixels {PIXEL_BITS}")

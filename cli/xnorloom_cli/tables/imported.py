@@ -25,8 +25,7 @@ def import_values(lowered: Lowered) -> dict[str, Any]:
 def import_text(lowered: Lowered) -> str:
     """The values of :func:`import_values` as a table for people."""
     rows, header = lowered.table()
-    lines = [f"input    {lowered.preprocessing}, "
-             f"{count(lowered.graph.input.bits, 'bit')} per element",
+    lines = [f"input    {lowered.preprocessing}, {_elements(lowered)}",
              f"scores   {_scores(lowered)}"]
     if rows:
         lines += ["", table(rows, header)]
@@ -46,6 +45,13 @@ def import_summary(lowered: Lowered) -> str:
     if lowered.scores.changed:
         text += f"; scores of {count(lowered.scores.bits, 'bit')} {_changed(lowered)}"
     return text
+
+
+def _elements(lowered: Lowered) -> str:
+    input = lowered.graph.input
+    if input.thermometer is None:
+        return f"{count(input.bits, 'bit')} per element"
+    return f"{count(input.size, 'cut')} of {count(input.pixel_count, 'pixel')}, 1 bit for each"
 
 
 def _scores(lowered: Lowered) -> str:

@@ -127,7 +127,15 @@ def _load(network: Core) -> dict[str, object]:
 
 def _encoding(frame: Input) -> dict[str, object]:
     """Return the rule from 8-bit pixels to elements, and the preprocessing of the source model."""
-    cuts, rule = frame.pixel_thresholds, None
+    cuts, rule, rows = frame.pixel_thresholds, None, frame.thermometer
+    if rows is not None:
+        row = "the one row" if len(rows) == 1 else "the row of the pixel's channel"
+        rule = (f"1 iff the 8-bit pixel is at least the cut; each channel of a pixel has an "
+                f"element for each cut in {row} of thermometer, in their order, then the next "
+                f"channel has its")
+        return {"element_of_pixel": rule, "cuts": None,
+                "thermometer": [list(row) for row in rows],
+                "pixel_shape": list(frame.pixel_shape), "meaning": frame.preprocessing}
     if cuts is not None:
         row = "the one row" if len(cuts) == 1 else "the row of the element"
         rule = f"number of cuts, in {row}, that are at most the 8-bit pixel"

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import MissingToolError, XnorloomError
 from ..graph import Conv, Dense, Graph, Score
+from ..graph.thermometer import Cuts
 from ..support.extras import install_hint
 from ..support.files import write_atomic
 from ..support.text import printable, quoted
@@ -35,9 +36,10 @@ def onnx_model(graph: Graph) -> "ModelProto":
     """ONNX model that computes classes and scores of ``graph``.
 
     Its input ``frames`` has the shape (frames, …) of the graph's input, and elements of uint8, or
-    of uint16 for more than 8 bits. Its outputs are ``scores``, int64 of shape (frames, classes),
-    and ``class``, int64 of shape (frames,), the first of equal scores. The operators are those of
-    opset 17.
+    of uint16 for more than 8 bits; for a thermometer, whose cuts the model has, the input is
+    ``pixels``, uint8 of the shape of the graph's pixels. Its outputs are ``scores``, int64 of shape
+    (frames, classes), and ``class``, int64 of shape (frames,), the first of equal scores. The
+    operators are those of opset 17.
 
     Raises
     ------
@@ -62,10 +64,11 @@ def onnx_model(graph: Graph) -> "ModelProto":
             value = nodes.dense(graph, index, layer, value)
     bits = graph.input.bits
     element = TensorProto.UINT8 if bits <= 8 else TensorProto.UINT16
+    name, shape = _input(graph)
     model = helper.make_model(
         helper.make_graph(
             nodes.nodes, printable(graph.name),
-            [helper.make_tensor_value_info("frames", element, ["frames", *graph.input.shape])],
+            [helper.make_tensor_value_info(name, element, ["frames", *shape])],
             [helper.make_tensor_value_info("scores", TensorProto.INT64, ["frames", graph.classes]),
              helper.make_tensor_value_info("class", TensorProto.INT64, ["frames"])],
             nodes.constants),
@@ -74,6 +77,12 @@ def onnx_model(graph: Graph) -> "ModelProto":
     helper.set_model_props(model, {"xnorloom.digest": graph.digest, "xnorloom.bits": str(bits)})
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _input(graph: Graph) -> tuple[str, tuple[int, ...]]:
+    """Name of the input of the model, and the shape of a frame of it."""
+    frame = graph.input
+    return ("frames", frame.shape) if frame.thermometer is None else ("pixels", frame.pixel_shape)
 
 
 def _check(graph: Graph) -> None:
@@ -130,12 +139,22 @@ class _Nodes:
     def elements(self, graph: Graph) -> str:
         """Elements ``v`` of the input, as a float32 map (channels, rows, columns) or a row."""
         top = (1 << graph.input.bits) - 1
-        value = self.cast("frames", np.float32)
-        value = self.add("Sub", self.add("Mul", value, np.float32(2)), np.float32(top))
+        value = self.cast(_input(graph)[0], np.float32)
+        if graph.input.thermometer is None:
+            value = self.add("Sub", self.add("Mul", value, np.float32(2)), np.float32(top))
+        else:
+            value = self._reached(value, graph.input.thermometer)
         if not graph.by_pixel:
             return self.add("Reshape", value, np.array([0, graph.input.size]))
         value = self.add("Reshape", value, np.array([0, *graph.maps[0]]))
         return self.add("Transpose", value, perm=[0, 3, 1, 2])
+
+    def _reached(self, pixels: str, rows: Cuts) -> str:
+        """1 for each cut of a thermometer that a pixel reaches, else -1, as (frames, …, cuts)."""
+        lengths = [len(row) for row in rows]
+        value = self.add("Reshape", pixels, np.array([0, -1, len(rows)]))
+        value = self.add("Gather", value, np.repeat(np.arange(len(rows)), lengths), axis=2)
+        return self._fires(value, np.concatenate(rows).astype(np.float32))
 
     def dense(self, graph: Graph, index: int, layer: Dense | Score, value: str) -> str:
         """Activations ±1 of a dense layer, or the outputs of the last one."""

@@ -8,6 +8,7 @@ from .conv import Conv
 from .graph import Graph
 from .layers import Dense, Score
 from .maps import Map
+from .pixels import encode
 
 __all__ = ["constant_neurons", "constant_warnings"]
 
@@ -114,6 +115,12 @@ def _conv_range(layer: Conv, map: Map, top: int, low: npt.NDArray[np.int64],
 
 def _input_range(graph: Graph) -> _Range:
     """Bounds of the elements of the input."""
+    if graph.input.thermometer is not None:
+        black = np.full((1, graph.input.pixel_count), 0, np.uint8)
+        low, high = (
+            encode(graph.input, pixels)[0].astype(np.int64) for pixels in (black, black + _WHITE)
+        )
+        return low, high
     thresholds = graph.input.pixel_thresholds
     if thresholds is None:
         return (np.zeros(graph.input.size, np.int64),

@@ -182,6 +182,8 @@ class Graph:
         if thresholds is not None:
             state.update(f" cuts {thresholds.shape} ".encode())
             state.update(thresholds.astype("<u2").tobytes())
+        if self.input.thermometer is not None:
+            state.update(f" thermometer {self.input.thermometer} ".encode())
         for layer in self.layers:
             values = layer.offsets if isinstance(layer, Score) else layer.thresholds
             state.update(f" {type(layer).__name__} {layer.weights.shape} ".encode())

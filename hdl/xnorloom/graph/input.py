@@ -1,4 +1,4 @@
-"""Input of a graph: the shape of a frame, and the quantization of 8-bit pixels to its elements."""
+"""Input of a graph: the shape of a frame, and how 8-bit pixels become its elements."""
 
 import math
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 
 from ..support.arguments import frozen, integer, integers, text
 from ..support.text import count
+from .thermometer import Cuts, cut_rows, pixel_shape
 
 __all__ = ["Input", "MAX_INPUT_BITS", "PIXEL_BITS"]
 
@@ -18,7 +19,7 @@ PIXEL_BITS = 8
 class Input:
     """Frames of ``shape`` unsigned elements of ``bits`` bits each.
 
-    Two inputs are equal if their shapes, bits and pixel thresholds are.
+    Two inputs are equal if their shapes, bits, pixel thresholds and thermometers are.
 
     Parameters
     ----------
@@ -35,12 +36,19 @@ class Input:
     preprocessing : str or None
         Number that the source model received for a pixel, such as ``u8/255``. No result depends on
         it.
+    thermometer : sequence of int, or a sequence of int for each channel of a pixel, or None
+        Cuts of a pixel, each of which makes an element of 1 bit: 1 iff the pixel is at least the
+        cut, so that 0 always gives 1 and 256 never. A row of cuts does not decrease. ``shape`` has
+        the elements channel last: those of the first channel of a pixel in the order of its cuts,
+        then those of the next. A single row holds for all channels. Stored as a tuple of rows, one
+        if all are equal. Not with ``pixel_thresholds``.
     """
 
     shape: tuple[int, ...]
     bits: int = 1
     pixel_thresholds: np.ndarray | None = None
     preprocessing: str | None = None
+    thermometer: Cuts | None = None
 
     def __post_init__(self):
         if not isinstance(self.shape, tuple):
@@ -55,11 +63,25 @@ class Input:
             object.__setattr__(self, "pixel_thresholds", thresholds)
         if self.preprocessing is not None:
             text("Input preprocessing", self.preprocessing)
+        if self.thermometer is not None:
+            if self.pixel_thresholds is not None:
+                raise ValueError("Input must have pixel thresholds or a thermometer, not both")
+            object.__setattr__(self, "thermometer", cut_rows(self.thermometer, shape, self.bits))
 
     @property
     def size(self) -> int:
         """Elements per frame."""
         return math.prod(self.shape)
+
+    @property
+    def pixel_shape(self) -> tuple[int, ...]:
+        """Shape of the pixels of a frame: ``shape``, but for the channels of a thermometer."""
+        return self.shape if self.thermometer is None else pixel_shape(self.thermometer, self.shape)
+
+    @property
+    def pixel_count(self) -> int:
+        """Pixels per frame, those of each channel counted."""
+        return math.prod(self.pixel_shape)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Input):
@@ -73,19 +95,23 @@ class Input:
     def _key(self) -> tuple:
         thresholds = self.pixel_thresholds
         return (self.shape, self.bits,
-                None if thresholds is None else (thresholds.shape, thresholds.tobytes()))
+                None if thresholds is None else (thresholds.shape, thresholds.tobytes()),
+                self.thermometer)
 
     def __repr__(self) -> str:
         parts = [str(self.shape), count(self.bits, "bit")]
         if self.pixel_thresholds is not None:
             parts.append("pixel thresholds " + " x ".join(map(str, self.pixel_thresholds.shape)))
+        if self.thermometer is not None:
+            parts.append(f"thermometer of {' '.join(str(len(row)) for row in self.thermometer)}")
         if self.preprocessing is not None:
             parts.append(repr(self.preprocessing))
         return f"Input({', '.join(parts)})"
 
     def __reduce__(self):
         # Copies go through the constructor, so that their arrays are read-only too.
-        return Input, (self.shape, self.bits, self.pixel_thresholds, self.preprocessing)
+        return Input, (self.shape, self.bits, self.pixel_thresholds, self.preprocessing,
+                       self.thermometer)
 
 
 def _canonical(values: object, size: int, bits: int) -> np.ndarray | None:

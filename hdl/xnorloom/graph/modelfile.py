@@ -13,8 +13,9 @@ Members:
   weights, which are 0 where there is none.
 
 The preprocessing of the input, ``meaning`` in the header, also takes version 2, convolutions take
-version 3, and absent synapses version 4. The version of a file is the lowest that has all of its
-graph. Equal graphs of equal names give equal bytes.
+version 3, absent synapses version 4, and a thermometer, lists of cuts in the header, version 5. The
+version of a file is the lowest that has all of its graph. Equal graphs of equal names give equal
+bytes.
 """
 
 import json
@@ -33,7 +34,7 @@ from .modelfile_layers import claims, item, layer_entry, read_layer
 __all__ = ["FORMAT", "VERSIONS", "save", "load"]
 
 FORMAT = "xnorloom-graph"
-VERSIONS = (1, 2, 3, 4)
+VERSIONS = (1, 2, 3, 4, 5)
 # A file of a few kilobytes must not fill the memory: bytes that all members unpack to, and weights
 # and neurons of all layers. In memory a weight takes up to two bytes, and a neuron up to a hundred.
 # A network of 784-4096-4096-4096-10 has 37 million weights and 12,298 neurons. A convolution has
@@ -72,12 +73,16 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
         arrays["cuts"] = graph.input.pixel_thresholds.astype("<u2")
     if graph.input.preprocessing is not None:
         frame["meaning"] = graph.input.preprocessing
+    if graph.input.thermometer is not None:
+        frame["thermometer"] = graph.input.thermometer
     later = "cuts" in frame or "meaning" in frame or graph.layers[-1].scaled
     version = 2 if later else 1
     if any(isinstance(layer, Conv) for layer in graph.layers):
         version = 3
     if any(layer.present is not None for layer in graph.layers):
         version = 4
+    if "thermometer" in frame:
+        version = 5
     header = {"format": FORMAT, "version": version, "name": graph.name,
               "digest": graph.digest, "input": frame, "layers": layers}
     arrays = {"header": np.frombuffer(json.dumps(header, indent=1).encode(), np.uint8), **arrays}
@@ -150,4 +155,5 @@ def _input(archive: ArrayArchive, version: int, entry: dict[str, Any]) -> Input:
         # The bits were checked, so that the shape is bounded whatever the file claims.
         shape = (item(entry, "cuts", int), (1 << frame.bits) - 1)
         thresholds = archive.array("cuts", "<u2", shape)
-    return Input(frame.shape, frame.bits, thresholds, entry.get("meaning"))
+    rows = item(entry, "thermometer", list) if version > 4 and "thermometer" in entry else None
+    return Input(frame.shape, frame.bits, thresholds, entry.get("meaning"), rows)

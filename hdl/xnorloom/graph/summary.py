@@ -1,6 +1,7 @@
 """Summary of a graph: its input, layers and sizes, as plain values and as text."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .graph import Graph
 from .input import Input
 from .layers import Dense, Score
 from .maps import Map
+from .thermometer import Cuts
 
 __all__ = ["graph_html", "graph_text", "graph_values", "window_text"]
 
@@ -39,12 +41,15 @@ def graph_values(graph: Graph) -> dict[str, Any]:
         if isinstance(layer, Conv):
             entry.update(_conv_values(layer, graph.maps[index]))
         layers.append(entry)
-    thresholds = graph.input.pixel_thresholds
+    thresholds, rows = graph.input.pixel_thresholds, graph.input.thermometer
     return {
         "name": graph.name, "digest": graph.digest,
         "input": {"shape": list(graph.input.shape), "bits": graph.input.bits,
                   "cuts": None if thresholds is None else thresholds.tolist(),
-                  "meaning": graph.input.preprocessing},
+                  "meaning": graph.input.preprocessing,
+                  **({} if rows is None else
+                     {"pixel_shape": list(graph.input.pixel_shape),
+                      "thermometer": [list(row) for row in rows]})},
         "classes": graph.classes, "synapses": graph.synapses, "weight_bits": graph.weight_bits,
         "score_range": list(graph.score_range), "layers": layers,
         "warnings": constant_warnings(graph)}
@@ -63,6 +68,10 @@ def graph_text(graph: Graph) -> str:
         lines.append(f"meaning  {clipped(graph.input.preprocessing)}")
     if graph.input.pixel_thresholds is not None:
         lines.append(f"cuts     {_encoding(graph.input, graph.input.pixel_thresholds)}")
+    if graph.input.thermometer is not None:
+        pixels = " x ".join(str(d) for d in graph.input.pixel_shape)
+        lines += [f"pixels   {pixels} of 8 bits",
+                  f"cuts     {_thermometer(graph.input.thermometer)}"]
     lines.append(f"output   {count(graph.classes, 'class', 'es')}, "
                  f"scores from {low:,} to {high:,}")
     score = graph.layers[-1]
@@ -154,7 +163,24 @@ def _encoding(input: Input, thresholds: np.ndarray) -> str:
         return f"{each} for each element, from {thresholds.min()} to {thresholds.max()}"
     if input.bits == 1:
         return f"1 where a pixel is at least {thresholds[0, 0]}"
-    row = [str(value) for value in thresholds[0]]
+    return f"how many of {_listed(thresholds[0])} a pixel reaches"
+
+
+def _thermometer(rows: Cuts) -> str:
+    """Rule of a thermometer, in words."""
+    if len(rows) == 1:
+        return f"an element for each of {_listed(rows[0])}, 1 where a pixel is at least that"
+    most, least = max(map(len, rows)), min(map(len, rows))
+    each = count(most, "cut") if most == least else f"{least} to {most} cuts"
+    return (
+        f"an element for each of {each} of a channel, from "
+        f"{min(row[0] for row in rows)} to {max(row[-1] for row in rows)}, 1 where a pixel is "
+        f"at least that"
+    )
+
+
+def _listed(cuts: Iterable[int]) -> str:
+    row = [str(value) for value in cuts]
     if len(row) > _SHOWN:
         row[_SHOWN // 2:-_SHOWN // 2] = ["…"]
-    return f"how many of {', '.join(row)} a pixel reaches"
+    return ", ".join(row)

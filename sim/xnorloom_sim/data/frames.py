@@ -6,7 +6,7 @@ import numpy.typing as npt
 from xnorloom.errors import DataError
 from xnorloom.graph import Graph
 from xnorloom.graph.input import PIXEL_BITS
-from xnorloom.graph.pixels import encode, fits
+from xnorloom.graph.pixels import encode, pixels_fit
 from xnorloom.support.text import printable, quoted
 
 from .dataset import Dataset
@@ -15,21 +15,21 @@ __all__ = ["frames_of", "labels_of", "pixels_of"]
 
 
 def pixels_of(graph: Graph, dataset: Dataset) -> npt.NDArray[np.uint8]:
-    """Images of ``dataset`` in the shape of the input of ``graph``.
+    """Images of ``dataset`` in the shape of the pixels of ``graph``.
 
-    See :func:`~xnorloom.graph.pixels.fits` for the shapes that fit.
+    See :func:`~xnorloom.graph.pixels.pixels_fit` for the shapes that fit.
 
     Raises
     ------
     DataError
         If the images do not have the shape of the input, or pixels have fewer bits than it.
     """
-    shape, images = graph.input.shape, dataset.images
+    shape, images = graph.input.pixel_shape, dataset.images
     misfit = f"data {printable(dataset.name)} does not fit model {quoted(graph.name)}"
     if graph.input.bits > PIXEL_BITS:
         raise DataError(f"{misfit}: its pixels have {PIXEL_BITS} bits, the input has "
                         f"{graph.input.bits}")
-    if not fits(graph.input, images.shape[1:]):
+    if not pixels_fit(graph.input, images.shape[1:]):
         first = images.shape[1:] == (*shape[2:], *shape[:2]) and len(shape) == 3
         raise DataError(f"{misfit}: its images are {' x '.join(map(str, images.shape[1:]))}, "
                         f"the input is {' x '.join(map(str, shape))}"

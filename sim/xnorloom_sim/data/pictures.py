@@ -58,8 +58,8 @@ def load_pictures(path: str | os.PathLike[str], input: Input, *, resize: bool = 
     path : path
         The file or folder.
     input : Input
-        Input with the axes (rows, columns), and optionally 1 or 3 channels last; a single axis is
-        a square.
+        Input whose pixels have the axes (rows, columns), and optionally 1 or 3 channels last; a
+        single axis is a square.
     resize : bool
         True to scale pictures to the size of the input, whatever their aspect; each pixel is the
         mean of the area it covers. Otherwise another size is an error.
@@ -111,12 +111,12 @@ def has_bright_background(dataset: Dataset) -> bool:
 
 def _size(input: Input, where: str) -> tuple[int, int, int]:
     """Rows, columns and channels of the pictures that ``input`` takes."""
-    shape, side = input.shape, math.isqrt(input.size)
+    shape, side = input.pixel_shape, math.isqrt(input.pixel_count)
     if len(shape) == 3 and shape[2] in (1, _COLOURS):
         return shape[0], shape[1], shape[2]
     if len(shape) == 2:
         return shape[0], shape[1], 1
-    if len(shape) == 1 and side**2 == input.size:
+    if len(shape) == 1 and side**2 == input.pixel_count:
         return side, side, 1
     raise DataError(f"data {where} does not fit: an input of {' x '.join(map(str, shape))} is no "
                     f"picture of 1 or {_COLOURS} channels")

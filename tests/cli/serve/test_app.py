@@ -10,9 +10,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from xnorloom.errors import XnorloomError
+from xnorloom.folding import automatic
 from xnorloom.gateware.network import Network
+from xnorloom.graph import Graph, Input, Score
 from xnorloom.graph.pixels import top_bits
 from xnorloom_cli.serve.app import PIXELS, make_app
+from xnorloom_cli.serve.examples import Examples
+from xnorloom_cli.serve.responders import SimulatedNetwork
 from xnorloom_sim import golden
 
 TYPE = {"Content-Type": PIXELS}
@@ -177,3 +181,32 @@ def test_frames_take_turns(responder, examples, monkeypatch):
             thread.join()
     assert statuses == [200] * 8
     assert most == [1] * 8
+
+
+def test_thermometer(cnn, dataset):
+    """The page makes pixels, and shows the number of cuts that each of them reaches."""
+    rng = np.random.default_rng(8)
+    cuts = (50, 128, 129)
+    frame = Input((8, 7, 3), thermometer=cuts)
+    graph = Graph("cuts", frame, (Score("last", rng.integers(0, 2, (3, 168)), [0, 1, 2]),))
+    responder = SimulatedNetwork(automatic(graph).bind(graph), "golden")
+    client = TestClient(
+        make_app(responder, Examples(graph, dataset, None, lambda *_: None)),
+        base_url="http://localhost:8000",
+    )
+    assert client.get("/api/model").json()["input"] == {
+        "shape": [8, 7],
+        "size": 56,
+        "bits": 1,
+        "cuts": 3,
+        "form": "grey",
+        "cells": {"rows": 8, "columns": 7, "channels": 1},
+    }
+    elements = (dataset.images[..., None] >= np.array(cuts)).reshape(5, -1)
+    right = golden.evaluate(graph, elements)
+    for index in range(5):
+        pixels = array(client.get(f"/api/images/{index}").json()["pixels"])
+        assert np.array_equal(pixels, dataset.images[index].ravel())
+        values = client.post("/api/answer", content=pixels.tobytes(), headers=TYPE).json()
+        assert values["scores"] == right.scores[index].tolist()
+        assert np.array_equal(array(values["elements"]), elements[index].reshape(-1, 3).sum(axis=1))

@@ -145,3 +145,41 @@ def test_no_onnx(random_graph, monkeypatch):
     with pytest.raises(MissingToolError, match=r"^ONNX models need onnx, which is not installed: "
                                                r"pip install '\.\[onnx\]'$"):
         onnx_model(graph)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows"),
+    [
+        ((28, 28, 3), (60, 128, 200)),
+        ((6, 5, 7), [(3, 200), (0, 9, 256), (40, 90)]),
+        ((12,), (10, 100, 250)),
+        ((5,), [(7,), (8, 9), (1, 1)]),
+    ],
+    ids=str,
+)
+def test_thermometer(shape, rows):
+    """The cuts are a part of the model, which takes pixels."""
+    rng = np.random.default_rng(3)
+    frame = Input(shape, thermometer=rows)
+    layers = ()
+    if len(shape) == 3:
+        layers = (conv(rng, "conv", shape, 4, Window((3, 3), (2, 2)), absent=True),)
+    size = layers[0].output(Map(*shape)).size if layers else frame.size
+    graph = Graph("cuts", frame, (*layers, Score("last", rng.integers(0, 2, (3, size)), [0, 1, 0])))
+    session = onnxruntime.InferenceSession(
+        onnx_model(graph).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    assert [one.name for one in session.get_inputs()] == ["pixels"]
+    pixels = rng.integers(0, 256, (70, *frame.pixel_shape), np.uint8)
+    scores, classes = session.run(["scores", "class"], {"pixels": pixels})
+    channels = frame.pixel_shape[-1] if len(frame.thermometer) > 1 else 1
+    elements = np.concatenate(
+        [
+            pixels.reshape(70, -1, channels, 1)[:, :, number] >= np.array(row)
+            for number, row in enumerate(frame.thermometer)
+        ],
+        axis=2,
+    ).reshape(70, -1)
+    golden = evaluate(graph, elements)
+    assert np.array_equal(scores, golden.scores)
+    assert np.array_equal(classes, golden.classes)

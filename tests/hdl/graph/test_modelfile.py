@@ -199,13 +199,13 @@ def test_foreign_header(tmp_path, members, pack, refused):
         assert refused(path) == f"{path} is not an xnorloom model file (foreign header)"
 
 
-@pytest.mark.parametrize("version, shown", [(5, "5"), (0, "0"), (1.0, "1.0"), (True, "True"),
+@pytest.mark.parametrize("version, shown", [(6, "6"), (0, "0"), (1.0, "1.0"), (True, "True"),
                                             ("1", "'1'"), (None, "None")])
 def test_version(tmp_path, members, version, shown, pack, refused):
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
     assert refused(path) == (f"model file {path} has version {shown}, but this xnorloom reads "
-                             f"versions 1, 2, 3 and 4")
+                             f"versions 1, 2, 3, 4 and 5")
 
 
 @pytest.mark.parametrize("version", ["1" * 10**6, "\x1b[31m\n" * 99, 10**4000, [[]] * 10**5,
@@ -215,7 +215,7 @@ def test_long_version(tmp_path, members, version, pack, refused):
     path = tmp_path / "later.bnn"
     pack(path, members, header=header({**header_of(members), "version": version}))
     assert len(refused(path)) <= len(f"model file {path} has version , but this xnorloom reads "
-                                     f"versions 1, 2, 3 and 4") + 60
+                                     f"versions 1, 2, 3, 4 and 5") + 60
 
 
 # Nothing is ever unpickled

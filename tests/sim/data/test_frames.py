@@ -66,3 +66,22 @@ def test_labels():
     with pytest.raises(DataError, match=r"^data d does not fit model 'g': labels must be in 0 to "
                                         r"2, not 3$"):
         labels_of(graph, dataset)
+
+
+def test_thermometer():
+    """Images have the shape of the pixels, frames the cuts as channels."""
+    frame = Input((4, 3, 2), thermometer=(8, 20))
+    graph = Graph("g", frame, (Score("s", np.ones((3, 24), int), [0, 0, 0]),))
+    dataset = data_of(4, 3)
+    assert np.array_equal(pixels_of(graph, dataset), dataset.images)
+    frames = frames_of(graph, dataset)
+    assert frames.tolist() == [
+        [int(pixel >= cut) for pixel in image.ravel() for cut in (8, 20)]
+        for image in dataset.images
+    ]
+    with pytest.raises(
+        DataError,
+        match=r"^data d does not fit model 'g': its images are 4 x 3 x 2,"
+        r" the input is 4 x 3$",
+    ):
+        frames_of(graph, data_of(4, 3, 2))

@@ -231,3 +231,14 @@ def test_no_pillow(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"^images need Pillow, which is not installed: pip install "
                                         r"'\.\[images\]'$"):
         load_pictures(path, GREY)
+
+
+def test_thermometer(tmp_path):
+    """Pictures have the channels of the pixels, whatever the number of cuts."""
+    path = save(tmp_path / "a.png", COLOURS)
+    frame = Input((4, 6, 7), thermometer=[(1, 2), (3, 4, 5), (6, 7)])
+    assert np.array_equal(load_pictures(path, frame).images, [COLOURS])
+    grey = Input((4, 6, 2), thermometer=(30, 200))
+    assert load_pictures(path, grey).images.shape == (1, 4, 6)
+    square = Input((32,), thermometer=(9, 99))
+    assert load_pictures(path, square, resize=True).images.shape == (1, 4, 4)

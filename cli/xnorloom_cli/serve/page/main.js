@@ -157,8 +157,9 @@ async function start() {
   const { input, schedule, data } = model;
   document.title = `${model.name} · xnorloom`;
   element("name").textContent = model.name;
-  element("about").textContent = `${input.shape.join(" × ")} inputs of ${input.bits} `
-    + `bit${input.bits > 1 ? "s" : ""} · ${model.classes} classes · `
+  const each = input.cuts ?? input.bits, what = input.cuts ? "cut" : "bit";
+  element("about").textContent = `${input.shape.join(" × ")} inputs of ${each} `
+    + `${what}${each > 1 ? "s" : ""} · ${model.classes} classes · `
     + `${model.synapses.toLocaleString("en")} binary weights · answered by ${model.responder}`;
   layers = makeLayers(model.layers);
   element("layers").hidden = !layers.length;

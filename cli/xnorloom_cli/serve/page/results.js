@@ -55,8 +55,8 @@ function showScores({ scores, class: read }, wrong) {
   }));
 }
 
-export function showSeen(elements, { cells: map, bits, size, form }) {
-  const canvas = element("seen"), shade = shades(), most = (1 << bits) - 1;
+export function showSeen(elements, { cells: map, bits, cuts, size, form }) {
+  const canvas = element("seen"), shade = shades(), most = cuts ?? (1 << bits) - 1;
   canvas.style.aspectRatio = `${map.columns} / ${map.rows}`;
   const { context, scale } = cells(canvas, map, (row, column) => {
     const at = (row * map.columns + column) * map.channels;
@@ -68,8 +68,10 @@ export function showSeen(elements, { cells: map, bits, size, form }) {
   });
   if (form === "vector") frames(context, map, size, scale);
   canvas.setAttribute("aria-label", `Input of the network, ${map.rows} rows, ${map.columns} columns`);
-  element("seen-note").textContent = `${size.toLocaleString("en")} elements of ${bits} `
-    + `bit${bits > 1 ? "s" : ""}: ${most + 1} levels from 0 to ${most}.`;
+  element("seen-note").textContent = cuts
+    ? `${size.toLocaleString("en")} pixels, shaded by the cuts that they reach, 0 to ${cuts}.`
+    : `${size.toLocaleString("en")} elements of ${bits} bit${bits > 1 ? "s" : ""}: `
+      + `${most + 1} levels from 0 to ${most}.`;
 }
 
 // Make a canvas for each layer.
