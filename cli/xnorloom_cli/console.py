@@ -12,6 +12,11 @@ from xnorloom.support.text import printable
 
 __all__ = ["Console", "timed", "write"]
 
+# Seconds between two lines of progress in a log file.
+_PERIOD = 10
+# Seconds after which work is worth a bar.
+_PATIENCE = 1
+
 
 class Console:
     """Standard output and standard error of a command. Text for a closed stream is dropped.
@@ -25,6 +30,7 @@ class Console:
 
     def __init__(self, *, json: bool):
         self._json = json
+        self._noticed: set[str] = set()
 
     def say(self, text: str = "") -> None:
         """Print text for people."""
@@ -90,8 +96,7 @@ class Console:
         from tqdm.auto import tqdm
 
         terminal = _is_terminal(sys.stderr)
-        # A log file gets a line every ten seconds.
-        period = 0.1 if terminal else 10
+        period = 0.1 if terminal else _PERIOD
         with tqdm(total=total, desc=printable(what), unit=unit, file=sys.stderr, mininterval=period,
                   disable=sys.stderr is None or not (always or terminal)) as bar:
 
@@ -102,6 +107,41 @@ class Console:
 
             yield update
 
+    @contextlib.contextmanager
+    def activity(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """Show work of the library on standard error if it lasts; see :class:`~.activity.Watcher`.
+
+        A terminal shows a bar after a second, a log gets a line every ten seconds.
+        """
+        from tqdm.auto import tqdm
+
+        if _is_terminal(sys.stderr):
+            with tqdm(desc=printable(what), file=sys.stderr, delay=_PATIENCE) as bar:
+
+                def update(done: int, total: int) -> None:
+                    bar.total = total
+                    bar.update(done - bar.n)
+
+                yield update
+            return
+        start = time.monotonic()
+        told = [start + _PATIENCE - _PERIOD]
+
+        def tell(done: int, total: int) -> None:
+            now = time.monotonic()
+            if now - told[0] >= _PERIOD:
+                told[0] = now
+                write(sys.stderr, f"{what}: {100 * done // max(1, total)} %")
+
+        yield tell
+        if told[0] > start:
+            write(sys.stderr, f"{what}: done in {time.monotonic() - start:.0f} s")
+
+    def notice(self, text: str) -> None:
+        """Print a warning once."""
+        if text not in self._noticed:
+            self._noticed.add(text)
+            self.warn(text)
 
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:

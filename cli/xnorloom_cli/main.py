@@ -33,13 +33,17 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     process = argv is None
 
     def run() -> int:
+        from xnorloom.support.activity import watched
+
         from .commands import COMMANDS
         from .console import Console
 
         arguments = make_parser().parse_args(argv)
         if process:
             interrupts.raise_in_command()
-        return COMMANDS[arguments.command].run(arguments, Console(json=arguments.json))
+        console = Console(json=arguments.json)
+        with watched(console):
+            return COMMANDS[arguments.command].run(arguments, console)
 
     if process:
         interrupts.end_at_once()

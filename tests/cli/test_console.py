@@ -134,3 +134,39 @@ def test_steps_end_with_an_error():
         step("routing")
         raise ValueError("over")
     assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_activity_in_a_log(monkeypatch, capsys, json):
+    """Nothing of short work, lines of long work."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    console = Console(json=json)
+    for pace in (0.04, 0.6):
+        with console.activity("sharing\x1b counts") as update:
+            for done in range(1, 21):
+                now[0] += pace
+                update(done, 20 if done > 10 else 40)
+    assert capsys.readouterr() == ("", "sharing\\x1b counts: 5 %\nsharing\\x1b counts: 95 %\n"
+                                       "sharing\\x1b counts: done in 12 s\n")
+
+
+def test_activity_at_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr("xnorloom_cli.console._is_terminal", lambda stream: True)
+    monkeypatch.setattr("xnorloom_cli.console._PATIENCE", 0)
+    with Console(json=False).activity("sharing\x1b counts") as update:
+        update(3, 4)
+        update(5, 5)
+    output = capsys.readouterr()
+    assert "sharing\\x1b counts: 100%" in output.err and "5/5" in output.err
+    monkeypatch.setattr("xnorloom_cli.console._PATIENCE", 60)
+    with Console(json=False).activity("short") as update:
+        update(1, 1)
+    assert capsys.readouterr().err == ""
+
+
+def test_notices_are_told_once(capsys):
+    console = Console(json=True)
+    for text in ("a", "b", "a"):
+        console.notice(text)
+    assert capsys.readouterr() == ("", "xnorloom: warning: a\nxnorloom: warning: b\n")

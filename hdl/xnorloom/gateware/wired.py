@@ -8,7 +8,9 @@ from amaranth.lib.wiring import In, Out
 from ..graph import Score
 from ..schedule import LayerPlan
 from ..sharing import FALSE, FIRST_INPUT, TRUE, Add, Lut, Result, Solution, solve
+from ..support.activity import notice
 from ..support.arguments import integer
+from ..support.text import count
 from ..support.yosys import PREMAPPED
 from .counting.adders import Adders, adders
 
@@ -26,8 +28,16 @@ def solution(plan: LayerPlan) -> Solution:
         weights *= layer.present.reshape(weights.shape)
     operands = np.where(order >= 0, weights[:, order], 0)
     if isinstance(layer, Score):
-        return solve(operands, offsets=layer.offsets)
-    return solve(operands, plan.levels[0])
+        found = solve(operands, offsets=layer.offsets)
+    else:
+        found = solve(operands, plan.levels[0])
+    effort = found.effort
+    if not effort.complete:
+        notice(f"the search for shared counts of layer {layer.name!r} ended after its "
+               f"{effort.steps:,} steps, with {count(effort.added, 'row')} added and "
+               f"{count(effort.units, 'shared count')}; the layer works, but takes more cells than "
+               f"a longer search would find")
+    return found
 
 
 class WiredNeurons(wiring.Component):

@@ -17,7 +17,7 @@ class Budget:
     steps : int
         Most steps.
     progress : callable or None
-        Called with the number of steps taken, after each.
+        Called after each step with the number of steps taken, and of those expected in all.
 
     Attributes
     ----------
@@ -27,9 +27,14 @@ class Budget:
         True if a step was refused.
     """
 
-    def __init__(self, steps: int, progress: Callable[[int], object] | None = None):
+    def __init__(self, steps: int, progress: Callable[[int, int], object] | None = None):
         self._steps, self._progress = integer("Budget steps", steps, 0), progress
+        self._expected = self._steps
         self.taken, self.exhausted = 0, False
+
+    def expect(self, steps: int) -> None:
+        """Say how many steps the search is likely to take."""
+        self._expected = min(self._steps, steps)
 
     def take(self) -> bool:
         """Take a step; return false if there is none left."""
@@ -38,5 +43,5 @@ class Budget:
             return False
         self.taken += 1
         if self._progress is not None:
-            self._progress(self.taken)
+            self._progress(self.taken, max(self.taken, self._expected))
         return True

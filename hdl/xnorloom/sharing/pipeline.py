@@ -1,9 +1,11 @@
 """Pipeline of a program: the level of each node, and registers after every few levels."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..support.activity import activity
 from ..support.arguments import integer
 from .program import FIRST_INPUT, Lut, Program
 
@@ -60,8 +62,11 @@ class Pipeline:
         if not self.stages:
             return tuple(early)
         found = [_Placement(self, levels) for levels in (early, _latest(self.program, self.depth))]
-        for placement in found:
-            placement.improve()
+        with activity(f"placing registers among {len(early):,} tables and adders") as update:
+            expected = len(found) * _PASSES
+            for number, placement in enumerate(found):
+                placement.improve(lambda done, number=number: update(
+                    number * _PASSES + done, expected))
         return tuple(min(found, key=lambda placement: placement.registers()).levels)
 
     @cached_property
@@ -149,11 +154,13 @@ class _Placement:
         # The first register is in the cell of the gate, unless the gate is also read before it.
         return count - (count > 0 and bit in self._owners and not uses[self._stage(bit)])
 
-    def improve(self) -> None:
-        """Move nodes as long as that saves registers."""
+    def improve(self, progress: Callable[[int], object]) -> None:
+        """Move nodes as long as that saves registers; ``progress`` is called after each pass."""
         for number in range(_PASSES):
             order = self._groups if number % 2 else self._groups[::-1]
-            if not sum(self._move(group) for group in order):
+            moved = sum(self._move(group) for group in order)
+            progress(number + 1)
+            if not moved:
                 break
 
     def _stage(self, bit: int) -> int:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..support import artifacts, cache
-from ..support.arguments import integers
+from ..support.activity import activity
+from ..support.arguments import integer, integers
 from ..support.text import count as counted
 from .budget import Budget
 from .compile import Effort, compiled
@@ -88,11 +89,11 @@ class Solution:
 
 
 def solve(weights: npt.ArrayLike, thresholds: npt.ArrayLike | None = None,
-          offsets: npt.ArrayLike | None = None, *, steps: int = MOST_STEPS,
-          progress: Callable[[int], object] | None = None) -> Solution:
+          offsets: npt.ArrayLike | None = None, *, steps: int = MOST_STEPS) -> Solution:
     """Return the program of a layer.
 
     The same arguments always give the same program. Larger layers are kept in the user's cache.
+    A search is announced; see :mod:`xnorloom.support.activity`.
 
     Parameters
     ----------
@@ -106,8 +107,6 @@ def solve(weights: npt.ArrayLike, thresholds: npt.ArrayLike | None = None,
     steps : int
         Most steps of the search; see :class:`~.budget.Budget`. A layer for which they do not
         suffice shares less.
-    progress : callable or None
-        Called with the number of steps taken.
 
     Raises
     ------
@@ -128,8 +127,8 @@ def solve(weights: npt.ArrayLike, thresholds: npt.ArrayLike | None = None,
     # Only this matters: equal layers of other networks find it, too.
     key = (reduction.rows.tobytes(), reduction.rows.shape, reduction.row.tobytes(),
            reduction.sign.tobytes(), None if limits is None else limits.tobytes(), added.tobytes())
-    budget = Budget(steps, progress)
-    program, effort = _solved(_Key(key, reduction, limits, added, budget), steps)
+    integer("Budget steps", steps, 0)
+    program, effort = _solved(_Key(key, reduction, limits, added), steps)
     return Solution(program, reduction, effort)
 
 
@@ -137,9 +136,9 @@ class _Key:
     """Arguments of the search, equal if their bytes are."""
 
     def __init__(self, key: tuple, reduction: Reduction, thresholds: npt.NDArray[np.int64] | None,
-                 offsets: npt.NDArray[np.int64], budget: Budget):
+                 offsets: npt.NDArray[np.int64]):
         self.key, self.reduction, self.thresholds = key, reduction, thresholds
-        self.offsets, self.budget = offsets, budget
+        self.offsets = offsets
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -147,17 +146,23 @@ class _Key:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Key) and self.key == other.key
 
-    def search(self) -> dict[str, Any]:
-        program, effort = compiled(self.reduction, self.thresholds, self.offsets, self.budget)
-        return {"program": program.as_json(), "effort": asdict(effort)}
+    def search(self, steps: int) -> tuple[Program, Effort]:
+        neurons, inputs = len(self.reduction.row), self.reduction.rows.shape[1]
+        with activity(f"sharing the counts of {inputs:,} × {neurons:,} weights") as update:
+            return compiled(self.reduction, self.thresholds, self.offsets, Budget(steps, update))
 
 
 @lru_cache(64)
 def _solved(key: _Key, steps: int) -> tuple[Program, Effort]:
     if key.reduction.row.size * key.reduction.rows.shape[1] <= _SMALL:
-        return compiled(key.reduction, key.thresholds, key.offsets, key.budget)
+        return key.search(steps)
+
+    def found() -> dict[str, Any]:
+        program, effort = key.search(steps)
+        return {"program": program.as_json(), "effort": asdict(effort)}
+
     digest = hashlib.sha256(repr(key.key).encode()).hexdigest()
-    values = _stored("program", [digest, steps], key.search)
+    values = _stored("program", [digest, steps], found)
     return Program.from_json(values["program"]), Effort(**values["effort"])
 
 

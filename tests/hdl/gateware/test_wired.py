@@ -2,6 +2,8 @@
 """Neurons of constant weights: every cycle against the definition, stalls, proofs of equality."""
 
 import re
+from contextlib import nullcontext
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,9 +11,12 @@ import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import Shape, signed, unsigned
 
-from xnorloom.gateware.wired import WiredNeurons
+from xnorloom.gateware.wired import WiredNeurons, solution
+from xnorloom.graph import Dense
+from xnorloom.schedule import Fold, LayerPlan
 from xnorloom.sharing import solve
 from xnorloom.support import cache
+from xnorloom.support.activity import watched
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +141,26 @@ def test_every_carry_chain_of_an_ecp5_is_legal():
     for cell in first:
         [table] = re.findall(r"parameter \\INIT0 16'([01]+)", cell)
         assert table[:8] == "00000000"
+
+
+def test_a_search_that_ends_early_is_told(monkeypatch):
+    """Each time, since another command uses what it found."""
+    said = []
+    monkeypatch.setattr("xnorloom.gateware.wired.solve", partial(solve, steps=5))
+    rng = np.random.default_rng(4)
+    layer = Dense("hidden", rng.integers(0, 2, (30, 40)), rng.integers(15, 25, 30))
+    plan = LayerPlan(layer, Fold(30, 40, "wired", 2))
+    with watched(SimpleNamespace(notice=said.append, activity=lambda what: nullcontext(
+            lambda done, total: None))):
+        vectors = rng.integers(0, 2, (50, 40))
+        for _ in range(2):
+            found = WiredNeurons(solution(plan)).model(vectors)
+    expected = counts_of(vectors, 2 * layer.weights.astype(int) - 1) >= layer.thresholds
+    assert found.tolist() == expected.astype(int).tolist()
+    assert said == [
+        "the search for shared counts of layer 'hidden' ended after its 5 steps, with 5 rows added "
+        "and 0 shared counts; the layer works, but takes more cells than a longer search would find"
+    ] * 2
 
 
 def test_wrong_arguments():

@@ -1,5 +1,7 @@
 """Sharing compiler against the definition of a count: all shapes, degenerate ones, budgets."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from xnorloom.sharing import Add, Lut, solve
 from xnorloom.support import artifacts
+from xnorloom.support.activity import watched
 
 
 def vectors_of(weights, seed=1, count=200):
@@ -149,9 +152,18 @@ def test_equal_layers_give_equal_programs(trained, own_cache):
 def test_budget(steps, trained, counts):
     weights, thresholds = trained(1)
     vectors = vectors_of(weights)
-    taken = []
-    found = solve(weights, thresholds, steps=steps, progress=taken.append)
-    assert taken == list(range(1, steps + 1))
+    said = []
+
+    class Watcher:
+        @contextlib.contextmanager
+        def activity(self, what):
+            said.append(what)
+            yield lambda done, total: said.append((done, total))
+
+    with watched(Watcher()):
+        found = solve(weights, thresholds, steps=steps)
+    assert said == ["sharing the counts of 64 × 64 weights",
+                    *((place, steps) for place in range(1, steps + 1))]
     assert found.effort.steps == steps and not found.effort.complete
     assert found.summary.endswith(f", search ended after its {steps} steps")
     assert (found.program.run(vectors) == (counts(vectors, weights) >= thresholds)).all()
