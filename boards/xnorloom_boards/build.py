@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Build of a network for a board: schedule, netlist, place and route, clock, bitstream, reports."""
 
 import contextlib
@@ -11,8 +12,9 @@ from typing import Any
 
 from xnorloom.export.names import file_stem
 from xnorloom.folding.fit import NoScheduleError
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
-from xnorloom.schedule import Schedule
+from xnorloom.schedule import Plan, Schedule
 from xnorloom.schedule.fold import USUAL_VECTORS
 from xnorloom.support.arguments import integer
 from xnorloom.support.lock import directory_lock
@@ -29,6 +31,8 @@ from .flow.synthesis import Design, Netlist
 from .flow.tools import find_all
 from .link.sizes import check_graph
 from .report import page
+from .report.estimated import renamed
+from .report.floorplan import Floorplan
 from .report.values import build_values
 from .step_times import StepTimes
 
@@ -155,7 +159,8 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
             raise BuildError(_missed(graph, board, found, fps, fixed))
         say("packing the bitstream")
         bitstream = pack(best.route, family, tools["packing"], jobs)
-        values = build_values(graph, schedule, board, best, attempts, tools, bitstream)
+        values = build_values(graph, schedule, board, best, attempts, tools, bitstream,
+                              found.budget)
         values |= say.values()
         names = _write(staging, graph, schedule, best, bitstream, values, board)
         # Held until all files have their names.
@@ -208,9 +213,19 @@ def _write(staging: Path, graph: Graph, schedule: Schedule, best: Attempt, bitst
     values["files"] = names = _names(graph, board)
     texts = {names[4]: best.design.constraints[1], "synthesis.log": best.netlist.log,
              "routing.log": best.route.log, "build.json": json.dumps(values, indent=2) + "\n",
-             "report.html": page.page(values)}
+             "report.html": page.page(values, _places(schedule.bind(graph), best, values,
+                                                       board))}
     for file, text in texts.items():
         (staging / file).write_text(text, encoding="utf-8")
     (staging / names[0]).write_bytes(bitstream)
     schedule.save(staging / "schedule.json", graph)
     return names
+
+
+def _places(plan: Plan, best: Attempt, values: dict[str, Any], board: Board) -> Floorplan:
+    """Places of the cells, with the names of the parts in the report."""
+    parts = [(part["name"], part["layer"]) for part in values["parts"]]
+    tiles = renamed(Network(plan), best.route.placement)
+    known = {name for name, _ in parts}
+    parts += [(name, False) for name in sorted({tile.part for tile in tiles} - known)]
+    return Floorplan(board.device.name, board.device.family, parts, tiles)

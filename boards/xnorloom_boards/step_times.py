@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 __all__ = ["StepTimes"]
@@ -23,6 +24,7 @@ class StepTimes:
     def __init__(self, progress: Callable[[str], object] | None = None):
         self._progress, self._lock = progress, threading.Lock()
         self._start, self._main = time.monotonic(), threading.get_ident()
+        self._date = datetime.now(UTC)
         self._steps: list[dict[str, Any]] = []
         # Step in progress of each thread.
         self._open: dict[int, dict[str, Any]] = {}
@@ -46,6 +48,10 @@ class StepTimes:
         return now
 
     def values(self) -> dict[str, Any]:
-        """End all steps; return ``seconds`` so far, and ``steps`` in the order of their start."""
+        """End all steps; return ``date``, ``seconds`` so far, and ``steps`` as they started.
+
+        The date is that of the start, in UTC.
+        """
         with self._lock:
-            return {"seconds": round(self._end(None), 3), "steps": [dict(s) for s in self._steps]}
+            return {"date": f"{self._date:%Y-%m-%dT%H:%M:%SZ}",
+                    "seconds": round(self._end(None), 3), "steps": [dict(s) for s in self._steps]}

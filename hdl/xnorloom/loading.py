@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ModelFileError
 from .graph import Graph
-from .graph.bundled import bundled
+from .graph.bundled import bundled, check
 from .support.text import quoted
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def load(model: str | os.PathLike[str], *, input: str | None = None,
     model : str or path
         A model file (``.bnn``), a model of another tool (``.onnx``, ``.h5``, ``.keras``), or the
         name of a bundled model, such as ``tfc``. A file comes before a bundled model of its name.
+        Files of bundled models are searched in the folder ``$XNORLOOM_MODELS``, in
+        ``xnorloom/models`` of the user's data folder, and in the package.
     input : str or None
         Preprocessing of the input of a model of another tool, such as ``u8/255``; see
         :func:`import_model`.
@@ -35,7 +37,8 @@ def load(model: str | os.PathLike[str], *, input: str | None = None,
     Raises
     ------
     ModelFileError
-        If there is no such file or bundled model, or the model file is damaged.
+        If there is no such file or bundled model, the model file is damaged, or the file of a
+        bundled model has not the SHA-256 that the package pins.
     SourceError
         If a model of another tool cannot be read, or no integer graph equals it.
     ValueError
@@ -54,7 +57,7 @@ def load(model: str | os.PathLike[str], *, input: str | None = None,
         return Graph.load(path)
     models = bundled()
     if str(model) in models:
-        return Graph.load(models[str(model)])
+        return Graph.load(check(str(model), models[str(model)]))
     if path.suffix or path.name != str(model):
         return Graph.load(path)
     raise ModelFileError(f"model {quoted(str(model))} is neither a file nor one of the bundled "

@@ -9,14 +9,17 @@ import shlex
 import sys
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xnorloom.errors import ToolError
+from xnorloom.folding.estimate import estimate
 from xnorloom.folding.fit import NoScheduleError, fit
 from xnorloom.graph import Graph
+from xnorloom.graph.verified import keep_record, schedule_digest
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards import board
 from xnorloom_boards.build import build
@@ -70,7 +73,7 @@ def files(folder):
 
 
 def without_times(values):
-    return {key: value for key, value in values.items() if key not in ("steps", "seconds")}
+    return {key: value for key, value in values.items() if key not in ("date", "steps", "seconds")}
 
 
 def test_build(fakes, graph, tmp_path):
@@ -105,6 +108,70 @@ def test_build(fakes, graph, tmp_path):
     assert (tmp_path / "out" / "synthesis.log").read_text() == "words of yosys\n" * 2
     assert "set_io uart_0__rx__io" in (tmp_path / "out" / "toy-icebreaker.pcf").read_text()
     assert "synthesising the network" in said
+
+
+def test_build_overview(fakes, graph, tmp_path):
+    """Values beside those of the tools, by definition; places are those of the fake nextpnr."""
+    made = build(graph, BOARD, schedule=SCHEDULE, directory=tmp_path / "out")
+    values = made.values
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(values["date"])).total_seconds() < 600
+    # Words of 8 bits, then of 4 neurons, then of 2 signed scores of counts to 12, then a class
+    # of 4.
+    offsets = graph.layers[1].offsets
+    bits = 1 + max(int(offsets.max() + 12).bit_length(), int(-offsets.min() - 1).bit_length())
+    assert values["widths"] == [8, 4, 2 * bits, 2]
+    # 16 block RAM bits of each of 30; all weights are in look-up tables.
+    assert values["ram_bound"] == {
+        "cycles": 1,
+        "reads": 16 * 12 + 12 * 4,
+        "bits": 30 * 16,
+        "unread": 16 * 12 + 12 * 4,
+    }
+    assert {
+        part["name"]: (part["placed_cells"], part["placed_brams"]) for part in values["estimate"]
+    } == {
+        graph.layers[0].name: (2, 0),
+        graph.layers[1].name: (1, 0),
+        "argmax": (1, 0),
+        "link and clock": (3, 1),
+    }
+    costs = estimate(SCHEDULE.bind(graph), BOARD.device)
+    assert [part["cells"] for part in values["estimate"][:-1]] == [cost.cells for cost in costs]
+    assert values["model"]["verified"] is values["model"]["accuracy"] is None
+    assert [entry["of"] for entry in values["limits"]] == ["serial port", "schedule", "clock"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    for title in ("What limits this design", "Blocks", "Floorplan", "Estimate", "Next"):
+        assert f"<h2>{title}</h2>" in page
+    assert f"{graph.layers[0].name}: 2 cells" in page
+    assert "Not verified: there is no record of a verification of this network here." in page
+
+
+def test_build_without_places(fakes, graph, tmp_path):
+    fakes.plan(places=False)
+    made = build(graph, BOARD, schedule=SCHEDULE, directory=tmp_path / "out")
+    assert {part["placed_cells"] for part in made.values["estimate"]} == {None}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<h2>Blocks</h2>" in page and "<h2>Floorplan</h2>" not in page
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["this schedule", "another"])
+def test_build_verified(fakes, graph, tmp_path, same):
+    schedule = SCHEDULE if same else Schedule(8, (Fold(6, 8, "lut"), Fold(2, 6, "lut")))
+    keep_record(
+        graph.digest,
+        schedule_digest(schedule.as_json(graph)),
+        "mnist:test",
+        200,
+        150,
+        {"packed": 200},
+    )
+    made = build(graph, BOARD, schedule=SCHEDULE, directory=tmp_path / "out")
+    model = made.values["model"]
+    assert model["verified"]["same_schedule"] is same
+    assert model["accuracy"] == {"correct": 150, "frames": 200, "data": "mnist:test"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<b>75.00 %</b><span>accuracy, 200 frames of mnist:test</span>" in page
+    assert ("xnorloom verify" in page) is not same
 
 
 def test_build_seeds(fakes, graph, tmp_path):

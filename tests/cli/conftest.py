@@ -1,9 +1,11 @@
 """Shared by the tests of the commands: models, data, and calls of the command line."""
 
+import hashlib
 import json
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,9 @@ def bundled(random_graph, tmp_path, monkeypatch):
     graph.save(tmp_path / "bundled.bnn")
     for place in (bundled_models, loading):
         monkeypatch.setattr(place, "bundled", lambda: {"tfc": tmp_path / "bundled.bnn"})
+    digest = hashlib.sha256((tmp_path / "bundled.bnn").read_bytes()).hexdigest()
+    entry = replace(bundled_models.pinned()["tfc"], sha256=digest)
+    monkeypatch.setattr(bundled_models, "pinned", lambda: {"tfc": entry})
     return graph
 
 

@@ -12,6 +12,7 @@ from xnorloom.folding import automatic
 from xnorloom.frontend.program import INPUT, Dense, Elementwise, Move, Program, Value
 from xnorloom.graph import Graph, Input, Score
 from xnorloom.graph.pixels import encode
+from xnorloom.graph.verified import find_record, schedule_digest
 from xnorloom.lowering.lower import lower
 from xnorloom_cli import inputs
 from xnorloom_cli.commands import verify
@@ -94,6 +95,32 @@ def test_json(command, graph, data):
             0, None, None, None]
     images = np.load(data)["images"][:8]
     assert values["chosen"] == len(set(golden.evaluate(graph, encode(graph.input, images)).classes))
+
+
+def test_record(command, graph, tmp_path, monkeypatch):
+    """Kept if all steps are equal, with the frames of those that ran."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    images = np.random.default_rng(3).integers(0, 256, (9, 6, 5), dtype=np.uint8)
+    labels = golden.evaluate(graph, encode(graph.input, images)).classes
+    labels[1] = (labels[1] + 1) % 4
+    np.savez(tmp_path / "data.npz", images=images, labels=labels)
+    options = ["--data", tmp_path / "data.npz", "--skip", "amaranth,compiled"]
+    with monkeypatch.context() as context:
+        right = golden.evaluate_packed
+
+        def wrong(graph, frames):
+            result = right(graph, frames)
+            result.scores[0, 0] += 1
+            return result
+
+        context.setattr(golden, "evaluate_packed", wrong)
+        assert command(*options)[0] == 1
+        assert find_record(graph.digest) is None
+    assert command(*options)[0] == 0
+    found = find_record(graph.digest)
+    assert found is not None
+    assert (found.frames, found.correct, found.steps) == (9, 8, {"packed": 9})
+    assert found.schedule == schedule_digest(automatic(graph).as_json(graph))
 
 
 def test_source_in_numpy(command, lowered):

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["KEPT_MODULES", "Part", "around_parts", "network_parts"]
+__all__ = ["KEPT_MODULES", "Part", "around_parts", "network_parts", "part_of"]
 
 # Modules whose hierarchy synthesis keeps until their cells are counted, and their names in reports.
 KEPT_MODULES = {"top.design.core.link": "link", "top.design.core.uart": "serial port"}
+_NETWORK = "top.design.core.network."
 _NETWORK_PART = re.compile(r"(?:operands|layer|slice)\d+|argmax")
 _CELL = re.compile(r"^  cell \\(\w+) \\?(\S+)$", re.MULTILINE)
 
@@ -48,6 +49,19 @@ def network_parts(text: str) -> list[Part]:
         return found[0] if found else "network"
 
     return _parts((part(cell), kind, 1) for kind, cell in _CELL.findall(text))
+
+
+def part_of(cell: str) -> str:
+    """Part to which a cell of the routed design belongs, by its name.
+
+    Its name is that of :func:`around_parts` or :func:`network_parts`.
+    """
+    name = f"top.{cell.removeprefix('$gbuf_')}"
+    if name.startswith(_NETWORK):
+        first = name.removeprefix(_NETWORK).partition(".")[0]
+        return first if _NETWORK_PART.fullmatch(first) else "network"
+    return next((part for module, part in KEPT_MODULES.items() if name.startswith(f"{module}.")),
+                "clock and pins")
 
 
 def _parts(found: Iterable[tuple[str, str, int]]) -> list[Part]:

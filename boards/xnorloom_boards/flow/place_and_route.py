@@ -14,6 +14,7 @@ from xnorloom.support.cache import writable
 from xnorloom.support.process import Jobs, Tool
 from xnorloom.target.family import Family
 
+from .placement import Tile, read_placement, write_placement
 from .synthesis import Design, Netlist
 
 __all__ = ["CongestionError", "Hop", "ResourceOverflowError", "Route", "pack", "route"]
@@ -27,6 +28,8 @@ _RESOURCES = {
         "TRELLIS_COMB": "logic_cells", "TRELLIS_FF": "flip_flops", "DP16KD": "brams",
         "MULT18X18D": "dsps", "EHXPLLL": "plls", "TRELLIS_IO": "pins", "DCCA": "globals"},
 }
+# Design that nextpnr writes, and the counts of its cells by tile.
+_ROUTED, _PLACEMENT = "routed.json", "placement.json"
 _USED = re.compile(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
 _STAGES = ((re.compile(r"Running main analytical placer"), "placing"),
            (re.compile(r"Running simulated annealing|Running timing-driven refinement"),
@@ -104,6 +107,11 @@ class Route:
         """Output of nextpnr."""
         return (self.folder / "log").read_text("utf-8")
 
+    @property
+    def placement(self) -> tuple[Tile, ...]:
+        """Cells by tile of the chip and part of the design."""
+        return read_placement(self.folder / _PLACEMENT)
+
 
 def route(design: Design, netlist: Netlist, family: Family, seed: int, nextpnr: Tool, jobs: Jobs,
           progress: Callable[[str], object]) -> Route:
@@ -124,7 +132,8 @@ def route(design: Design, netlist: Netlist, family: Family, seed: int, nextpnr: 
     # The output is watched line by line and has all that --log would write.
     place = arguments.index("--log")
     del arguments[place:place + 2]
-    arguments += ["--seed", str(seed), "--report", "report.json", "--timing-allow-fail"]
+    arguments += ["--seed", str(seed), "--report", "report.json", "--write", _ROUTED,
+                  "--timing-allow-fail"]
 
     def make(folder: Path) -> None:
         progress(f"placing and routing, seed {seed}")
@@ -139,6 +148,10 @@ def route(design: Design, netlist: Netlist, family: Family, seed: int, nextpnr: 
         if done.status:
             raise ToolError(f"{nextpnr.name} failed: {done.reason}")
         (folder / "top.json").unlink()
+        if (folder / _ROUTED).is_file():
+            # It is a hundred times as large as the counts.
+            write_placement(folder / _ROUTED, folder / _PLACEMENT)
+            (folder / _ROUTED).unlink()
         if not (folder / text).is_file():
             raise ToolError(f"{nextpnr.name} wrote no {text}")
 

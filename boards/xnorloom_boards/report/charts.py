@@ -9,7 +9,7 @@ from xnorloom.support.html import escape
 
 from .critical_path import Step
 
-__all__ = ["bar", "path_chart", "timeline"]
+__all__ = ["bar", "cut", "path_chart", "timeline"]
 
 # Frames in the timeline, and their shades.
 _FRAMES = 4
@@ -37,7 +37,7 @@ def timeline(bars: list[dict[str, Any]], interval: int) -> Markup:
     Each part has the ``first`` and ``last`` cycle in which it works on the first frame.
     """
     end = max(entry["last"] for entry in bars) + 1 + (_FRAMES - 1) * interval
-    names = [_cut(entry["name"]) for entry in bars]
+    names = [cut(entry["name"]) for entry in bars]
     left = max(100, 14 + _LETTER * max(map(_letters, names)))
     scale = (_WIDTH - left - 10) / end
     height = _ROW * len(bars) + 30
@@ -68,7 +68,8 @@ def _letters(name: str) -> int:
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in name)
 
 
-def _cut(name: str) -> str:
+def cut(name: str) -> str:
+    """Return ``name``, shortened to the letters for which a chart has room."""
     if _letters(name) <= _LETTERS:
         return name
     while _letters(name) >= _LETTERS:

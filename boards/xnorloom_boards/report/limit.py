@@ -5,7 +5,7 @@ from xnorloom.schedule import Plan
 
 from .critical_path import Step
 
-__all__ = ["limit"]
+__all__ = ["interval_cause", "limit"]
 
 # Resources of which a network takes more when it is folded less.
 _NAMES = {"logic_cells": "logic cells", "brams": "block RAMs", "sprams": "SPRAMs",
@@ -26,7 +26,7 @@ def limit(resources: dict[str, tuple[int, int]], plan: Plan, path: list[Step]) -
     path : list of Step
         Its critical path; may be empty.
     """
-    parts = [_interval(plan)]
+    parts = [interval_cause(plan)]
     full = [f"{used:,} of {there:,} {_NAMES[name]}" for name, (used, there) in resources.items()
             if name in _NAMES and there and used >= _FULL * there]
     idle = [_NAMES[name] for name, (used, there) in resources.items()
@@ -48,8 +48,8 @@ def limit(resources: dict[str, tuple[int, int]], plan: Plan, path: list[Step]) -
     return text
 
 
-def _interval(plan: Plan) -> str:
-    """Cause of the interval: cycles of a layer, or words of frames or of a map."""
+def interval_cause(plan: Plan) -> str:
+    """Return the cause of the interval: cycles of a layer, or words of frames or of a map."""
     slowest = max(plan.layers, key=lambda layer: layer.cycles)
     if slowest.cycles == plan.interval:
         return (f"layer {slowest.layer.name!r} takes {slowest.cycles:,} of the {plan.interval:,} "

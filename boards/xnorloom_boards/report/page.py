@@ -8,18 +8,33 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xnorloom.support.text import count
 
+from . import floorplan
 from .charts import bar, path_chart, timeline
 from .critical_path import steps
+from .diagram import diagram
+from .next_steps import next_steps, verification
 from .values import TITLES
 
 __all__ = ["page"]
 
 
-def page(values: dict[str, Any]) -> str:
-    """Render the contents of a ``build.json`` as HTML that is well-formed XML, too."""
+def page(values: dict[str, Any], places: floorplan.Floorplan | None = None) -> str:
+    """Render the contents of a ``build.json`` as HTML that is well-formed XML, too.
+
+    Parameters
+    ----------
+    values : dict
+        Contents of the ``build.json``. Sections whose values are missing are left out, such as
+        those of an earlier version.
+    places : Floorplan or None
+        Places of the cells, for the floorplan.
+    """
     kinds = [kind for kind in TITLES if any(part.get(kind) for part in values["parts"])]
     return _environment().get_template("page.html").render(
-        values, tiles=_tiles(values), kinds=kinds, path=steps(values["critical_path"]))
+        values, tiles=_tiles(values), kinds=kinds, path=steps(values["critical_path"]),
+        verification=verification(values), next_steps=next_steps(values),
+        blocks=diagram(values) if "widths" in values else None,
+        floorplan=floorplan.draw(places) if places is not None and places.tiles else None)
 
 
 @cache
@@ -34,17 +49,34 @@ def _environment() -> Environment:
 
 def _tiles(values: dict[str, Any]) -> list[tuple[str, str]]:
     """Large figures at the top of the page, each with its text."""
-    clock, speed = values["clock"], values["speed"]
-    return [
+    clock, speed, accuracy = values["clock"], values["speed"], values["model"].get("accuracy")
+    frames = speed.get("frames_per_interval", 1)
+    found = [
         (f"{speed['frames_per_second']:,.0f}", "frames a second in the network"),
         (f"{speed['link_frames_per_second']:,.0f}",
          f"frames a second over the serial port ({values['link']['baud']:,} baud)"),
+        (count(speed["interval_cycles"], "cycle"),
+         f"interval{'' if frames == 1 else f' of {frames} frames'}, "
+         f"{_time(speed['interval_seconds'])}"),
         (_time(speed["latency_seconds"]), f"latency, {speed['latency_cycles']:,} cycles"),
+        (_large(speed["synapses_per_second"]), "synapses a second"),
         (_mhz(clock["hz"]), f"clock; routed for {_mhz(clock['fmax_hz'])}")]
+    if accuracy is not None and accuracy["frames"]:
+        found.append((f"{100 * accuracy['correct'] / accuracy['frames']:.2f} %",
+                      f"accuracy, {count(accuracy['frames'], 'frame')} of {accuracy['data']}"))
+    return found
 
 
 def _mhz(hz: float) -> str:
     return f"{hz / 1e6:.4g} MHz"
+
+
+def _large(number: float) -> str:
+    size, name = next(
+        ((size, name) for size, name in ((1e12, " T"), (1e9, " G"), (1e6, " M")) if number >= size),
+        (1, ""),
+    )
+    return f"{number / size:,.3g}{name}" if name else f"{number:,.0f}"
 
 
 def _time(seconds: float) -> str:

@@ -3,23 +3,29 @@
 
 import hashlib
 import importlib.metadata
-import json
+from dataclasses import asdict
 from typing import Any
 
 from xnorloom import __version__
+from xnorloom.folding.ram_bound import ram_bound
 from xnorloom.folding.summary import schedule_values, timeline_values
 from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
+from xnorloom.graph.bundled import of_graph
 from xnorloom.graph.constants import constant_warnings
+from xnorloom.graph.verified import find_record, schedule_digest
 from xnorloom.schedule import Schedule
 from xnorloom.support.process import Tool
 from xnorloom.support.text import count, table
 
 from ..board import Board
+from ..flow.budget import ResourceBudget
 from ..flow.cell_counts import Part
 from ..flow.clock_search import Attempt
 from ..link.protocol import LINE_BITS, line_bytes
+from .advice import advice
 from .critical_path import steps
+from .estimated import estimated_values
 from .limit import limit
 
 __all__ = ["TITLES", "build_values", "build_text"]
@@ -35,18 +41,20 @@ _KINDS = ("luts", "carries", "flip_flops", "lut_rams", "brams", "sprams", "dsps"
 
 
 def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
-                 attempts: list[Attempt], tools: dict[str, Tool],
-                 bitstream: bytes) -> dict[str, Any]:
+                 attempts: list[Attempt], tools: dict[str, Tool], bitstream: bytes,
+                 budget: ResourceBudget) -> dict[str, Any]:
     """Contents of ``build.json``."""
     network, design, route = Network(schedule.bind(graph)), best.design, best.route
     frames = network.plan.frames_per_second(design.hz)
+    bound = ram_bound(network.plan, board.device)
     path = steps([{"kind": hop.kind, "ns": hop.ns, "cell": hop.cell, "port": hop.port}
                   for hop in route.critical])
-    return {
+    values: dict[str, Any] = {
         "format": _FORMAT, "version": _VERSION,
         "model": {"name": graph.name, "digest": graph.digest, "classes": graph.classes,
                   "input": {"shape": list(graph.input.shape), "bits": graph.input.bits},
-                  "synapses": graph.synapses, "warnings": constant_warnings(graph)},
+                  "synapses": graph.synapses, "warnings": constant_warnings(graph),
+                  **_checked(graph, schedule)},
         "board": {"name": board.name, "title": board.title, "device": board.device.name,
                   "family": board.device.family, "note": board.note},
         "clock": {
@@ -67,7 +75,10 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
         "resources": {kind: {"used": used, "available": there}
                       for kind, (used, there) in route.resources.items()},
         "parts": _parts(network, best.netlist.parts),
+        "estimate": estimated_values(network, board, route.placement),
         "schedule": schedule_values(network.plan),
+        "widths": network.widths,
+        "ram_bound": {"cycles": bound.cycles, **asdict(bound)},
         "timeline": timeline_values(network),
         "limit": limit(route.resources, network.plan, path),
         "critical_path": [{"kind": hop.kind, "ns": round(hop.ns, 3), "cell": hop.cell,
@@ -77,11 +88,31 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
                   **{tool.name: tool.version for tool in tools.values()}},
         "digests": {
             "graph": graph.digest,
-            "schedule": _digest(json.dumps(schedule.as_json(graph), sort_keys=True).encode()),
+            "schedule": schedule_digest(schedule.as_json(graph)),
             "netlist": _digest(best.netlist.path.read_bytes()),
             "bitstream": _digest(bitstream)},
         "files": [],
     }
+    values["limits"] = advice(network.plan, board, budget.steps(schedule), values, path)
+    return values
+
+
+def _checked(graph: Graph, schedule: Schedule) -> dict[str, Any]:
+    """Pinned name of a graph, record of its verification, and accuracy, as far as they exist."""
+    known, record = of_graph(graph.digest), find_record(graph.digest)
+    values: dict[str, Any] = {"bundled": None if known is None else known.name, "verified": None,
+                              "accuracy": None}
+    if known is not None:
+        values["accuracy"] = {"correct": known.correct, "frames": known.frames,
+                              "data": f"{known.images}, test images"}
+        values["data"] = known.data
+    if record is not None:
+        same = record.schedule == schedule_digest(schedule.as_json(graph))
+        values["verified"] = {**asdict(record), "same_schedule": same}
+        if record.correct is not None:
+            values["accuracy"] = {"correct": record.correct, "frames": record.frames,
+                                  "data": record.data}
+    return values
 
 
 def _digest(data: bytes) -> str:

@@ -21,6 +21,7 @@ from . import (
     flash,
     import_,
     info,
+    models,
     run,
     serve,
     simulate,
@@ -31,6 +32,6 @@ __all__ = ["COMMANDS"]
 
 # In the order of `xnorloom --help`.
 COMMANDS: dict[str, ModuleType] = {
-    "demo": demo, "import": import_, "info": info, "verify": verify, "simulate": simulate,
-    "serve": serve, "compile": compile, "export": export, "boards": boards, "explore": explore,
-    "build": build, "flash": flash, "run": run}
+    "demo": demo, "models": models, "import": import_, "info": info, "verify": verify,
+    "simulate": simulate, "serve": serve, "compile": compile, "export": export, "boards": boards,
+    "explore": explore, "build": build, "flash": flash, "run": run}

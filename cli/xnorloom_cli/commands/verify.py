@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from xnorloom.lowering.lower import Lowered
     from xnorloom.schedule import Schedule
+    from xnorloom_sim.verification import Verification
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
 
@@ -107,9 +108,20 @@ def run(arguments: Namespace, console: Console) -> int:
               "near_ties": _sum(lowered, "near_ties"), "uncertain": _sum(lowered, "uncertain")}
     console.result(values, f"{clipped(graph.name)} on {printable(name)}\n\n"
                            f"{verification_text(result)}")
+    if result.equal:
+        _keep(graph, schedule, name, result)
     for line in verification_warnings(result, values["near_ties"], values["uncertain"]):
         console.warn(line)
     return 0 if result.equal else 1
+
+
+def _keep(graph: Graph, schedule: "Schedule", data: str, result: "Verification") -> None:
+    """Record a verification, for the report of a build."""
+    from xnorloom.graph.verified import keep_record, schedule_digest
+
+    reference, *rows = sorted(result.rows, key=lambda row: row.step != "graph")
+    keep_record(graph.digest, schedule_digest(schedule.as_json(graph)), data, reference.frames,
+                reference.correct, {row.step: row.frames for row in rows if row.left_out is None})
 
 
 def _pixels(graph: Graph, schedule: "Schedule", arguments: Namespace, console: Console) -> (

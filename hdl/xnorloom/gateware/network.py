@@ -2,7 +2,7 @@
 """Network: a stage per layer, and an argmax."""
 
 import numpy as np
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Shape
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -157,6 +157,12 @@ class Network(wiring.Component):
     def vectors(self) -> int:
         """Most frames of a batch."""
         return self._plan.vectors
+
+    @property
+    def widths(self) -> list[int]:
+        """Bits of a word of each stream: the input, the outputs of the layers, and the result."""
+        streams = [self.i, *(stage.core.o for stage in self._stages), self.o]
+        return [Shape.cast(stream.payload.shape()).width for stream in streams]
 
     @property
     def latency(self) -> int:

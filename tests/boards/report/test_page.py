@@ -102,7 +102,7 @@ def rows(section):
 def test_tables(page):
     found = sections(page)
     assert list(found) == ["What the chip holds", "Layers", "Cells by part", "Schedule", "Clock",
-                           "Critical path", "Serial port", "Made with"]
+                           "Critical path", "Serial port", "Next", "Made with"]
     assert rows(found["What the chip holds"])[1:] == [
         ["logic cells", "4,488", "5,280", "85 %", ""], ["block RAMs", "30", "30", "100 %", ""],
         ["SPRAMs", "1", "4", "25 %", ""]]
@@ -131,7 +131,8 @@ def test_tiles(page):
              if found.get("class") == "tile"]
     assert tiles == ["375,000frames a second in the network",
                      "2,885frames a second over the serial port (3,000,000 baud)",
-                     "10.57 µslatency, 444 cycles", "42 MHzclock; routed for 44.6 MHz"]
+                     "112 cyclesinterval, 2.67 µs", "10.57 µslatency, 444 cycles",
+                     "22 Gsynapses a second", "42 MHzclock; routed for 44.6 MHz"]
 
 
 def test_charts(page):

@@ -12,8 +12,8 @@ from xnorloom.errors import ToolError
 from xnorloom.folding import automatic
 from xnorloom.folding.summary import schedule_values
 from xnorloom.gateware.network import Network
-from xnorloom.graph import Graph, bundled
 from xnorloom.graph.summary import graph_text, graph_values
+from xnorloom.loading import load
 from xnorloom.schedule import Plan
 from xnorloom.support.extras import install_hint
 from xnorloom.support.staging import staged
@@ -50,7 +50,7 @@ def show(out: str, console: Console) -> int:
 
 
 def _show(out: Path, staging: Path, console: Console) -> tuple[dict[str, Any], int]:
-    graph = Graph.load(bundled.bundled()[MODEL])
+    graph = load(MODEL)
     plan = automatic(graph).bind(graph)
     dataset = data.bundled()
     assert dataset.labels is not None
