@@ -13,13 +13,19 @@ class BoardError(XnorloomError):
 class BuildError(XnorloomError):
     """Design that is too large for its board or serial link, or too slow."""
 
+    page = "boards.md#fitting"
+
 
 class LinkError(XnorloomError):
     """Board whose answers cannot be trusted."""
 
+    page = "first-board.md#if-it-does-not-work"
+
 
 class PortError(LinkError):
     """Serial port that is unknown, busy, not permitted, or that went away."""
+
+    page = "boards.md#ports"
 
 
 class NoAnswerError(LinkError):

@@ -45,7 +45,7 @@ def exit_status(run: Callable[[], int]) -> int:
                     if sys.stdout is not None:
                         sys.stdout.flush()
         except XnorloomError as error:
-            return _fail(str(error))
+            return _fail(str(error), error.page)
         except BrokenPipeError:
             _discard(sys.stdout)
             _discard(sys.stderr)
@@ -135,6 +135,7 @@ def _last_words(text: str) -> None:
     warnings.simplefilter("ignore")
 
 
-def _fail(message: str) -> int:
-    _tell(f"xnorloom: error: {' '.join(message.split())}")
+def _fail(message: str, page: str = "") -> int:
+    where = f"; see docs/{page}" if page else ""
+    _tell(f"xnorloom: error: {' '.join(message.split())}{where}")
     return 2

@@ -8,7 +8,16 @@ __all__ = ["XnorloomError", "ModelFileError", "SourceError", "ScheduleError", "T
 
 
 class XnorloomError(Exception):
-    """Base class of the errors of this project; the message is one line."""
+    """Base class of the errors of this project; the message is one line.
+
+    Attributes
+    ----------
+    page : str
+        Page of the documentation about errors of the class, under ``docs``, with its section; empty
+        if there is none. The command line names it after the message.
+    """
+
+    page = ""
 
 
 class ModelFileError(XnorloomError):
@@ -18,9 +27,13 @@ class ModelFileError(XnorloomError):
 class SourceError(XnorloomError):
     """Source model cannot be read, or no integer graph equals its arithmetic."""
 
+    page = "import/README.md"
+
 
 class ScheduleError(XnorloomError):
     """Schedule does not fit its graph, or an interval cannot be reached."""
+
+    page = "schedule.md"
 
 
 class ToolError(XnorloomError):

@@ -83,7 +83,8 @@ def here(random_graph, tmp_path, monkeypatch):
 def wrong(here, capsys):
     """``wrong(message, *arguments)``: a command that is refused.
 
-    It fails with one line that matches ``message``, and leaves the files as they are.
+    It fails with one line that matches ``message``, perhaps with a page of the documentation, and
+    leaves the files as they are.
     """
     def listing():
         return sorted(str(path) for path in Path().rglob("*"))
@@ -93,7 +94,7 @@ def wrong(here, capsys):
         assert main([str(argument) for argument in arguments]) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert re.fullmatch(f"xnorloom: error: {message}\n", captured.err)
+        assert re.fullmatch(rf"xnorloom: error: {message}(; see docs/[\w/.#-]+)?\n", captured.err)
         assert listing() == before
     return call
 

@@ -10,6 +10,8 @@ import time
 import numpy as np
 import pytest
 
+from xnorloom.folding.fit import NoScheduleError
+from xnorloom_cli.exit_status import exit_status
 from xnorloom_cli.main import main
 
 
@@ -33,6 +35,16 @@ def test_program_error(tmp_path):
     assert out == ""
     assert re.fullmatch(r"xnorloom: error: model file .*none\.bnn cannot be read: No such file or "
                         r"directory\n", err)
+
+
+def test_page(capsys):
+    """An error whose class has a page names it."""
+    def run():
+        raise NoScheduleError("nothing fits")
+
+    assert exit_status(run) == 2
+    assert capsys.readouterr().err == (
+        "xnorloom: error: nothing fits; see docs/boards.md#fitting\n")
 
 
 def test_program_broken_pipe(model):

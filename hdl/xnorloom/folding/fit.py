@@ -17,6 +17,8 @@ __all__ = ["NoScheduleError", "fit", "refusal"]
 class NoScheduleError(XnorloomError):
     """No schedule of a network fits a chip, or none reaches the wanted interval."""
 
+    page = "boards.md#fitting"
+
 
 def fit(graph: Graph, device: Device | str, *, interval: int | None = None, share: float = 0.9,
         reserve_cells: int = 0, reserve_loader: int = 0,

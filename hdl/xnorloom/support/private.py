@@ -19,6 +19,8 @@ _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 class UnsafeDirectoryError(XnorloomError):
     """Directory of a cache that other users can write."""
 
+    page = "formats.md#cache"
+
 
 def make_private(path: Path, base: Path | None = None) -> Path:
     """Create directory ``path`` with its missing parents, all with mode 0700, and check it.

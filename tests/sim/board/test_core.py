@@ -206,4 +206,4 @@ def test_command_on_another_board(small, design, tmp_path, capsys, name, status)
         assert capsys.readouterr().err == (
             f"xnorloom: error: the board on port {port} is upduino_v3 "
             f"(UPduino 3), wanted icebreaker; name the board that is there, or flash a bitstream "
-            f"that was built for icebreaker\n")
+            f"that was built for icebreaker; see docs/first-board.md#if-it-does-not-work\n")
