@@ -80,10 +80,11 @@ def distort(images, recipe, generator):
     return torch.cat(out)
 
 
-def fit(name, network, recipe, epoch_data, seed):
+def fit(name, network, recipe, epoch_data, seed, before_step=lambda progress: None):
     """Train with Adam, with a rate that rises briefly and then falls to 0 along a cosine.
 
-    ``epoch_data(epoch)`` returns images and targets.
+    ``epoch_data(epoch)`` returns images and targets; ``before_step`` receives the part of the steps
+    that are done.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
@@ -98,6 +99,7 @@ def fit(name, network, recipe, epoch_data, seed):
             warm, cosine = (step + 1) / (0.02 * steps), 0.5 + 0.5 * math.cos(math.pi * step / steps)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate * min(warm, cosine)
+            before_step(step / steps)
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
                 logits = network(images[index].float())
             loss = functional.cross_entropy(logits.float(), targets[index])

@@ -15,6 +15,7 @@ from xnorloom.nn import (
     Sign,
     TernaryLinear,
     clip,
+    prune,
 )
 
 TINY = float(np.finfo(np.float32).smallest_subnormal)
@@ -89,8 +90,6 @@ def test_synapses_of_ternary_linear(synapses):
         linear.weight[1] = -0.5
     assert (linear.signs() != 0).sum(dim=1).tolist() == [synapses] * 6
     assert repr(linear) == f"TernaryLinear(9, 6, synapses={synapses})"
-    clip(linear)
-    assert linear.weight.abs().max() <= 1
 
 
 @pytest.mark.parametrize("synapses, error, message", [
@@ -101,6 +100,73 @@ def test_synapses_of_ternary_linear(synapses):
 def test_ternary_linear_wrong(synapses, error, message):
     with pytest.raises(error, match=message):
         TernaryLinear(4, 3, synapses)
+
+
+def test_candidates_of_ternary_linear():
+    """Other inputs have neither synapses nor gradients, however large their weights are."""
+    candidates = torch.tensor([True, False, True, True, False])
+    linear = TernaryLinear(5, 2, 2, candidates=candidates)
+    candidates[:] = True  # of the caller
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[0.1, 0.9, -0.3, 0.2, 1.0], [0.0, -1.0, 0.0, 0.0, 0.5]]))
+    assert linear.signs()[0].tolist() == [0, 0, -1, 1, 0]
+    assert (linear.signs() != 0).sum(dim=1).tolist() == [2, 2]
+    linear(torch.ones(1, 5)).backward(torch.tensor([[3.0, -2.0]]))
+    assert linear.weight.grad is not None
+    assert linear.weight.grad.tolist() == [[3, 0, 3, 3, 0], [-2, 0, -2, -2, 0]]
+    assert repr(linear) == "TernaryLinear(5, 2, synapses=2, candidates=3)"
+    other = TernaryLinear(5, 2, 2, candidates=torch.ones(5, dtype=torch.bool))
+    other.load_state_dict(linear.state_dict())
+    assert torch.equal(other.signs(), linear.signs())
+
+
+@pytest.mark.parametrize("candidates, error, message", [
+    (torch.ones(3, dtype=torch.bool), ValueError, r"^candidates must have the shape \(4,\), not "
+     r"\(3,\)$"),
+    (torch.ones(4, 1, dtype=torch.bool), ValueError, r"^candidates must have the shape \(4,\), not "
+     r"\(4, 1\)$"),
+    (torch.tensor([True, False, False, False]), ValueError, r"^candidates must be at least 2, the "
+     r"synapses of an output, not 1$"),
+    (torch.ones(4), TypeError, r"^candidates must be a tensor of bool, not torch\.float32$"),
+    ([True] * 4, TypeError, r"^candidates must be a tensor of bool, not \[True, True, True, True"
+     r"\]$")],
+    ids=["short", "matrix", "few", "floats", "list"])
+def test_candidates_wrong(candidates, error, message):
+    with pytest.raises(error, match=message):
+        TernaryLinear(4, 3, 2, candidates=candidates)
+
+
+def test_clip_leaves_sparse_weights():
+    """Chance would choose among weights at the same bound."""
+    network = torch.nn.Sequential(TernaryLinear(3, 2, 1), BinaryLinear(2, 2))
+    with torch.no_grad():
+        for layer in network:
+            layer.weight *= 100
+    before = network[0].weight.clone()
+    clip(network)
+    assert torch.equal(network[0].weight, before)
+    assert network[1].weight.abs().max() <= 1
+
+
+def test_prune():
+    """From all candidates to the synapses; the excess is a cube."""
+    candidates = torch.arange(100) < 90
+    network = torch.nn.Sequential(TernaryLinear(100, 8, 10, candidates=candidates), Sign(),
+                                  BinaryLinear(8, 8), Sign(),
+                                  torch.nn.Sequential(TernaryLinear(8, 4, 8)))
+    found = {}
+    for progress in (0, 0.25, 0.5, 1):
+        prune(network, progress)
+        found[progress] = [(layer.signs() != 0).sum(dim=1).unique().tolist()
+                           for layer in network.modules() if isinstance(layer, BinaryLinear)]
+    assert found == {progress: [[10 + round(80 * (1 - progress) ** 3)], [8], [8]]
+                     for progress in found}
+
+
+@pytest.mark.parametrize("progress", [-0.1, 1.01, float("nan")])
+def test_prune_wrong(progress):
+    with pytest.raises(ValueError, match=rf"^progress must be in 0 to 1, not {progress}$"):
+        prune(TernaryLinear(4, 3, 2), progress)
 
 
 def by_definition(x: np.ndarray, signs: np.ndarray, stride, padding, dilation, groups, pad_value):
