@@ -1,4 +1,4 @@
-"""Page docs/wired.md: its program and its picture."""
+"""Page docs/wired.md: its programs and its picture."""
 
 import re
 import subprocess
@@ -10,11 +10,14 @@ PAGE = (ROOT / "docs" / "wired.md").read_text()
 IMAGES = ROOT / "docs" / "images"
 
 
-def test_program(capsys):
-    [(program, printed)] = re.findall(r"^```python\n(.*?)^```\n\n^```\n(.*?)^```$", PAGE,
-                                      re.M | re.S)
-    exec(compile(program, "wired.md", "exec"), {})
-    assert capsys.readouterr().out == printed
+def test_programs(capsys):
+    """The second has the names of the first."""
+    programs = re.findall(r"^```python\n(.*?)^```\n\n^```\n(.*?)^```$", PAGE, re.M | re.S)
+    assert len(programs) == 2
+    names = {}
+    for program, printed in programs:
+        exec(compile(program, "wired.md", "exec"), names)
+        assert capsys.readouterr().out == printed
 
 
 def test_picture(tmp_path):

@@ -72,7 +72,8 @@ _TESTS = {
     "*/gateware/word_window.py": (("hdl/gateware/test_word_window.py",), (*_CONVS, *_CHIP)),
     "*/gateware/window_*.py": (("hdl/gateware/test_word_window.py",), (*_CONVS, *_CHIP)),
     "*/gateware/operands.py": (("hdl/gateware/test_word_window.py", *_CONVS), _LAYERS),
-    "*/gateware/wired.py": (("hdl/gateware/test_wired.py",), _LAYERS),
+    "*/gateware/wired.py": (("hdl/gateware/test_wired.py", "hdl/gateware/test_wired_network.py"),
+                           _LAYERS),
     **{f"*/gateware/{name}.py": (("hdl/gateware/test_packets.py",
                                   "hdl/gateware/test_axi_stream.py"),
                                  ("hdl/export/test_verilog.py",))

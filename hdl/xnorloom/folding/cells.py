@@ -7,11 +7,11 @@ from amaranth.hdl import Shape
 from ..gateware.counting import tree
 from ..gateware.counting.code import is_coded
 from ..gateware.multiplier import fits_mac16
-from ..gateware.wired import solution
+from ..gateware.wired import operand_weights, solution
 from ..graph import Conv, Layer, Score
 from ..packing import score_shape
 from ..schedule import LayerPlan, OperandKind, WeightStyle
-from ..sharing import FIRST_INPUT, Add
+from ..sharing import FIRST_INPUT, Add, estimated
 from ..target.device import LUT_DEPTH
 
 __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits",
@@ -19,9 +19,11 @@ __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_b
 
 
 # Synapses of neurons that share counts, up to which the program is compiled for its estimate: that
-# of 64 x 64 takes up to half a second, that of 784 x 64 ten. Neurons of larger layers are estimated
-# as if each counted alone. They were never routed, and so a search takes no such layer for small.
+# of 64 x 64 takes up to half a second, that of 784 x 64 ten. Cells of larger ones are estimated.
 _COMPILED = 1 << 13
+# Synapses above which neurons are estimated as if each counted alone. Such layers were never
+# routed, and so a search takes none for small.
+_ROUTED = 1 << 13
 
 
 # The search asks for the same trees many times.
@@ -69,11 +71,17 @@ def _lane(plan: LayerPlan) -> tuple[float, int]:
 
 def _shared_parts(plan: LayerPlan) -> dict[str, float]:
     """Return the parts of neurons that share counts: cells of the program, and of its registers."""
-    every, found = plan.fold.register_every, solution(plan)
-    # The carry input of an adder takes a cell, unless it is constant.
-    cells = sum(node.width + (isinstance(node, Add) and node.carry >= FIRST_INPUT)
-                for node in found.program.nodes)
-    held = found.pipeline(every).waits() if every else 0
+    every = plan.fold.register_every
+    if plan.layer.synapses > _COMPILED:
+        counts = isinstance(plan.layer, Score) or plan.shares_numbers
+        cells, registers = estimated(operand_weights(plan), None if counts else plan.levels[0])
+        held = registers / every if every else 0
+    else:
+        found = solution(plan)
+        # The carry input of an adder takes a cell, unless it is constant.
+        cells = sum(node.width + (isinstance(node, Add) and node.carry >= FIRST_INPUT)
+                    for node in found.program.nodes)
+        held = found.pipeline(every).waits() if every else 0
     return {"shared": plan.vectors * cells, "wait": plan.vectors * held}
 
 
@@ -106,11 +114,18 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
     """
     layer, fold, rows = plan.layer, plan.fold, value_rows(plan)
     element = score_bits(layer, plan.planes) if isinstance(layer, Score) else 1
-    if plan.shares and layer.synapses <= _COMPILED:
-        return {**_shared_parts(plan), "output": 2 * fold.pe * plan.vectors * element}
     # Each vector has processing elements of its own.
     elements = fold.pe * plan.vectors
     count = plan.count_max.bit_length()
+    outputs: dict[str, float] = {
+        "output": 2 * fold.pe * plan.out_vectors * element,
+        # A gate before the output register, which pools.
+        "pool": elements if plan.repeats * plan.vectors > plan.out_vectors else 0,
+    }
+    if plan.shares and layer.synapses <= _ROUTED:
+        if plan.shares_numbers:
+            outputs |= _after_counts(plan, elements, element)
+        return {**_shared_parts(plan), **outputs}
     trees, waits = _trees(plan)
     # The highest bit of a threshold is a constant, except where a neuron always fires.
     values = value_bits(layer, plan.planes) if isinstance(layer, Score) else (count,)
@@ -121,9 +136,7 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
                  + fold.read_register * plan.weight_width),
         "total": elements * count if plan.steps > 1 else 0,
         "value": elements * sum(values) / (1 if rows > 1 else 3),
-        "output": 2 * fold.pe * plan.out_vectors * element,
-        # A gate before the output register, which pools.
-        "pool": elements if plan.repeats * plan.vectors > plan.out_vectors else 0,
+        **outputs,
     }
     match fold.style:
         case WeightStyle.LUT:
@@ -146,6 +159,16 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
         # Tables of products per four bits of the count.
         parts["table"] = elements * element * -(-count // 4)
     return parts
+
+
+def _after_counts(plan: LayerPlan, elements: int, element: int) -> dict[str, float]:
+    """Return the parts that finish shared counts of bit planes, or scale them."""
+    layer, count = plan.layer, plan.count_max.bit_length()
+    numbers = sum(value_bits(layer, plan.planes)) if isinstance(layer, Score) else count
+    return {"layer": 1, "total": elements * count if plan.steps > 1 else 0,
+            # Constants: thresholds or offsets, and tables of products per four bits of the count.
+            "value": 0 if layer.scaled else elements * numbers / 3,
+            "table": elements * element * -(-count // 4) if layer.scaled else 0}
 
 
 def buffer_parts(plan: LayerPlan) -> dict[str, float]:

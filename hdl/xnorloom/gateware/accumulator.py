@@ -2,18 +2,18 @@
 """Accumulator of agreeing synapses, and the base class of processing elements."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
-from ..support.arguments import integer
+from .count_accumulator import CountAccumulator
 from .popcount import Popcount
 from .xnor import XnorArray
 
 __all__ = ["Accumulator", "ProcessingElement"]
 
 
-class Accumulator(wiring.Component):
+class Accumulator(CountAccumulator):
     """Counter of agreeing synapses, ``simd`` per cycle, over one or more steps.
 
     A count takes ``steps = folds * planes`` operands: all folds of one bit plane after the other,
@@ -39,8 +39,6 @@ class Accumulator(wiring.Component):
         :func:`~xnorloom.gateware.counting.code.encode`.
     masked : bool
         True if synapses may be absent; not with ``coded``.
-    tree_latency : int or None
-        Enabled cycles of the popcount, if they are more than it needs; ``None`` for those.
 
     Members
     -------
@@ -65,46 +63,20 @@ class Accumulator(wiring.Component):
     """
 
     def __init__(self, simd: int, *, folds: int = 1, planes: int = 1, register_every: int = 0,
-                 count_max: int | None = None, coded: bool = False, masked: bool = False,
-                 tree_latency: int | None = None):
-        folds = integer("Accumulator folds", folds, 1)
-        planes = integer("Accumulator planes", planes, 1)
+                 count_max: int | None = None, coded: bool = False, masked: bool = False):
         if masked and coded:
             raise ValueError("Accumulator coded must be False if it is masked: a parity says "
                              "nothing of the products of absent synapses")
         self._xnor = XnorArray(simd, masked=masked)
         self._popcount = Popcount(simd, register_every=register_every, coded=coded,
-                                  factored=not masked, latency=tree_latency)
-        self._folds, self._planes = folds, planes
-        if count_max is None:
-            count_max = folds * simd * ((1 << planes) - 1)
-        self._count_max = integer("Accumulator count_max", count_max, 1)
-        members = {"x": In(simd), "w": In(simd), **({"present": In(simd)} if masked else {}),
-                   "en": In(1, init=1), "count": Out(range(self._count_max + 1))}
-        if self.steps > 1:
-            members |= {"add": In(1), "first": In(1), "double": In(1)}
-        super().__init__(members)
-
-    @property
-    def steps(self) -> int:
-        return self._folds * self._planes
-
-    @property
-    def interval(self) -> int:
-        return self.steps
-
-    @property
-    def latency(self) -> int:
-        return self._popcount.latency + (self.steps > 1)
+                                  factored=not masked)
+        members = {"x": In(simd), "w": In(simd), **({"present": In(simd)} if masked else {})}
+        super().__init__(simd, folds=folds, planes=planes, count_max=count_max, members=members)
 
     @property
     def tree_latency(self) -> int:
         """Enabled cycles from operands to the output of the popcount tree."""
         return self._popcount.latency
-
-    @property
-    def count_max(self) -> int:
-        return self._count_max
 
     def model(self, x: np.ndarray, w: np.ndarray,
               present: np.ndarray | int = 1) -> np.ndarray:
@@ -112,8 +84,7 @@ class Accumulator(wiring.Component):
 
         They are no codes.
         """
-        partial = self._popcount.model(self._xnor.model(x, w, present)).sum(axis=-1)
-        return partial @ (1 << np.arange(self._planes)[::-1])
+        return super().model(self._popcount.model(self._xnor.model(x, w, present)))
 
     def elaborate(self, platform):
         m = Module()
@@ -125,15 +96,7 @@ class Accumulator(wiring.Component):
         else:
             m.d.comb += [tree.x.eq(self.x), tree.w.eq(self.w)]
         m.d.comb += tree.en.eq(self.en)
-        if self.steps == 1:
-            m.d.comb += self.count.eq(tree.o)
-            return m
-        total = Signal.like(self.count, name="total", reset_less=True)
-        before = Mux(self.double, total << 1, total) if self._planes > 1 else total
-        # The multiplexer of the first step is in the LUT4 of the adder, after the carry chain.
-        with m.If(self.en & self.add):
-            m.d.sync += total.eq(Mux(self.first, tree.o, before + tree.o))
-        m.d.comb += self.count.eq(total)
+        self._accumulate(m, tree.o)
         return m
 
 
@@ -142,13 +105,13 @@ class ProcessingElement(wiring.Component):
 
     Parameters
     ----------
-    accumulator : Accumulator
+    accumulator : CountAccumulator
         Source of the count.
     members : dict of str to Member
         Members besides those of the accumulator; ``count`` is internal.
     """
 
-    def __init__(self, accumulator: Accumulator, members: dict):
+    def __init__(self, accumulator: CountAccumulator, members: dict):
         self._accumulator = accumulator
         shared = {name: member for name, member in accumulator.signature.members.items()
                   if name != "count"}

@@ -9,15 +9,15 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..graph import Conv, Score
-from ..packing import score_shape, weight_bits
+from ..packing import score_shape
 from ..schedule import LayerPlan, WeightStyle
 from .accumulator import Accumulator
+from .count_accumulator import CountAccumulator
 from .counting.code import encoded, is_coded, rom_bits
 from .layer_model import conv_outputs, dense_outputs
 from .neuron import Neuron
 from .operands import Operands, operand_shape
 from .parameters import Parameters
-from .popcount import levels
 from .primitives import count, delay, names
 from .rom import Rom
 from .score_unit import ScoreUnit
@@ -46,10 +46,9 @@ class Layer(wiring.Component):
     ``latency``, from the last operands of a neuron fold to its output word, is
     ``fold.read_latency + popcount latency + (1 if steps > 1) + product latency + 1``. The
     product latency is 0 unless counts are scaled, then 2, or 1 if ``pe`` is the number of classes.
-    The popcount is that of ``simd`` bits, or with wired weights that of the neuron with the most
-    synapses: absent synapses are not connected.
-    Where neurons share counts (``plan.shares``), it is 1 more than that of
-    :class:`~xnorloom.gateware.wired.WiredNeurons`.
+    The popcount is that of ``simd`` bits. Neurons of wired weights share counts (``plan.shares``):
+    their popcount is :class:`~xnorloom.gateware.wired.WiredNeurons`, whose latency depends on the
+    weights.
     ``interval`` is ``F`` cycles per frame (see :mod:`xnorloom.schedule.layer_plan`).
 
     Parameters
@@ -82,7 +81,6 @@ class Layer(wiring.Component):
         self._plan, self._parameters = plan, Parameters(plan)
         layer, fold = plan.layer, plan.fold
         element = score_shape(layer, plan.planes) if isinstance(layer, Score) else unsigned(1)
-        self._synapses = wired_synapses(plan)
         self._shape = element
         super().__init__({
             "i": In(stream.Signature(operand_shape(plan))),
@@ -91,13 +89,34 @@ class Layer(wiring.Component):
         })
 
     @cached_property
-    def _sample(self) -> Neuron | ScoreUnit | WiredNeurons:
-        # Made when it is needed first: the search for shared counts takes time.
-        return self._wired() if self._plan.shares else self._element(0)
+    def _sample(self) -> Neuron | ScoreUnit | None:
+        """One of the elements; ``None`` if shared counts end in activations or scores."""
+        plan = self._plan
+        return None if plan.shares and not plan.shares_numbers else self._element(0)
+
+    @cached_property
+    def _wired(self) -> WiredNeurons | None:
+        """Neurons that share counts, if they do.
+
+        They are made when they are needed first, since the search takes time.
+        """
+        if not self._plan.shares:
+            return None
+        shape = unsigned(max(1, self._plan.layer.count_max(1)).bit_length())
+        return WiredNeurons(solution(self._plan), shape if self._sample else self._shape,
+                            register_every=self._plan.fold.register_every)
+
+    @property
+    def _count_latency(self) -> int:
+        """Cycles from operands to the counts of a step, with those of reading weights."""
+        plan, sample = self._plan, self._sample
+        tree = self._wired.latency if self._wired else sample.tree_latency
+        return plan.fold.read_latency + tree
 
     @property
     def latency(self) -> int:
-        return self._plan.fold.read_latency + self._sample.latency + 1
+        sample = self._sample
+        return self._count_latency + (sample.latency - sample.tree_latency if sample else 0) + 1
 
     @property
     def interval(self) -> int:
@@ -146,7 +165,7 @@ class Layer(wiring.Component):
 
         # Cycles 1 to read_latency: weights are read, and operands wait for them.
         words: Value = C(0, 0)
-        if not plan.shares and self._synapses is None:
+        if not plan.shares:
             m.submodules.weights = weights = self._weights(m)
             m.d.comb += [weights.address.eq(step.address), weights.en.eq(go)]
             words = delay(m, weights.o, int(fold.read_register), go, name="words")
@@ -156,9 +175,7 @@ class Layer(wiring.Component):
              for vector, name in zip(operands, names("x", slices))]
 
         # Next cycles: counts. All trees share one delay line of flags.
-        sample = self._sample
-        stages = fold.read_latency + (
-            sample.latency if isinstance(sample, WiredNeurons) else sample.tree_latency)
+        sample, stages = self._sample, self._count_latency
         flags = {"last": taken & step.end}
         if plan.steps > 1:
             add, first, double = taken, step.first, step.double
@@ -172,18 +189,26 @@ class Layer(wiring.Component):
         last = delay(m, flags.pop("last"), int(plan.steps > 1), go, name="last_total", reset=True)
         elements, outputs = [], []
         for vector, name in enumerate(names("pe", fold.vectors)):
-            if plan.shares:
-                m.submodules[name] = wired = self._wired()
-                m.d.comb += [wired.x.eq(x[vector]), wired.en.eq(go)]
-                outputs += [wired.o[lane] for lane in range(fold.pe)]
-                continue
+            if self._wired:
+                separator = "" if sample is None else "counts" if fold.vectors == 1 else "_counts"
+                m.submodules[f"{name}{separator}"] = wired = WiredNeurons(
+                    self._wired.solution, self._wired.shape, register_every=fold.register_every)
+                first_slice = vector * plan.lane_groups
+                m.d.comb += [wired.x.eq(Cat(x[first_slice:first_slice + plan.lane_groups])),
+                             wired.en.eq(go)]
+                if sample is None:
+                    outputs += [wired.o[lane] for lane in range(fold.pe)]
+                    continue
             for lane in range(fold.pe):
                 separator = "" if fold.vectors == 1 else "_"
                 element = self._element(lane, len(elements))
                 m.submodules[f"{name}{separator}{lane}"] = element
-                group = lane * plan.lane_groups // fold.pe
-                m.d.comb += self._operands(element, lane, x[vector * plan.lane_groups + group],
-                                           words, go)
+                if self._wired:
+                    m.d.comb += [element.partial.eq(wired.o[lane]), element.en.eq(go)]
+                else:
+                    group = lane * plan.lane_groups // fold.pe
+                    m.d.comb += self._operands(element, lane, x[vector * plan.lane_groups + group],
+                                               words, go)
                 m.d.comb += [getattr(element, flag).eq(value) for flag, value in flags.items()]
                 elements.append(element)
                 outputs.append(element.o)
@@ -239,19 +264,10 @@ class Layer(wiring.Component):
             pooled.append(value)
         return pooled
 
-    def _wired(self) -> WiredNeurons:
-        return WiredNeurons(solution(self._plan), self._shape,
-                            register_every=self._plan.fold.register_every)
-
     def _operands(self, element: Neuron | ScoreUnit, lane: int, x: Value, words: Value,
                   go: Value) -> list:
         """Connect an element to its activations, to weights of the weight words, and ``go``."""
         fold = self._plan.fold
-        if self._synapses is not None:
-            places, weights = self._synapses[lane]
-            # Without a synapse there is one that never agrees.
-            return [element.x.eq(Cat(x[place] for place in places)), element.en.eq(go),
-                    element.w.eq(weights if places else 1)]
         w = words.word_select(lane, fold.simd)
         connected = [element.x.eq(x), element.en.eq(go), element.w.eq(w)]
         if self._plan.masked:
@@ -261,17 +277,14 @@ class Layer(wiring.Component):
 
     def _element(self, lane: int, index: int = 0) -> Neuron | ScoreUnit:
         plan, parameters = self._plan, self._parameters
-        shape = {"folds": plan.synapse_folds, "planes": plan.planes,
-                 "register_every": plan.fold.register_every}
-        if self._synapses is None:
-            accumulator = Accumulator(plan.fold.simd, count_max=plan.count_max,
-                                      coded=is_coded(plan), masked=plan.masked, **shape)
+        if plan.shares:
+            accumulator = CountAccumulator(max(1, plan.layer.count_max(1)), planes=plan.planes,
+                                           count_max=plan.count_max)
         else:
-            # Results of all lanes leave together: those of small neurons wait.
-            sizes = [max(1, len(places)) for places, _ in self._synapses]
-            every = plan.fold.register_every
-            latency = levels(max(sizes)) // every if every else 0
-            accumulator = Accumulator(sizes[lane], tree_latency=latency, **shape)
+            accumulator = Accumulator(
+                plan.fold.simd, folds=plan.synapse_folds, planes=plan.planes,
+                register_every=plan.fold.register_every, count_max=plan.count_max,
+                coded=is_coded(plan), masked=plan.masked)
         if not isinstance(plan.layer, Score):
             return Neuron(accumulator, parameters.constant("threshold", lane))
         offsets, offset = parameters.range("offset"), parameters.constant("offset", lane)
@@ -291,19 +304,6 @@ class Layer(wiring.Component):
         packed = np.packbits(rom_bits(plan), axis=1, bitorder="little")
         return Rom([int.from_bytes(word.tobytes(), "little") for word in packed],
                    plan.weight_width, fold.style)
-
-
-def wired_synapses(plan: LayerPlan) -> list[tuple[list[int], int]] | None:
-    """Return the operand bits of each lane whose synapses exist, and the word of their weights.
-
-    ``None`` if all lanes have all of them, or weights are read.
-    """
-    if not plan.masked or plan.fold.style is not WeightStyle.WIRED:
-        return None
-    weights, present = weight_bits(plan)[0].reshape(2, plan.fold.pe, plan.fold.simd)
-    return [(np.flatnonzero(there).tolist(),
-             sum(int(bit) << place for place, bit in enumerate(row[there == 1])))
-            for row, there in zip(weights, present)]
 
 
 def _until(m: Module, flag: Value, skip: Value, step: Value, name: str) -> Value:

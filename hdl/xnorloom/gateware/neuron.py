@@ -5,7 +5,8 @@ import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
 
-from .accumulator import Accumulator, ProcessingElement
+from .accumulator import ProcessingElement
+from .count_accumulator import CountAccumulator
 from .threshold import Threshold
 
 __all__ = ["Neuron"]
@@ -18,15 +19,15 @@ class Neuron(ProcessingElement):
 
     Parameters
     ----------
-    accumulator : Accumulator
+    accumulator : CountAccumulator
         Source of the count.
     threshold : int or None
         Constant threshold, or ``None`` for an input.
 
     Members
     -------
-    x, w, present, en, add, first, double : In
-        See :class:`~xnorloom.gateware.accumulator.Accumulator`.
+    x, w, present, partial, en, add, first, double : In
+        See the accumulator.
     threshold : In(range(2**k + 1))
         Complement of the threshold, see :class:`~xnorloom.gateware.threshold.Threshold`; absent if
         the threshold is constant.
@@ -34,8 +35,8 @@ class Neuron(ProcessingElement):
         1 iff the count is at least the threshold.
     """
 
-    def __init__(self, accumulator: Accumulator, threshold: int | None = None):
-        if not isinstance(accumulator, Accumulator):
+    def __init__(self, accumulator: CountAccumulator, threshold: int | None = None):
+        if not isinstance(accumulator, CountAccumulator):
             raise TypeError(f"Neuron accumulator must be an Accumulator, not {accumulator!r}")
         self._comparator = Threshold(accumulator.count_max, constant=threshold)
         members = {"o": Out(1)}

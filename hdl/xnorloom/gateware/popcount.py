@@ -19,7 +19,7 @@ class Popcount(wiring.Component):
     Leaves count up to four bits in look-up tables; each adder merges two counts, and most of them
     one more bit as carry input. The tree has the fewest cells among those with ``levels(size)``
     levels. ``latency`` is ``levels(size) // register_every`` enabled cycles (0 if
-    ``register_every`` is 0), unless a longer one is given; ``interval`` is 1.
+    ``register_every`` is 0); ``interval`` is 1.
 
     Parameters
     ----------
@@ -32,8 +32,6 @@ class Popcount(wiring.Component):
     factored : bool
         True if the bits are products whose factors are inputs, too. The adders of some chips
         multiply for themselves, and spare XNOR gates.
-    latency : int or None
-        Enabled cycles to the result, if they are more than those of the tree; ``None`` for these.
 
     Members
     -------
@@ -50,11 +48,10 @@ class Popcount(wiring.Component):
     interval = 1
 
     def __init__(self, size: int, *, register_every: int = 0, coded: bool = False,
-                 factored: bool = False, latency: int | None = None):
+                 factored: bool = False):
         self._size = size = integer("Popcount size", size, 1)
         self._register_every = every = integer("Popcount register_every", register_every, 0)
-        least = levels(size) // every if every else 0
-        self._latency = least if latency is None else integer("Popcount latency", latency, least)
+        self._latency = levels(size) // every if every else 0
         self._coded, self._factored = bool(coded), bool(factored)
         super().__init__({
             "i": In(size),

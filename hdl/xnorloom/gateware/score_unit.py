@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..schedule import WeightStyle
 from ..support.arguments import integer
-from .accumulator import Accumulator, ProcessingElement
+from .accumulator import ProcessingElement
+from .count_accumulator import CountAccumulator
 from .multiplier import Multiplier
 from .primitives import delay
 from .rom import Rom
@@ -24,7 +25,7 @@ class ScoreUnit(ProcessingElement):
 
     Parameters
     ----------
-    accumulator : Accumulator
+    accumulator : CountAccumulator
         Source of the count.
     offsets : range
         Values of the offset.
@@ -39,8 +40,8 @@ class ScoreUnit(ProcessingElement):
 
     Members
     -------
-    x, w, present, en, add, first, double : In
-        See :class:`~xnorloom.gateware.accumulator.Accumulator`.
+    x, w, present, partial, en, add, first, double : In
+        See the accumulator.
     scale : In(scales)
         Factor of the count; absent without ``scales`` or if it is constant.
     offset : In(offsets)
@@ -49,9 +50,9 @@ class ScoreUnit(ProcessingElement):
         Score: ``count * scale + offset``, ``product_latency`` enabled cycles after the count.
     """
 
-    def __init__(self, accumulator: Accumulator, offsets: range, offset: int | None = None, *,
+    def __init__(self, accumulator: CountAccumulator, offsets: range, offset: int | None = None, *,
                  scales: range | None = None, scale: int | None = None, index: int = 0):
-        if not isinstance(accumulator, Accumulator):
+        if not isinstance(accumulator, CountAccumulator):
             raise TypeError(f"ScoreUnit accumulator must be an Accumulator, not {accumulator!r}")
         self._constant = self._one_of("offsets", offsets, "offset", offset)
         if scales is None:

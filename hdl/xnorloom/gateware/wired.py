@@ -14,20 +14,19 @@ from ..support.text import count
 from ..support.yosys import PREMAPPED
 from .counting.adders import Adders, adders
 
-__all__ = ["WiredNeurons", "solution"]
+__all__ = ["WiredNeurons", "operand_weights", "solution"]
 
 
 def solution(plan: LayerPlan) -> Solution:
     """Return the program of a layer whose neurons share counts; see ``LayerPlan.shares``.
 
-    Its inputs are the operand bits. Those without a synapse do not count.
+    Its inputs are those of :func:`operand_weights`. Its results are activations or scores, or
+    counts where ``plan.shares_numbers``.
     """
-    layer, order = plan.layer, plan.order.reshape(-1)
-    weights = 2 * layer.weights.reshape(layer.neurons, -1).astype(np.int8) - 1
-    if layer.present is not None:
-        weights *= layer.present.reshape(weights.shape)
-    operands = np.where(order >= 0, weights[:, order], 0)
-    if isinstance(layer, Score):
+    layer, operands = plan.layer, operand_weights(plan)
+    if plan.shares_numbers:
+        found = solve(operands)
+    elif isinstance(layer, Score):
         found = solve(operands, offsets=layer.offsets)
     else:
         found = solve(operands, plan.levels[0])
@@ -38,6 +37,27 @@ def solution(plan: LayerPlan) -> Solution:
                f"{count(effort.units, 'shared count')}; the layer works, but takes more cells than "
                f"a longer search would find")
     return found
+
+
+def operand_weights(plan: LayerPlan) -> np.ndarray:
+    """Return the weight of each operand bit of a whole layer, -1, 0 or 1.
+
+    Operands are those of all groups of a convolution, one after the other.
+
+    Returns
+    -------
+    array of int8, shape (neurons, groups * simd)
+    """
+    layer, order = plan.layer, plan.order.reshape(-1)
+    weights = 2 * layer.weights.reshape(layer.neurons, -1).astype(np.int8) - 1
+    if layer.present is not None:
+        weights *= layer.present.reshape(weights.shape)
+    operands = np.where(order >= 0, weights[:, order], 0)
+    if plan.groups == 1:
+        return operands
+    # A neuron has no synapses with the channels of other groups.
+    own = np.repeat(np.eye(plan.groups, dtype=np.int8), layer.neurons // plan.groups, axis=0)
+    return (own[:, :, None] * operands[:, None]).reshape(layer.neurons, -1)
 
 
 class WiredNeurons(wiring.Component):
@@ -74,7 +94,7 @@ class WiredNeurons(wiring.Component):
             raise TypeError(f"WiredNeurons solution must be a Solution, not {solution!r}")
         self._every = integer("WiredNeurons register_every", register_every, 0)
         self._solution, self._program = solution, solution.program
-        shape = Shape.cast(shape)
+        self._shape = shape = Shape.cast(shape)
         for result in self._program.results:
             if len(result.bits) + (shape.signed and not result.signed) > shape.width or (
                     result.signed and not shape.signed):
@@ -85,6 +105,14 @@ class WiredNeurons(wiring.Component):
             "en": In(1, init=1),
             "o": Out(data.ArrayLayout(shape, len(self._program.results))),
         })
+
+    @property
+    def solution(self) -> Solution:
+        return self._solution
+
+    @property
+    def shape(self) -> Shape:
+        return self._shape
 
     @property
     def latency(self) -> int:

@@ -347,13 +347,16 @@ class LayerPlan:
 
     @property
     def shares(self) -> bool:
-        """True if neurons share counts: constant weights and thresholds, a count in each cycle.
+        """True if neurons share counts, see :mod:`xnorloom.sharing`: those of constant weights."""
+        return self.fold.style is WeightStyle.WIRED
 
-        See :mod:`xnorloom.sharing`. Convolutions, scores with scales and several bit planes are
-        counted neuron by neuron.
+    @property
+    def shares_numbers(self) -> bool:
+        """True if shared counts are results: they are added up over bit planes, or scaled.
+
+        Without it shared counts end in thresholds, or in scores.
         """
-        wired = self.fold.style is WeightStyle.WIRED and self.steps == 1
-        return wired and not isinstance(self.layer, Conv) and not self.layer.scaled
+        return self.shares and (self.planes > 1 or self.layer.scaled)
 
     @property
     def count_max(self) -> int:

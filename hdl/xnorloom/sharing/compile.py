@@ -14,7 +14,7 @@ from .reduction import Reduction
 from .share import share
 from .tree import ROOT, Tree, differ, grow, steiner
 
-__all__ = ["Effort", "compiled", "spanned"]
+__all__ = ["Effort", "compiled", "spanned", "spanning"]
 
 # Cells of an adder per bit, in literals: three literals take two cells.
 _ADDER = 2 / 3
@@ -113,11 +113,20 @@ def compiled(reduction: Reduction, thresholds: npt.NDArray[np.int64] | None,
 
 def spanned(rows: npt.NDArray[np.int8], budget: Budget) -> Tree:
     """Return the tree over rows."""
-    overhead = _ADDER * (_width(rows) + 1)
-    tree = grow(rows, overhead, _SLOPE)
+    tree = spanning(rows)
     budget.expect(round(_STEPS * tree.length()))
-    steiner(tree, overhead, len(rows), budget.take)
+    steiner(tree, _overhead(rows), len(rows), budget.take)
     return tree
+
+
+def spanning(rows: npt.NDArray[np.int8]) -> Tree:
+    """Return the tree over rows before others are added."""
+    return grow(rows, _overhead(rows), _SLOPE)
+
+
+def _overhead(rows: npt.NDArray[np.int8]) -> float:
+    """Return the cost of an adder, in differences."""
+    return _ADDER * (_width(rows) + 1)
 
 
 def _width(rows: npt.NDArray[np.int8]) -> int:

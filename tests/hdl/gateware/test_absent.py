@@ -13,7 +13,6 @@ from xnorloom.gateware.accumulator import Accumulator
 from xnorloom.gateware.layer import Layer
 from xnorloom.gateware.network import Network
 from xnorloom.gateware.neuron import Neuron
-from xnorloom.gateware.popcount import Popcount
 from xnorloom.gateware.score_unit import ScoreUnit
 from xnorloom.gateware.xnor import XnorArray
 from xnorloom.graph import Conv, Dense, Graph, Input, Pool, Score, Window
@@ -224,17 +223,7 @@ def test_elements(simd, drive):
     assert np.array_equal(dut.model(*shaped, present=mask), counts - 4)
 
 
-@pytest.mark.parametrize("size, every, latency", [(1, 1, 4), (5, 1, 2), (5, 0, 3), (9, 2, 6)])
-def test_popcount_that_waits(size, every, latency, drive):
-    bits = np.random.default_rng(size).integers(0, 2, (30, size), np.uint8)
-    dut = Popcount(size, register_every=every, latency=latency)
-    assert dut.latency == latency
-    assert drive(dut, i=ints(bits))[latency:] == bits.sum(axis=1)[:-latency].tolist()
-
-
 def test_wrong():
-    with pytest.raises(ValueError, match=r"^Popcount latency must be at least 3, not 2$"):
-        Popcount(8, register_every=1, latency=2)
     with pytest.raises(ValueError, match=r"^Accumulator coded must be False if it is masked: a "
                                          r"parity says nothing of the products of absent "
                                          r"synapses$"):

@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from xnorloom.gateware.accumulator import Accumulator
+from xnorloom.gateware.count_accumulator import CountAccumulator
 from xnorloom.gateware.counting.code import encode
 from xnorloom.gateware.neuron import Neuron
 from xnorloom.gateware.score_unit import ScoreUnit
@@ -324,3 +325,43 @@ def test_neuron_wrong(synapses, value, error, message):
 def test_scorer_wrong(synapses, offsets, value, error, message):
     with pytest.raises(error, match=message):
         ScoreUnit(synapses, offsets, value)
+
+
+@pytest.mark.parametrize("most, folds, planes", [(1, 1, 1), (9, 1, 1), (6, 3, 1), (5, 1, 4),
+                                                 (3, 2, 3)])
+def test_counts_of_steps(most, folds, planes, drive):
+    """Counts that are made elsewhere, in any order of idle cycles."""
+    rng = np.random.default_rng(most)
+    dut = CountAccumulator(most, folds=folds, planes=planes)
+    partial = rng.integers(0, most + 1, (12, planes, folds))
+    expected = sum(partial[:, plane].sum(axis=1) << planes - 1 - plane for plane in range(planes))
+    assert dut.model(partial).tolist() == expected.tolist()
+    assert (dut.latency, dut.interval) == (int(folds * planes > 1), folds * planes)
+    assert dut.count_max == most * folds * (2**planes - 1)
+    if dut.steps == 1:
+        assert drive(dut, partial=partial.reshape(-1)) == expected.tolist()
+        return
+    idle = rng.random((12, planes, folds)) < 0.3
+    ports = {"partial": [], "add": [], "first": [], "double": []}
+    done = []
+    for index in np.ndindex(idle.shape):
+        for add in (0, 1) if idle[index] else (1,):
+            ports["partial"].append(int(partial[index]) if add else most)
+            ports["add"].append(add)
+            ports["first"].append(int(index[1:] == (0, 0)))
+            ports["double"].append(int(index[2] == 0))
+        if index[1:] == (planes - 1, folds - 1):
+            done.append(len(ports["add"]))
+    counts = drive(dut, **{name: [*values, 0] for name, values in ports.items()})
+    assert [counts[cycle] for cycle in done] == expected.tolist()
+
+
+@pytest.mark.parametrize("arguments, error, message", [
+    ({"most": 0}, ValueError, r"^CountAccumulator most must be at least 1, not 0$"),
+    ({"most": 2, "planes": 0}, ValueError, r"^CountAccumulator planes must be at least 1, not 0$"),
+    ({"most": 2, "folds": 0.5}, TypeError,
+     r"^CountAccumulator folds must be an integer, not 0\.5$"),
+])
+def test_counts_wrong(arguments, error, message):
+    with pytest.raises(error, match=message):
+        CountAccumulator(**arguments)
