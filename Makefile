@@ -131,7 +131,7 @@ bench: $(VENV)/test.stamp
 boards: $(VENV)/boards.stamp
 	@$(BIN)/python benchmarks/boards/table.py $(ARGS)
 
-cells: $(VENV)/boards.stamp
+cells: $(VENV)/cells.stamp
 	@$(BIN)/python benchmarks/cells/count.py $(ARGS)
 
 clean:
@@ -144,6 +144,7 @@ $(VENV)/prove.stamp: EXTRAS := prove,test
 $(VENV)/browser.stamp: EXTRAS := browser,test
 $(VENV)/lint.stamp: EXTRAS := lint
 $(VENV)/boards.stamp: EXTRAS := boards
+$(VENV)/cells.stamp: EXTRAS := cells
 $(VENV)/site.stamp: EXTRAS := site
 
 # A stamp says that the extras of its goal are installed as pyproject.toml wants them. Without a

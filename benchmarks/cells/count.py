@@ -1,7 +1,8 @@
 """Table of cells per bit, synapse and lane in docs/results.md, from place and route.
 
 Popcounts and neurons of this project stand beside a `sum` of all bits and a plain tree of halves,
-all made by the same run. The results are also written as JSON.
+wired neurons beside the adders of da4ml, all made by the same run. The results are also written as
+JSON.
 """
 
 import argparse
@@ -24,7 +25,7 @@ __all__ = ["BEGIN", "END", "put", "table"]
 
 HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- cells: begin -->", "<!-- cells: end -->"
-_TITLES = {"xnorloom": "xnorloom", "sum": "`sum`", "halves": "halves"}
+_TITLES = {"xnorloom": "xnorloom", "sum": "`sum`", "halves": "halves", "da4ml": "da4ml"}
 _UNITS = {"popcount": "bit", "neuron": "synapse", "layer": "lane", "batch": "lane",
           "wired": "synapse", "pipelined": "synapse"}
 # Wired layers take long to route.
@@ -54,19 +55,24 @@ def table(results: list[dict[str, Any]]) -> str:
     found = {_key(entry): entry for entry in results}
     lines = ["| structure | family | cells per | " + " | ".join(_TITLES[form] for form in FORMS)
              + " |", "| --- | --- | --- |" + " ---: |" * len(FORMS)]
-    for kind, size, family in dict.fromkeys(key[:3] for key in found):
-        cells = [_cell(found.get((kind, size, family, form))) for form in FORMS]
-        lines.append(f"| {kind} {size} | {family} | {_UNITS[kind]} | {' | '.join(cells)} |")
+    for kind, what, family in dict.fromkeys(key[:3] for key in found):
+        cells = [_cell(found.get((kind, what, family, form))) for form in FORMS]
+        lines.append(f"| {kind} {what} | {family} | {_UNITS[kind]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _cell(entry: dict[str, Any] | None) -> str:
     if entry is None:
         return "–"
-    return f"{entry['cells'] / entry['size']:.2f}, {entry['fmax_hz'] / 1e6:.0f} MHz"
+    if "minutes" in entry:
+        return f"did not end in {entry['minutes']} minutes"
+    # Wired neurons have fewer cells than synapses, so that the third digit tells them apart.
+    cells = f"{entry['cells'] / entry['size']:.{3 if 'matrix' in entry else 2}f}"
+    speed = f"{entry['fmax_hz'] / 1e6:.0f} MHz" if "fmax_hz" in entry else "packed"
+    return f"{cells}, {speed}"
 
 
-def put(page: str, block: str) -> str:
+def put(page: str, block: str, begin: str = BEGIN, end: str = END) -> str:
     """Return the text of a page with ``block`` between the marks.
 
     Raises
@@ -74,11 +80,11 @@ def put(page: str, block: str) -> str:
     XnorloomError
         If the page does not have each mark once, in order.
     """
-    before, begin, rest = page.partition(f"{BEGIN}\n")
-    _, end, after = rest.partition(END)
-    if not begin or not end or page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise XnorloomError(f"the page must have the lines {BEGIN} and {END}, once each")
-    return f"{before}{begin}\n{block}\n\n{end}{after}"
+    before, first, rest = page.partition(f"{begin}\n")
+    _, last, after = rest.partition(end)
+    if not first or not last or page.count(begin) != 1 or page.count(end) != 1:
+        raise XnorloomError(f"the page must have the lines {begin} and {end}, once each")
+    return f"{before}{first}\n{block}\n\n{last}{after}"
 
 
 def store(path: Path, entries: list[dict[str, Any]], versions: list[str]) -> dict[str, Any]:
@@ -86,7 +92,8 @@ def store(path: Path, entries: list[dict[str, Any]], versions: list[str]) -> dic
     # Read again each time: another run may have written to it.
     data = json.loads(path.read_text()) if path.exists() else {"tools": [], "results": []}
     found = {_key(entry): entry for entry in (*data["results"], *entries)}
-    order = [(item.kind, item.size, str(item.family), item.form) for item in structures()]
+    order = [(item.kind, item.matrix or item.size, str(item.family), item.form)
+             for item in structures()]
     data = {"tools": versions or data["tools"],
             "results": [found[key] for key in order if key in found]}
     write_atomic(path, json.dumps(data, indent=1) + "\n")
@@ -94,7 +101,7 @@ def store(path: Path, entries: list[dict[str, Any]], versions: list[str]) -> dic
 
 
 def _key(entry: dict[str, Any]) -> tuple[Any, ...]:
-    return entry["kind"], entry["size"], entry["family"], entry["form"]
+    return entry["kind"], entry.get("matrix", entry["size"]), entry["family"], entry["form"]
 
 
 def run(arguments: argparse.Namespace) -> int:

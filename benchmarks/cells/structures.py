@@ -9,26 +9,28 @@ from pathlib import Path
 from amaranth.hdl import Elaboratable, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from matrices import MATRICES, matrix
+from peer import write
+from wired import neurons
 
 from xnorloom.gateware.accumulator import Accumulator
 from xnorloom.gateware.layer import Layer
 from xnorloom.gateware.neuron import Neuron
 from xnorloom.gateware.popcount import Popcount
-from xnorloom.gateware.wired import WiredNeurons
-from xnorloom.graph import Dense, Graph
+from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, LayerPlan
-from xnorloom.sharing import solve
 from xnorloom.target.family import Family
 
 __all__ = ["FORMS", "Structure", "structures"]
 
-FORMS = ("xnorloom", "sum", "halves")
+FORMS = ("xnorloom", "sum", "halves", "da4ml")
 _MODELS = Path(__file__).resolve().parents[2] / "models"
 _PE, _SIMD = 12, 32
 # Neurons, synapses and frames at once of the batch.
 _BATCH = 4, 64, 4
-# Levels between two registers of neurons that share counts.
-_EVERY = {"wired": 0, "pipelined": 2}
+# Weights of matrices that both families are routed with. Larger ones exceed an iCE40HX8K, and their
+# routing takes hours: they are packed only.
+_ROUTED = 1 << 12
 
 
 class Between(wiring.Component):
@@ -79,21 +81,30 @@ class Structure:
     size : int
         Bits of a popcount, synapses of a neuron, lanes of a layer or batch, weights.
     form : str
-        One of :data:`FORMS`: the components of this project, ``sum`` of all bits, or a plain tree
-        of halves.
+        One of :data:`FORMS`: the components of this project, ``sum`` of all bits, a plain tree of
+        halves, or adders found by da4ml.
     family : Family
         Family of FPGAs.
+    matrix : str
+        One of :data:`~matrices.MATRICES` if neurons are wired.
     """
 
     kind: str
     size: int
     form: str
     family: Family
+    matrix: str = ""
 
     @property
     def name(self) -> str:
-        """Kind, size, form and family, separated by dashes."""
-        return f"{self.kind}-{self.size}-{self.form}-{self.family}"
+        """Kind, size or matrix, form and family, separated by dashes."""
+        what = self.matrix.lower().replace(" × ", "x").replace(" of ", "-").replace(" ", "-")
+        return f"{self.kind}-{what or self.size}-{self.form}-{self.family}"
+
+    @property
+    def routed(self) -> bool:
+        """True if the structure is placed and routed, not only packed."""
+        return not self.matrix or self.size <= _ROUTED
 
     @property
     def inputs(self) -> int:
@@ -106,11 +117,24 @@ class Structure:
             case "batch":
                 return self.size // _BATCH[0]
             case "wired" | "pipelined":
-                return _wired_layer().inputs
+                return matrix(self.matrix).weights.shape[1]
         return 0
 
-    def design(self) -> Elaboratable:
-        """Return the component to place and route."""
+    def prepare(self, folder: Path) -> list[Path] | None:
+        """Write files that the component needs beside it; ``None`` if that took too long.
+
+        Raises
+        ------
+        ToolError
+            If another program that makes them fails.
+        """
+        if self.form != "da4ml":
+            return []
+        path = folder / "da4ml.v"
+        return [path] if write(self.matrix, path) else None
+
+    def design(self, files: list[Path]) -> Elaboratable:
+        """Return the component to place and route, which needs the files of :meth:`prepare`."""
         match self.kind:
             case "popcount":
                 return Between(self.inputs, self.size.bit_length(), self._popcount)
@@ -119,19 +143,14 @@ class Structure:
             case "batch":
                 return Fed(self._layer(*_BATCH))
             case "wired" | "pipelined":
-                return Between(self.inputs, _wired_layer().neurons, self._wired)
+                return Between(
+                    self.inputs, len(matrix(self.matrix).weights), lambda m, bits: neurons(
+                        m, bits, self.matrix, self.kind, files[0] if files else None))
         return self._layer(_PE, _SIMD, 1)
 
     def _layer(self, pe: int, simd: int, frames: int) -> Layer:
         return Layer(LayerPlan(Graph.load(_MODELS / "sfc.bnn").layers[1], Fold(
             pe, simd, "block", 2, read_register=self.family.slow_block_ram, vectors=frames)))
-
-    def _wired(self, m: Module, bits: Value) -> Value:
-        layer = _wired_layer()
-        found = solve(2 * layer.weights.astype(int) - 1, layer.thresholds)
-        m.submodules.neurons = neurons = WiredNeurons(found, register_every=_EVERY[self.kind])
-        m.d.comb += neurons.x.eq(bits)
-        return neurons.o.as_value()
 
     def _popcount(self, m: Module, bits: Value) -> Value:
         if self.form == "xnorloom":
@@ -149,12 +168,6 @@ class Structure:
             return neuron.o
         products = ~(x ^ w)
         return (_sum(m, products) if self.form == "sum" else _halves(products)) >= t
-
-
-def _wired_layer() -> Dense:
-    layer = Graph.load(_MODELS / "tfc.bnn").layers[1]
-    assert isinstance(layer, Dense)
-    return layer
 
 
 def _sum(m: Module, bits: Value) -> Value:
@@ -178,10 +191,24 @@ def structures(*, quick: bool = False) -> list[Structure]:
     if quick:
         sizes = dict.fromkeys(sizes, (64,))
     found = [Structure(kind, size, form, family) for kind in sizes for size in sizes[kind]
-             for family in Family for form in FORMS]
+             for family in Family for form in FORMS if form != "da4ml"]
     if not quick:
         found += [Structure(kind, size, "xnorloom", family)
-                  for kind, size in (("layer", _PE * _SIMD), ("batch", prod(_BATCH)),
-                                     *((kind, _wired_layer().weights.size) for kind in _EVERY))
+                  for kind, size in (("layer", _PE * _SIMD), ("batch", prod(_BATCH)))
                   for family in Family]
+        found += _wired()
+    return found
+
+
+def _wired() -> list[Structure]:
+    """Return the structures with constant weights."""
+    found = []
+    for name in MATRICES:
+        for kind, form in (("wired", "xnorloom"), ("wired", "da4ml"), ("pipelined", "xnorloom")):
+            entries = [Structure(kind, matrix(name).weights.size, form, family, name)
+                       for family in Family]
+            # No iCE40 has room for the larger ones, and registers do not change the packed cells of
+            # an ECP5 by much.
+            found += [entry for entry in entries
+                      if entry.routed or entry.family is Family.ECP5 and kind == "wired"]
     return found

