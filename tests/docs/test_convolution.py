@@ -38,7 +38,7 @@ def test_programs(tmp_path, monkeypatch, capsys):
             assert text in said
         said = capsys.readouterr().out
     assert ran == ["python", "", "sh", "python", "", "python", "", "sh", "", "python", "", "python",
-                   ""]
+                   "", "python", ""]
     assert (tmp_path / "feature-maps.png").read_bytes().startswith(b"\x89PNG")
 
 

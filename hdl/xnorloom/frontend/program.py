@@ -1,9 +1,9 @@
 """Common representation of source models: a program of steps on batches of frames.
 
-A step works on arrays whose first axis is the batch, and treats all frames alike. There are five
+A step works on arrays whose first axis is the batch, and treats all frames alike. There are six
 kinds of steps, all that :mod:`xnorloom.lowering.lower` has to know of a source: elementwise
-arithmetic, rearranging elements, products with constant weights, convolutions with constant weights
-and maxima over areas of a map.
+arithmetic, rearranging elements, joining several results, products with constant weights,
+convolutions with constant weights and maxima over areas of a map.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,8 +16,8 @@ from ..graph import Window
 from ..support.text import clipped, count, quoted
 from .windows import convolve, max_pool
 
-__all__ = ["INPUT", "Conv", "Dense", "Elementwise", "MaxPool", "Move", "Operand", "Program", "Step",
-           "Value", "apply", "operands"]
+__all__ = ["INPUT", "Conv", "Dense", "Elementwise", "Join", "MaxPool", "Move", "Operand", "Program",
+           "Step", "Value", "apply", "operands"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,25 @@ class Move(_Named):
     tensor: str
     input: Value
     function: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Join(_Named):
+    """``function(*inputs)``; the elements of several frames together, each as it is.
+
+    Only results of elementwise arithmetic on the input are joined, as a thermometer does. For the
+    other fields see :class:`Move`.
+
+    Parameters
+    ----------
+    inputs : tuple of Value
+        Values that are joined.
+    """
+
+    name: str
+    tensor: str
+    inputs: tuple[Value, ...]
+    function: Callable[..., np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +181,7 @@ class MaxPool(_Named):
     size: tuple[int, int]
 
 
-Step = Elementwise | Move | Dense | Conv | MaxPool
+Step = Elementwise | Move | Join | Dense | Conv | MaxPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +242,8 @@ def apply(step: Step, results: Mapping[Value, np.ndarray]) -> np.ndarray:
         return max_pool(results[step.input], step.size)
     if isinstance(step, Move):
         return step.function(results[step.input])
+    if isinstance(step, Join):
+        return step.function(*(results[value] for value in step.inputs))
     return np.asarray(step.function(*operands(step, results)))
 
 

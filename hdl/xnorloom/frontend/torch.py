@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..errors import SourceError
-from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign, TernaryLinear
+from ..nn import BinaryLinear, Divide, Pixels, Scores, Sign, TernaryLinear, Thermometer
 from ..support.arguments import integer
 from ..support.text import clipped, first_line
 from .chain import Chain
@@ -66,7 +66,8 @@ def from_module(module: nn.Module, shape: tuple[int, ...], *, name: str | None =
     reader = _Reader(shape, _dtype(module))
     declared = None
     for path, leaf in leaves("", module):
-        if isinstance(leaf, Pixels) and all(isinstance(step, Move) for step in reader.steps):
+        if isinstance(leaf, (Pixels, Thermometer)) and all(
+                isinstance(step, Move) for step in reader.steps):
             declared = "u8"
         _check(path, leaf)
         with torch.no_grad():
@@ -90,6 +91,9 @@ class _Reader(Chain):
             self._shape(name, path, module)
         elif kind in SPATIAL:
             read_spatial(self, name, path, module, kind)
+        elif kind is Thermometer:
+            assert isinstance(module, Thermometer)
+            self._thermometer(name, path, module)
         elif kind in _LINEAR:
             self._linear(name, path, module)
         elif kind in _ELEMENTWISE or kind in own:
@@ -106,7 +110,7 @@ class _Reader(Chain):
         else:
             known = ", ".join(sorted(known.__name__ for known in
                                      (*_IDENTITY, *_SHAPES, *_ELEMENTWISE, *_LINEAR,
-                                      *SPATIAL)))
+                                      *SPATIAL, Thermometer)))
             own_name = clipped(f"{kind.__module__}.{kind.__qualname__}")
             raise SourceError(f"{name} is of the class {own_name}, which is not supported: a "
                               f"network may have modules of Sequential and {known}")
@@ -128,6 +132,14 @@ class _Reader(Chain):
         if batch != 1:
             raise SourceError(f"{name} must leave the batch, the first axis, alone")
         self.move(name, path, tuple(shape))
+
+    def _thermometer(self, name: str, path: str, module: Thermometer) -> None:
+        """Append the repetition of the channels and their comparison with the cuts."""
+        _check_numbers(name, module)
+        _call(name, module, torch.zeros(1, *self.shape))
+        taken = module.taken(self.shape[0]).numpy()
+        self.move(name, "", (len(taken), *self.shape[1:]), lambda x: x[:, taken])
+        self.elementwise(name, path, _on_arrays(module.reached, self.dtype))
 
     def _linear(self, name: str, path: str, module: nn.Module) -> None:
         bias = None

@@ -1,7 +1,7 @@
 """Linear layers of a program in order, with the elements that each of them sees."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..frontend.program import Conv, Dense, Program
-from ..graph import Map
+from ..graph import Input, Map
 from .compose import compose
 from .convolution import as_dense, conv_preactivation
+from .expansion import Expansion
 from .input_levels import InputLevels
 from .preactivation import Preactivation, preactivation_of
 from .segment import Segment
 from .segmentation import frame_shapes
+from .thermometer import Thermometer, flat_thermometer, map_thermometer
 
 __all__ = ["Chain"]
 
@@ -31,21 +33,24 @@ class Chain:
         Its segments, from the input to the scores.
     inputs : InputLevels
         Levels of the elements of a frame, in the order of the source.
+    thresholds : int64 array, shape (elements, 2**planes - 1)
+        Pixel thresholds of these elements.
 
     Attributes
     ----------
     inputs : InputLevels
         Levels of the elements that the next layer sees, which the caller sets after each.
-    shape : tuple of int
-        Shape of a frame of the graph.
     pixels : int64 array
-        Element ``i`` of a flattened frame of the graph is element ``pixels[i]`` of the source's.
+        Pixel ``i`` of a flattened frame of the graph is pixel ``pixels[i]`` of the source's.
     """
 
-    def __init__(self, program: Program, segments: list[Segment], inputs: InputLevels):
+    def __init__(self, program: Program, segments: Sequence[Segment | Expansion],
+                 inputs: InputLevels, thresholds: npt.NDArray[np.int64]):
         self.inputs = inputs
-        self.shape = tuple(program.shape)
-        self.pixels = np.arange(len(inputs.middle))
+        self.pixels = np.arange(math.prod(program.shape))
+        self._shape = tuple(program.shape)
+        self._planes, self._thresholds = inputs.planes, thresholds
+        self._thermometer: Thermometer | None = None
         self._program = program
         self._segments = segments
         self._shapes = frame_shapes(program)
@@ -65,13 +70,13 @@ class Chain:
         steps = [self._program.steps[segment.origin.step] for segment in self._segments[1:]]
         last = len(steps) - 1
         for number, after in enumerate(self._segments[1:]):
+            assert isinstance(after, Segment)
             step = source = steps[number]
             assert isinstance(step, (Conv, Dense))
             if isinstance(step, Conv):
                 step = as_dense(step, self._map(step))
             if isinstance(step, Dense):
-                linear, inputs, pixels = (preactivation_of(step, self._before.order, self.inputs),
-                                          self.inputs, self.pixels)
+                linear, inputs, pixels = self._dense(step), self.inputs, self.pixels
             else:
                 linear, inputs, pixels = self._preactivation(step, after)
             if number == last:
@@ -102,15 +107,32 @@ class Chain:
             if both is not None:
                 steps[number + 1] = both
                 continue
-            if isinstance(step, Conv) and self._before is self._segments[0]:
+            if isinstance(step, Conv) and isinstance(self._before, Segment) and (
+                    self._before is self._segments[0]):
                 self.inputs, self.pixels = inputs, pixels
                 map = self._map(step)
-                self.shape = map[:2] if map.channels == 1 else tuple(map)
+                self._shape = map[:2] if map.channels == 1 else tuple(map)
                 if np.array_equal(pixels, np.arange(len(pixels))) and (
                         self._program.shape in (tuple(map), map[:2])):
-                    self.shape = self._program.shape
+                    self._shape = self._program.shape
             yield linear, after, False
             self._before = after
+
+    def frame(self, preprocessing: str) -> Input:
+        """Return the input of the graph, after the first layer."""
+        found = self._thermometer
+        if found is not None:
+            return Input(found.shape, preprocessing=preprocessing, thermometer=found.cuts)
+        return Input(self._shape, self._planes, self._thresholds[self.pixels], preprocessing)
+
+    def _dense(self, dense: Dense) -> Preactivation:
+        """Return the sums of a fully connected layer."""
+        before = self._before
+        if isinstance(before, Segment):
+            return preactivation_of(dense, before.order, self.inputs)
+        found = flat_thermometer(before, self._thresholds[:, 0])
+        self._thermometer, self.pixels = found, found.pixels
+        return preactivation_of(dense, found.elements, _reordered(self.inputs, found.elements))
 
     def _map(self, step: Conv | Dense) -> Map:
         """Map that a layer sees; a vector before a fully connected layer."""
@@ -122,6 +144,13 @@ class Chain:
         """Return the sums of a convolution, the levels of its inputs, and their order."""
         map, order = self._map(conv), self._before.order
         places = np.argsort(order)
+        if isinstance(self._before, Expansion):
+            found = map_thermometer(conv.name, self._before, self._thresholds[:, 0], map,
+                                    conv.groups)
+            self._thermometer, self.pixels = found, found.pixels
+            return (conv_preactivation(_shuffled(conv, found.channels),
+                                       _reordered(self.inputs, found.elements), map, after.pool),
+                    self.inputs, self.pixels)
         if self._before is self._segments[0]:
             # The graph takes the elements of a frame in the order of the map.
             inputs = _reordered(self.inputs, places)
@@ -139,10 +168,18 @@ class Chain:
                 raise SourceError(f"layer {conv.name} must see channels in their order, as it has "
                                   f"{conv.groups} groups; permute the neurons of the layer before "
                                   f"it instead")
-            shuffled = np.argsort(channels)
-            pad = np.broadcast_to(np.asarray(conv.pad), map.channels)[shuffled]
-            conv = replace(conv, weights=conv.weights[..., shuffled], pad=pad)
+            conv = _shuffled(conv, np.argsort(channels))
         return conv_preactivation(conv, self.inputs, map, after.pool), self.inputs, places
+
+
+def _shuffled(conv: Conv, channels: npt.NDArray[np.int64]) -> Conv:
+    """Return a convolution that sees its channels in the order ``channels``, each in its group."""
+    each = conv.weights.shape[-1]
+    places = channels.reshape(conv.groups, each) % each
+    groups = np.arange(len(conv.weights)) // (len(conv.weights) // conv.groups)
+    pad = np.broadcast_to(np.asarray(conv.pad), len(channels))[channels]
+    weights = np.take_along_axis(conv.weights, places[groups][:, np.newaxis, np.newaxis], axis=3)
+    return replace(conv, weights=weights, pad=pad)
 
 
 def _reordered(inputs: InputLevels, places: npt.NDArray[np.int64]) -> InputLevels:

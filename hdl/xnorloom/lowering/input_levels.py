@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..support.text import printable
+from .expansion import Expansion
 from .segment import Segment
 
 __all__ = ["InputLevels", "input_levels"]
@@ -52,7 +53,7 @@ class InputLevels:
     dtype: np.dtype
 
 
-def input_levels(segment: Segment,
+def input_levels(segment: Segment | Expansion,
                  levels: np.ndarray) -> tuple[InputLevels, npt.NDArray[np.int64]]:
     """Tabulate the segment before the first layer.
 
@@ -109,6 +110,12 @@ def input_levels(segment: Segment,
         raise SourceError(f"elements of the input must rise or fall with the pixel, but element "
                           f"{element} turns at {_level(levels, int(state) + 1)}")
     planes = top.bit_length()
+    if planes > 1 and isinstance(segment, Expansion):
+        element = int(np.argmax(codes.max(axis=0)))
+        raise SourceError(f"elements of the input must have two values where a pixel gives "
+                          f"several, as in a thermometer, but element {element} of "
+                          f"{printable(segment.tensor)} has {len(np.unique(codes[:, element]))}; "
+                          f"compare it with one cut, or take each pixel once")
     most = (1 << planes) - 1
     # The smallest state with at least each code; the two states of a word are those of the top bit.
     state = (codes[:, :, np.newaxis] < np.arange(1, most + 1)).sum(axis=0)
@@ -118,7 +125,7 @@ def input_levels(segment: Segment,
     return inputs, thresholds
 
 
-def _deviation(segment: Segment, levels: np.ndarray, frames: np.ndarray,
+def _deviation(segment: Segment | Expansion, levels: np.ndarray, frames: np.ndarray,
                values: npt.NDArray[np.float64]) -> float:
     """Bound the differences between libraries; refuse input elements that these decide."""
     if not segment.deviates:

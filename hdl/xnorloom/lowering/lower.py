@@ -19,6 +19,7 @@ from ..support.html import html_table
 from ..support.text import count, printable, quoted
 from .chain import Chain
 from .decision import two_classes
+from .expansion import Expansion
 from .input_levels import input_levels
 from .preactivation import Preactivation
 from .scores import IntegerScores, lower_scores
@@ -56,8 +57,8 @@ class Lowered:
         None if there is an output for each class.
     notes : tuple of str
         Remarks for the user.
-    pixel_order : int64 array, shape (elements of a frame,)
-        Element ``j`` of a flattened frame of the source is element ``pixel_order[j]`` of one of the
+    pixel_order : int64 array, shape (pixels of a frame,)
+        Pixel ``j`` of a flattened frame of the source is pixel ``pixel_order[j]`` of one of the
         graph. They differ if a convolution sees channels that the source has first.
     """
 
@@ -74,7 +75,7 @@ class Lowered:
     pixel_order: npt.NDArray[np.int64]
 
     def source_pixels(self, pixels: npt.NDArray) -> npt.NDArray:
-        """Return frames of the graph's input, shape (frames, ...), in the shape of the source's.
+        """Return pixels of the graph's input, shape (frames, ...), in the shape of the source's.
 
         A source whose maps have their channels first takes the same pixels in another order.
         """
@@ -124,7 +125,7 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
     segments = _segments(program)
     preprocessing = _preprocessing(program, preprocessing)
     inputs, thresholds = input_levels(segments[0], levels(preprocessing, program.dtype))
-    chain = Chain(program, segments, inputs)
+    chain = Chain(program, segments, inputs, thresholds)
     layers, reports, probes, linears = [], [], [], []
     for preactivation, after, last in chain.linears():
         linears.append((preactivation, after))
@@ -137,14 +138,14 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
         layers.append(layer)
         reports.append(report)
         probes.append(probe)
-    frame = graph.Input(chain.shape, inputs.planes, thresholds[chain.pixels], preprocessing)
+    frame = chain.frame(preprocessing)
     notes, boundary = tuple(map(printable, program.notes)), None
-    if len(segments[-1].order) == 1:
-        decision = two_classes(preactivation, segments[-1])
+    if len(after.order) == 1:
+        decision = two_classes(preactivation, after)
         score, scores, boundary = decision.layer, decision.scores, decision.boundary
         notes += decision.notes
     else:
-        score, scores = lower_scores(preactivation, segments[-1], chain.inputs, score_bits)
+        score, scores = lower_scores(preactivation, after, chain.inputs, score_bits)
     if preactivation.slack.any() and boundary is None:
         notes += (f"the source rounds the sums of its last layer, {preactivation.name}: where "
                   f"classes tie but for that, it may choose another",)
@@ -157,10 +158,10 @@ def lower(program: Program, preprocessing: str | None = None, *, name: str | Non
     plain = "".join(letter if letter.isprintable() else "_" for letter in name or program.name)
     built = graph.Graph(plain or "network", frame, (*layers, score))
     return Lowered(built, program, preprocessing, tuple(reports), scores, tuple(probes),
-                   tuple(linears), segments[-1].tensor, notes, boundary, np.argsort(chain.pixels))
+                   tuple(linears), after.tensor, notes, boundary, np.argsort(chain.pixels))
 
 
-def _segments(program: Program) -> list[Segment]:
+def _segments(program: Program) -> list[Segment | Expansion]:
     """Split a program into segments, from the input to the scores."""
     segments = [segment_of(program, program.output)]
     while segments[0].origin != INPUT:

@@ -16,6 +16,7 @@ from ..errors import SourceError
 from ..frontend.program import (
     INPUT,
     Elementwise,
+    Join,
     MaxPool,
     Move,
     Program,
@@ -168,7 +169,7 @@ def _channels(result: _Result) -> np.ndarray:
 
 def inputs_of(step: Step) -> list[Value]:
     """Return the operands of a step that are not constants."""
-    given = step.inputs if isinstance(step, Elementwise) else (step.input,)
+    given = step.inputs if isinstance(step, (Elementwise, Join)) else (step.input,)
     return [operand for operand in given if isinstance(operand, Value)]
 
 

@@ -8,20 +8,24 @@ from ..frontend.program import (
     Conv,
     Dense,
     Elementwise,
+    Join,
     MaxPool,
     Move,
     Program,
     Value,
     operands,
 )
+from .expansion import Expansion, expansion_of
 from .layout import Layout, layout_of
 from .segment import Segment, inputs_of, name_of, refuse_positions
 
 __all__ = ["frame_shapes", "segment_of"]
 
 
-def segment_of(program: Program, target: Value) -> Segment:
+def segment_of(program: Program, target: Value) -> Segment | Expansion:
     """Find the segment of ``program`` that ends in ``target``.
+
+    It is an :class:`Expansion` if its steps make several elements of a pixel.
 
     Raises
     ------
@@ -31,6 +35,8 @@ def segment_of(program: Program, target: Value) -> Segment:
     """
     steps, origin = _steps(program, target)
     start = program.steps[origin.step] if origin != INPUT else None
+    if start is None and (expansion := expansion_of(program, target, steps)) is not None:
+        return expansion
     shape = frame_shapes(program)[origin]
     size = int(np.prod(shape, dtype=int))
     channels = shape[-1] if start is not None else size
@@ -91,6 +97,9 @@ def frame_shapes(program: Program) -> dict[Value, tuple[int, ...]]:
             shape = _broadcast(step, shapes)
         elif isinstance(step, Move):
             shape = step.function(np.zeros((1, *shapes[step.input]), np.bool_)).shape[1:]
+        elif isinstance(step, Join):
+            shape = step.function(*(np.zeros((1, *shapes[value]), np.bool_)
+                                    for value in step.inputs)).shape[1:]
         elif isinstance(step, Dense):
             shape = (step.weights.shape[1],)
         elif isinstance(step, MaxPool):
@@ -140,6 +149,9 @@ def _index(program: Program, number: int, index: dict[Value, np.ndarray]) -> np.
     step = program.steps[number]
     if isinstance(step, Move):
         return step.function(index[step.input][np.newaxis])[0]
+    if isinstance(step, Join):
+        raise SourceError(f"{step.name} must join parts of one tensor: branches that join again "
+                          f"are not supported; train the network as one chain of layers")
     assert isinstance(step, Elementwise)
     if not all(value in index for value in inputs_of(step)):
         raise SourceError(f"{step.name} must combine each element with itself, not with values "

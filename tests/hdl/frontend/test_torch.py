@@ -220,7 +220,7 @@ KNOWN = (r"AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxP
          r"AvgPool2d, BatchNorm1d, BatchNorm2d, BinaryConv2d, BinaryLinear, ConstantPad1d, "
          r"ConstantPad2d, Conv1d, Conv2d, Divide, Dropout, Dropout1d, Dropout2d, Flatten, "
          r"Hardtanh, Identity, Linear, MaxPool1d, MaxPool2d, Pixels, ReLU, Scores, Sigmoid, Sign, "
-         r"Tanh, TernaryLinear, Unflatten, ZeroPad1d, ZeroPad2d")
+         r"Tanh, TernaryLinear, Thermometer, Unflatten, ZeroPad1d, ZeroPad2d")
 WRONG = {
     "unknown": (lambda: evaluated(nn.Softsign()),
                 r"0 \(Softsign\) is of the class torch\.nn\.modules\.activation\.Softsign, which "

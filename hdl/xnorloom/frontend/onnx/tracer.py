@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...support.text import quoted
-from ..program import INPUT, Elementwise, Move, Step, Value
+from ..program import INPUT, Elementwise, Join, Move, Step, Value
 from .arrays import check_broadcast, compute
 from .file import LARGEST, Tensors
 from .graph import SourceGraph
@@ -169,10 +169,11 @@ class Tracer:
 
     def join(self, node: Node, pieces: Sequence[Tracked],
              function: Callable[[list[np.ndarray]], np.ndarray], output: int = 0) -> Tracked:
-        """Rearrange the elements of several tensors, which are all moves of one tensor.
+        """Rearrange the elements of several tensors.
 
-        ``function`` takes their arrays, batch first. The result is output number ``output`` of
-        ``node``.
+        They are all moves of one tensor, or results of elementwise arithmetic on the input, as
+        those of a thermometer. ``function`` takes their arrays, batch first. The result is output
+        number ``output`` of ``node``.
         """
         samples = [piece.sample for piece in pieces]
         sample = compute(node, lambda: function(samples))
@@ -181,12 +182,34 @@ class Tracer:
         else:
             origins, moves = zip(*(self._origin(piece.value) for piece in pieces))
             if len(set(origins)) != 1:
-                raise node.error("must join parts of one tensor: branches that join again are not "
-                                 "supported; train the network as one chain of layers")
+                if not all(self._of_input(origin) for origin in origins):
+                    raise node.error("must join parts of one tensor: branches that join again are "
+                                     "not supported; train the network as one chain of layers")
+                joined = Join(node.name, node.outputs[output],
+                              tuple(piece.value for piece in pieces),
+                              lambda *arrays: function(list(arrays)))
+                return self.append(node, joined, sample)
             root = origins[0]
         step = Move(node.name, node.outputs[output], root,
                     lambda array: function([move(array) for move in moves]))
         return self.append(node, step, sample, all(piece.raw for piece in pieces))
+
+    def _of_input(self, value: Value) -> bool:
+        """True if ``value`` is of elementwise arithmetic and moves of the input only."""
+        found, open = set(), [value]
+        while open:
+            value = open.pop()
+            if value == INPUT or value in found:
+                continue
+            found.add(value)
+            step = self.steps[value.step]
+            if isinstance(step, Move):
+                open.append(step.input)
+            elif isinstance(step, (Elementwise, Join)):
+                open += [one for one in step.inputs if isinstance(one, Value)]
+            else:
+                return False
+        return True
 
     def _origin(self, value: Value) -> tuple[Value, Function]:
         """Return the tensor that ``value`` is a move of, and that move."""
