@@ -14,6 +14,7 @@ import pytest
 from xnorloom.folding import automatic
 from xnorloom.graph import Conv, Graph
 from xnorloom.graph.pixels import top_bits
+from xnorloom.schedule import WeightStyle
 from xnorloom_sim import data, golden
 from xnorloom_sim.simulation import compare, simulate
 
@@ -24,6 +25,7 @@ SHAPES = {
     "sfc": ("784-256-256-256-10", 1, "mnist"),
     "sfc8": ("784-256-256-256-10", 8, "mnist"),
     "sfc8-fashion": ("784-256-256-256-10", 8, "fashion"),
+    "sparse-mnist": ("784-256-256-256-10", 1, "mnist"),
     "mnist-cnn": ("28x28-16-32-P-32-P-64-10", 1, "mnist"),
     "mnist-cnn-accurate": ("28x28-32-64-P-64-64-P-128-10", 1, "mnist"),
     "fashion-cnn": ("28x28-32-P-64-96-P-128-10", 8, "fashion"),
@@ -32,8 +34,9 @@ SHAPES = {
 CONVOLUTIONAL = [name for name, (layers, _, _) in SHAPES.items() if "P" in layers]
 TITLES = {"mnist": "", "fashion": " (Fashion-MNIST)", "photo-digits": " (digits on photographs)"}
 # Least accuracy in per cent.
-GOALS = {"tfc": 95, "sfc": 98.2, "sfc8": 98.5, "sfc8-fashion": 88.5, "mnist-cnn": 98.8,
-         "mnist-cnn-accurate": 99.2, "fashion-cnn": 88.0, "cnv-digits": 83}
+GOALS = {"tfc": 95, "sfc": 98.2, "sfc8": 98.5, "sfc8-fashion": 88.5,
+         "sparse-mnist": 97.5, "mnist-cnn": 98.8, "mnist-cnn-accurate": 99.2,
+         "fashion-cnn": 88.0, "cnv-digits": 83}
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +80,7 @@ def test_shapes(name):
     graph = Graph.load(MODELS / f"{name}.bnn")
     assert (layers_of(graph), graph.input.bits) == SHAPES[name][:2]
     assert graph.input.shape == ((32, 32, 3) if name == "cnv-digits" else (28, 28))
-    synapses = sum(layer.weights.size for layer in graph.layers)
-    assert f"| `{name}.bnn` | {layers_of(graph)} | {synapses:,} |" in README
+    assert f"| `{name}.bnn` | {layers_of(graph)} | {graph.synapses:,} |" in README
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
@@ -140,6 +142,26 @@ def test_whole_test_set_through_the_gateware_of_sfc(mnist_test):
     np.testing.assert_array_equal(sample.i_cycles, result.i_cycles[:len(sample.i_cycles)])
     np.testing.assert_array_equal(sample.o_cycles, result.o_cycles[:2])
     np.testing.assert_array_equal(sample.scores, result.scores[:2])
+
+
+def test_sparse_network_of_a_frame_per_cycle():
+    """Its schedule: wired layers, which share counts. A full test below simulates all images."""
+    graph = Graph.load(MODELS / "sparse-mnist.bnn")
+    assert {tuple(np.unique(layer.present_inputs)) for layer in graph.layers} == {(15,), (31,)}
+    plan = automatic(graph, 1).bind(graph)
+    assert [layer.fold.style for layer in plan.layers] == [WeightStyle.WIRED] * 4
+    assert all(layer.shares for layer in plan.layers)
+    assert plan.interval == 1
+
+
+@pytest.mark.full
+def test_whole_test_set_through_the_gateware_of_the_sparse_network(mnist_test):
+    graph = Graph.load(MODELS / "sparse-mnist.bnn")
+    frames = top_bits(mnist_test.images, 1)
+    result = simulate(automatic(graph, 1).bind(graph), frames, engine="compiled")
+    assert compare(result, golden.evaluate(graph, frames)).mismatches == 0
+    assert (len(result.classes), result.interval) == (10_000, 1)
+    assert int((result.classes == mnist_test.labels).sum()) == claimed("sparse-mnist")[0]
 
 
 def test_sfc_of_eight_bits_through_the_gateware(mnist_test):
