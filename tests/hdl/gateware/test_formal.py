@@ -7,8 +7,9 @@ from amaranth.hdl import Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from xnorloom.gateware.accumulator import Accumulator
 from xnorloom.gateware.counting.code import encode
-from xnorloom.gateware.neuron import Accumulator, Neuron
+from xnorloom.gateware.neuron import Neuron
 from xnorloom.gateware.popcount import Popcount
 from xnorloom.gateware.threshold import Threshold
 

@@ -11,9 +11,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from xnorloom.export import testbench
+from xnorloom.gateware.accumulator import Accumulator
 from xnorloom.gateware.layer import Layer
 from xnorloom.gateware.network import Network
-from xnorloom.gateware.neuron import Accumulator, Neuron
+from xnorloom.gateware.neuron import Neuron
 from xnorloom.gateware.operand_buffer import OperandBuffer
 from xnorloom.gateware.popcount import Popcount
 from xnorloom.gateware.rom import Rom
