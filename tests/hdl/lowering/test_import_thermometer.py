@@ -1,5 +1,7 @@
 """Thermometer inputs of PyTorch modules and ONNX files, layer by layer against their runtimes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch import nn
 from xnorloom import frontend
 from xnorloom.errors import SourceError
 from xnorloom.frontend.torch import from_module
+from xnorloom.graph import Input
 from xnorloom.graph.pixels import encode
 from xnorloom.lowering.lower import lower
 from xnorloom.nn import BinaryConv2d, BinaryLinear, Pixels, Scores, Sign, TernaryLinear, Thermometer
@@ -244,6 +247,16 @@ def test_same_graph(exported):
     source = network(*modules[:-1])  # without the offsets and the factor of the scores
     one, other = lower(from_module(source, (2, 6, 5))), lower(frontend.load(path), "u8")
     assert one.graph == other.graph
+
+
+def test_expanded_maps():
+    """A source of maps that are expanded already, which any framework can train, gets its cuts."""
+    modules = conv(2)
+    source = network(*modules)
+    maps = lower(from_module(source, (2, 6, 5)), "bipolar").graph
+    graph = replace(maps, input=Input(maps.input.shape, thermometer=(20, 100)))
+    whole = network(Thermometer([20, 100]), *modules)
+    assert graph == lower(from_module(whole, (1, 6, 5))).graph
 
 
 def test_sum_of_signs_is_no_thermometer(exported):
