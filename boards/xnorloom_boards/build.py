@@ -23,6 +23,7 @@ from xnorloom.support.staging import staged
 
 from .board import Board
 from .errors import BuildError
+from .expected_time import expected_seconds, expected_text
 from .flow.budget import ResourceBudget
 from .flow.clock_search import Attempt
 from .flow.place_and_route import Route, pack
@@ -142,7 +143,11 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         say("folding the network")
         first = first_schedule(budget, board, interval, fps)
         tries = 1 if interval is not None else _TRIES
-    first.bind(graph)
+    plan = first.bind(graph)
+    if progress is not None:
+        # It is no step that takes time.
+        text = expected_text(expected_seconds(plan, board, len(seeds)))
+        progress(f"expecting {text} on an idle machine, less with steps in the cache")
     with contextlib.ExitStack() as last, contextlib.ExitStack() as stack:
         staging = stack.enter_context(staged(directory, _names(graph, board)))
         # Left in reverse order: programs end before the threads that wait for them.

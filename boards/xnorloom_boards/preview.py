@@ -12,6 +12,7 @@ from xnorloom.schedule import Plan, Schedule
 from xnorloom.schedule.fold import USUAL_VECTORS
 
 from .board import Board
+from .expected_time import expected_seconds
 from .flow.budget import ResourceBudget
 from .flow.clock_search import first_hz
 from .flow.schedule_search import first_schedule
@@ -38,6 +39,8 @@ class Preview:
         Cells and block RAMs of serial port, link and clock.
     steps : Steps
         The next faster and the next smaller schedule.
+    seconds : (int, int)
+        Time of the build on an idle machine, at least and at most.
     """
 
     board: Board
@@ -46,6 +49,7 @@ class Preview:
     costs: list[LayerCost]
     others: tuple[int, int]
     steps: Steps
+    seconds: tuple[int, int]
 
     @property
     def resources(self) -> dict[str, tuple[int, int]]:
@@ -60,10 +64,10 @@ class Preview:
 
 def preview(graph: Graph, board: Board, *, schedule: Schedule | None = None,
             interval: int | None = None, most_vectors: int = USUAL_VECTORS,
-            fps: float | None = None) -> Preview:
+            fps: float | None = None, seeds: int = 1) -> Preview:
     """Estimate what :func:`~xnorloom_boards.build.build` would try first. Writes nothing.
 
-    Parameters are those of a build.
+    Parameters are those of a build, but for the number of ``seeds``.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def preview(graph: Graph, board: Board, *, schedule: Schedule | None = None,
         schedule = first_schedule(budget, board, interval, fps)
     plan, steps = schedule.bind(graph), budget.steps(schedule)
     return Preview(board, plan, first_hz(board), estimate(plan, board.device),
-                   budget.others(steps.here.loaded), steps)
+                   budget.others(steps.here.loaded), steps, expected_seconds(plan, board, seeds))
 
 
 def design_resources(point: Point, others: tuple[int, int],
@@ -125,4 +129,5 @@ def preview_values(found: Preview) -> dict[str, Any]:
         "others": {"cells": found.others[0], "brams": found.others[1]},
         "schedule": schedule_values(found.plan),
         "faster": neighbour(steps.faster), "slower": neighbour(steps.slower),
-        "limit": steps.limit}
+        "limit": steps.limit,
+        "build_seconds": {"least": found.seconds[0], "most": found.seconds[1]}}

@@ -79,7 +79,10 @@ def test_build_dry_run(fakes, run, run_json, net, net_file, tmp_path, monkeypatc
     assert [entry["cells"] for entry in values["layers"]] == [cost.cells for cost in costs]
     assert values["resources"]["logic_cells"] == {
         "used": sum(cost.cells for cost in costs) + values["others"]["cells"], "available": 5280}
+    assert 0 < values["build_seconds"]["least"] < values["build_seconds"]["most"] < 600
     text = run(*command, "--interval", 12)
+    assert re.search(r"^build time    about 1( to \d)? minutes? on an idle machine$", text,
+                     re.MULTILINE)
     assert text.startswith("my net on iCEBreaker (iCE40UP5K), estimated: nothing is built\n\nlay")
     for label in ("clock         45 MHz, the usual one of the chip", "faster        ",
                   "smaller       "):

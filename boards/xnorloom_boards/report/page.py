@@ -51,15 +51,17 @@ def _tiles(values: dict[str, Any]) -> list[tuple[str, str]]:
     """Large figures at the top of the page, each with its text."""
     clock, speed, accuracy = values["clock"], values["speed"], values["model"].get("accuracy")
     frames = speed.get("frames_per_interval", 1)
+    maps = any("map" in layer for layer in values["schedule"]["layers"])
     found = [
         (f"{speed['frames_per_second']:,.0f}", "frames a second in the network"),
         (f"{speed['link_frames_per_second']:,.0f}",
          f"frames a second over the serial port ({values['link']['baud']:,} baud)"),
-        (count(speed["interval_cycles"], "cycle"),
-         f"interval{'' if frames == 1 else f' of {frames} frames'}, "
+        (f"{speed['interval_cycles']:,}",
+         f"cycles of the interval{'' if frames == 1 else f', of {frames} frames'}; "
          f"{_time(speed['interval_seconds'])}"),
         (_time(speed["latency_seconds"]), f"latency, {speed['latency_cycles']:,} cycles"),
-        (_large(speed["synapses_per_second"]), "synapses a second"),
+        (_large(speed["synapses_per_second"]),
+         f"synapses a second{', each weight of a convolution once' if maps else ''}"),
         (_mhz(clock["hz"]), f"clock; routed for {_mhz(clock['fmax_hz'])}")]
     if accuracy is not None and accuracy["frames"]:
         found.append((f"{100 * accuracy['correct'] / accuracy['frames']:.2f} %",

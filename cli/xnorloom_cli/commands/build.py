@@ -108,7 +108,8 @@ def _preview(arguments: Namespace, console: Console, graph: Graph, chosen: "Boar
     from ..tables.preview import preview_text
 
     found = preview(graph, chosen, schedule=schedule, interval=arguments.interval,
-                    most_vectors=arguments.vectors or USUAL_VECTORS, fps=arguments.fps)
+                    most_vectors=arguments.vectors or USUAL_VECTORS, fps=arguments.fps,
+                    seeds=len(arguments.seed))
     console.result(preview_values(found), preview_text(found, arguments.fps))
     return 0
 

@@ -2,6 +2,7 @@
 
 from xnorloom.folding.point import Point
 from xnorloom.support.text import clipped, count, table
+from xnorloom_boards.expected_time import expected_text
 from xnorloom_boards.preview import Preview
 from xnorloom_boards.report.values import TITLES
 
@@ -32,7 +33,8 @@ def preview_text(found: Preview, fps: float | None = None) -> str:
     faster = f"none: {steps.limit}" if steps.faster is None else change(here, steps.faster)
     smaller = ("none: no slower one has fewer cells" if steps.slower is None
                else change(here, steps.slower))
-    lines += [f"{'faster':<14}{faster}", f"{'smaller':<14}{smaller}"]
+    lines += [f"{'faster':<14}{faster}", f"{'smaller':<14}{smaller}",
+              f"{'build time':<14}{expected_text(found.seconds)} on an idle machine"]
     return "\n".join(lines)
 
 

@@ -131,7 +131,7 @@ def test_tiles(page):
              if found.get("class") == "tile"]
     assert tiles == ["375,000frames a second in the network",
                      "2,885frames a second over the serial port (3,000,000 baud)",
-                     "112 cyclesinterval, 2.67 µs", "10.57 µslatency, 444 cycles",
+                     "112cycles of the interval; 2.67 µs", "10.57 µslatency, 444 cycles",
                      "22 Gsynapses a second", "42 MHzclock; routed for 44.6 MHz"]
 
 
