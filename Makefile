@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: help demo quick test test-full bitstream browser zig prove fuzz fuzz-short soak mutants stranger lint site snapshots bench boards cells clean
+.PHONY: help demo quick test test-full bitstream browser zig prove fuzz fuzz-short soak mutants stranger lint site snapshots bench boards cells calibrate clean
 
 help:
 	@echo 'make demo    run the bundled network on real digits, in a simulation of its gateware, and build'
@@ -44,6 +44,8 @@ help:
 	@echo '             ARGS="--row tfc/icebreaker" does one row, ARGS=--help says more'
 	@echo 'make cells   count the logic cells of popcounts and neurons beside those of plain sums;'
 	@echo '             ARGS=--quick takes five minutes, ARGS=--help says more'
+	@echo 'make calibrate  compare the estimates of cells with synthesis; ARGS=--render compares them'
+	@echo '                with the recorded cells'
 	@echo 'make clean   remove .venv and everything that was made'
 	@echo
 	@echo 'PYTHON=python3.12 chooses the Python to make .venv with.'
@@ -133,6 +135,9 @@ boards: $(VENV)/boards.stamp
 
 cells: $(VENV)/cells.stamp
 	@$(BIN)/python benchmarks/cells/count.py $(ARGS)
+
+calibrate: $(VENV)/boards.stamp
+	@$(BIN)/python benchmarks/cells/calibrate.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist site docs/api xnorloom-demo .pytest_cache .ruff_cache .hypothesis

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Program benchmarks/cells/count.py, and its table in docs/results.md."""
+"""Programs count.py and calibrate.py in benchmarks/cells, and their tables in docs/results.md."""
 
 import importlib
 import json
@@ -163,3 +163,27 @@ def test_thresholds_after_other_adders(program, tmp_path):
         cwd=tmp_path, capture_output=True, text=True)
     found = re.findall(r"Eval result: \\o = 6'([01]+)", done.stdout)
     assert found == ["".join(str(int(bit)) for bit in row[::-1]) for row in fires], done.stderr
+
+
+def test_estimates_beside_packed_cells(program, tmp_path, monkeypatch, capsys):
+    """Recorded cells stay, estimates are made again; cases are found by their name."""
+    monkeypatch.syspath_prepend(PROGRAM.parent)
+    calibrate = importlib.import_module("calibrate")
+    monkeypatch.setattr(calibrate, "synthesise", lambda *arguments: None)
+    monkeypatch.setattr(calibrate, "packed", lambda *arguments: 100)
+    page, results = tmp_path / "page.md", tmp_path / "results.json"
+    page.write_text(f"before\n{calibrate.BEGIN}\nold\n{calibrate.END}\nafter\n")
+    options = ["--page", str(page), "--results", str(results)]
+    name = "layer-mnist-cnn,-layer-1-16-×-9-wired"
+    assert calibrate.run(calibrate.parse([*options, "--only", name])) == 0
+    found = json.loads(results.read_text())["results"]
+    assert [(entry["family"], entry["packed"]) for entry in found] == [("ice40", 100),
+                                                                        ("ecp5", 100)]
+    found[0]["estimate"] = 1
+    results.write_text(json.dumps({"tools": ["a 1"], "results": found}))
+    assert calibrate.run(calibrate.parse([*options, "--render"])) == 0
+    text = page.read_text()
+    assert text.startswith(f"before\n{calibrate.BEGIN}\n\n| layer or network |")
+    row = "| mnist-cnn, layer 1 | 16 × 9 wired, registers every 2 | ice40 | 156 | 100 | +56 % |"
+    assert row in text
+    assert "Errors of 2 layers: median 45.0 %, largest 56.0 %.\n\nMade with a 1." in text
