@@ -73,7 +73,7 @@ def at(values, index):
 
 def window(plan):
     def contract(h):
-        m, i, o, frame, ring = h.m, h.dut.i, h.dut.o, plan.map.pixels, plan.ring_words
+        m, i, o, frame, ring = h.m, h.dut.i, h.dut.o, plan.map.pixels, plan.ring.words
         words = Definition(plan)
         total = len(words.places)
         took, gave = i.valid & i.ready, o.valid & o.ready
@@ -146,7 +146,7 @@ def test_window(prove, plan):
 @pytest.mark.parametrize("change, name", [
     (("self.i.ready.eq(held[-1])", "self.i.ready.eq(1)"), "valid"),
     (("step.eq(go & ~ahead[-1])", "step.eq(go)"), "valid"),
-    (("init=-plan.ring_words", "init=-1"), "valid"),
+    (("init=-plan.ring.words", "init=-1"), "valid"),
     (("delay(m, value, 1, go, name=name)", "delay(m, value, 1, 1, name=name)"), "a row, padding"),
 ], ids=["always ready", "read at once", "room for one word", "flags move in a stall"])
 def test_window_broken(prove, change, name):

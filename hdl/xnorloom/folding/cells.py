@@ -191,16 +191,16 @@ def buffer_parts(plan: LayerPlan) -> dict[str, float]:
 
 def _ring_parts(plan: LayerPlan) -> dict[str, float]:
     """Return the parts of a ring besides its block RAM, and of what makes its words."""
-    layer, map, window = plan.layer, plan.view.map, plan.view.window
+    layer, map, window = plan.layer, plan.ring.view.map, plan.ring.view.window
     assert isinstance(layer, Conv)
-    steps = [*plan.output_words, plan.neuron_folds, *plan.pool, plan.planes, *window.kernel,
+    steps = [*plan.output_words, plan.neuron_folds, *plan.ring.pool, plan.planes, *window.kernel,
              plan.tap_words]
     padded = any(window.padding)
     if padded:
         # Places of the tap, which may lie outside the map.
         steps += [map.rows, map.columns]
     # Addresses of writes and reads, words that are ahead, and words that are held.
-    addresses = 4 * (plan.ring_words.bit_length() + 1)
+    addresses = 4 * (plan.ring.words.bit_length() + 1)
     return {"ring": 1, "counter": addresses + _counters(steps),
             "pad": plan.operand_width if padded and not window.skips else 0,
             **_width_parts(plan), **_spread_parts(plan, layer)}
@@ -214,7 +214,7 @@ def _width_parts(plan: LayerPlan) -> dict[str, float]:
     """Return the parts of a buffer that gives the pixels of a map another width, if any."""
     assert plan.in_width is not None and plan.map is not None
     channels = plan.map.channels
-    width = channels if plan.view.columns else plan.operand_width
+    width = channels if plan.ring.view.columns else plan.operand_width
     if plan.in_width == width:
         return {}
     words = -(-channels // width)
@@ -226,19 +226,19 @@ def _width_parts(plan: LayerPlan) -> dict[str, float]:
 def _spread_parts(plan: LayerPlan, layer: Conv) -> dict[str, float]:
     """Return the parts of a line buffer and a shift register, if there are any."""
     assert plan.map is not None
-    if not plan.view.columns:
+    if not plan.ring.view.columns:
         return {}
     rows, columns = layer.window.extent
     words, width = plan.in_words // plan.map.rows, plan.in_pixels * plan.map.channels
     steps, kept, controls = [words, plan.planes], 0, 1
-    if plan.view.rows:
+    if plan.ring.view.rows:
         # The last word; those of the rows before are in block RAM, except of single words.
         inner = words * plan.planes
         kept += width * (1 if inner > 1 else 2 * rows - 1)
         # The address of a write is that of the read before it.
         steps += [plan.map.rows, inner, inner]
         controls += 1
-    high = layer.window.kernel[0] if plan.view.rows else 1
+    high = layer.window.kernel[0] if plan.ring.view.rows else 1
     before = ((plan.vectors - 1) * layer.window.stride[1] + columns - 1) // plan.in_pixels
     kept += (before * plan.planes + 1) * width * high
     return {"spread": kept, "spread control": controls, "spread counter": _counters(steps)}

@@ -135,7 +135,7 @@ def buffer_cost(plan: LayerPlan, family: Family) -> LayerCost:
         width = plan.fold.simd * plan.vectors // columns
         brams = columns * rams(2 * plan.steps, width, family)
     elif plan.operands is OperandKind.RING:
-        brams = rams(plan.ring_words, plan.operand_width, family) + _line_brams(plan, family)
+        brams = rams(plan.ring.words, plan.operand_width, family) + _line_brams(plan, family)
     return LayerCost(plan.layer.name, _cells(buffer_parts(plan), family), 0, brams, 0)
 
 
@@ -144,7 +144,7 @@ def _line_brams(plan: LayerPlan, family: Family) -> int:
     layer, map = plan.layer, plan.map
     assert isinstance(layer, Conv) and map is not None
     words = plan.in_words // map.rows * plan.planes
-    if not plan.view.rows or words == 1:
+    if not plan.ring.view.rows or words == 1:
         return 0
     return rams(words, (layer.window.extent[0] - 1) * plan.in_pixels * map.channels, family)
 

@@ -56,5 +56,5 @@ def _layer(entry: LayerPlan, plan: Plan) -> dict[str, Any]:
                    "kernel": list(layer.window.kernel), "stride": list(layer.window.stride),
                    "dilation": list(layer.window.dilation), "groups": layer.groups,
                    "pool": list(layer.pool_size),
-                   "rows": entry.reach.rows, "received": entry.received}
+                   "rows": entry.ring.reach.rows, "received": entry.received}
     return values

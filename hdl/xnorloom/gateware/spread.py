@@ -181,14 +181,15 @@ class ShiftWindow(_Spread):
         layer, map = plan.layer, plan.map
         assert isinstance(layer, Conv) and map is not None
         window, stride = layer.window, layer.window.stride[1]
-        self._planes, self._pixels, self._rows = plan.planes, plan.in_pixels, plan.view.map.rows
+        self._planes, self._pixels = plan.planes, plan.in_pixels
+        self._rows = plan.ring.view.map.rows
         # Columns of the taps of a word, of the outputs one after the other, for the first word.
         self._columns = (np.arange(plan.vectors)[:, None] * stride
                          + np.arange(window.kernel[1]) * window.dilation[1]).reshape(-1)
         self._step = plan.vectors * stride // plan.in_pixels
         self._before = int(self._columns[-1]) // self._pixels
-        self._tap = map.channels * (window.kernel[0] if plan.view.rows else 1)
-        last = np.arange(plan.view.map.columns) * self._step + self._before
+        self._tap = map.channels * (window.kernel[0] if plan.ring.view.rows else 1)
+        last = np.arange(plan.ring.view.map.columns) * self._step + self._before
         super().__init__(plan.in_pixels * self._tap, len(self._columns) * self._tap,
                          plan.in_words // map.rows, plan.planes, last)
 

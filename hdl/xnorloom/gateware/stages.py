@@ -175,15 +175,15 @@ class ConvStage:
         assert plan.map is not None and plan.in_width is not None
         self.plan = plan
         # Bits of a pixel in words of the ring, or of what comes before it.
-        width = plan.map.channels if plan.view.columns else plan.operand_width
+        width = plan.map.channels if plan.ring.view.columns else plan.operand_width
         self._words = -(-plan.map.channels // width)
         self._before: dict[str, OperandBuffer | LineBuffer | ShiftWindow] = {}
         if plan.in_width != width:
             self._before["widths"] = OperandBuffer(plan.map.channels, in_width=plan.in_width,
                                                    out_width=width, vectors=plan.in_pixels)
-        if plan.view.rows:
+        if plan.ring.view.rows:
             self._before["lines"] = LineBuffer(plan)
-        if plan.view.columns:
+        if plan.ring.view.columns:
             self._before["columns"] = ShiftWindow(plan)
         self._window, self.core = WordWindow(plan), Layer(plan)
         self._slice = RegisterSlice(self.core.o.payload.shape())
@@ -205,8 +205,8 @@ class ConvStage:
         for part in self._before.values():
             arrived = (part.work(arrived) if not isinstance(part, OperandBuffer) else
                        self._changed(arrived, part.latency))
-        planes = len(arrived) // plan.view.map.pixels
-        ready = arrived[planes - 1::planes][plan.reach.needed - 1] + 1
+        planes = len(arrived) // plan.ring.view.map.pixels
+        ready = arrived[planes - 1::planes][plan.ring.reach.needed - 1] + 1
         begun = _begun(ready, plan.pixel_cycles)
         read = begun + plan.pixel_cycles
         return Work(int(begun[0]), int(read[-1]) - 1,

@@ -28,7 +28,7 @@ class Edges:
     @cached_property
     def outside(self) -> tuple[np.ndarray, np.ndarray]:
         """Taps outside the map along each axis, bools of shape (outputs, pool, taps)."""
-        window, map, pool = self.plan.view.window, self.plan.view.map, self.plan.pool
+        window, map, pool = self.plan.ring.view.window, self.plan.ring.view.map, self.plan.ring.pool
         found = []
         for axis, outputs in enumerate(np.multiply(self.plan.output_words, pool)):
             first, last = tap_ranges(map[axis], outputs, window.kernel[axis], window.stride[axis],
@@ -47,16 +47,16 @@ class Edges:
     @cached_property
     def pads(self) -> np.ndarray:
         """Bits that stand outside the map, shape (planes, pixel_words, operand_width)."""
-        plan, code = self.plan, self.plan.view.window.pad
-        codes = np.zeros(plan.pixel_words * plan.operand_width, np.int64)
-        codes[:plan.view.map.channels] = 0 if code is None else code
+        plan, code = self.plan, self.plan.ring.view.window.pad
+        codes = np.zeros(plan.ring.pixel_words * plan.operand_width, np.int64)
+        codes[:plan.ring.view.map.channels] = 0 if code is None else code
         shifts = np.arange(plan.planes)[::-1, None]
-        return (codes >> shifts & 1).reshape(plan.planes, plan.pixel_words, -1)
+        return (codes >> shifts & 1).reshape(plan.planes, plan.ring.pixel_words, -1)
 
     @cached_property
     def classes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes of rows and columns of outputs with equal levels, each shape (outputs, pool)."""
-        levels, pool = self.plan.level_of, self.plan.pool
+        levels, pool = self.plan.ring.level_of, self.plan.ring.pool
         rows, columns = (np.unique(values, axis=0, return_inverse=True)[1].reshape(-1, size)
                          for values, size in zip((levels, levels.T), pool))
         return rows, columns
@@ -70,7 +70,7 @@ class Edges:
                 seen |= {f"pool_{axis}", f"kernel_{axis}"}
             elif classes.any():
                 seen |= {f"pool_{axis}"}
-        if self.plan.view.window.pad is not None:
+        if self.plan.ring.view.window.pad is not None:
             if (self.pads != self.pads[:1]).any():
                 seen |= {"plane"}
             if (self.pads != self.pads[:, :1]).any():
@@ -97,7 +97,7 @@ class Edges:
         """Return the threshold level of the output, before pooling."""
         classes = [table(m, classes, *_select(index, axis, f"pool_{axis}"), name=f"class_{axis}")
                    for classes, axis in zip(self.classes, ("row", "column"))]
-        levels = self.plan.level_of
+        levels = self.plan.ring.level_of
         for axis, values in enumerate(self.classes):
             levels = np.take(levels, np.unique(values.reshape(-1), return_index=True)[1], axis)
         return table(m, levels, *classes, name="level")

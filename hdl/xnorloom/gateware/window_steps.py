@@ -61,14 +61,14 @@ def steps(m: Module, plan: LayerPlan, step: Value, seen: set[str]) -> Steps:
 
     # The address moves by the stride of the outermost level that steps, less what the levels inside
     # it have moved.
-    size, pixel = plan.ring_words, plan.planes * plan.pixel_words
+    size, pixel = plan.ring.words, plan.planes * plan.ring.pixel_words
     moves, moved = {}, 0
     for level in reversed(levels):
         moves[level.name] = (level.stride - moved) % size
         moved += (level.steps - 1) * level.stride
-    top, left = plan.view.window.padding[:2]
-    address = Signal(range(size), init=-(top * plan.view.map.columns + left) * pixel % size)
-    move: Value = C((plan.view.map.pixels * pixel - moved) % size, len(address))
+    top, left = plan.ring.view.window.padding[:2]
+    address = Signal(range(size), init=-(top * plan.ring.view.map.columns + left) * pixel % size)
+    move: Value = C((plan.ring.view.map.pixels * pixel - moved) % size, len(address))
     for level in levels:
         if level.steps > 1:
             move = Mux(flags[level.name], move, C(moves[level.name], len(address)))
@@ -105,10 +105,10 @@ def _joined(place: np.ndarray, indices: tuple[Value, ...]) -> int:
 
 def _levels(plan: LayerPlan) -> list[_Level]:
     """Return the levels of a frame, outermost first."""
-    window, (pool_rows, pool_columns) = plan.view.window, plan.pool
+    window, (pool_rows, pool_columns) = plan.ring.view.window, plan.ring.pool
     rows, columns = plan.output_words
-    pixel = plan.planes * plan.pixel_words
-    row, groups = plan.view.map.columns * pixel, plan.pixel_words // plan.tap_words
+    pixel = plan.planes * plan.ring.pixel_words
+    row, groups = plan.ring.view.map.columns * pixel, plan.ring.pixel_words // plan.tap_words
     return [
         _Level("row", rows, pool_rows * window.stride[0] * row),
         _Level("column", columns, pool_columns * window.stride[1] * pixel),
@@ -116,7 +116,7 @@ def _levels(plan: LayerPlan) -> list[_Level]:
         _Level("fold", plan.neuron_folds // groups, 0),
         _Level("pool_row", pool_rows, window.stride[0] * row),
         _Level("pool_column", pool_columns, window.stride[1] * pixel),
-        _Level("plane", plan.planes, plan.pixel_words),
+        _Level("plane", plan.planes, plan.ring.pixel_words),
         _Level("kernel_row", window.kernel[0], window.dilation[0] * row),
         _Level("kernel_column", window.kernel[1], window.dilation[1] * pixel),
         _Level("word", plan.tap_words, 1),

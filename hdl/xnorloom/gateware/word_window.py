@@ -56,13 +56,13 @@ class WordWindow(wiring.Component):
             raise TypeError(f"Word window plan must be a LayerPlan, not {plan!r}")
         if not isinstance(plan.layer, Conv):
             raise TypeError(f"Word window needs a layer that is a Conv, not {plan.layer!r}")
-        self._plan, self._pixel = plan, plan.planes * plan.pixel_words
+        self._plan, self._pixel = plan, plan.planes * plan.ring.pixel_words
         super().__init__({"i": In(stream.Signature(plan.operand_width)),
                           "o": Out(stream.Signature(operand_shape(plan)))})
 
     @property
     def interval(self) -> int:
-        return max(self._plan.cycles, self._plan.view.map.pixels * self._pixel)
+        return max(self._plan.cycles, self._plan.ring.view.map.pixels * self._pixel)
 
     @cached_property
     def _edges(self) -> Edges:
@@ -73,10 +73,10 @@ class WordWindow(wiring.Component):
 
         Input words are an array of bits of shape (words, operand_width). Undefined bits are 0.
         """
-        plan, map, window = self._plan, self._plan.view.map, self._plan.view.window
-        pool, stride, (top, left, _, _) = plan.pool, window.stride, window.padding
-        width, groups = plan.operand_width, plan.pixel_words // plan.tap_words
-        frames = np.reshape(words, (-1, *map[:2], plan.planes, plan.pixel_words, width))
+        plan, map, window = self._plan, self._plan.ring.view.map, self._plan.ring.view.window
+        pool, stride, (top, left, _, _) = plan.ring.pool, window.stride, window.padding
+        width, groups = plan.operand_width, plan.ring.pixel_words // plan.tap_words
+        frames = np.reshape(words, (-1, *map[:2], plan.planes, plan.ring.pixel_words, width))
         sizes = (*plan.output_words, groups, plan.neuron_folds // groups, *pool, plan.planes,
                  *window.kernel, plan.tap_words)
         y, x, group, _, pool_y, pool_x, plane, kernel_y, kernel_x, word = np.indices(
@@ -90,24 +90,24 @@ class WordWindow(wiring.Component):
         bits = np.where(outside[..., None], self._edges.pads[plane, word], inside)
         bits = np.broadcast_to(bits, (len(frames), *sizes, width)).reshape(-1, width)
         skip, level = (np.broadcast_to(values, (len(frames), *sizes)).reshape(-1)
-                       for values in (outside & window.skips, plan.level_of[y, x]))
+                       for values in (outside & window.skips, plan.ring.level_of[y, x]))
         return Operands(bits.astype(np.uint8), skip, level)
 
     def elaborate(self, platform):
         m = Module()
         plan, edges = self._plan, self._edges
-        m.submodules.memory = memory = primitives.ram(plan.operand_width, plan.ring_words)
+        m.submodules.memory = memory = primitives.ram(plan.operand_width, plan.ring.words)
         wrote, go, step = Signal(), Signal(), Signal()
         m.d.comb += [wrote.eq(self.i.valid & self.i.ready), go.eq(~self.o.valid | self.o.ready)]
 
         # Cycle 0: write. The address wraps, so frames have no place of their own.
-        write, position = memory.write_port(), Signal(range(plan.ring_words))
+        write, position = memory.write_port(), Signal(range(plan.ring.words))
         m.d.comb += [write.addr.eq(position), write.en.eq(wrote), write.data.eq(self.i.payload)]
         with m.If(wrote):
             m.d.sync += position.eq(position + 1)
-        gap = plan.pixel_words * plan.operand_width - plan.view.map.channels
+        gap = plan.ring.pixel_words * plan.operand_width - plan.ring.view.map.channels
         if gap:
-            _, last = count(m, plan.pixel_words, wrote, name="pixel_word")
+            _, last = count(m, plan.ring.pixel_words, wrote, name="pixel_word")
             with m.If(last):
                 m.d.comb += write.data[plan.operand_width - gap:].eq(0)
 
@@ -128,7 +128,7 @@ class WordWindow(wiring.Component):
         m.d.comb += bits.eq(word)
         if len(plan.levels) > 1:
             m.d.comb += payload.level.eq(beside(edges.level(m, at.index), "level"))
-        if plan.view.window.skips:
+        if plan.ring.view.window.skips:
             m.d.comb += payload.skip.eq(beside(edges.is_outside(m, at.index), "skip"))
         elif edges.any:
             pad = beside(edges.pad(m, at.index), "pad")
@@ -138,8 +138,8 @@ class WordWindow(wiring.Component):
 
     def _balances(self, m: Module, at: Steps, wrote: Value) -> tuple[Signal, Signal]:
         """Return the words written less those that the output needs, and less those that fit."""
-        plan, reach = self._plan, self._plan.reach
-        map = plan.view.map
+        plan, reach = self._plan, self._plan.ring.reach
+        map = plan.ring.view.map
         frame, bases = map.pixels * self._pixel, reach.bases * map.columns * self._pixel
         needed = reach.needed.reshape(plan.output_words) * self._pixel
         row, column = at.index["row"], at.index["column"]
@@ -147,7 +147,7 @@ class WordWindow(wiring.Component):
         across, down = np.diff(needed[0]), needed[1:, 0] - needed[:-1, -1]
         around = frame + needed[0, 0] - needed[-1, -1]
         least = -max(needed[0, 0], around, *across, *down)
-        most = plan.ring_words + (bases - needed[:, 0]).max()
+        most = plan.ring.words + (bases - needed[:, 0]).max()
         ahead = Signal(range(least, most + 1), init=-int(needed[0, 0]))
         _add(m, ahead, wrote, at.output, Mux(
             at.last_column,
@@ -155,8 +155,8 @@ class WordWindow(wiring.Component):
             _less(m, ahead, across, column, "across")))
 
         freed = np.diff(bases, append=frame)
-        least = min(0, (needed[:, -1] - bases - freed).min()) - plan.ring_words
-        held = Signal(range(least, 1), init=-plan.ring_words)
+        least = min(0, (needed[:, -1] - bases - freed).min()) - plan.ring.words
+        held = Signal(range(least, 1), init=-plan.ring.words)
         _add(m, held, wrote, at.output & at.last_column, Mux(
             at.last_row, -int(freed[-1]) % (1 << len(held)),
             _less(m, held, freed[:-1], row, "freed")))

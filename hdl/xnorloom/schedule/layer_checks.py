@@ -67,7 +67,7 @@ def _check_row_ends(plan: "LayerPlan", layer: Conv) -> None:
     if plan.in_pixels == 1 or plan.planes == 1:
         return
     assert plan.map is not None
-    window, words = layer.window, plan.view.map.columns
+    window, words = layer.window, plan.ring.view.map.columns
     needed = (words * plan.vectors - 1) * window.stride[1] + window.extent[1]
     there = -(-plan.map.columns // plan.in_pixels) * plan.in_pixels
     if needed > there:
@@ -103,6 +103,6 @@ def _check_groups(plan: "LayerPlan", layer: Conv) -> None:
 def _check_ring(plan: "LayerPlan", layer: Conv) -> None:
     if plan.operand_bits > _MOST_BRAM_BITS:
         raise ScheduleError(
-            f"layer {layer.name!r} needs {plan.reach.rows} rows of its input, a map "
+            f"layer {layer.name!r} needs {plan.ring.reach.rows} rows of its input, a map "
             f"{plan.map}, in a ring of {plan.operand_bits:,} bits, more than the "
             f"{_MOST_BRAM_BITS:,} of block RAM of the largest chip; take a smaller map")

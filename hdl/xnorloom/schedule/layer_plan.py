@@ -11,7 +11,7 @@ it can compute ``vectors`` outputs side by side at once.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -23,13 +23,9 @@ from ..target.device import SPRAM_WIDTH
 from .fold import Fold, WeightStyle
 from .layer_checks import check
 from .operand_kind import OperandKind, operand_kind
-from .reach import Reach
-from .view import View, view
+from .ring import Ring
 
 __all__ = ["LayerPlan"]
-
-# A search makes many plans of a layer, which have their reach in common.
-_reach = lru_cache(256)(Reach)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +50,11 @@ class LayerPlan:
     in_pixels : int
         Pixels side by side per input word. The last word of a row may have some that do not exist.
 
+    Attributes
+    ----------
+    ring : Ring
+        Operand buffer of a convolution; only that has one.
+
     Raises
     ------
     TypeError
@@ -69,8 +70,7 @@ class LayerPlan:
     gather: bool = False
     map: Map | None = None
     in_pixels: int = 1
-    # Only a convolution has it; it is computed with the checks.
-    view: View = field(init=False)
+    ring: Ring = field(init=False)
 
     def __repr__(self) -> str:
         vectors = f"vectors {self.vectors}, " if self.vectors > 1 else ""
@@ -98,7 +98,7 @@ class LayerPlan:
         what = "inputs" if self.size == layer.inputs else "inputs with gaps between pixels"
         if isinstance(layer, Conv):
             assert self.map is not None
-            object.__setattr__(self, "view", view(layer, self.map, fold.simd, fold.vectors,
+            object.__setattr__(self, "ring", Ring(layer, fold, self.map, self.planes,
                                                   self.in_pixels))
         elif fold.simd > self.most_simd:
             raise ScheduleError(f"simd of layer {layer.name!r} must be at most its "
@@ -118,21 +118,9 @@ class LayerPlan:
         return max(1, self.vectors // self.layer.pool_size[1])
 
     @property
-    def pool(self) -> tuple[int, int]:
-        """Rows and columns of a pooled area, in words of ``vectors`` outputs; of a convolution."""
-        assert isinstance(self.layer, Conv)
-        rows, columns = self.layer.pool_size
-        return rows, max(1, columns // self.vectors)
-
-    @property
-    def groups(self) -> int:
-        """Groups of a convolution; 1 for other layers."""
-        return self.layer.groups if isinstance(self.layer, Conv) else 1
-
-    @property
     def taps(self) -> int:
         """Taps of the window over the ring; 1 for a layer without one."""
-        return self.view.window.taps if isinstance(self.layer, Conv) else 1
+        return self.ring.view.window.taps if isinstance(self.layer, Conv) else 1
 
     @cached_property
     def size(self) -> int:
@@ -149,27 +137,22 @@ class LayerPlan:
     @property
     def most_simd(self) -> int:
         """Elements of a tap of a convolution, operand bits of other layers."""
-        return self.view.synapses.shape[1] if isinstance(self.layer, Conv) else self.size
+        return self.ring.view.synapses.shape[1] if isinstance(self.layer, Conv) else self.size
 
     @cached_property
     def tap_words(self) -> int:
         """Operand words for each tap, ``ceil(channels / SIMD)``; 1 for a layer without taps."""
         return -(-self.most_simd // self.fold.simd) if isinstance(self.layer, Conv) else 1
 
-    @cached_property
+    @property
     def lane_groups(self) -> int:
-        """Groups that the processing elements take at once."""
-        return max(1, self.fold.pe * self.groups // self.layer.neurons) if self.groups > 1 else 1
+        """Groups of a convolution that the processing elements take at once; 1 for other layers."""
+        return self.ring.lane_groups if isinstance(self.layer, Conv) else 1
 
     @property
     def operand_width(self) -> int:
         """Bits of an operand word: SIMD for each vector, and each group that is taken at once."""
         return self.vectors * self.fold.simd * self.lane_groups
-
-    @cached_property
-    def pixel_words(self) -> int:
-        """Operand words per bit plane of a pixel in the ring, of a convolution."""
-        return -(-self.view.map.channels // self.operand_width)
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -180,7 +163,7 @@ class LayerPlan:
         """
         simd = self.fold.simd
         if isinstance(self.layer, Conv):
-            synapses = self.view.synapses
+            synapses = self.ring.view.synapses
             gap = self.tap_words * simd - self.most_simd
         else:
             assert self.map is not None
@@ -212,7 +195,7 @@ class LayerPlan:
         """Counts per output: words of outputs of a convolution that are pooled into one."""
         if not isinstance(self.layer, Conv):
             return 1
-        rows, columns = self.pool
+        rows, columns = self.ring.pool
         return rows * columns
 
     @property
@@ -273,10 +256,7 @@ class LayerPlan:
         assert self.in_width is not None and self.map is not None
         if not isinstance(self.layer, Conv):
             return self.planes * -(-self.size // self.in_width)
-        words = -(-self.map.channels // self.in_width)
-        if not self.view.columns:
-            words = max(words, self.pixel_words)
-        return self.in_words * self.planes * words
+        return self.ring.received(self.in_width, self.in_words)
 
     @property
     def interval(self) -> int:
@@ -288,34 +268,16 @@ class LayerPlan:
             return self.cycles
         return max(self.cycles, self.received)
 
-    @cached_property
-    def reach(self) -> Reach:
-        """Rows and columns of the map in the ring that a convolution needs, output by output."""
-        assert isinstance(self.layer, Conv)
-        return _reach(self.view.window, self.pool, self.view.map)
-
-    @cached_property
+    @property
     def levels(self) -> np.ndarray:
-        """Distinct threshold vectors of border classes, shape (levels, neurons)."""
-        assert not isinstance(self.layer, Score)
-        return self._levels[0]
+        """Distinct threshold vectors of a layer of activations, shape (levels, neurons).
 
-    @cached_property
-    def level_of(self) -> np.ndarray:
-        """Level of each output before pooling, shape (rows, columns); of a convolution."""
-        assert isinstance(self.layer, Conv) and self.map is not None
-        classes = self.layer.borders(self.map).classes
-        # Thresholds may be the same for all classes.
-        return self._levels[1][classes * (self.layer.thresholds.ndim - 1)]
-
-    @cached_property
-    def _levels(self) -> tuple[np.ndarray, np.ndarray]:
-        assert not isinstance(self.layer, Score)
-        rows = self.layer.thresholds.reshape(-1, self.layer.neurons)
-        if len(rows) == 1:
-            return rows, np.zeros(1, np.int64)
-        levels, places = np.unique(rows, axis=0, return_inverse=True)
-        return levels, places.reshape(-1)
+        A fully connected layer has one level, a convolution those of its border classes.
+        """
+        if isinstance(self.layer, Conv):
+            return self.ring.levels
+        assert isinstance(self.layer, Dense)
+        return self.layer.thresholds.reshape(1, -1)
 
     @cached_property
     def operands(self) -> OperandKind:
@@ -326,14 +288,6 @@ class LayerPlan:
         return operand_kind(self.size, self.planes, self.in_width, self.fold.simd,
                             self.neuron_folds, self.vectors, self.gather)
 
-    @cached_property
-    def ring_words(self) -> int:
-        """Words of the ring of a convolution: the least power of two for the rows it holds."""
-        # A row of outputs waits for its words while those of a gap do not come.
-        rows = self.reach.rows + self.view.gap + (self.view.gap > 0)
-        words = rows * self.view.map.columns * self.planes * self.pixel_words
-        return 1 << (words - 1).bit_length()
-
     @property
     def operand_bits(self) -> int:
         """Bits of the operand buffer: two batches, the ring of a convolution, or none."""
@@ -341,7 +295,7 @@ class LayerPlan:
             case OperandKind.DIRECT:
                 return 0
             case OperandKind.RING:
-                return self.ring_words * self.operand_width
+                return self.ring.words * self.operand_width
             case _:
                 return 2 * self.vectors * self.planes * self.size
 

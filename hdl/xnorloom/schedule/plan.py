@@ -55,7 +55,7 @@ def buffer_cell(plan: LayerPlan) -> str:
     """Return the operand buffer of a layer, for tables."""
     if plan.operands is not OperandKind.RING:
         return plan.operands
-    return f"{plan.operands}, {count(plan.reach.rows, 'row')}"
+    return f"{plan.operands}, {count(plan.ring.reach.rows, 'row')}"
 
 
 @dataclass(frozen=True, eq=False)

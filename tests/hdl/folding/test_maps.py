@@ -268,7 +268,7 @@ def test_ring_memory():
     graph = graph_of(Input((28, 28, 12), 2), conv("a", 4, (3, 3), 12))
     plan = Schedule(12, (Fold(2, 12, "block"), Fold(1, 4, "block"))).bind(graph)
     first = plan.layers[0]
-    assert first.ring_words == 512 >= 6 * 28 * 2
+    assert first.ring.words == 512 >= 6 * 28 * 2
     for family, expected in ("ice40", 2), ("ecp5", 1):
         costs = estimate(plan, family)
         assert costs[0].buffer_brams == rams(512, 12, Family(family)) == expected

@@ -75,7 +75,7 @@ CASES = {
 def frames_of(plan):
     """Random pixels of some frames, and their words with random bits after the last channel."""
     rng = np.random.default_rng([*plan.map, plan.operand_width])
-    width, words = plan.operand_width, plan.pixel_words
+    width, words = plan.operand_width, plan.ring.pixel_words
     bits = rng.integers(0, 2, (FRAMES, plan.map.rows, plan.map.columns, plan.planes, words * width),
                         np.uint8)
     return bits[..., :plan.map.channels], bits.reshape(-1, width)
@@ -108,7 +108,7 @@ def operands(plan, frame):
                 for kernel in np.ndindex(window.kernel):
                     at = [o * s - p + k * d for o, s, p, k, d in zip(
                         out, window.stride, window.padding, kernel, window.dilation)]
-                    words += [(bits, outside and window.skips, plan.level_of[out])
+                    words += [(bits, outside and window.skips, plan.ring.level_of[out])
                               for bits, outside in tap(*at, plane, *channels)]
     return words
 
@@ -161,7 +161,8 @@ def check(plan, trace, frames):
 
 
 def check_times(plan, trace):
-    arrivals = trace.i_cycles[plan.planes * plan.pixel_words - 1::plan.planes * plan.pixel_words]
+    pixel = plan.planes * plan.ring.pixel_words
+    arrivals = trace.i_cycles[pixel - 1::pixel]
     reads = first_reads(plan, arrivals)
     cycles = trace.o_cycles.reshape(len(reads), plan.pixel_cycles)
     assert (cycles == reads[:, None] + 1 + np.arange(plan.pixel_cycles)).all()
@@ -189,7 +190,7 @@ def test_without_stalls(plan):
 
 def test_rates():
     """Sources are slower than the window, as fast, and faster."""
-    rates = [np.sign(plan.cycles - plan.map.pixels * plan.planes * plan.pixel_words)
+    rates = [np.sign(plan.cycles - plan.map.pixels * plan.planes * plan.ring.pixel_words)
              for plan in CASES.values()]
     assert min(rates.count(-1), rates.count(1)) > 3 and rates.count(0) > 1
 

@@ -45,10 +45,10 @@ def test_cycles(pe, simd, planes, in_width):
     assert got.operands == "ring"
     # Four rows are needed at once; the last five stay until the first four of the next frame are
     # there.
-    assert (got.reach.least_rows, got.reach.rows) == (4, 9)
+    assert (got.ring.reach.least_rows, got.ring.reach.rows) == (4, 9)
     least = 9 * 5 * planes * len(range(0, 6, simd))
-    assert least <= got.ring_words < 2 * least and got.ring_words & got.ring_words - 1 == 0
-    assert got.operand_bits == got.ring_words * simd
+    assert least <= got.ring.words < 2 * least and got.ring.words & got.ring.words - 1 == 0
+    assert got.operand_bits == got.ring.words * simd
 
 
 def test_plan_of_a_network():
@@ -107,7 +107,7 @@ def test_tables():
 def test_order_with_gaps():
     got = plan(conv(2, (2, 1), 3), Fold(1, 2, "lut"), Map(4, 4, 3))
     assert got.order.tolist() == [[0, 1], [2, -1], [3, 4], [5, -1]]
-    assert (got.taps, got.tap_words, got.pixel_words, got.operand_width) == (2, 2, 2, 2)
+    assert (got.taps, got.tap_words, got.ring.pixel_words, got.operand_width) == (2, 2, 2, 2)
 
 
 def test_order_of_a_dense_layer_on_a_map():
@@ -136,7 +136,7 @@ def test_groups(groups, pe, simd, lane_groups):
     """Each neuron sees its own channels, once, in the words of its neuron fold."""
     layer, members = conv(8, (1, 2), 8, groups), 8 // groups
     got = plan(layer, Fold(pe, simd, "lut"), Map(3, 3, 8))
-    assert (got.lane_groups, got.operand_width) == (lane_groups, simd * lane_groups)
+    assert (got.ring.lane_groups, got.operand_width) == (lane_groups, simd * lane_groups)
     channels = 8 // groups
     for neuron in range(8):
         fold, lane = divmod(neuron, pe)
@@ -163,10 +163,10 @@ def test_levels():
     layer = Conv("conv", RNG.integers(0, 2, (2, 3, 3, 2)), thresholds, window)
     got = plan(layer, Fold(1, 2, "lut"), graph)
     assert got.levels.tolist() == [[4, 4], [6, 6], [9, 9]]
-    assert got.level_of.tolist() == [[0, 1, 1, 1, 0], [1, 2, 2, 2, 1], [1, 2, 2, 2, 1],
-                                     [0, 1, 1, 1, 0]]
+    assert got.ring.level_of.tolist() == [[0, 1, 1, 1, 0], [1, 2, 2, 2, 1], [1, 2, 2, 2, 1],
+                                          [0, 1, 1, 1, 0]]
     codes = conv(2, (3, 3), 2, padding=(1, 1, 1, 1), pad=1)
-    assert plan(codes, Fold(1, 2, "lut"), graph).level_of.tolist() == [[0] * 5] * 4
+    assert plan(codes, Fold(1, 2, "lut"), graph).ring.level_of.tolist() == [[0] * 5] * 4
 
 
 # Errors
