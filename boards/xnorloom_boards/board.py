@@ -3,15 +3,17 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from xnorloom.graph import Graph
 from xnorloom.support.extras import install_hint
+from xnorloom.support.text import quoted
 from xnorloom.target.device import Device
 
-from .errors import BoardError, WrongBitstreamError
+from .errors import BoardError, PortError, WrongBitstreamError
+from .link.kind import LinkKind
 from .usb import UsbBridge
 
 if TYPE_CHECKING:
@@ -63,6 +65,13 @@ class Board:
         Changes to the board that are needed, in a line; empty for none.
     volatile_note : str
         Changes needed to load its chip past the flash; empty for none.
+    spi : (str, int) or None
+        Resource of the flash that the USB bridge writes, with the subsignals ``cs``, ``clk``,
+        ``copi`` and ``cipo``, if its wires may be the link of a running design.
+    spi_hz : int
+        Largest clock of these wires.
+    link : LinkKind
+        Link of the design, whose largest rate is ``baud``; see :meth:`with_link`.
     """
 
     name: str
@@ -81,6 +90,25 @@ class Board:
     high: tuple[Resource, ...] = ()
     note: str = ""
     volatile_note: str = ""
+    spi: Resource | None = None
+    spi_hz: int = 30_000_000
+    link: LinkKind = LinkKind.UART
+
+    def with_link(self, link: LinkKind) -> "Board":
+        """Return the board with another link than its serial port.
+
+        Raises
+        ------
+        BoardError
+            If it has no such link.
+        """
+        if link is self.link:
+            return self
+        if self.spi is None:
+            able = ", ".join(name for name, entry in _boards().items() if entry.spi is not None)
+            raise BoardError(f"link spi must be that of a board with SPI wires to its USB bridge "
+                             f"({able}), not {self.name}")
+        return replace(self, link=link, baud=self.spi_hz)
 
     def platform(self) -> Any:
         """Make a platform.
@@ -104,7 +132,7 @@ class Board:
 
         Parameters are those of :func:`xnorloom_boards.link.connection.open`. The port ``auto`` is
         found by USB. ``baud`` defaults to the rate of the board, which its bitstreams have unless
-        their clock is too slow for it.
+        their clock is too slow for it. A port that begins with ``ftdi://`` is one of SPI.
 
         Raises
         ------
@@ -117,11 +145,17 @@ class Board:
         """
         from .link import connection
         from .link.find_port import AUTO, find_port
+        from .link.spi_port import SCHEME, find_url
 
+        chosen = self.with_link(LinkKind.SPI) if port.startswith(SCHEME) else self
         if port == AUTO:
-            port = find_port(self.name, self.usb)
-        return connection.open(port, graph, baud=self.baud if baud is None else baud,
-                               board=self, **options)
+            port = (find_port(self.name, self.usb) if self.link is LinkKind.UART
+                    else find_url(self.name, self.usb))
+        elif chosen.link is LinkKind.SPI and not port.startswith(SCHEME):
+            raise PortError(f"port of SPI must be {AUTO} or begin with {SCHEME}, not "
+                            f"{quoted(port)}")
+        return connection.open(port, graph, baud=chosen.baud if baud is None else baud,
+                               board=chosen, **options)
 
     def expect(self, number: int, port: str) -> None:
         """Check the number that a board at ``port`` gives, 0 if it gives none.
@@ -144,6 +178,22 @@ class Board:
         """Request the serial port: I/O ports of the pins ``rx`` and ``tx``, without buffers."""
         port = platform.request(*self.uart, dir="-")
         return port.rx, port.tx
+
+    def spi_ports(self, platform: Any) -> tuple[Any, Any, Any, Any]:
+        """Request the wires of SPI: I/O ports of ``cs``, ``sck``, ``copi`` and ``cipo``.
+
+        They have no buffers. The clock is constrained to ``baud``.
+        """
+        from amaranth.lib.io import SingleEndedPort
+
+        assert self.spi is not None
+        port = platform.request(*self.spi, dir="-")
+        platform.add_clock_constraint(port.clk.io, self.baud)
+        # The directions of the platform are those of a design that reads the flash.
+        return (SingleEndedPort(port.cs.io, invert=port.cs.invert, direction="i"),
+                SingleEndedPort(port.clk.io, direction="i"),
+                SingleEndedPort(port.copi.io, direction="i"),
+                SingleEndedPort(port.cipo.io, direction="o"))
 
     def led_ports(self, platform: Any) -> list[Any]:
         """Request the LEDs: an I/O port of one pin for each, without buffers."""

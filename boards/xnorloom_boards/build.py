@@ -137,7 +137,8 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     check_graph(graph, scores)
     family, say = board.device.family, StepTimes(progress)
     tools = find_all(family)
-    budget, tries = ResourceBudget(graph, board.device, most_vectors=most_vectors), 1
+    budget, tries = ResourceBudget(graph, board.device, most_vectors=most_vectors,
+                                   link=board.link), 1
     fixed, first = schedule is not None, schedule
     if first is None:
         say("folding the network")

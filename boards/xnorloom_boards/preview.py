@@ -77,7 +77,7 @@ def preview(graph: Graph, board: Board, *, schedule: Schedule | None = None,
         If the frames are too large for the serial link.
     """
     check_graph(graph, False)
-    budget = ResourceBudget(graph, board.device, most_vectors=most_vectors)
+    budget = ResourceBudget(graph, board.device, most_vectors=most_vectors, link=board.link)
     if schedule is None:
         schedule = first_schedule(budget, board, interval, fps)
     plan, steps = schedule.bind(graph), budget.steps(schedule)

@@ -9,8 +9,8 @@ from xnorloom.schedule import WeightStyle
 
 from .types import OneOf, board, board_or_sim, directory, integer, path, positive
 
-__all__ = ["Help", "Parser", "add_board", "add_data", "add_data_options", "add_fold", "add_model",
-           "add_schedule", "DATA"]
+__all__ = ["Help", "Parser", "add_board", "add_data", "add_data_options", "add_fold", "add_link",
+           "add_model", "add_schedule", "DATA"]
 
 DATA = ("mnist:test, mnist:train, mnist:bundled (500 images, no download), fashion:test, "
         "fashion:train, a .npz file with the array 'images' (8-bit pixels, sample index first) "
@@ -116,3 +116,11 @@ def add_board(parser: argparse._ActionsContainer, *, simulated: bool = False,
     parser.add_argument("--board", type=board_or_sim if simulated else board,
                         required=required, metavar="NAME",
                         help=f"{', '.join(names[:-1])} or {names[-1]}{more}")
+
+
+def add_link(parser: argparse._ActionsContainer) -> None:
+    """Add ``--link``."""
+    parser.add_argument("--link", type=OneOf(("uart", "spi")), default="uart", metavar="LINK",
+                        help="wires of the board: uart, its serial port, or spi, through the USB "
+                             "bridge of an icebreaker or hx8k_evn, some 14 times as fast (default: "
+                             "%(default)s)")

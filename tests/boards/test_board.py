@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ import pytest
 import xnorloom_boards
 from xnorloom.target.device import DEVICES
 from xnorloom_boards import board
-from xnorloom_boards.errors import BoardError
+from xnorloom_boards.errors import BoardError, PortError
 from xnorloom_boards.link import connection as host
+from xnorloom_boards.link import spi_port
+from xnorloom_boards.link.kind import LinkKind
+from xnorloom_boards.usb import FT2232H
 
 NAMES = ("colorlight_5a_75b", "ecp5_evn", "hx8k_evn", "icebreaker", "icestick", "orangecrab_25f",
          "ulx3s_25f", "ulx3s_85f", "upduino_v3")
@@ -87,6 +91,35 @@ def test_ports(name):
     assert len(set(used)) == len(used)
 
 
+# Pins of the flash, which the USB bridge writes, by the schematics: CS, SCK, data to and from it.
+SPI_PINS = {"icebreaker": ["16", "15", "14", "17"], "hx8k_evn": ["R12", "R11", "P12", "P11"]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_spi(name):
+    entry = board.find(name)
+    assert entry.link is LinkKind.UART is entry.with_link(LinkKind.UART).link
+    if name not in SPI_PINS:
+        with pytest.raises(BoardError, match=rf"^link spi must be that of a board with SPI wires "
+                                             rf"to its USB bridge \(hx8k_evn, icebreaker\), not "
+                                             rf"{name}$"):
+            entry.with_link(LinkKind.SPI)
+        return
+    chosen = entry.with_link(LinkKind.SPI)
+    assert chosen.baud == 30_000_000 and chosen.number == entry.number
+    assert replace(chosen, baud=entry.baud, link=LinkKind.UART) == entry
+    platform = chosen.platform()
+    cs, sck, copi, cipo = ports = chosen.spi_ports(platform)
+    assert [pin for port in ports for pin in pins(port)] == SPI_PINS[name]
+    assert cs.invert == (True,) and not any(port.invert[0] for port in (sck, copi, cipo))
+    # The bridge drives the wires that the design would drive to read the flash.
+    assert [port.direction.value for port in ports] == ["i", "i", "i", "o"]
+    assert [(port.name, hz) for port, hz in platform.iter_port_clock_constraints()] == [
+        (sck.io.name, 30_000_000)]
+    # The serial port is on the other channel of the same bridge.
+    assert entry.usb is FT2232H and entry.usb.channel == 1
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_texts_for_people_and_programmer(name):
     entry = board.find(name)
@@ -115,6 +148,24 @@ def test_open(monkeypatch):
     assert calls == [(("COM3", None), {"baud": entry.baud, "board": entry}),
                      (("COM3", "graph"),
                       {"baud": 9600, "board": entry, "timeout": 2, "retries": 3})]
+
+
+def test_open_spi(monkeypatch):
+    calls = []
+    monkeypatch.setattr(host, "open", lambda *given, **named: calls.append((given, named)))
+    monkeypatch.setattr(spi_port, "find_url", lambda name, usb: f"ftdi://{name}/1")
+    entry = board.find("icebreaker")
+    chosen = entry.with_link(LinkKind.SPI)
+    chosen.open("auto")
+    # The name of the port is enough.
+    entry.open("ftdi://ftdi:2232h/1", baud=15_000_000)
+    assert calls == [(("ftdi://icebreaker/1", None), {"baud": 30_000_000, "board": chosen}),
+                     (("ftdi://ftdi:2232h/1", None), {"baud": 15_000_000, "board": chosen})]
+    with pytest.raises(PortError, match=r"^port of SPI must be auto or begin with ftdi://, not "
+                                        r"'COM3'$"):
+        chosen.open("COM3")
+    with pytest.raises(BoardError, match=r"^link spi must be .*, not icestick$"):
+        board.find("icestick").open("ftdi://ftdi:2232h/1")
 
 
 def test_package():

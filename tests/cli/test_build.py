@@ -28,7 +28,7 @@ from xnorloom_cli.console import Console
 def building(model, **given):
     given = {"board": "icebreaker", "output": None, "interval": None, "fold": None, "fps": None,
              "vectors": 8, "seed": (0,), "scores": False, "input": None, "score_bits": None,
-             "dry_run": False, "baud": None,
+             "dry_run": False, "baud": None, "link": "uart",
              **given}
     return Namespace(model=model, **given)
 
@@ -60,6 +60,32 @@ def test_build_baud(capsys, fakes, net_file, tmp_path, fold_file, baud, found):
     assert values["link"]["baud"] == found
     line = f"Serial port: {found:,} baud; run and serve need --baud {found}\n"
     assert (line in capsys.readouterr().out) == (found != 3_000_000)
+
+
+def test_build_spi(capsys, fakes, net_file, tmp_path, fold_file):
+    arguments = building(net_file, output=str(tmp_path / "out"), link="spi",
+                         fold=str(tmp_path / "fold.json"), baud=15_000_000)
+    assert build.run(arguments, Console(json=False)) == 0
+    text = capsys.readouterr().out
+    values = json.loads((tmp_path / "out" / "build.json").read_text())
+    assert values["link"]["kind"] == "spi"
+    assert {"link", "SPI"} <= {part["name"] for part in values["parts"]}
+    rate = values["link"]["baud"]
+    assert rate <= 15_000_000
+    assert f" over SPI at {rate:,} bit/s\n" in text
+    assert f"SPI: {rate:,} bit/s; run and serve need --baud {rate}\n" in text
+    assert "Link: run needs --link spi, serve the --port of run\n" in text
+
+
+@pytest.mark.parametrize("given, message", [
+    ({"board": "icestick", "link": "spi"}, r"^link spi must be that of a board with SPI wires to "
+                                           r"its USB bridge \(hx8k_evn, icebreaker\), not "
+                                           r"icestick$"),
+    ({"baud": 12_000_001}, r"^argument --baud: must be at most 12,000,000 with link uart, not "
+                           r"12,000,001$")])
+def test_build_link_wrong(net_file, given, message):
+    with pytest.raises(XnorloomError, match=message):
+        build.run(building(net_file, **given), Console(json=False))
 
 
 def test_build_dry_run(fakes, run, run_json, net, net_file, tmp_path, monkeypatch):
@@ -134,8 +160,8 @@ def test_build_of_any_name(fakes, net_file, tmp_path, monkeypatch, fold_file, ca
                        f"them, not '{named}' \\(see xnorloom build --help\\)")
       for seed, named in [("1,,2", "1,,2"), ("-1", "-1"), ("2147483648", "2147483648"),
                           ("0," + 5000 * "9", "0,9999999999.*9999999999999")]),
-    *(("--baud", baud, f"argument --baud: must be an integer in 9600 to 12000000, not '{baud}' "
-                       f"\\(see xnorloom build --help\\)") for baud in ("0", "9599", "12000001",
+    *(("--baud", baud, f"argument --baud: must be an integer in 9600 to 30000000, not '{baud}' "
+                       f"\\(see xnorloom build --help\\)") for baud in ("0", "9599", "30000001",
                                                                        "fast")),
     ("--board", "breadboard", "board must be one of .*icebreaker, .*, not 'breadboard'")])
 def test_build_wrong(fakes, wrong, net_file, option, text, message):

@@ -1,6 +1,7 @@
 """``xnorloom run``, with a fake board."""
 
 import json
+import re
 from argparse import Namespace
 from contextlib import contextmanager
 
@@ -36,6 +37,7 @@ def running(model, tmp_path, **given):
     np.savez(tmp_path / "data.npz", images=rng.integers(0, 256, (9, 4, 4), dtype=np.uint8),
              labels=np.zeros(9, int))
     return Namespace(**{"model": model, "board": "icebreaker", "port": "/dev/ttyX", "baud": None,
+                        "link": "uart",
                         "data": str(tmp_path / "data.npz"), "data_dir": None, "limit": None,
                         "resize": False, "invert": False,
                         "input": None, "score_bits": None, **given})
@@ -58,6 +60,19 @@ def opened(monkeypatch, net):
     monkeypatch.setattr(host, "open", fake)
     calls.append(fake)
     return calls
+
+
+@pytest.mark.parametrize("given", [
+    {"link": "spi", "port": "ftdi://ftdi:2232h/1"}, {"port": "ftdi://ftdi:2232h/1"}],
+    ids=["link", "port-alone"])
+def test_run_spi(capsys, opened, net_file, tmp_path, given):
+    assert run.run(running(net_file, tmp_path, **given), Console(json=True)) == 0
+    assert opened[1:] == [("ftdi://ftdi:2232h/1", True, 30_000_000)]
+    values = json.loads(capsys.readouterr().out)
+    assert (values["link"], values["baud"]) == ("spi", 30_000_000)
+    assert run.run(running(net_file, tmp_path, **given), Console(json=False)) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^throughput .* s, SPI at 30,000,000 bit/s\)$", text, re.M)
 
 
 def test_run(capsys, opened, net_file, tmp_path):

@@ -10,10 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from xnorloom.errors import ToolError
+from xnorloom.errors import ToolError, XnorloomError
 from xnorloom.graph import Conv, Graph, Input, Score, Window
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards.errors import BoardError, BuildError, PortError
+from xnorloom_boards.link.kind import LinkKind
 from xnorloom_cli.boards import SIM, SimBoard, find, names
 from xnorloom_sim.golden import evaluate
 
@@ -45,6 +46,26 @@ def test_command(net, net_file, tmp_path):
                         r"throughput  [\d,]+ frames per second \(\d+\.\d\d s, simulated\)\n"
                         r"accuracy    100\.00 % \(7 correct\)\n"
                         r"mismatches  0 \(.*\)\nline        0 faults\n", done.stdout)
+
+
+def test_spi(net_file, tmp_path):
+    """SPI: pyftdi, a stand-in of its chip, and the pins of the gateware."""
+    images = np.random.default_rng(4).integers(0, 256, (30, 4, 4), dtype=np.uint8)
+    np.savez(tmp_path / "data.npz", images=images)
+    done = xnorloom("run", net_file, "--board", "sim", "--link", "spi", "--data",
+                    str(tmp_path / "data.npz"), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    values = json.loads(done.stdout)
+    assert [values[name] for name in ("board", "link", "baud", "port", "frames", "mismatches")] == [
+        "sim", "spi", None, "sim", 30, 0]
+    assert not any(values["faults"].values())
+
+
+def test_spi_without_pyftdi(net, monkeypatch):
+    monkeypatch.setitem(sys.modules, "usb.core", None)
+    with pytest.raises(XnorloomError, match=r"^SPI needs pyftdi, which is not installed; pip "
+                                            r"install '\.\[spi\]'$"):
+        SimBoard().with_link(LinkKind.SPI).open("auto", net)
 
 
 def test_python(net, frames):

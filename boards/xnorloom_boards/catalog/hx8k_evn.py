@@ -30,6 +30,7 @@ BOARD = Board(
     leds=tuple(("led", number) for number in range(8)),
     programmer=("-b", "ice40_generic"),
     usb=FT2232H,
+    spi=("spi_flash_1x", 0),
     number=3,
     volatile_note="set its jumpers to load the FPGA and not the flash, as in its guide (EB85)",
 )

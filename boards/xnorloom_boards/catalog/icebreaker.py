@@ -31,5 +31,6 @@ BOARD = Board(
     leds=(("led_r", 0), ("led_g", 0)),
     programmer=("-b", "ice40_generic"),
     usb=FT2232H,
+    spi=("spi_flash_1x", 0),
     number=1,
 )

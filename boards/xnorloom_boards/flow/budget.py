@@ -12,6 +12,7 @@ from xnorloom.schedule import Schedule
 from xnorloom.schedule.fold import USUAL_VECTORS
 from xnorloom.target.device import Device
 
+from ..link.kind import LinkKind
 from .place_and_route import CongestionError, ResourceOverflowError
 
 __all__ = ["ResourceBudget"]
@@ -23,6 +24,8 @@ _LINK_CELLS = 470
 _OTHER_CELLS = 580
 # Further cells of a link that loads weights: 411 become 604 with serial port.
 _LOADER_CELLS = 193
+# Further cells of SPI, whose queue also takes a block RAM.
+_SPI_CELLS, _SPI_BRAMS = 130, 1
 # Factors on the share that was too large, and on the share that would just fit if the estimate is
 # as wrong for the next schedule.
 _AFTER_CONGESTION, _AFTER_OVERFLOW = 0.9, 0.95
@@ -44,6 +47,8 @@ class ResourceBudget:
         Block RAMs that the network must leave, besides those of the frame buffer of the link.
     most_vectors : int
         Most frames at once.
+    link : LinkKind
+        Link of the design.
     """
 
     graph: Graph
@@ -51,6 +56,7 @@ class ResourceBudget:
     share: float = 0.9
     reserve: int = 0
     most_vectors: int = USUAL_VECTORS
+    link: LinkKind = LinkKind.UART
 
     def schedule(self, interval: int | None = None) -> Schedule:
         """Find a schedule within the budget; see :func:`~xnorloom.folding.fit.fit`.
@@ -87,18 +93,25 @@ class ResourceBudget:
 
         ``loaded`` is true if the link loads weights.
         """
-        return _LINK_CELLS + (_LOADER_CELLS if loaded else 0), self._reserved(self.device)
+        cells = _LINK_CELLS + (_LOADER_CELLS if loaded else 0) + self._line_cells
+        return cells, self._reserved(self.device)
+
+    @property
+    def _line_cells(self) -> int:
+        """Cells of the link beyond those with a serial port."""
+        return _SPI_CELLS if self.link is LinkKind.SPI else 0
 
     @property
     def _options(self) -> dict[str, Any]:
-        return {"share": self.share, "reserve_cells": _OTHER_CELLS,
+        return {"share": self.share, "reserve_cells": _OTHER_CELLS + self._line_cells,
                 "reserve_loader": _LOADER_CELLS, "reserve": self._reserved,
                 "most_vectors": self.most_vectors}
 
     def _reserved(self, device: Device) -> int:
-        """Block RAMs to leave: ``reserve``, and those of a frame buffer of any word width."""
+        """Block RAMs to leave: ``reserve``, and those of the link with any word width."""
         values = self.graph.input.size * self.graph.input.bits
-        return self.reserve + rams(-(-values // 4), 8, device.family)
+        queue = _SPI_BRAMS if self.link is LinkKind.SPI else 0
+        return self.reserve + rams(-(-values // 4), 8, device.family) + queue
 
     def less(self, schedule: Schedule, error: ResourceOverflowError) -> "ResourceBudget | None":
         """Budget after ``schedule`` failed with ``error``; ``None`` if a smaller one is no help."""

@@ -9,7 +9,8 @@ from pathlib import Path
 __all__ = ["KEPT_MODULES", "Part", "around_parts", "network_parts", "part_of"]
 
 # Modules whose hierarchy synthesis keeps until their cells are counted, and their names in reports.
-KEPT_MODULES = {"top.design.core.link": "link", "top.design.core.uart": "serial port"}
+KEPT_MODULES = {"top.design.core.link": "link", "top.design.core.uart": "serial port",
+                "top.design.core.spi": "SPI"}
 _NETWORK = "top.design.core.network."
 _NETWORK_PART = re.compile(r"(?:operands|layer|slice)\d+|argmax")
 _CELL = re.compile(r"^  cell \\(\w+) \\?(\S+)$", re.MULTILINE)

@@ -51,8 +51,10 @@ class Attempt:
 
     @property
     def met(self) -> bool:
-        """True if the fastest result runs at the clock it was built for."""
-        return self.route.fmax_hz >= self.design.hz
+        """True if the fastest result runs at the clocks it was built for."""
+        line = self.route.line_fmax_hz
+        return (self.route.fmax_hz >= self.design.hz
+                and (line is None or line >= self.design.baud))
 
 
 def first_hz(board: Board) -> int:

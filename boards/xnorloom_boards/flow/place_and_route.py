@@ -30,6 +30,8 @@ _RESOURCES = {
 }
 # Design that nextpnr writes, and the counts of its cells by tile.
 _ROUTED, _PLACEMENT = "routed.json", "placement.json"
+# Part of the name of the clock net of SPI.
+_LINE = "core.sck"
 _USED = re.compile(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
 _STAGES = ((re.compile(r"Running main analytical placer"), "placing"),
            (re.compile(r"Running simulated annealing|Running timing-driven refinement"),
@@ -94,6 +96,8 @@ class Route:
         Resources by name.
     critical : tuple of Hop
         Path that limits the clock.
+    line_fmax_hz : float or None
+        Fastest clock of SPI, in the same corner; ``None`` without SPI.
     """
 
     folder: Path
@@ -101,6 +105,7 @@ class Route:
     fmax_hz: float
     resources: dict[str, tuple[int, int]]
     critical: tuple[Hop, ...]
+    line_fmax_hz: float | None = None
 
     @property
     def log(self) -> str:
@@ -163,7 +168,7 @@ def route(design: Design, netlist: Netlist, family: Family, seed: int, nextpnr: 
     resources = {title: (counts[kind]["used"], counts[kind]["available"])
                  for kind, title in _RESOURCES[family].items() if kind in counts}
     name, fmax = _clock(report)
-    return Route(folder, seed, fmax, resources, _critical(report, name))
+    return Route(folder, seed, fmax, resources, _critical(report, name), _line_fmax(report))
 
 
 class _Watch:
@@ -189,12 +194,20 @@ class _Watch:
 
 def _clock(report: dict[str, Any]) -> tuple[str, float]:
     """Clock of the design and its Fmax: the slowest one, since the input of a PLL drives no logic.
+
+    That of SPI is another one.
     """
-    clocks = report["fmax"]
+    clocks = {name: entry for name, entry in report["fmax"].items() if _LINE not in name}
     if not clocks:
         raise ToolError("nextpnr found no clock")
     name = min(clocks, key=lambda name: clocks[name]["achieved"])
     return name, clocks[name]["achieved"] * 1e6
+
+
+def _line_fmax(report: dict[str, Any]) -> float | None:
+    """Fmax of the clock of SPI."""
+    found = [entry["achieved"] for name, entry in report["fmax"].items() if _LINE in name]
+    return min(found) * 1e6 if found else None
 
 
 def _critical(report: dict[str, Any], clock: str) -> tuple[Hop, ...]:

@@ -40,7 +40,7 @@ class Design:
     hz : int
         Frequency of the clock.
     baud : int
-        Rate of the serial port.
+        Rate of the link.
     link : dict
         Description of the design that it sends to a host.
     network, around : str
@@ -110,9 +110,10 @@ def elaborate(graph: Graph, schedule: Schedule, board: Board, hz: int, *,
     inside, outside = _renumbered("".join(network), "".join(around))
     constraints = next(name for name in files if name.endswith((".pcf", ".lpf")))
     hello = top.core.hello
-    link = {"baud": top.baud, "version": hello.version, "credits": hello.credits,
-            "frame_bytes": hello.frame_bytes, "result_bytes": hello.result_bytes,
-            "input_width": hello.input_width, "words": hello.words, "scores": hello.scores}
+    link = {"kind": board.link.value, "baud": top.baud, "version": hello.version,
+            "credits": hello.credits, "frame_bytes": hello.frame_bytes,
+            "result_bytes": hello.result_bytes, "input_width": hello.input_width,
+            "words": hello.words, "scores": hello.scores}
     return Design(top.hz, top.baud, link, inside, outside, (constraints, files[constraints]),
                   json.loads(files["build_top.json"])["commands"])
 
@@ -144,7 +145,8 @@ def synthesise(design: Design, family: Family, tool: Tool, jobs: Jobs,
     script = "\n".join([
         "read_rtlil stub.il", "read_rtlil around.il", "hierarchy -top top",
         yosys.HIDE_ELEMENTS, yosys.UNSET_INIT,
-        *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in KEPT_MODULES),
+        *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in KEPT_MODULES
+          if f"module \\{name}\n" in design.around),
         yosys.synth(family, "top", design.around, wide_enables=True),
         "tee -q -o parts.json stat -json",
         "setattr -mod -unset keep_hierarchy *", f"delete {NETWORK}", "read_rtlil network.il",

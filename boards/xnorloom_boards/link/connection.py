@@ -23,6 +23,7 @@ from .port import Port, open_port
 from .protocol import Hello, frame_payloads, result_bytes
 from .send_frames import send_frames
 from .session import Faults, Session
+from .spi_port import SCHEME, open_spi
 from .weights import wanted_weights
 
 __all__ = ["DEFAULT_BAUD", "Connection", "Wanted", "open"]
@@ -216,16 +217,17 @@ class Connection:
 def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
          timeout: float = 1.0, retries: int = 16,
          loading: Progress | None = None, board: Wanted | None = None) -> Connection:
-    """Open a serial port and check the board at its other end.
+    """Open a serial port, or SPI, and check the board at its other end.
 
     Parameters are those of :class:`Connection`; ``port`` is the name of a serial port, such as
-    ``/dev/ttyUSB1``.
+    ``/dev/ttyUSB1``, or the URL of an FTDI chip, such as ``ftdi://ftdi:2232h/1``, whose SPI clock
+    is ``baud``.
 
     Raises
     ------
     PortError
         If there is no such port (the message lists the others), it is busy or not permitted, or
-        pyserial is not installed.
+        pyserial, or pyftdi, is not installed.
     LinkError
         See :class:`Connection`. The port is closed again.
     TypeError, ValueError
@@ -235,7 +237,8 @@ def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
         raise TypeError(f"Serial port must be given by its name, not {_shown(port)}")
     text("Serial port", port)
     baud, retries = _check_options(graph, baud, timeout, retries)
-    opened = open_port(port, baud, write_timeout=timeout + 1)
+    opened = (open_spi(port, baud) if port.startswith(SCHEME)
+              else open_port(port, baud, write_timeout=timeout + 1))
     try:
         return Connection(opened, graph, name=port, baud=baud, timeout=timeout, retries=retries,
                           loading=loading, board=board)

@@ -20,7 +20,7 @@ __all__ = ["CRC_INIT", "END", "ERROR_KIND", "ESCAPE", "FLIP", "FRAME", "HELLO", 
            "HELLO_REPLY", "LINE_BITS", "LOAD", "LOADED", "LOAD_BYTES", "LOAD_VERSION", "LOAD_WORDS",
            "MOST_LOADS", "MOST_RESULT_BYTES", "MOST_WORDS", "RESULT", "UNLOADED", "VERSION",
            "Decoder", "Hello", "LoadedLayer", "Message", "encode", "frame_bytes", "frame_payloads",
-           "line_bytes", "load_payloads", "result_bytes", "words_per_byte"]
+           "line_bytes", "load_payloads", "result_bytes", "stuffed_bytes", "words_per_byte"]
 
 # Versions of boards that are loaded with weights, and of all others.
 LOAD_VERSION, VERSION = 2, 1
@@ -225,6 +225,11 @@ def _decode(stuffed: bytes) -> Message | None:
 def line_bytes(payload: int) -> int:
     """Bytes on the line of a message of ``payload`` bytes with its ``END``, without stuffing."""
     return payload + _OVERHEAD + 1
+
+
+def stuffed_bytes(payload: int) -> int:
+    """Bytes on the line of a message of ``payload`` bytes with its ``END``, all of them stuffed."""
+    return 2 * (payload + _OVERHEAD) + 1
 
 
 def words_per_byte(width: int) -> int:

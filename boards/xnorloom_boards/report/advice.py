@@ -9,6 +9,7 @@ from xnorloom.schedule import Plan
 
 from ..board import Board
 from ..design.top import baud_for
+from ..link.kind import LinkKind
 from ..usb import FT2232H
 from .critical_path import Step
 from .limit import interval_cause
@@ -43,7 +44,7 @@ def advice(
     Returns
     -------
     list of dict
-        ``of`` (``serial port``, ``schedule`` or ``clock``), ``limit`` and ``remedy``, which are
+        ``of`` (``serial port``, ``SPI``, ``schedule`` or ``clock``), ``limit`` and ``remedy``, which are
         sentences without a final stop.
     """
     found = [_schedule(plan, steps, values["resources"])]
@@ -58,7 +59,7 @@ def advice(
 def _link(board: Board, values: dict[str, Any]) -> dict[str, str]:
     speed, baud = values["speed"], values["link"]["baud"]
     limit = (
-        f"the serial port carries {speed['link_frames_per_second']:,.0f} of the "
+        f"{board.link.title} carries {speed['link_frames_per_second']:,.0f} of the "
         f"{speed['frames_per_second']:,.0f} frames a second that the network reads"
     )
     remedy = (
@@ -66,6 +67,8 @@ def _link(board: Board, values: dict[str, Any]) -> dict[str, str]:
         "from a faster link"
     )
     faster = baud_for(replace(board, baud=_FT2232H_BAUD), values["clock"]["hz"])
+    if board.link is LinkKind.SPI:
+        return {"of": board.link.title, "limit": limit, "remedy": remedy}
     if board.usb == FT2232H and faster > baud:
         remedy = (
             f"build with --baud {_FT2232H_BAUD}, which makes it {faster:,} baud at this "

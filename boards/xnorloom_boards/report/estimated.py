@@ -36,7 +36,7 @@ def estimated_values(network: Network, board: Board, tiles: Sequence[Tile]) -> l
     plan = network.plan
     costs = estimate(plan, board.device)
     loaded = any(layer.fold.style.loadable for layer in plan.layers)
-    others = ResourceBudget(plan.graph, board.device).others(loaded)
+    others = ResourceBudget(plan.graph, board.device, link=board.link).others(loaded)
     wanted = [(cost.name, cost.cells, cost.brams) for cost in costs] + [(_OTHERS, *others)]
     known = {cost.name for cost in costs}
     placed: Counter[tuple[str, str]] = Counter()

@@ -5,6 +5,8 @@ from typing import Any
 
 from xnorloom.support.text import count, printable
 
+from ..link.kind import LinkKind
+
 __all__ = ["next_steps", "verification"]
 
 _UNKNOWN = "MODEL"
@@ -37,6 +39,7 @@ def next_steps(values: dict[str, Any]) -> list[tuple[str, str]]:
     model, board = values["model"], values["board"]["name"]
     name, data = model.get("bundled") or _UNKNOWN, model.get("data")
     images = f" --data {data or 'DATA'}"
+    spi = values["link"].get("kind") == LinkKind.SPI
     found = []
     if model.get("verified") is None or not model["verified"]["same_schedule"]:
         found.append(
@@ -50,9 +53,12 @@ def next_steps(values: dict[str, Any]) -> list[tuple[str, str]]:
         found.append((f"xnorloom flash --board {board} {file}", "writes the bitstream"))
     found += [
         (
-            f"xnorloom run {name} --board {board}{images}",
+            f"xnorloom run {name} --board {board}{' --link spi' * spi}{images}",
             "classifies images on the board and checks every answer",
         ),
-        (f"xnorloom serve {name} --board {board}", "opens a page to draw on"),
+        (
+            f"xnorloom serve {name} --board {board}{' --port ftdi://ftdi:2232h/1' * spi}",
+            "opens a page to draw on",
+        ),
     ]
     return found

@@ -8,14 +8,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xnorloom.support.text import count
 
+from ..link.kind import LinkKind
 from . import floorplan
 from .charts import bar, path_chart, timeline
 from .critical_path import steps
 from .diagram import diagram
 from .next_steps import next_steps, verification
-from .values import TITLES
+from .values import TITLES, link_kind
 
 __all__ = ["page"]
+
+# Headings of the section about the link.
+_LINKS = {LinkKind.UART: "Serial port", LinkKind.SPI: "SPI"}
 
 
 def page(values: dict[str, Any], places: floorplan.Floorplan | None = None) -> str:
@@ -30,11 +34,13 @@ def page(values: dict[str, Any], places: floorplan.Floorplan | None = None) -> s
         Places of the cells, for the floorplan.
     """
     kinds = [kind for kind in TITLES if any(part.get(kind) for part in values["parts"])]
+    link = link_kind(values)
     return _environment().get_template("page.html").render(
         values, tiles=_tiles(values), kinds=kinds, path=steps(values["critical_path"]),
         verification=verification(values), next_steps=next_steps(values),
         blocks=diagram(values) if "widths" in values else None,
-        floorplan=floorplan.draw(places) if places is not None and places.tiles else None)
+        floorplan=floorplan.draw(places) if places is not None and places.tiles else None,
+        link_title=_LINKS[link], link_unit=link.unit)
 
 
 @cache
@@ -50,12 +56,12 @@ def _environment() -> Environment:
 def _tiles(values: dict[str, Any]) -> list[tuple[str, str]]:
     """Large figures at the top of the page, each with its text."""
     clock, speed, accuracy = values["clock"], values["speed"], values["model"].get("accuracy")
-    frames = speed.get("frames_per_interval", 1)
+    frames, link = speed.get("frames_per_interval", 1), link_kind(values)
     maps = any("map" in layer for layer in values["schedule"]["layers"])
     found = [
         (f"{speed['frames_per_second']:,.0f}", "frames a second in the network"),
         (f"{speed['link_frames_per_second']:,.0f}",
-         f"frames a second over the serial port ({values['link']['baud']:,} baud)"),
+         f"frames a second over {link.title} ({values['link']['baud']:,} {link.unit})"),
         (f"{speed['interval_cycles']:,}",
          f"cycles of the interval{'' if frames == 1 else f', of {frames} frames'}; "
          f"{_time(speed['interval_seconds'])}"),

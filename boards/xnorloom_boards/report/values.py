@@ -22,13 +22,14 @@ from ..board import Board
 from ..flow.budget import ResourceBudget
 from ..flow.cell_counts import Part
 from ..flow.clock_search import Attempt
-from ..link.protocol import LINE_BITS, line_bytes
+from ..link.kind import LinkKind
+from ..link.protocol import line_bytes
 from .advice import advice
 from .critical_path import steps
 from .estimated import estimated_values
 from .limit import limit
 
-__all__ = ["TITLES", "build_values", "build_text"]
+__all__ = ["TITLES", "build_values", "build_text", "link_kind"]
 
 # Names of cells and resources in reports, in the order of their columns.
 TITLES = {"luts": "LUTs", "carries": "carries", "flip_flops": "flip-flops",
@@ -71,7 +72,8 @@ def build_values(graph: Graph, schedule: Schedule, board: Board, best: Attempt,
             "frames_per_second": frames,
             "synapses_per_second": graph.synapses * frames,
             "link_frames_per_second":
-                min(frames, design.baud / LINE_BITS / line_bytes(design.link["frame_bytes"]))},
+                min(frames, design.baud / board.link.byte_bits
+                    / line_bytes(design.link["frame_bytes"]))},
         "resources": {kind: {"used": used, "available": there}
                       for kind, (used, there) in route.resources.items()},
         "parts": _parts(network, best.netlist.parts),
@@ -115,6 +117,11 @@ def _checked(graph: Graph, schedule: Schedule) -> dict[str, Any]:
     return values
 
 
+def link_kind(values: dict[str, Any]) -> LinkKind:
+    """Link of a build; builds of earlier versions do not name it."""
+    return LinkKind(values["link"].get("kind", LinkKind.UART))
+
+
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -137,6 +144,7 @@ def _parts(network: Network, parts: tuple[Part, ...]) -> list[dict[str, Any]]:
 def build_text(values: dict[str, Any]) -> str:
     """Summary of :func:`build_values` for the terminal."""
     clock, speed, board = values["clock"], values["speed"], values["board"]
+    link = link_kind(values)
     kinds = [kind for kind in _KINDS if any(part[kind] for part in values["parts"])]
     rows = [(part["name"], *(part[kind] or None for kind in kinds)) for part in values["parts"]]
     rows.append(("total", *(sum(part[kind] for part in values["parts"]) for kind in kinds)))
@@ -155,8 +163,8 @@ def build_text(values: dict[str, Any]) -> str:
         f"{'latency':<14}{count(speed['latency_cycles'], 'cycle')}, "
         f"{_time(speed['latency_seconds'])}",
         f"{'frames':<14}{speed['frames_per_second']:,.0f} a second; "
-        f"{speed['link_frames_per_second']:,.0f} over the serial port at "
-        f"{values['link']['baud']:,} baud"]
+        f"{speed['link_frames_per_second']:,.0f} over {link.title} at "
+        f"{values['link']['baud']:,} {link.unit}"]
     lines += [f"{'limit':<14}{values[key]}" for key in ("limit",) if key in values]
     lines += [f"{'warning':<14}{line}" for line in values["model"].get("warnings", ())]
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
 from xnorloom.schedule import Schedule
 from xnorloom.schedule.fold import USUAL_VECTORS
@@ -12,7 +13,7 @@ from xnorloom.support.text import printable
 
 from ..console import Console
 from ..inputs import load
-from ..parser import add_board, add_fold, add_model
+from ..parser import add_board, add_fold, add_link, add_model
 from ..seeds import add_seeds
 from ..types import directory, integer, positive
 from ..vectors import add_vectors
@@ -33,8 +34,9 @@ EXAMPLES = [
     "xnorloom build models/sfc.bnn --board ulx3s_25f --seed 1,2,3",
     "xnorloom build net.onnx --input u8/255 --board hx8k_evn --fps 500000"]
 
+_LINKS = {"uart": "Serial port", "spi": "SPI"}
 # The fastest bridge on a board, an FT2232H (data sheet DS_FT2232H).
-_FASTEST_BAUD = 12_000_000
+_FASTEST_BAUD = {"uart": 12_000_000, "spi": 30_000_000}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -53,28 +55,35 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_seeds(parser)
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
+    add_link(parser)
     parser.add_argument("--baud", type=_baud, metavar="B",
-                        help="rate of the serial port, halved until a bit takes four cycles of the "
-                             "clock; bridges of type FT2232H reach 12000000 (default: that of the "
-                             "board)")
+                        help="rate of the link, halved until the clock is fast enough: a bit of "
+                             "the serial port takes four cycles, a bit of SPI a quarter of one. "
+                             "Bridges of type FT2232H reach 12000000, with SPI 30000000 (default: "
+                             "that of the board)")
     parser.add_argument("--dry-run", action="store_true",
                         help="print schedule and estimate of the first attempt; build and write "
                              "nothing")
 
 
 def _baud(text: str) -> int:
-    """Rate of a serial port."""
-    return integer(text, 9_600, _FASTEST_BAUD, ranged=True)
+    """Rate of a link."""
+    return integer(text, 9_600, _FASTEST_BAUD["spi"], ranged=True)
 
 
 def run(arguments: Namespace, console: Console) -> int:
     """Build the bitstream."""
     from xnorloom_boards import board, build
+    from xnorloom_boards.link.kind import LinkKind
     from xnorloom_boards.report.values import build_text
 
-    chosen = board.find(arguments.board)
+    chosen = board.find(arguments.board).with_link(LinkKind(arguments.link))
     usual = chosen.baud
     if arguments.baud is not None:
+        if arguments.baud > _FASTEST_BAUD[chosen.link]:
+            raise XnorloomError(f"argument --baud: must be at most "
+                                f"{_FASTEST_BAUD[chosen.link]:,} with link {chosen.link}, not "
+                                f"{arguments.baud:,}")
         chosen = replace(chosen, baud=arguments.baud)
     graph = load(arguments, console).graph
     schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
@@ -92,8 +101,11 @@ def run(arguments: Namespace, console: Console) -> int:
     lines = [build_text(made.values), "", *(f"wrote {printable(path)}" for path in made.files), "",
              f"Next: xnorloom flash --board {chosen.name} {bitstream}"]
     if made.values["link"]["baud"] != usual:
-        lines.append(f"Serial port: {made.values['link']['baud']:,} baud; run and serve need "
-                     f"--baud {made.values['link']['baud']}")
+        rate = made.values["link"]["baud"]
+        lines.append(f"{_LINKS[chosen.link]}: {rate:,} {chosen.link.unit}; run and serve need "
+                     f"--baud {rate}")
+    if chosen.link is not LinkKind.UART:
+        lines.append(f"Link: run needs --link {chosen.link}, serve the --port of run")
     if chosen.note:
         lines.append(f"Board: {chosen.note}")
     console.result(values, "\n".join(lines))

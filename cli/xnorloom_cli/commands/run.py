@@ -12,7 +12,7 @@ from xnorloom.support.text import clipped, count, printable, quoted
 from ..boards import SIM, find
 from ..console import Console
 from ..inputs import check_data, load, load_frames
-from ..parser import add_board, add_data, add_model
+from ..parser import add_board, add_data, add_link, add_model
 from ..tables.images import answers_text, answers_values
 from ..types import path, positive
 from ..weights_bar import WeightsBar
@@ -27,6 +27,7 @@ DESCRIPTION = (
 EXAMPLES = [
     "xnorloom run tfc --board sim --data mnist:bundled",
     "xnorloom run tfc --board sim --data seven.png --resize --invert",
+    "xnorloom run tfc --board sim --link spi --data mnist:bundled",
     "xnorloom run tfc --board icebreaker --data mnist:bundled",
     "xnorloom run tfc --board icebreaker --port /dev/ttyUSB1 --data mnist:test --limit 1000"]
 
@@ -35,22 +36,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``run``."""
     add_model(parser)
     add_board(parser, simulated=True)
+    add_link(parser)
     parser.add_argument("--port", type=path, default="auto", metavar="PORT",
-                        help="serial port, such as /dev/ttyUSB1 or COM3, or auto, which finds the "
-                             "board by its USB numbers (default: %(default)s)")
+                        help="serial port, such as /dev/ttyUSB1 or COM3; for SPI the URL of a "
+                             "bridge, such as ftdi://ftdi:2232h/1; or auto, which finds the board "
+                             "by its USB numbers (default: %(default)s)")
     parser.add_argument("--baud", type=positive, metavar="B",
-                        help="baud rate; default: that of the board")
+                        help="baud rate, or clock of SPI; default: that of the board")
     add_data(parser)
 
 
 def run(arguments: Namespace, console: Console) -> int:
     """Classify images on a board. Returns 1 if a class differs from the golden model."""
+    from xnorloom_boards.link.kind import LinkKind
+    from xnorloom_boards.link.spi_port import SCHEME
     from xnorloom_sim import golden
 
     if not arguments.port.isprintable():
         raise XnorloomError(f"argument --port: must be a printable name, not "
                             f"{quoted(arguments.port)}")
     chosen = find(arguments.board, say=lambda text: console.note(f"{text} ..."))
+    chosen = chosen.with_link(LinkKind(arguments.link))
     check_data(arguments)
     graph = load(arguments, console).graph
     dataset, frames, labels = load_frames(graph, arguments, console)
@@ -61,11 +67,13 @@ def run(arguments: Namespace, console: Console) -> int:
             classes = connection.classify_frames(frames, progress)
             seconds = time.perf_counter() - start
         faults = dataclasses.asdict(connection.faults)
+    link = LinkKind.SPI if connection.name.startswith(SCHEME) else chosen.link
     wanted = golden.evaluate(graph, frames).classes
     wrong = (classes != wanted).nonzero()[0]
     correct = None if labels is None else int((classes == labels).sum())
     values: dict[str, Any] = {
         "name": graph.name, "digest": graph.digest, "board": chosen.name, "port": connection.name,
+        "link": link.value,
         "baud": None if arguments.board == SIM else connection.baud, "data": dataset.name,
         "frames": len(frames), "seconds": seconds,
         "frames_per_second": len(frames) / seconds, "correct": correct,
@@ -82,7 +90,8 @@ def run(arguments: Namespace, console: Console) -> int:
 
 
 def _text(values: dict[str, Any]) -> str:
-    how = "simulated" if values["baud"] is None else f"at {values['baud']:,} baud"
+    how = ("simulated" if values["baud"] is None else f"at {values['baud']:,} baud"
+           if values["link"] == "uart" else f"SPI at {values['baud']:,} bit/s")
     lines = [("frames", f"{values['frames']:,}"),
              ("throughput", f"{values['frames_per_second']:,.0f} frames per second "
                             f"({values['seconds']:.2f} s, {how})")]

@@ -9,7 +9,7 @@ from xnorloom.support.text import clipped
 
 from ..engines.verilator import build
 
-__all__ = ["SerialDesign", "program"]
+__all__ = ["SerialDesign", "module_ports", "program", "wrapper"]
 
 _PORT = re.compile(r"\b(input|output|inout)\s+(?:wire\s+|reg\s+)?(?:\[[^\]]*\]\s*)?"
                    r"(\\\S+|[A-Za-z_]\w*)")
@@ -47,31 +47,46 @@ class SerialDesign:
         ValueError
             If there is no such module, or the module lacks a port.
         """
-        start = re.search(rf"^\s*module {re.escape(self.module)}\s*\(", self.verilog, re.MULTILINE)
-        if start is None:
+        ports = module_ports(self.verilog, self.module)
+        if ports is None:
             raise ValueError(f"Serial design must have the module {self.module!r}")
-        end = self.verilog.index("endmodule", start.end())
-        ports = dict.fromkeys((direction, name) for direction, name in
-                              _PORT.findall(self.verilog, start.end(), end))
         found = {name for _, name in ports}
         for what in ("clock", "rx", "tx"):
             if getattr(self, what) not in found:
                 raise ValueError(f"Serial design must have the port {getattr(self, what)!r} as its "
                                  f"{what}, not only {clipped(', '.join(sorted(found)) or 'none')}")
-        return list(ports)
+        return ports
 
     def wrapped(self) -> str:
         """Return the Verilog with a module ``wrapper`` around it, with the ports clk, rx and tx."""
-        wires = {self.clock: "clk", self.rx: "rx", self.tx: "tx"}
-        others = {name: str(value) for name, value in self.constants.items()}
-        lines = []
-        for direction, name in self.ports():
-            wire = wires.get(name) or others.get(name, "0" if direction == "input" else "")
-            # A blank ends an escaped identifier.
-            lines.append(f"    .{name} ({wire})")
-        connections = ",\n".join(lines)
-        return (f"{self.verilog}\nmodule wrapper(input clk, input rx, output tx);\n"
-                f"  {self.module} dut(\n{connections}\n  );\nendmodule\n")
+        wires = {**{name: str(value) for name, value in self.constants.items()},
+                 self.clock: "clk", self.rx: "rx", self.tx: "tx"}
+        return wrapper(self.verilog, self.module, self.ports(), wires,
+                       "input clk, input rx, output tx")
+
+
+def module_ports(verilog: str, module: str) -> list[tuple[str, str]] | None:
+    """Direction and name of each port of a module, in order; ``None`` without such a module."""
+    start = re.search(rf"^\s*module {re.escape(module)}\s*\(", verilog, re.MULTILINE)
+    if start is None:
+        return None
+    end = verilog.index("endmodule", start.end())
+    return list(dict.fromkeys((direction, name) for direction, name in
+                              _PORT.findall(verilog, start.end(), end)))
+
+
+def wrapper(verilog: str, module: str, ports: list[tuple[str, str]], wires: Mapping[str, str],
+            outer: str) -> str:
+    """Verilog with a module ``wrapper`` of the ports ``outer`` around ``module``.
+
+    ``wires`` are the expressions at its ports; other inputs are 0, other outputs not connected.
+    """
+    # A blank ends an escaped identifier.
+    connections = ",\n".join(
+        f"    .{name} ({wires.get(name, '0' if direction == 'input' else '')})"
+        for direction, name in ports)
+    return (f"{verilog}\nmodule wrapper({outer});\n"
+            f"  {module} dut(\n{connections}\n  );\nendmodule\n")
 
 
 def program(design: SerialDesign, cache: Path) -> Path:

@@ -8,13 +8,16 @@ import pytest
 from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
+from xnorloom.gateware.network import Network
 from xnorloom.graph import Graph
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards import board
 from xnorloom_boards.design.leds import Leds
-from xnorloom_boards.design.top import Core, Top, baud_for
+from xnorloom_boards.design.top import Core, Top, baud_for, sck_for
 from xnorloom_boards.flow.synthesis import elaborate
 from xnorloom_boards.link import connection as host
+from xnorloom_boards.link.gateware import describe
+from xnorloom_boards.link.kind import LinkKind
 from xnorloom_sim.board.simulated import SimulatedBoard
 from xnorloom_sim.golden import evaluate
 
@@ -65,6 +68,25 @@ def test_leds_wrong():
     ("colorlight_5a_75b", 80_000_000, 115_200)])
 def test_baud_for(name, hz, baud):
     assert baud_for(board.find(name), hz) == baud
+
+
+@pytest.mark.parametrize("hz, rate", [
+    (48_000_000, 30_000_000), (7_500_000, 30_000_000), (7_499_999, 15_000_000)])
+def test_baud_for_spi(hz, rate):
+    assert baud_for(board.find("icebreaker").with_link(LinkKind.SPI), hz) == rate
+
+
+def test_sck_for(graph):
+    # As fast as the answers, which take at least as long as a frame of 16 bits on a fast line.
+    network = Network(SCHEDULE.bind(graph))
+    rates = [sck_for(network, hz, 30_000_000) for hz in (8_000_000, 48_000_000, 200_000_000)]
+    for hz, rate in zip((8_000_000, 48_000_000, 200_000_000), rates):
+        said = [describe(network, clock_hz=hz, baud=30_000_000 // part, kind=LinkKind.SPI).credits
+                for part in range(1, 9)]
+        found = [30_000_000 // part for part in range(1, 9) if said[part - 1] == 128]
+        assert rate == (found[0] if found else 30_000_000)
+    assert rates == sorted(rates) or rates[0] == 30_000_000
+    assert rates[2] == 30_000_000
 
 
 def test_core(graph):
@@ -127,6 +149,27 @@ def test_elaborate(graph, name):
     assert [command[0] for command in design.commands] == {
         "ice40": ["yosys", "nextpnr-ice40", "icepack"],
         "ecp5": ["yosys", "nextpnr-ecp5", "ecppack"]}[chosen.device.family]
+
+
+@pytest.mark.parametrize("name", ["icebreaker", "hx8k_evn"])
+def test_elaborate_spi(graph, name):
+    chosen = board.find(name).with_link(LinkKind.SPI)
+    design = elaborate(graph, SCHEDULE, chosen, 50_000_000)
+    assert design.link["kind"] == "spi" and design.baud == 30_000_000
+    assert r"module \top.design.core.spi" in design.around
+    assert r"module \top.design.core.uart" not in design.around
+    _, text = design.constraints
+    assert {"set_frequency spi_flash_1x_0__clk__io 30.0", "set_frequency clk12_0__io 12.0"} <= set(
+        text.splitlines())
+    assert len(re.findall(r"^set_io spi_flash_1x_0__(cs|clk|copi|cipo)__io \S+$", text,
+                          re.MULTILINE)) == 4
+    assert "uart" not in text and "wp" not in text
+    # The flash is on the same wire, which the design drives while it is selected only.
+    module = re.search(r"^module \\top\.design\.cipo\$\d+$.*?^end$", design.around, re.M | re.S)[0]
+    assert r"parameter \PIN_TYPE 6'101001" in module
+    plain = elaborate(graph, SCHEDULE, board.find(name), 50_000_000)
+    assert plain.network == design.network and plain.link["kind"] == "uart"
+    assert "spi" not in plain.around and "spi" not in plain.constraints[1]
 
 
 def test_elaborate_same_network(graph):

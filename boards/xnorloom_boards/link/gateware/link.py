@@ -16,14 +16,26 @@ from xnorloom.graph import Conv
 from xnorloom.schedule import Plan
 from xnorloom.schedule.reach import Reach
 
-from ..protocol import LOAD_BYTES, LOAD_VERSION, VERSION, Hello, LoadedLayer, result_bytes
+from ..kind import LinkKind
+from ..protocol import (
+    LOAD_BYTES,
+    LOAD_VERSION,
+    VERSION,
+    Hello,
+    LoadedLayer,
+    line_bytes,
+    result_bytes,
+    stuffed_bytes,
+)
 from ..sizes import check_plan
 from .framing import Deframer, Framer
 from .loader import Loader, weights_crc
 from .parser import Parser
 from .reader import Reader
 from .replies import Replies
-from .uart import RECEIVED, byte_cycles
+from .spi import byte_cycles as spi_cycles
+from .uart import RECEIVED
+from .uart import byte_cycles as uart_cycles
 
 __all__ = ["LINE_CREDITS", "Link", "describe"]
 
@@ -31,13 +43,18 @@ __all__ = ["LINE_CREDITS", "Link", "describe"]
 LINE_CREDITS = 128
 # Part of the time on the line that is left for the difference of the two clocks, generously.
 _LINE_PARTS = 20
+_BYTE_CYCLES = {LinkKind.UART: uart_cycles, LinkKind.SPI: spi_cycles}
+# Cycles in which a byte of an answer leaves the framer at the latest, if the line takes it.
+_FRAMER_CYCLES = 4
 
 
-def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> Hello:
-    """Description of a board, with its number, that has ``network`` on a serial line.
+def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0,
+             kind: LinkKind = LinkKind.UART) -> Hello:
+    """Description of a board, with its number, that has ``network`` on a line of rate ``baud``.
 
     It has ``LINE_CREDITS`` credits if the answer to a frame is always sent before the next
-    frame has arrived, even if only the answer is stuffed, throughout; else one credit.
+    frame has arrived, even if only the answer is stuffed, throughout; else one credit. With SPI,
+    sent means written into the queue, which is emptied while frames arrive.
 
     Raises
     ------
@@ -53,13 +70,14 @@ def describe(network: Network, *, clock_hz: int, baud: int, board: int = 0) -> H
     hello = Hello(bytes.fromhex(network.graph.digest)[:8], network.schedule.input_width,
                   network.plan.words, size, 1, network.scores,
                   LOAD_VERSION if layers else VERSION, layers, board=board)
-    cycles = byte_cycles(clock_hz, baud)
+    cycles = _BYTE_CYCLES[kind](clock_hz, baud)
     # From the frame buffer through the network to the first byte of the answer, and to the last
     # word of the frame, which may come later.
     work = 3 * hello.frame_bytes + network.latency + _unneeded(network.plan) + 8
-    answer = (2 * (size + 4) + 1) * (cycles + 1)
-    frame = (hello.frame_bytes + 5) * cycles
-    if work + answer <= frame - frame // _LINE_PARTS:
+    answer = stuffed_bytes(size) * ((cycles if kind is LinkKind.UART else _FRAMER_CYCLES) + 1)
+    frame = line_bytes(hello.frame_bytes) * cycles
+    emptied = kind is LinkKind.UART or stuffed_bytes(size) < line_bytes(hello.frame_bytes)
+    if emptied and work + answer <= frame - frame // _LINE_PARTS:
         return replace(hello, credits=LINE_CREDITS)
     return hello
 
