@@ -178,6 +178,11 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
 
 def _too_slow(graph: Graph, board: Board, found: Found) -> str:
     last = found.attempts[-1]
+    line = last.route.line_fmax_hz
+    if line is not None and line < last.design.baud:
+        return (f"network {graph.name!r} misses the clock of SPI on board {board.name}: it is "
+                f"{last.design.baud / 1e6:.4g} MHz and reaches {line / 1e6:.4g} MHz; "
+                f"build with a lower --baud")
     text = (f"network {graph.name!r} misses its clock on board {board.name}: it was built for "
             f"{last.design.hz / 1e6:.4g} MHz and reaches {last.route.fmax_hz / 1e6:.4g} MHz; try "
             f"more seeds")

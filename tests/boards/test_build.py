@@ -24,6 +24,7 @@ from xnorloom.schedule import Fold, Schedule
 from xnorloom_boards import board
 from xnorloom_boards.build import build
 from xnorloom_boards.errors import BuildError
+from xnorloom_boards.link.kind import LinkKind
 
 FAKE = Path(__file__).parents[1] / "fixtures" / "fake_tool.py"
 SCHEDULE = Schedule(8, (Fold(4, 8, "lut"), Fold(2, 6, "lut")))
@@ -412,3 +413,20 @@ def test_build_at_once(fakes, graph, tmp_path):
     bitstream = (tmp_path / "out" / "toy-icebreaker.bin").read_bytes()
     assert values["digests"]["bitstream"] == hashlib.sha256(bitstream).hexdigest()
     assert len(files(tmp_path / "out")) == 7
+
+
+@pytest.mark.parametrize("line, met", [(30.0, True), (29.9, False)])
+def test_spi_clock(fakes, tmp_path, graph, line, met):
+    """The clock of SPI is none of the design, and must be met, too."""
+    fakes.plan(fmax={"0": 60.0}, line=line)
+    spi = BOARD.with_link(LinkKind.SPI)
+    if not met:
+        with pytest.raises(BuildError, match=rf"^network 'toy' misses the clock of SPI on board "
+                                             rf"icebreaker: it is 30 MHz and reaches {line:g} MHz; "
+                                             rf"build with a lower --baud$"):
+            build(graph, spi, directory=tmp_path / "out", schedule=SCHEDULE)
+    else:
+        made = build(graph, spi, directory=tmp_path / "out", schedule=SCHEDULE)
+        assert made.route.fmax_hz == 60e6 and made.route.line_fmax_hz == line * 1e6
+        assert made.values["clock"]["fmax_hz"] == 60_000_000
+        assert made.values["link"]["kind"] == "spi"

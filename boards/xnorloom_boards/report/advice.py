@@ -44,8 +44,8 @@ def advice(
     Returns
     -------
     list of dict
-        ``of`` (``serial port``, ``SPI``, ``schedule`` or ``clock``), ``limit`` and ``remedy``, which are
-        sentences without a final stop.
+        ``of`` (``serial port``, ``SPI``, ``schedule`` or ``clock``), ``limit`` and ``remedy``,
+        which are sentences without a final stop.
     """
     found = [_schedule(plan, steps, values["resources"])]
     if path:

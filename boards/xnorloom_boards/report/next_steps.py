@@ -39,7 +39,7 @@ def next_steps(values: dict[str, Any]) -> list[tuple[str, str]]:
     model, board = values["model"], values["board"]["name"]
     name, data = model.get("bundled") or _UNKNOWN, model.get("data")
     images = f" --data {data or 'DATA'}"
-    spi = values["link"].get("kind") == LinkKind.SPI
+    spi = values.get("link", {}).get("kind") == LinkKind.SPI
     found = []
     if model.get("verified") is None or not model["verified"]["same_schedule"]:
         found.append(
