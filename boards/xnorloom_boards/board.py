@@ -184,16 +184,16 @@ class Board:
 
         They have no buffers. The clock is constrained to ``baud``.
         """
-        from amaranth.lib.io import SingleEndedPort
+        from amaranth.lib.io import Direction, SingleEndedPort
 
         assert self.spi is not None
         port = platform.request(*self.spi, dir="-")
         platform.add_clock_constraint(port.clk.io, self.baud)
         # The directions of the platform are those of a design that reads the flash.
-        return (SingleEndedPort(port.cs.io, invert=port.cs.invert, direction="i"),
-                SingleEndedPort(port.clk.io, direction="i"),
-                SingleEndedPort(port.copi.io, direction="i"),
-                SingleEndedPort(port.cipo.io, direction="o"))
+        return (SingleEndedPort(port.cs.io, invert=port.cs.invert, direction=Direction.Input),
+                SingleEndedPort(port.clk.io, direction=Direction.Input),
+                SingleEndedPort(port.copi.io, direction=Direction.Input),
+                SingleEndedPort(port.cipo.io, direction=Direction.Output))
 
     def led_ports(self, platform: Any) -> list[Any]:
         """Request the LEDs: an I/O port of one pin for each, without buffers."""

@@ -39,8 +39,8 @@ class SimBoard:
     """Board that is simulated, with the interface of :class:`~xnorloom_boards.board.Board`.
 
     The gateware is that of a board without its pins and PLL: network, serial link and serial port,
-    as compiled Verilog. The line is a pseudo-terminal. With SPI it is a USB device for pyftdi that
-    stands in for an FT2232H. The board sends scores, if they fit into a message.
+    as compiled Verilog. The line is a pseudo-terminal. With SPI it is a simulated FT2232H, a
+    USB device for pyftdi. The board sends scores, if they fit into a message.
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ def open_spi(url: Any, hz: int) -> SpiPort:
     # Other URLs of pyftdi print a list and exit.
     if isinstance(url, str) and not _URL.fullmatch(url):
         raise PortError(f"port of SPI must be a URL such as ftdi://ftdi:2232h/1, not {quoted(url)}")
-    controller = SpiController(cs_count=_SELECTS)
+    controller: Any = SpiController(cs_count=_SELECTS)
     try:
         controller.configure(url, frequency=hz)
         return SpiPort(controller, hz)

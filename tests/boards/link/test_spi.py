@@ -15,7 +15,7 @@ RATE = pytest.mark.parametrize("clock, sck", RATES.values(), ids=RATES)
 
 
 class Bench:
-    """A controller that drives the pins at any time, and a design behind the streams."""
+    """A controller that drives the pins at any time, and a design at the streams."""
 
     def __init__(self, clock, sck, seed, *, longest=64, pause=0.3):
         self.rng, self.pause = np.random.default_rng(seed), pause
