@@ -122,5 +122,5 @@ def add_link(parser: argparse._ActionsContainer) -> None:
     """Add ``--link``."""
     parser.add_argument("--link", type=OneOf(("uart", "spi")), default="uart", metavar="LINK",
                         help="wires of the board: uart, its serial port, or spi, through the USB "
-                             "bridge of an icebreaker or hx8k_evn, some 14 times as fast (default: "
+                             "bridge of an icebreaker or hx8k_evn, some 12 times as fast (default: "
                              "%(default)s)")
