@@ -118,6 +118,11 @@ class LayerPlan:
         return max(1, self.vectors // self.layer.pool_size[1])
 
     @property
+    def groups(self) -> int:
+        """Groups of a convolution; 1 for other layers."""
+        return self.layer.groups if isinstance(self.layer, Conv) else 1
+
+    @property
     def taps(self) -> int:
         """Taps of the window over the ring; 1 for a layer without one."""
         return self.ring.view.window.taps if isinstance(self.layer, Conv) else 1
