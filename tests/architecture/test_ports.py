@@ -28,6 +28,7 @@ from xnorloom_boards.link.gateware.loader import Loader
 from xnorloom_boards.link.gateware.parser import Parser
 from xnorloom_boards.link.gateware.reader import Reader
 from xnorloom_boards.link.gateware.replies import Replies
+from xnorloom_boards.link.gateware.spi import Spi
 from xnorloom_boards.link.gateware.uart import Uart, UartReceiver, UartTransmitter
 from xnorloom_boards.link.protocol import Hello, LoadedLayer
 
@@ -51,6 +52,7 @@ COMPONENTS = {
     "Reader": lambda: Reader(LOADED), "Replies": lambda: Replies(LOADED, 4),
     "Uart": lambda: Uart(**LINE), "UartReceiver": lambda: UartReceiver(**LINE),
     "UartTransmitter": lambda: UartTransmitter(**LINE),
+    "Spi": lambda: Spi(clock_hz=96, sck_hz=1, longest=5),
 }
 
 
