@@ -62,7 +62,7 @@ class Spi(wiring.Component):
         Clock of the line, low between bursts.
     copi : In(1)
         Data from the controller, sampled with rising ``sck``.
-    cipo : Out(1)
+    cipo : Out(1, init=1)
         Data to the controller, which changes with falling ``sck``.
     o : Out(stream.Signature(RECEIVED, always_ready=True))
         Bytes received; none is bad.
