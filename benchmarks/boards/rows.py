@@ -10,6 +10,7 @@ from xnorloom.errors import XnorloomError
 from xnorloom.graph import Graph
 from xnorloom.support.arguments import integer, text
 from xnorloom_boards import board
+from xnorloom_boards.flow.clock_search import MOST_CLOCKS
 
 __all__ = ["Model", "Row", "RowsError", "chosen", "read_json", "read_rows"]
 
@@ -45,12 +46,15 @@ class Row:
         Cycles per frame, at most. ``None`` for the least that fits.
     seeds : tuple of int
         Seeds of the placer; the fastest result is kept.
+    clocks : int or None
+        Clocks to try until one is met; ``None`` for as many as a build tries.
     """
 
     model: Model
     board: str
     interval: int | None = None
     seeds: tuple[int, ...] = (0,)
+    clocks: int | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +66,8 @@ class Row:
         says: dict[str, Any] = {"network": self.model.graph.digest, "seeds": list(self.seeds)}
         if self.interval is not None:
             says["interval"] = self.interval
+        if self.clocks is not None:
+            says["clocks"] = self.clocks
         return says
 
 
@@ -85,8 +91,8 @@ def read_rows(path: Path) -> list[Row]:
     """The rows in a file, in the order of the models and then in their own.
 
     The file is an object with ``models``, the files of the networks by their names, and ``rows``:
-    objects with ``model``, ``board``, and perhaps ``interval``, ``seeds``, and ``why``, which is
-    for readers. Paths are relative to the file.
+    objects with ``model``, ``board``, and perhaps ``interval``, ``seeds``, ``clocks``, and
+    ``why``, which is for readers. Paths are relative to the file.
 
     Raises
     ------
@@ -112,7 +118,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _row(what: str, entry: Any, models: dict[str, Model]) -> Row:
-    known = ("model", "board", "interval", "seeds", "why")
+    known = ("model", "board", "interval", "seeds", "clocks", "why")
     for key in _kind(what, entry, dict):
         if key not in known:
             raise ValueError(f"{what} has the unknown key {key!r}, wanted {', '.join(known)}")
@@ -129,8 +135,11 @@ def _row(what: str, entry: Any, models: dict[str, Model]) -> Row:
                   for seed in _kind(f"seeds of {what}", entry.get("seeds", [0]), list))
     if not seeds:
         raise ValueError(f"{what} must have a seed")
+    clocks = entry.get("clocks")
+    if clocks is not None:
+        clocks = integer(f"clocks of {what}", clocks, 1, MOST_CLOCKS)
     return Row(models[name], board.find(text(f"board of {what}", entry["board"])).name, interval,
-               seeds)
+               seeds, clocks)
 
 
 def _kind(what: str, value: Any, kind: type) -> Any:

@@ -20,6 +20,7 @@ from xnorloom.folding.fit import NoScheduleError
 from xnorloom.support.text import count
 from xnorloom_boards import board
 from xnorloom_boards.build import build
+from xnorloom_boards.flow.clock_search import MOST_CLOCKS
 from xnorloom_cli.console import timed, write
 from xnorloom_cli.exit_status import exit_status
 
@@ -52,7 +53,8 @@ def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
     folder = directory / row.name.replace("/", "-")
     try:
         made = build(row.model.graph, board.find(row.board), directory=folder,
-                     interval=row.interval, seeds=row.seeds, progress=say)
+                     interval=row.interval, seeds=row.seeds,
+                     clocks=row.clocks or MOST_CLOCKS, progress=say)
     except XnorloomError as error:
         # A given interval that does not fit is no result: others may fit. Without one the build
         # has tried all that might.

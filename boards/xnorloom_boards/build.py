@@ -25,7 +25,7 @@ from .board import Board
 from .errors import BuildError
 from .expected_time import expected_seconds, expected_text
 from .flow.budget import ResourceBudget
-from .flow.clock_search import Attempt
+from .flow.clock_search import MOST_CLOCKS, Attempt
 from .flow.place_and_route import Route, pack
 from .flow.schedule_search import Found, ScheduleSearch, first_schedule
 from .flow.synthesis import Design, Netlist
@@ -86,7 +86,7 @@ class Build:
 def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
           schedule: Schedule | None = None, interval: int | None = None,
           most_vectors: int = USUAL_VECTORS, fps: float | None = None,
-          seeds: Sequence[int] = (0,), scores: bool = False,
+          seeds: Sequence[int] = (0,), clocks: int = MOST_CLOCKS, scores: bool = False,
           progress: Progress | None = None) -> Build:
     """Build ``graph`` for ``board`` and write bitstream and reports into ``directory``.
 
@@ -112,6 +112,8 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         follows, unless ``schedule`` is given.
     seeds : sequence of int
         Seeds of the placer; the fastest result is kept.
+    clocks : int
+        Clocks to try, 1 to 8: as soon as one is met after so many, no faster one is tried.
     scores : bool
         True if the scores are sent with the class.
     progress : callable or None
@@ -134,6 +136,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
     seeds = tuple(dict.fromkeys(integer("Seed", seed, 0) for seed in seeds))
     if not seeds:
         raise ValueError("build must have at least one seed")
+    clocks = integer("build clocks", clocks, 1, MOST_CLOCKS)
     check_graph(graph, scores)
     family, say = board.device.family, StepTimes(progress)
     tools = find_all(family)
@@ -154,7 +157,7 @@ def build(graph: Graph, board: Board, *, directory: str | os.PathLike[str],
         # Left in reverse order: programs end before the threads that wait for them.
         pool = stack.enter_context(ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)))
         jobs = stack.enter_context(Jobs(say))
-        search = ScheduleSearch(graph, board, scores, seeds, tools, jobs, pool, say)
+        search = ScheduleSearch(graph, board, scores, seeds, clocks, tools, jobs, pool, say)
         found = search.run(first, budget, tries, fps or 0)
         if fps is not None and not fixed:
             found = search.faster(found, fps)

@@ -18,9 +18,10 @@ from xnorloom_boards import board
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "boards" / "results.json"
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
-MODELS = ("tfc", "sfc", "mnist-cnn")
+MODELS = ("tfc", "sfc", "mnist-cnn", "sparse-mnist")
 PAIRS = [*((model, name) for model in MODELS[:2] for name in board.names()),
-         *(("mnist-cnn", name) for name in ("icebreaker", "hx8k_evn", "ulx3s_25f"))]
+         *(("mnist-cnn", name) for name in ("icebreaker", "hx8k_evn", "ulx3s_25f")),
+         ("sparse-mnist", "ulx3s_25f")]
 # Block RAMs, bits of a port, look-up tables, from the data sheets.
 CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": (32, 16, 7680),
          "LFE5U-25F": (56, 36, 24288), "LFE5U-85F": (208, 36, 83640),
@@ -39,7 +40,7 @@ def table(page):
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         names = [name for name in board.names() if board.find(name).title == cells[0]]
         for name in names:
-            if len(cells) == 10:
+            if cells[1] in CHIPS:
                 rows[model, name] = cells[1:]
             else:
                 bounds[name] = cells[1:]

@@ -10,14 +10,18 @@ from ..design.pll import frequencies
 from .place_and_route import ResourceOverflowError, Route
 from .synthesis import Design, Netlist
 
-__all__ = ["HOPE", "Attempt", "choose_clock", "first_hz", "most_hz", "reachable_hz"]
+__all__ = ["HOPE", "MOST_CLOCKS", "Attempt", "choose_clock", "first_hz", "most_hz",
+           "reachable_hz"]
 
 # Clocks of networks by the first letters of the chip's name: the typical one, for the first
 # attempt, and one that is a fifth above the fastest that was ever routed.
 _CLOCKS = {"iCE40UP": (45_000_000, 64_000_000), "iCE40HX": (110_000_000, 164_000_000),
            "LFE5UM5G": (140_000_000, 258_000_000), "LFE5U": (97_000_000, 190_000_000)}
-# Attempts for the fastest clock, and further ones while a wanted clock is missed.
-_ATTEMPTS, _MORE = 8, 4
+MOST_CLOCKS = 8
+"""Clocks to try at most for the fastest one."""
+
+# Further ones while a wanted clock is missed.
+_MORE = 4
 # Gain in frequency that is worth another attempt. The PLL of an iCE40 has larger steps than this,
 # that of an ECP5 also much smaller ones.
 _WORTH = 1.01
@@ -82,7 +86,7 @@ def reachable_hz(board: Board, hz: float) -> int | None:
 
 
 def choose_clock(board: Board, attempt: Callable[[int], Attempt], wanted: float = 0,
-                 progress: Callable[[str], object] = lambda text: None
+                 progress: Callable[[str], object] = lambda text: None, clocks: int = MOST_CLOCKS
                  ) -> tuple[Attempt | None, list[Attempt]]:
     """Find the fastest clock that a design meets.
 
@@ -101,6 +105,8 @@ def choose_clock(board: Board, attempt: Callable[[int], Attempt], wanted: float 
         Frequency that should be reached.
     progress : callable
         Called with a line after each attempt.
+    clocks : int
+        Attempts after which a clock that is met, and is ``wanted`` at least, ends the search.
 
     Returns
     -------
@@ -133,6 +139,8 @@ def choose_clock(board: Board, attempt: Callable[[int], Attempt], wanted: float 
         if made.met and (best is None or made.design.hz > best.design.hz):
             best = made
         progress(_said(attempts, best))
+        if best is not None and best.design.hz >= wanted and len(attempts) >= clocks:
+            break
         hz = _next(board, attempts, tried, best, wanted)
     return best, attempts
 
@@ -148,13 +156,13 @@ def _next(board: Board, attempts: list[Attempt], tried: list[int], best: Attempt
           wanted: float) -> int | None:
     """Clock of the next attempt, ``None`` if no further one is of use."""
     met = 0 if best is None else best.design.hz
-    if len(attempts) < _ATTEMPTS:
+    if len(attempts) < MOST_CLOCKS:
         below = 1.0 if best is not None else 1 - _CAUTION * (len(attempts) - 1)
         hz = _untried(board, below * attempts[-1].route.fmax_hz, tried)
         if hz is not None and hz >= _WORTH * met:
             return hz
     fastest = max(entry.route.fmax_hz for entry in attempts)
-    if met < wanted <= fastest / HOPE and len(attempts) < _ATTEMPTS + _MORE:
+    if met < wanted <= fastest / HOPE and len(attempts) < MOST_CLOCKS + _MORE:
         return _at_least(board, wanted, tried)
     return None
 

@@ -108,6 +108,8 @@ class ScheduleSearch:
         True if the scores are sent with the class.
     seeds : tuple of int
         Seeds of the placer.
+    clocks : int
+        Clocks of a schedule after which one that is met is fast enough.
     tools : dict of str to Tool
         Programs by step; see :func:`~xnorloom_boards.flow.tools.find_all`.
     jobs : Jobs
@@ -122,6 +124,7 @@ class ScheduleSearch:
     board: Board
     scores: bool
     seeds: tuple[int, ...]
+    clocks: int
     tools: dict[str, Tool]
     jobs: Jobs
     pool: ThreadPoolExecutor
@@ -143,7 +146,8 @@ class ScheduleSearch:
             cycles = plan.cycles_per_frame
             try:
                 return Found(plan, budget, *choose_clock(
-                    self.board, partial(self._attempt, schedule), fps * cycles, self.progress))
+                    self.board, partial(self._attempt, schedule), fps * cycles, self.progress,
+                    self.clocks))
             except ResourceOverflowError as error:
                 needed = _needed(error)
                 text = (f"network {self.graph.name!r} at an interval of {_interval(plan)} does "

@@ -34,6 +34,8 @@ EXAMPLES = [
     "xnorloom build models/sfc.bnn --board ulx3s_25f --seed 1,2,3",
     "xnorloom build net.onnx --input u8/255 --board hx8k_evn --fps 500000"]
 
+# xnorloom_boards.flow.clock_search.MOST_CLOCKS, which --help does not import.
+_MOST_CLOCKS = 8
 _LINKS = {"uart": "Serial port", "spi": "SPI"}
 # The fastest bridge on a board, an FT2232H (data sheet DS_FT2232H).
 _FASTEST_BAUD = {"uart": 12_000_000, "spi": 30_000_000}
@@ -53,6 +55,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fps", type=positive, metavar="F",
                         help="at least F frames per second, or no bitstream")
     add_seeds(parser)
+    parser.add_argument("--clocks", type=_clocks, metavar="N", default=_MOST_CLOCKS,
+                        help="stop the search for the fastest clock as soon as one is met after N "
+                             "clocks, 1 to 8; each takes a synthesis, and a place and route "
+                             "(default: %(default)s)")
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
     add_link(parser)
@@ -64,6 +70,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true",
                         help="print schedule and estimate of the first attempt; build and write "
                              "nothing")
+
+
+def _clocks(text: str) -> int:
+    """Clocks to try."""
+    return integer(text, 1, _MOST_CLOCKS, ranged=True)
 
 
 def _baud(text: str) -> int:
@@ -94,7 +105,8 @@ def run(arguments: Namespace, console: Console) -> int:
             graph, chosen, directory=arguments.output or _directory(graph, chosen.name),
             interval=arguments.interval, schedule=schedule,
             most_vectors=arguments.vectors or USUAL_VECTORS, fps=arguments.fps,
-            seeds=arguments.seed, scores=arguments.scores, progress=step)
+            seeds=arguments.seed, clocks=arguments.clocks, scores=arguments.scores,
+            progress=step)
     values: dict[str, Any] = {**made.values, "directory": str(made.files[0].parent),
                               "files": [str(path) for path in made.files]}
     bitstream = printable(shlex.quote(str(made.files[0])))

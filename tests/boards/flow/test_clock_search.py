@@ -77,6 +77,15 @@ def test_choose_clock_of_noise(name, seed):
         assert all(min(abs(hz / other - 1) for other in asked) < 0.011 for hz in left)
 
 
+@pytest.mark.parametrize(("clocks", "reached", "kept"), [
+    (1, [60], 45), (2, [60, 50], 45), (1, [30, 31], 30), (2, [60, 61, 60], 60)])
+def test_choose_clock_ends_early(clocks, reached, kept):
+    """A clock that is met after so many attempts is good enough; one that is missed is not."""
+    left = [fmax * 1e6 for fmax in reached]
+    best, _ = choose_clock(BOARD, lambda hz: Routed(hz, left.pop(0)), clocks=clocks)
+    assert (best.hz, left) == (kept * 1e6, [60e6] if clocks == 2 and len(reached) == 3 else [])
+
+
 def test_choose_clock_wanted():
     # At once for what is wanted, if that is more than usual; then as always.
     asked = []
@@ -87,6 +96,9 @@ def test_choose_clock_wanted():
 
     best, _ = choose_clock(BOARD, attempt, 50.1e6)
     assert asked[0] >= 50.1e6 and best.hz == asked[-1] == 57_750_000
+    asked.clear()
+    choose_clock(BOARD, attempt, 50.1e6, clocks=1)
+    assert len(asked) == 1 and asked[0] >= 50.1e6
     asked.clear()
     choose_clock(BOARD, attempt, 1000)
     assert asked[0] == first_hz(BOARD)
