@@ -40,7 +40,7 @@ class Model:
 
 TEACHERS = {
     "mnist": Recipe(epochs=3, rate=3e-3, shift=2, angle=10, zoom=0.10, batch=100, bfloat16=True),
-    "fashion": Recipe(epochs=3, rate=3e-3, shift=1, angle=5, zoom=0.05, flip=True, batch=100,
+    "fashion": Recipe(epochs=8, rate=3e-3, shift=1, angle=5, zoom=0.05, flip=True, batch=100,
                       bfloat16=True),
 }
 MODELS = {
@@ -52,8 +52,8 @@ MODELS = {
         Recipe(epochs=14, shift=1, angle=7, zoom=0.07, batch=100, bfloat16=True, copies=4)),
     "fashion": Model(
         "fashion-cnn", "fashion", Shape((32, 64, 96), (0, 2), (128,), bits=8),
-        Recipe(epochs=18, shift=0.5, angle=3, zoom=0.03, flip=True, batch=100, bfloat16=True,
-               copies=4)),
+        Recipe(epochs=60, shift=0.5, angle=3, zoom=0.03, flip=True, batch=100, bfloat16=True,
+               copies=10)),
 }
 
 
