@@ -219,7 +219,7 @@ def export(network, shape, name, testing, path):
         print(f"{layer.source}: {layer.neurons} neurons, {layer.inverted} inverted, "
               f"{layer.constant} constant")
     graph = lowered.graph
-    frames = testing.images.reshape(-1, *graph.input.shape)
+    frames = testing.images.reshape(-1, *graph.input.pixel_shape)
     classes = golden.evaluate(graph, encode(graph.input, frames)).classes
     for title, result in (("float network", expected), ("integer graph", classes)):
         print(f"{title}: {np.sum(result == testing.labels)} of {len(testing)} test images right")

@@ -49,8 +49,8 @@ def add_model(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
     parser.add_argument(
         "model", type=path, metavar="MODEL", nargs="?" if optional else None,
         help="model file (.bnn), name of a bundled model (tfc, sfc, sfc8, sfc8-fashion, "
-             "sparse-mnist, mnist-cnn, mnist-cnn-accurate, fashion-cnn or cnv-digits), or model "
-             "of another tool: " + ", ".join(
+             "sparse-mnist, mnist-cnn, mnist-cnn-accurate, fashion-cnn, cnv-digits or vowels), or "
+             "model of another tool: " + ", ".join(
                  f"{' or '.join(row.suffixes)} ({row.tools})" for row in FORMATS if row.reader))
     group = parser.add_argument_group("models of other tools")
     group.add_argument(

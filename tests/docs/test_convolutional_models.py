@@ -25,6 +25,7 @@ CASES = {
     "mnist-cnn-accurate": ("mnist", 100, 100_000, 5),
     "fashion-cnn": ("fashion", 100, 100_000, 5),
     "cnv-digits": ("photo-digits", 20, 300_000, 3),
+    "vowels": ("vowels", 100, 3_000, 20),
 }
 
 
@@ -33,6 +34,7 @@ def frames_of(import_example):
     """``frames_of(kind, graph, count)``: the first test images of a set as frames of a graph."""
     def frames(kind, graph, count):
         testing = (import_example("photo_digits").load_test() if kind == "photo-digits" else
+                   import_example("vowels").load("test") if kind == "vowels" else
                    data.load(f"{kind}:test"))
         return encode(graph.input, testing.images[:count]).reshape(count, graph.input.size)
     return frames

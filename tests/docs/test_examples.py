@@ -60,6 +60,7 @@ def test_camera(tmp_path):
     assert "module camera(" in (tmp_path / "camera.v").read_text()
 
 
-@pytest.mark.parametrize("name", ["train_mnist.py", "train_mnist_cnn.py", "train_cnv.py"])
+@pytest.mark.parametrize("name", ["train_mnist.py", "train_mnist_cnn.py", "train_cnv.py",
+                                  "train_vowels.py", "vowels.py"])
 def test_training_explains_itself(name, tmp_path):
     assert run(name, "--help", cwd=tmp_path)[0].startswith(f"usage: {name}")

@@ -103,7 +103,8 @@ def test_notebooks(random_graph):
 @pytest.mark.parametrize("model, options, error, message", [
     ("nonsense", {}, ModelFileError,
      "model 'nonsense' is neither a file nor one of the bundled models cnv-digits, "
-     "fashion-cnn, mnist-cnn-accurate, mnist-cnn, sfc, sfc8-fashion, sfc8, sparse-mnist, tfc"),
+     "fashion-cnn, mnist-cnn-accurate, mnist-cnn, sfc, sfc8-fashion, sfc8, sparse-mnist, tfc, "
+     "vowels"),
     ("tfc", dict(input="u8"), ValueError,
      "input is only for a model of another tool, not for 'tfc'"),
     ("tfc", dict(score_bits=8), ValueError,
