@@ -147,7 +147,8 @@ class Board:
         from .link.find_port import AUTO, find_port
         from .link.spi_port import SCHEME, find_url
 
-        chosen = self.with_link(LinkKind.SPI) if port.startswith(SCHEME) else self
+        chosen = self.with_link(LinkKind.SPI) if isinstance(port, str) and port.startswith(
+            SCHEME) else self
         if port == AUTO:
             port = (find_port(self.name, self.usb) if self.link is LinkKind.UART
                     else find_url(self.name, self.usb))

@@ -61,7 +61,7 @@ def evil(here, tmp_path):
 def test_every_command_has_a_test():
     assert set(COMMANDS) == {"demo", "import", "info", "verify", "simulate", "compile", "build",
                              "flash", "run", "boards", "serve", "explore",
-                             "export"}
+                             "export", "models"}
 
 
 ARGUMENTS = {
@@ -81,7 +81,7 @@ ARGUMENTS = {
     "run": ["toy.bnn", "--board", "icebreaker", "--data", "data.npz", "--port", EVIL],
     "import": ["toy.bnn", "-o", f"{EVIL}.onnx"], "import model": [f"{EVIL}.onnx", "-o", "a.bnn"],
     "import file": [f"{EVIL}.h5", "-o", "a.bnn"], "import own": ["toy.bnn", "-o", f"{EVIL}.bnn"],
-    "demo": [EVIL], "boards": [f"{EVIL}.bnn"], "serve": [f"{EVIL}.bnn"],
+    "demo": [EVIL], "models": [EVIL], "boards": [f"{EVIL}.bnn"], "serve": [f"{EVIL}.bnn"],
     "explore": [f"{EVIL}.bnn", "--board", "icestick"],
     "explore board": ["toy.bnn", "--board", EVIL],
     "explore boards": ["toy.bnn", "--board", f"{EVIL},{EVIL}"],

@@ -41,9 +41,12 @@ def formulas(graph, schedule):
         cycles.append(neurons * steps)
         direct = neurons == 1 and width == fold.simd
         levels = max(1, math.floor(math.log2(fold.simd)))
-        if fold.style == "wired" and steps == 1 and not layer.scaled:
+        if fold.style == "wired":
             bounds = {"offsets": layer.offsets} if isinstance(layer, Score) else {
                 "thresholds": layer.thresholds}
+            # Counts alone, to be added over bit planes or scaled.
+            if steps > 1 or layer.scaled:
+                bounds = {}
             levels = max(0, longest_path(solve(2 * layer.weights.astype(int) - 1, **bounds)) - 1)
         latency += 0 if direct else 2 + cycles[-1] - 1
         if fold.style in ("block", "spram"):

@@ -23,7 +23,7 @@ from ..frontend.program import (
     operands,
 )
 from ..support.text import printable
-from .segment import inputs_of, name_of
+from .segment import inputs_of, name_of, refuse_constants
 
 __all__ = ["Expansion", "expansion_of"]
 
@@ -131,11 +131,7 @@ def expansion_of(program: Program, target: Value, steps: tuple[int, ...]) -> Exp
 def _broadcast(step: Elementwise, index: dict[Value, np.ndarray]) -> np.ndarray:
     """Return the pixels of the elements of a step, shape (1, …)."""
     given = [index[value] for value in inputs_of(step)]
-    for operand in step.inputs:
-        if not isinstance(operand, Value) and operand.dtype.kind == "f" and (
-                np.isnan(operand).any()):
-            raise SourceError(f"{step.name} must have numbers as its parameters, but has a "
-                              f"constant that is NaN")
+    refuse_constants(step, given[0].shape[1:])
     zeros = {value: np.zeros(index[value].shape, np.float32) for value in inputs_of(step)}
     with np.errstate(all="ignore"):
         shape = np.asarray(step.function(*operands(step, zeros))).shape

@@ -26,7 +26,7 @@ from ..frontend.program import (
 )
 from .layout import Layout
 
-__all__ = ["Segment", "inputs_of", "name_of", "refuse_positions"]
+__all__ = ["Segment", "inputs_of", "name_of", "refuse_constants", "refuse_positions"]
 
 # Values of the channels (B, channels), or reduced frames of a layout, which stay so while they can.
 _Result = tuple[np.ndarray, Layout | None]
@@ -171,6 +171,26 @@ def inputs_of(step: Step) -> list[Value]:
     """Return the operands of a step that are not constants."""
     given = step.inputs if isinstance(step, (Elementwise, Join)) else (step.input,)
     return [operand for operand in given if isinstance(operand, Value)]
+
+
+def refuse_constants(step: Elementwise, frame: tuple[int, ...]) -> None:
+    """Check the constants of a step on frames of the shape ``frame``.
+
+    Raises
+    ------
+    SourceError
+        If one is not a number, or has values of its own for some frames.
+    """
+    for operand in step.inputs:
+        if isinstance(operand, Value):
+            continue
+        if operand.dtype.kind == "f" and np.isnan(operand).any():
+            raise SourceError(f"{step.name} must have numbers as its parameters, but has a "
+                              f"constant that is NaN")
+        if operand.ndim > len(frame) + 1 or (
+                operand.ndim == len(frame) + 1 and operand.shape[:1] != (1,)):
+            raise SourceError(f"{step.name} must treat all frames alike, but has a constant of "
+                              f"the shape {operand.shape!r} for frames of {frame!r}")
 
 
 def refuse_positions(step: Elementwise) -> NoReturn:

@@ -17,7 +17,7 @@ from ..frontend.program import (
 )
 from .expansion import Expansion, expansion_of
 from .layout import Layout, layout_of
-from .segment import Segment, inputs_of, name_of, refuse_positions
+from .segment import Segment, inputs_of, name_of, refuse_constants, refuse_positions
 
 __all__ = ["frame_shapes", "segment_of"]
 
@@ -160,16 +160,7 @@ def _index(program: Program, number: int, index: dict[Value, np.ndarray]) -> np.
     first, *others = (index[value] for value in inputs_of(step))
     if not all(np.array_equal(first, other) for other in others):
         raise SourceError(f"{step.name} must combine each element with itself, not with others")
-    for operand in step.inputs:
-        if isinstance(operand, Value):
-            continue
-        if operand.dtype.kind == "f" and np.isnan(operand).any():
-            raise SourceError(f"{step.name} must have numbers as its parameters, but has a "
-                              f"constant that is NaN")
-        if operand.ndim > first.ndim + 1 or (
-                operand.ndim == first.ndim + 1 and operand.shape[:1] != (1,)):
-            raise SourceError(f"{step.name} must treat all frames alike, but has a constant of "
-                              f"the shape {operand.shape!r} for frames of {first.shape!r}")
+    refuse_constants(step, first.shape)
     zeros = {value: np.zeros((1, *first.shape), np.float32) for value in inputs_of(step)}
     with np.errstate(all="ignore"):
         shape = np.asarray(step.function(*operands(step, zeros))).shape[1:]

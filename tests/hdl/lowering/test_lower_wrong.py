@@ -81,7 +81,8 @@ WRONG = {
         lambda new: new((2,)).map(np.abs),
         r"^network 'net' must have a layer with weights, and has none$"),
     "larger frames": (
-        lambda new: new((1,)).map(lambda x, c: x + c, np.ones(3, F), name="m"),
+        lambda new: new((2,)).dense(np.ones((2, 1))).map(lambda x, c: x + c, np.ones(3, F),
+                                                         name="m").dense(np.ones((3, 2))),
         r"^m must keep the shape of frames, \(1,\), but makes it \(3,\)$"),
     "constant for some frames": (
         lambda new: new((1,)).map(lambda x, c: x + c, np.ones((3, 1), F), name="m"),
@@ -95,9 +96,10 @@ WRONG = {
         lambda new: new((3,)).move(lambda a: a[:, :2]).dense(np.ones((2, 2))),
         r"^move0 must have each of the 3 elements of the input once, in any order, but lacks 1$"),
     "enlarged frames that are reshaped": (
-        lambda new: new((3, 1)).map(np.multiply, np.ones((1, 3, 2), F))
-        .move(lambda a: a.reshape(len(a), 6)).dense(np.ones((6, 2))),
-        r"^map0 must keep the shape of frames, \(3, 1\), but makes it \(3, 2\)$"),
+        lambda new: new((2,)).dense(np.ones((2, 3))).move(lambda a: a.reshape(len(a), 3, 1))
+        .map(np.multiply, np.ones((1, 3, 2), F)).move(lambda a: a.reshape(len(a), 6))
+        .dense(np.ones((6, 2))),
+        r"^map2 must keep the shape of frames, \(3, 1\), but makes it \(3, 2\)$"),
     "uneven levels": (
         lambda new: new((3,)).map(lambda x: x * x).dense(np.ones((3, 2))),
         r"^elements of the input must reach the first layer with two values, or in even steps of "
@@ -181,6 +183,6 @@ def test_joining_branches_are_refused(new_program):
 def test_elements_that_meet_others_are_refused(new_program):
     net = new_program((4,)).move(lambda a: a[:, ::-1])
     net.add(Elementwise("both", "both:0", (INPUT, net.value), np.add)).dense(np.ones((4, 2)))
-    with pytest.raises(SourceError, match=r"^both must combine each element with itself, not with "
+    with pytest.raises(SourceError, match=r"^both must combine each pixel with itself, not with "
                                           r"others$"):
         lower(net.program(), "bits")
