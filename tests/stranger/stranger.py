@@ -82,7 +82,7 @@ class Environment:
 
     def _follow(self, command: Command, said: str) -> None:
         """Check the hint for the missing extra; with ``then``, follow it and run the command."""
-        hint = re.search(r"pip install ([^\n]+)", said)
+        hint = re.search(r"pip install (.+?)(?:; see docs/\S+)?$", said, re.MULTILINE)
         found = [] if hint is None else shlex.split(hint[1])
         if not found or not set(found) <= _requirements(command.missing):
             raise Failed(f"{shlex.join(command.words)}: no hint at what the extra "
