@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cases import Case, cases
-from count import put
+from count import add_files, put
 from measure import packed, synthesise
 
 from xnorloom.support.files import write_atomic
@@ -23,7 +23,6 @@ from xnorloom_cli.exit_status import exit_status
 
 __all__ = ["BEGIN", "END", "table"]
 
-HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- estimates: begin -->", "<!-- estimates: end -->"
 
 
@@ -36,11 +35,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--render", action="store_true",
                         help="synthesise nothing; estimate again, and compare with the recorded "
                              "cells")
-    for name, path, contents in (
-            ("results", HERE / "calibration.json", "file of results"),
-            ("page", HERE.parents[1] / "docs" / "results.md", "page with the table")):
-        parser.add_argument(f"--{name}", type=Path, default=path, metavar="FILE",
-                            help=f"{contents} (default: {path.name})")
+    add_files(parser, "calibration.json")
     return parser.parse_args(arguments)
 
 

@@ -21,7 +21,7 @@ from xnorloom.support.process import Jobs
 from xnorloom_boards.flow import tools
 from xnorloom_cli.exit_status import exit_status
 
-__all__ = ["BEGIN", "END", "put", "table"]
+__all__ = ["BEGIN", "END", "add_files", "put", "table"]
 
 HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- cells: begin -->", "<!-- cells: end -->"
@@ -42,12 +42,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
                              "as recorded")
     parser.add_argument("--render", action="store_true",
                         help="measure nothing; put the recorded results into the page")
+    add_files(parser, "results.json")
+    return parser.parse_args(arguments)
+
+
+def add_files(parser: argparse.ArgumentParser, results: str) -> None:
+    """Add ``--results``, by default the file ``results`` beside this one, and ``--page``."""
     for name, path, contents in (
-            ("results", HERE / "results.json", "file of results"),
+            ("results", HERE / results, "file of results"),
             ("page", HERE.parents[1] / "docs" / "results.md", "page with the table")):
         parser.add_argument(f"--{name}", type=Path, default=path, metavar="FILE",
                             help=f"{contents} (default: {path.name})")
-    return parser.parse_args(arguments)
 
 
 def table(results: list[dict[str, Any]]) -> str:

@@ -145,14 +145,13 @@ class Board:
         """
         from .link import connection
         from .link.find_port import AUTO, find_port
-        from .link.spi_port import SCHEME, find_url
+        from .link.spi_port import SCHEME, find_url, is_url
 
-        chosen = self.with_link(LinkKind.SPI) if isinstance(port, str) and port.startswith(
-            SCHEME) else self
+        chosen = self.with_link(LinkKind.SPI) if is_url(port) else self
         if port == AUTO:
             port = (find_port(self.name, self.usb) if self.link is LinkKind.UART
                     else find_url(self.name, self.usb))
-        elif chosen.link is LinkKind.SPI and not port.startswith(SCHEME):
+        elif chosen.link is LinkKind.SPI and not is_url(port):
             raise PortError(f"port of SPI must be {AUTO} or begin with {SCHEME}, not "
                             f"{quoted(port)}")
         return connection.open(port, graph, baud=chosen.baud if baud is None else baud,

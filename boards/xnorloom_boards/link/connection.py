@@ -23,7 +23,7 @@ from .port import Port, open_port
 from .protocol import Hello, frame_payloads, result_bytes
 from .send_frames import send_frames
 from .session import Faults, Session
-from .spi_port import SCHEME, open_spi
+from .spi_port import is_url, open_spi
 from .weights import wanted_weights
 
 __all__ = ["DEFAULT_BAUD", "Connection", "Wanted", "open"]
@@ -237,7 +237,7 @@ def open(port: str, graph: Graph | None = None, *, baud: int = DEFAULT_BAUD,
         raise TypeError(f"Serial port must be given by its name, not {_shown(port)}")
     text("Serial port", port)
     baud, retries = _check_options(graph, baud, timeout, retries)
-    opened = (open_spi(port, baud) if port.startswith(SCHEME)
+    opened = (open_spi(port, baud) if is_url(port)
               else open_port(port, baud, write_timeout=timeout + 1))
     try:
         return Connection(opened, graph, name=port, baud=baud, timeout=timeout, retries=retries,

@@ -14,7 +14,7 @@ from .protocol import END
 if TYPE_CHECKING:
     from pyftdi.ftdi import Ftdi
 
-__all__ = ["SCHEME", "SpiPort", "find_url", "open_spi"]
+__all__ = ["SCHEME", "SpiPort", "find_url", "is_url", "open_spi"]
 
 SCHEME = "ftdi://"
 """Begin of the names of these ports, which are URLs of pyftdi."""
@@ -96,6 +96,11 @@ class SpiPort:
         found = _ENDS.sub(_IDLE, answer[1:])
         self._in += found[self._ended and found.startswith(_IDLE):]
         self._ended = found.endswith(_IDLE)
+
+
+def is_url(port: object) -> bool:
+    """True if ``port`` is the name of a port of SPI, and not of a serial port."""
+    return isinstance(port, str) and port.startswith(SCHEME)
 
 
 def open_spi(url: Any, hz: int) -> SpiPort:

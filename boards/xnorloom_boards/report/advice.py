@@ -19,7 +19,6 @@ __all__ = ["advice"]
 # Shares of the network's frames below which the serial port limits, of a resource above which it is
 # full, and of a path above which wires limit it.
 _SLOWER, _FULL, _WIRES = 0.95, 0.9, 0.6
-_FT2232H_BAUD = 12_000_000
 _NAMES = {"brams": "block RAM", "logic_cells": "logic cells"}
 
 
@@ -66,12 +65,13 @@ def _link(board: Board, values: dict[str, Any]) -> dict[str, str]:
         "feed the network from logic on the chip, with the Verilog of xnorloom compile, or "
         "from a faster link"
     )
-    faster = baud_for(replace(board, baud=_FT2232H_BAUD), values["clock"]["hz"])
     if board.link is LinkKind.SPI:
         return {"of": board.link.title, "limit": limit, "remedy": remedy}
+    fastest = board.link.fastest
+    faster = baud_for(replace(board, baud=fastest), values["clock"]["hz"])
     if board.usb == FT2232H and faster > baud:
         remedy = (
-            f"build with --baud {_FT2232H_BAUD}, which makes it {faster:,} baud at this "
+            f"build with --baud {fastest}, which makes it {faster:,} baud at this "
             f"clock, {faster / baud:.3g} times the frames, or {remedy}"
         )
     return {"of": "serial port", "limit": limit, "remedy": remedy}

@@ -8,7 +8,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xnorloom.support.text import count
 
-from ..link.kind import LinkKind
 from . import floorplan
 from .charts import bar, path_chart, timeline
 from .critical_path import steps
@@ -17,9 +16,6 @@ from .next_steps import next_steps, verification
 from .values import TITLES, link_kind
 
 __all__ = ["page"]
-
-# Headings of the section about the link.
-_LINKS = {LinkKind.UART: "Serial port", LinkKind.SPI: "SPI"}
 
 
 def page(values: dict[str, Any], places: floorplan.Floorplan | None = None) -> str:
@@ -40,7 +36,7 @@ def page(values: dict[str, Any], places: floorplan.Floorplan | None = None) -> s
         verification=verification(values), next_steps=next_steps(values),
         blocks=diagram(values) if "widths" in values else None,
         floorplan=floorplan.draw(places) if places is not None and places.tiles else None,
-        link_title=_LINKS[link], link_unit=link.unit)
+        link_title=link.heading, link_unit=link.unit)
 
 
 @cache

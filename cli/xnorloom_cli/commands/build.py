@@ -36,9 +36,8 @@ EXAMPLES = [
 
 # xnorloom_boards.flow.clock_search.MOST_CLOCKS, which --help does not import.
 _MOST_CLOCKS = 8
-_LINKS = {"uart": "Serial port", "spi": "SPI"}
-# The fastest bridge on a board, an FT2232H (data sheet DS_FT2232H).
-_FASTEST_BAUD = {"uart": 12_000_000, "spi": 30_000_000}
+# Largest rate of any link: xnorloom_boards.link.kind.LinkKind.fastest of SPI.
+_FASTEST_BAUD = 30_000_000
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -79,7 +78,7 @@ def _clocks(text: str) -> int:
 
 def _baud(text: str) -> int:
     """Rate of a link."""
-    return integer(text, 9_600, _FASTEST_BAUD["spi"], ranged=True)
+    return integer(text, 9_600, _FASTEST_BAUD, ranged=True)
 
 
 def run(arguments: Namespace, console: Console) -> int:
@@ -91,9 +90,9 @@ def run(arguments: Namespace, console: Console) -> int:
     chosen = board.find(arguments.board).with_link(LinkKind(arguments.link))
     usual = chosen.baud
     if arguments.baud is not None:
-        if arguments.baud > _FASTEST_BAUD[chosen.link]:
+        if arguments.baud > chosen.link.fastest:
             raise XnorloomError(f"argument --baud: must be at most "
-                                f"{_FASTEST_BAUD[chosen.link]:,} with link {chosen.link}, not "
+                                f"{chosen.link.fastest:,} with link {chosen.link}, not "
                                 f"{arguments.baud:,}")
         chosen = replace(chosen, baud=arguments.baud)
     graph = load(arguments, console).graph
@@ -114,7 +113,7 @@ def run(arguments: Namespace, console: Console) -> int:
              f"Next: xnorloom flash --board {chosen.name} {bitstream}"]
     if made.values["link"]["baud"] != usual:
         rate = made.values["link"]["baud"]
-        lines.append(f"{_LINKS[chosen.link]}: {rate:,} {chosen.link.unit}; run and serve need "
+        lines.append(f"{chosen.link.heading}: {rate:,} {chosen.link.unit}; run and serve need "
                      f"--baud {rate}")
     if chosen.link is not LinkKind.UART:
         lines.append(f"Link: run needs --link {chosen.link}, serve the --port of run")

@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, console: Console) -> int:
     """Classify images on a board. Returns 1 if a class differs from the golden model."""
     from xnorloom_boards.link.kind import LinkKind
-    from xnorloom_boards.link.spi_port import SCHEME
+    from xnorloom_boards.link.spi_port import is_url
     from xnorloom_sim import golden
 
     if not arguments.port.isprintable():
@@ -67,7 +67,7 @@ def run(arguments: Namespace, console: Console) -> int:
             classes = connection.classify_frames(frames, progress)
             seconds = time.perf_counter() - start
         faults = dataclasses.asdict(connection.faults)
-    link = LinkKind.SPI if connection.name.startswith(SCHEME) else chosen.link
+    link = LinkKind.SPI if is_url(connection.name) else chosen.link
     wanted = golden.evaluate(graph, frames).classes
     wrong = (classes != wanted).nonzero()[0]
     correct = None if labels is None else int((classes == labels).sum())

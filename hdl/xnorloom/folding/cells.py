@@ -7,11 +7,11 @@ from amaranth.hdl import Shape
 from ..gateware.counting import tree
 from ..gateware.counting.code import is_coded
 from ..gateware.multiplier import fits_mac16
-from ..gateware.wired import operand_weights, solution
+from ..gateware.wired import solution
 from ..graph import Conv, Layer, Score
 from ..packing import score_shape
 from ..schedule import LayerPlan, OperandKind, WeightStyle
-from ..sharing import FIRST_INPUT, Add, estimated
+from ..sharing import FIRST_INPUT, Add
 from ..target.device import LUT_DEPTH
 
 __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits",
@@ -19,11 +19,9 @@ __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_b
 
 
 # Synapses of neurons that share counts, up to which the program is compiled for its estimate: that
-# of 64 x 64 takes up to half a second, that of 784 x 64 ten. Cells of larger ones are estimated.
+# of 64 x 64 takes up to half a second, that of 784 x 64 ten. Neurons of larger layers are estimated
+# as if each counted alone, so that a search takes no such layer for small.
 _COMPILED = 1 << 13
-# Synapses above which neurons are estimated as if each counted alone. Such layers were never
-# routed, and so a search takes none for small.
-_ROUTED = 1 << 13
 
 
 # The search asks for the same trees many times.
@@ -71,17 +69,11 @@ def _lane(plan: LayerPlan) -> tuple[float, int]:
 
 def _shared_parts(plan: LayerPlan) -> dict[str, float]:
     """Return the parts of neurons that share counts: cells of the program, and of its registers."""
-    every = plan.fold.register_every
-    if plan.layer.synapses > _COMPILED:
-        counts = isinstance(plan.layer, Score) or plan.shares_numbers
-        cells, registers = estimated(operand_weights(plan), None if counts else plan.levels[0])
-        held = registers / every if every else 0
-    else:
-        found = solution(plan)
-        # The carry input of an adder takes a cell, unless it is constant.
-        cells = sum(node.width + (isinstance(node, Add) and node.carry >= FIRST_INPUT)
-                    for node in found.program.nodes)
-        held = found.pipeline(every).waits() if every else 0
+    every, found = plan.fold.register_every, solution(plan)
+    # The carry input of an adder takes a cell, unless it is constant.
+    cells = sum(node.width + (isinstance(node, Add) and node.carry >= FIRST_INPUT)
+                for node in found.program.nodes)
+    held = found.pipeline(every).waits() if every else 0
     return {"shared": plan.vectors * cells, "wait": plan.vectors * held}
 
 
@@ -122,7 +114,7 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
         # A gate before the output register, which pools.
         "pool": elements if plan.repeats * plan.vectors > plan.out_vectors else 0,
     }
-    if plan.shares and layer.synapses <= _ROUTED:
+    if plan.shares and layer.synapses <= _COMPILED:
         if plan.shares_numbers:
             outputs |= _after_counts(plan, elements, element)
         return {**_shared_parts(plan), **outputs}
