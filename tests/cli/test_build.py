@@ -28,7 +28,7 @@ from xnorloom_cli.console import Console
 def building(model, **given):
     given = {"board": "icebreaker", "output": None, "interval": None, "fold": None, "fps": None,
              "vectors": 8, "seed": (0,), "scores": False, "input": None, "score_bits": None,
-             "dry_run": False, "baud": None, "link": "uart",
+             "dry_run": False, "baud": None, "link": "uart", "clocks": 8,
              **given}
     return Namespace(model=model, **given)
 
