@@ -46,9 +46,10 @@ def products(graph: Graph) -> Count:
         here = np.ones((1, elements.shape[-1])) if valid is None else valid
         largest = here.sum(axis=1, dtype=np.int64)[:, np.newaxis]
         if synapses[index] is not None:
-            largest = (here.astype(weights.dtype) @ synapses[index]).astype(np.int64)[:, np.newaxis]
+            largest = _product(here.astype(weights.dtype), synapses[index]).astype(np.int64)
+            largest = largest[:, np.newaxis]
         groups, frames, positions, inputs = values.shape
-        dots = values.reshape(groups, frames * positions, inputs) @ weights
+        dots = _product(values.reshape(groups, frames * positions, inputs), weights)
         counts = dots.reshape(groups, frames, positions, -1).astype(np.int64)
         counts += largest * top
         counts //= 2
@@ -81,6 +82,14 @@ def popcounts(graph: Graph) -> Count:
         return counts
 
     return count
+
+
+def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """``left @ right`` of integers in floats that hold every sum, which nothing can make invalid."""
+    # OpenBLAS computes with the padding of its blocks too, and what lies there can set the flags
+    # of floats: https://github.com/numpy/numpy/issues/24067.
+    with np.errstate(all="ignore"):
+        return left @ right
 
 
 def _grouped(layer: Layer, synapses: np.ndarray) -> np.ndarray:
