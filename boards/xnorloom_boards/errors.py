@@ -9,6 +9,8 @@ __all__ = ["BoardError", "BuildError", "LinkError", "NoAnswerError", "PortError"
 class BoardError(XnorloomError):
     """Unknown board, or a board whose definition needs a package that is not installed."""
 
+    page = "boards.md"
+
 
 class BuildError(XnorloomError):
     """Design that is too large for its board or serial link, or too slow."""

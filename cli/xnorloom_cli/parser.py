@@ -118,9 +118,9 @@ def add_board(parser: argparse._ActionsContainer, *, simulated: bool = False,
                         help=f"{', '.join(names[:-1])} or {names[-1]}{more}")
 
 
-def add_link(parser: argparse._ActionsContainer) -> None:
-    """Add ``--link``."""
-    parser.add_argument("--link", type=OneOf(("uart", "spi")), default="uart", metavar="LINK",
+def add_link(parser: argparse._ActionsContainer, *, default: str | None = "uart") -> None:
+    """Add ``--link``; with ``default`` None the caller sees whether it was given."""
+    parser.add_argument("--link", type=OneOf(("uart", "spi")), default=default, metavar="LINK",
                         help="wires of the board: uart, its serial port, or spi, through the USB "
                              "bridge of an icebreaker or hx8k_evn, some 12 times as fast (default: "
-                             "%(default)s)")
+                             "uart)")

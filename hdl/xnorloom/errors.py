@@ -23,6 +23,8 @@ class XnorloomError(Exception):
 class ModelFileError(XnorloomError):
     """Model file is missing, foreign, truncated, altered or of another version."""
 
+    page = "formats.md#model-file-bnn"
+
 
 class SourceError(XnorloomError):
     """Source model cannot be read, or no integer graph equals its arithmetic."""
@@ -46,3 +48,5 @@ class MissingToolError(ToolError):
 
 class DataError(XnorloomError):
     """Data set is unavailable, or a data file is invalid."""
+
+    page = "command-line.md#images"

@@ -110,10 +110,11 @@ def test_reachable_from_elsewhere(model):
             "password\n")
 
 
-def test_simulated_board(model):
+@pytest.mark.parametrize("link", [(), ("--link", "spi")], ids=["uart", "spi"])
+def test_simulated_board(model, link):
     """The gateware with its serial link, and the host program; the board ends with the server."""
     pixels = bytes(range(0, 240, 8))
-    with serving(model, "--board", "sim", "--interval", "40") as (process, values):
+    with serving(model, "--board", "sim", *link, "--interval", "40") as (process, values):
         assert values["responder"] == "a simulated board"
         assert values["gives"] == {"scores": True, "activations": False}
         assert values["schedule"]["interval"] <= 40
@@ -153,6 +154,7 @@ def test_board(net, net_file):
 def test_board_wrong(wrong):
     wrong("argument --port: only allowed with --board", "serve", "toy.bnn", "--port", "auto")
     wrong("argument --baud: only allowed with --board", "serve", "toy.bnn", "--baud", 9600)
+    wrong("argument --link: only allowed with --board", "serve", "toy.bnn", "--link", "spi")
     wrong("argument --engine: not allowed with --board, whose gateware answers",
           "serve", "toy.bnn", "--board", "sim", "--engine", "golden")
     wrong("argument --interval: not allowed with --board icebreaker, whose bitstream has its "

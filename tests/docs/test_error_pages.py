@@ -44,5 +44,5 @@ def test_page(kind):
 
 def test_classes():
     names = {kind.__name__ for kind in classes()}
-    assert {"SourceError", "ScheduleError", "NoScheduleError", "BuildError", "PortError",
-            "NoAnswerError", "WrongBitstreamError"} <= names
+    assert {"BoardError", "DataError", "ModelFileError", "SourceError", "ScheduleError", "NoScheduleError",
+            "BuildError", "PortError", "NoAnswerError", "WrongBitstreamError"} <= names

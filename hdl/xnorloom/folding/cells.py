@@ -2,16 +2,17 @@
 
 from functools import cache
 
+import numpy as np
 from amaranth.hdl import Shape
 
 from ..gateware.counting import tree
 from ..gateware.counting.code import is_coded
 from ..gateware.multiplier import fits_mac16
-from ..gateware.wired import solution
+from ..gateware.wired import operand_weights, solution
 from ..graph import Conv, Layer, Score
 from ..packing import score_shape
 from ..schedule import LayerPlan, OperandKind, WeightStyle
-from ..sharing import FIRST_INPUT, Add
+from ..sharing import FIRST_INPUT, Add, estimated
 from ..target.device import LUT_DEPTH
 
 __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_bits",
@@ -19,8 +20,7 @@ __all__ = ["argmax_parts", "buffer_parts", "layer_parts", "score_bits", "value_b
 
 
 # Synapses of neurons that share counts, up to which the program is compiled for its estimate: that
-# of 64 x 64 takes up to half a second, that of 784 x 64 ten. Neurons of larger layers are estimated
-# as if each counted alone, so that a search takes no such layer for small.
+# of 64 x 64 takes up to half a second, that of 784 x 64 ten. Those of larger layers are estimated.
 _COMPILED = 1 << 13
 
 
@@ -69,12 +69,34 @@ def _lane(plan: LayerPlan) -> tuple[float, int]:
 
 def _shared_parts(plan: LayerPlan) -> dict[str, float]:
     """Return the parts of neurons that share counts: cells of the program, and of its registers."""
-    every, found = plan.fold.register_every, solution(plan)
-    # The carry input of an adder takes a cell, unless it is constant.
-    cells = sum(node.width + (isinstance(node, Add) and node.carry >= FIRST_INPUT)
-                for node in found.program.nodes)
-    held = found.pipeline(every).waits() if every else 0
+    every = plan.fold.register_every
+    if plan.layer.synapses > _COMPILED:
+        cells, levels = _estimated(plan)
+        held = levels / every if every else 0
+    else:
+        found = solution(plan)
+        # The carry input of an adder takes a cell, unless it is constant.
+        cells = sum(node.width + (isinstance(node, Add) and node.carry >= FIRST_INPUT)
+                    for node in found.program.nodes)
+        held = found.pipeline(every).waits() if every else 0
     return {"shared": plan.vectors * cells, "wait": plan.vectors * held}
+
+
+def _estimated(plan: LayerPlan) -> tuple[float, float]:
+    """Return the cells of the program, and the registers if one follows each level."""
+    layer = plan.layer
+    firing = not plan.shares_numbers and not isinstance(layer, Score)
+    operands = operand_weights(plan)
+    thresholds = plan.levels[0] if firing else None
+    return _of_operands(operands.tobytes(), operands.shape,
+                        None if thresholds is None else tuple(np.asarray(thresholds).tolist()))
+
+
+# The search asks for the same layers many times.
+@cache
+def _of_operands(operands: bytes, shape: tuple[int, int],
+                 thresholds: tuple[int, ...] | None) -> tuple[float, float]:
+    return estimated(np.frombuffer(operands, np.int8).reshape(shape), thresholds)
 
 
 def value_bits(layer: Layer, planes: int) -> tuple[int, ...]:
@@ -114,7 +136,7 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
         # A gate before the output register, which pools.
         "pool": elements if plan.repeats * plan.vectors > plan.out_vectors else 0,
     }
-    if plan.shares and layer.synapses <= _COMPILED:
+    if plan.shares:
         if plan.shares_numbers:
             outputs |= _after_counts(plan, elements, element)
         return {**_shared_parts(plan), **outputs}

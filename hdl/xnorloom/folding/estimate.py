@@ -5,9 +5,8 @@ need none. SPRAMs are exact: one per 16 bits of a weight word. Cells are estimat
 parts of a layer, each times a constant of the family (``CONSTANTS``), is within 13 % of the
 packed cells of a fully connected layer, and within 15 % of those of a convolution. Exceptions are
 first layers of many bit planes, of which the estimate is up to 18 % too low on iCE40, and small
-depthwise convolutions, of which it is up to 35 % too high on ECP5. Neurons that share counts are
-estimated as if each counted alone in layers of more than 8,192 synapses, up to three times too
-high.
+depthwise convolutions, of which it is up to 35 % too high on ECP5. The shared counts of layers of
+more than 8,192 synapses follow from a formula, see :func:`xnorloom.sharing.estimated`.
 """
 
 from dataclasses import dataclass, replace

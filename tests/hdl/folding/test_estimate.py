@@ -75,6 +75,8 @@ NETWORKS = {
                    Fold(2, 4, "lut", 0, vectors=2)),
     "wired": ((32, 24, 6), 1, 32, Fold(24, 32, "wired", 1), Fold(6, 24, "wired", 1)),
     "wired, registers": ((30, 20, 7), 1, 30, Fold(20, 30, "wired", 2), Fold(7, 20, "wired", 2)),
+    # More than 8,192 synapses: not compiled for the estimate.
+    "wired, large": ((150, 60, 5), 1, 150, Fold(60, 150, "wired", 2), Fold(5, 60, "wired", 2)),
     "wired, no registers": ((40, 16, 5), 1, 40, Fold(16, 40, "wired", 0), Fold(5, 16, "wired", 0)),
 }
 
