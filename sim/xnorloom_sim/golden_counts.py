@@ -85,7 +85,7 @@ def popcounts(graph: Graph) -> Count:
 
 
 def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """``left @ right`` of integers in floats that hold every sum, which nothing can make invalid."""
+    """Multiply integers in floats that hold every sum, so that no result is invalid."""
     # OpenBLAS computes with the padding of its blocks too, and what lies there can set the flags
     # of floats: https://github.com/numpy/numpy/issues/24067.
     with np.errstate(all="ignore"):

@@ -44,5 +44,6 @@ def test_page(kind):
 
 def test_classes():
     names = {kind.__name__ for kind in classes()}
-    assert {"BoardError", "DataError", "ModelFileError", "SourceError", "ScheduleError", "NoScheduleError",
-            "BuildError", "PortError", "NoAnswerError", "WrongBitstreamError"} <= names
+    assert {"BoardError", "BuildError", "DataError", "ModelFileError", "NoAnswerError",
+            "NoScheduleError", "PortError", "ScheduleError", "SourceError",
+            "WrongBitstreamError"} <= names
