@@ -34,7 +34,7 @@ def test_program_error(tmp_path):
     assert process.returncode == 2
     assert out == ""
     assert re.fullmatch(r"xnorloom: error: model file .*none\.bnn cannot be read: No such file or "
-                        r"directory\n", err)
+                        r"directory; see docs/formats\.md#model-file-bnn\n", err)
 
 
 def test_page(capsys):
