@@ -15,6 +15,7 @@ from xnorloom.support.process import Jobs, Tool
 from xnorloom.target.family import Family
 
 from .placement import Tile, read_placement, write_placement
+from .stages import Stages
 from .synthesis import Design, Netlist
 
 __all__ = ["CongestionError", "Hop", "ResourceOverflowError", "Route", "pack", "route"]
@@ -33,10 +34,6 @@ _ROUTED, _PLACEMENT = "routed.json", "placement.json"
 # Part of the name of the clock net of SPI.
 _LINE = "core.sck"
 _USED = re.compile(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
-_STAGES = ((re.compile(r"Running main analytical placer"), "placing"),
-           (re.compile(r"Running simulated annealing|Running timing-driven refinement"),
-            "refining the placement"),
-           (re.compile(r"Routing\.\.\.|Router1|Running router"), "routing"))
 # Last messages of nextpnr on a chip that is too full for its placer or its router.
 _CONGESTED = re.compile(r"ERROR: .*(find legal placement|(Placing|Routing) design failed|"
                       r"[Ff]ailed to route|no B[Ee][Ll]s remaining)")
@@ -176,7 +173,7 @@ class _Watch:
 
     def __init__(self, family: Family, seed: int, progress: Callable[[str], object]):
         self._names, self._seed, self._progress = _RESOURCES[family], seed, progress
-        self._stage = ""
+        self._stages = Stages()
         self.resources: dict[str, tuple[int, int]] = {}
 
     def __call__(self, line: str) -> None:
@@ -186,10 +183,9 @@ class _Watch:
                 self.resources[self._names[found[1]]] = int(found[2]), int(found[3])
         elif any(used > available for used, available in self.resources.values()):
             raise ResourceOverflowError("the design is larger than the chip", self.resources)
-        for pattern, stage in _STAGES:
-            if stage != self._stage and pattern.search(line):
-                self._stage = stage
-                self._progress(f"{stage}, seed {self._seed}")
+        stage = self._stages(line)
+        if stage:
+            self._progress(f"{stage}, seed {self._seed}")
 
 
 def _clock(report: dict[str, Any]) -> tuple[str, float]:
