@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from results import Result, current, frames_per_second, vectors
+from results import Result, current, frames_per_second
 from rows import Model, Row, RowsError
 
 from xnorloom.graph import Conv, Graph
@@ -95,7 +95,7 @@ def _line(row: Row, result: Result | None) -> tuple[str, ...]:
     stores = f"{rams[0]} of {rams[1]}"
     if result["sprams"][0]:
         stores += f", {result['sprams'][0]} of {result['sprams'][1]} SPRAMs"
-    frames, together = frames_per_second(result), vectors(result)
+    frames, together = frames_per_second(result), result["frames_per_interval"]
     line = result["baud"] / LINE_BITS / line_bytes(result["frame_bytes"])
     return (*start, f"{cells[0]:,} ({100 * cells[0] / cells[1]:.0f} %)", stores,
             f"{result['fmax_hz'] / 1e6:.4g}", f"{hz / 1e6:.4g}",
@@ -131,7 +131,7 @@ def _bounds(models: list[Model], rows: list[Row], found: dict[str, Result | None
             used, there = result["sprams"]
             lanes = fed + (_SPRAM_BITS * there if used else 0)
             # Each word serves a batch of frames.
-            frames, weights = vectors(result), _reads(model.graph)
+            frames, weights = result["frames_per_interval"], _reads(model.graph)
             line += [f"{frames * lanes * result['fmax_hz'] / weights:,.0f}",
                      f"{100 * weights / result['interval'] / lanes:.0f} %"]
         lines.append(tuple(line))

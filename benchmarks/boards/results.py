@@ -10,14 +10,15 @@ from xnorloom.support.files import write_atomic
 from xnorloom_boards.build import Build
 
 __all__ = ["Result", "built", "current", "frames_per_second", "read_results", "refused",
-           "store", "vectors"]
+           "store"]
 
 # Plain values, as in the file. A network that does not fit has a message instead of numbers.
 Result = dict[str, Any]
 
 _FORMAT = "xnorloom-boards-table"
-_VERSION = 1
-_NUMBERS = ("fmax_hz", "clock_hz", "seed", "interval", "latency", "baud", "frame_bytes")
+_VERSION = 2
+_NUMBERS = ("fmax_hz", "clock_hz", "seed", "interval", "frames_per_interval", "latency", "baud",
+            "frame_bytes")
 _PAIRS = ("logic_cells", "brams", "sprams")
 _COMMON = {"model": str, "board": str, "built_from": dict}
 _REFUSED = {**_COMMON, "refused": str}
@@ -37,7 +38,8 @@ def built(row: Row, made: Build) -> Result:
         **{name: [resources.get(name, none)["used"], resources.get(name, none)["available"]]
            for name in _PAIRS},
         "fmax_hz": clock["fmax_hz"], "clock_hz": clock["hz"], "seed": clock["seed"],
-        "interval": speed["interval_cycles"], "latency": speed["latency_cycles"],
+        "interval": speed["interval_cycles"],
+        "frames_per_interval": speed["frames_per_interval"], "latency": speed["latency_cycles"],
         "baud": values["link"]["baud"], "frame_bytes": values["link"]["frame_bytes"],
         "schedule": made.schedule.as_json(made.graph), "tools": tools,
         "digests": {name: values["digests"][name] for name in ("netlist", "bitstream")}}
@@ -45,12 +47,7 @@ def built(row: Row, made: Build) -> Result:
 
 def frames_per_second(result: Result) -> float:
     """Return the frames per second of a row that was built."""
-    return result["clock_hz"] * vectors(result) / result["interval"]
-
-
-def vectors(result: Result) -> int:
-    """Return the number of frames at once of a row that was built."""
-    return result["schedule"]["layers"][0].get("vectors", 1)
+    return result["clock_hz"] * result["frames_per_interval"] / result["interval"]
 
 
 def refused(row: Row, message: str) -> Result:
@@ -101,7 +98,7 @@ def _check(what: str, result: Any) -> None:
         good = type(value) is kind
         if name in _PAIRS:
             good = good and len(value) == 2 and all(type(part) is int for part in value)
-        if name in ("fmax_hz", "clock_hz", "interval", "latency", "baud", "frame_bytes"):
+        if name in _NUMBERS and name != "seed":
             good = good and value > 0
         if not good:
             raise RowsError(f"{what} has a wrong {name}: {value!r}")

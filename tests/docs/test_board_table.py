@@ -85,8 +85,10 @@ def built(results):
     return {key: entry for key, entry in results.items() if "refused" not in entry}
 
 
-def vectors(entry):
-    """Frames that the network of a result computes at once."""
+def vectors(entry, graph):
+    """Frames that the network of a result computes at once: one, if it has maps."""
+    if any(isinstance(layer, Conv) for layer in graph.layers):
+        return 1
     [together] = {fold.get("vectors", 1) for fold in entry["schedule"]["layers"]}
     return together
 
@@ -104,7 +106,7 @@ def test_refused(shown, results):
         assert numbers[1] in message and numbers[2] in message
 
 
-def test_numbers(shown, results):
+def test_numbers(shown, results, graphs):
     for key, entry in built(results).items():
         _, _, luts = CHIPS[shown[0][key][0]]
         _, cells, rams, fmax, clock, interval, latency, frames, port = shown[0][key]
@@ -118,7 +120,7 @@ def test_numbers(shown, results):
         assert hz <= entry["fmax_hz"]
         assert float(fmax) == pytest.approx(entry["fmax_hz"] / 1e6, rel=1e-3)
         assert float(clock) == pytest.approx(hz / 1e6, rel=1e-3)
-        together = vectors(entry)
+        together = vectors(entry, graphs[key[0]])
         shared = f" for {together}" if together > 1 else ""
         assert interval == f"{entry['interval']:,}{shared}"
         cycles, micros = re.fullmatch(r"([\d,]+), ([\d.]+) µs", latency).groups()
@@ -135,7 +137,7 @@ def test_schedules(results, graphs):
     for (model, name), entry in built(results).items():
         graph = graphs[model]
         width, folds = entry["schedule"]["input_width"], entry["schedule"]["layers"]
-        words, together = math.ceil(784 / width), vectors(entry)
+        words, together = math.ceil(784 / width), vectors(entry, graph)
         cycles, before = [], None
         for layer, map, fold in zip(graph.layers, graph.maps, folds):
             pe, simd = fold["pe"], fold["simd"]
@@ -187,7 +189,7 @@ def test_bounds(shown, results, graphs):
             # An SPRAM has a port of 16 bits, and there are four.
             lanes = count * bits + (4 * 16 if entry["sprams"][0] else 0)
             # A weight that is read serves each of the frames computed at once.
-            together = vectors(entry)
+            together = vectors(entry, graphs[model])
             bound = lanes * together * entry["fmax_hz"] / weights
             assert int(most.replace(",", "")) == round(bound)
             share = entry["fmax_hz"] * together / entry["interval"] / bound

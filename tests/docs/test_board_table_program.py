@@ -194,7 +194,7 @@ def test_interrupted(fakes, place, run):
 
 
 MODEL, ROW = '"models": {"toy": "toy.bnn"}', '{"model": "toy", "board": "icestick"'
-RESULT = '{"format": "xnorloom-boards-table", "version": 1, "results": '
+RESULT = '{"format": "xnorloom-boards-table", "version": 2, "results": '
 WRONG = {  # file, contents, message
     "no rows": ("rows.json", None, r"file rows\.json cannot be read: No such file or directory"),
     "rows no JSON": ("rows.json", "{", r"file rows\.json is not JSON: .+"),
@@ -218,8 +218,8 @@ WRONG = {  # file, contents, message
     "results no JSON": ("results.json", "", r"file results\.json is not JSON: .+"),
     "other results": ("results.json", "{}", r"file results\.json is not one of results "
                                             r"\(format must be 'xnorloom-boards-table'\)"),
-    "version": ("results.json", RESULT.replace("1", "2") + "[]}",
-                r"file results\.json must have version 1, not 2"),
+    "version": ("results.json", RESULT.replace("2", "3") + "[]}",
+                r"file results\.json must have version 2, not 3"),
     "no results": ("results.json", RESULT + "7}",
                    r"file results\.json must have a list of results, not 7"),
     "empty result": ("results.json", RESULT + "[{}]}",

@@ -186,7 +186,7 @@ def test_rows_and_results(page):
     for entry in listed["rows"]:
         assert all(f"`{key}`" in rows["rows"] for key in entry)
     results = json.loads((folder / "results.json").read_text())
-    assert (results["format"], results["version"]) == ("xnorloom-boards-table", 1)
+    assert (results["format"], results["version"]) == ("xnorloom-boards-table", 2)
     check(results, rows)
     for entry in results["results"]:
         assert all(f"`{key}`" in rows["results"] for key in entry)
