@@ -146,7 +146,9 @@ def test_schedules(results, graphs):
                 high, wide = layer.window.kernel
                 steps = {wide * map.channels: high, high * wide * map.channels: 1}.get(
                     simd, high * wide * math.ceil(map.channels / simd))
-                steps *= math.prod(layer.positions(map))
+                # Outputs side by side are computed at once.
+                rows, columns = layer.positions(map)
+                steps *= rows * math.ceil(columns / fold.get("vectors", 1))
             else:
                 # Each pixel begins a word of as many neurons as the layer before has at once.
                 bits = layer.inputs
