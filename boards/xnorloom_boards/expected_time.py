@@ -16,21 +16,33 @@ __all__ = ["expected_seconds", "expected_text"]
 
 # Clocks for which most builds are placed and routed; see flow.clock_search.
 _FEWEST, _MOST = 2, 6
+# Seconds above which a time is told in hours.
+_HOURS = 2 * 3600
 
 
 @dataclass(frozen=True)
 class _Seconds:
-    """Processor time of synthesis, and of an attempt for a clock: at least, and for each cell."""
+    """Processor time of synthesis, and of an attempt for a clock: at least, and for each cell.
+
+    Nets of large networks are hard to route: a cell of a network of ``twice`` cells takes twice the
+    time, and more with the fourth power of the cells.
+    """
 
     synthesis: float
     synthesis_cell: float
     attempt: float
     attempt_cell: float
+    twice: float
+
+    def of_attempt(self, cells: float) -> float:
+        return self.attempt + self.attempt_cell * cells * (1 + (cells / self.twice) ** 4)
 
 
 # Fitted to processor times of builds by YoWASP's Yosys 0.70 and nextpnr 0.11.1: three networks of
-# 1,600 to 3,900 cells on iCE40, one of 2,300 on ECP5.
-_TIMES = {Family.ICE40: _Seconds(18, 0.006, 2, 0.0087), Family.ECP5: _Seconds(12, 0.005, 15, 0.01)}
+# 1,600 to 3,900 cells on iCE40, and on ECP5 one of 2,300 and, within a factor of two, three of
+# 10,800 to 27,900.
+_TIMES = {Family.ICE40: _Seconds(18, 0.006, 2, 0.0087, math.inf),
+          Family.ECP5: _Seconds(12, 0.005, 15, 0.01, 15_000)}
 
 
 def expected_seconds(plan: Plan, board: Board, seeds: int = 1) -> tuple[int, int]:
@@ -44,12 +56,14 @@ def expected_seconds(plan: Plan, board: Board, seeds: int = 1) -> tuple[int, int
     cells += ResourceBudget(plan.graph, board.device).others(loaded)[0]
     synthesis = times.synthesis + times.synthesis_cell * cells
     # Seeds are placed at the same time, one on each core.
-    attempt = (times.attempt + times.attempt_cell * cells) * -(-seeds // (os.cpu_count() or 1))
+    attempt = times.of_attempt(cells) * -(-seeds // (os.cpu_count() or 1))
     return round(synthesis + _FEWEST * attempt), round(synthesis + _MOST * attempt)
 
 
 def expected_text(seconds: tuple[int, int]) -> str:
-    """Return a time in words, such as ``about 1 to 3 minutes``."""
+    """Return a time in words, such as ``about 1 to 3 minutes`` or ``about 3 to 9 hours``."""
+    if seconds[0] > _HOURS:
+        return f"about {seconds[0] / 3600:,.0f} to {count(math.ceil(seconds[1] / 3600), 'hour')}"
     low, high = (max(1, math.floor(seconds[0] / 60 + 0.5)), math.ceil(seconds[1] / 60))
     if low >= high:
         return f"about {count(high, 'minute')}"

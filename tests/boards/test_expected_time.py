@@ -11,7 +11,8 @@ from xnorloom_boards.preview import preview
 @pytest.mark.parametrize("seconds, said", [
     ((10, 40), "about 1 minute"), ((10, 61), "about 1 to 2 minutes"),
     ((89, 170), "about 1 to 3 minutes"), ((95, 100), "about 2 minutes"),
-    ((3600, 90_000), "about 60 to 1,500 minutes")])
+    ((3600, 7300), "about 60 to 122 minutes"), ((9100, 27_000), "about 3 to 8 hours"),
+    ((90_000, 7_200_000), "about 25 to 2,000 hours")])
 def test_text(seconds, said):
     assert expected_text(seconds) == said
 
@@ -30,6 +31,19 @@ def test_measured(model, board, interval, synthesis, attempt):
     low, high = expected_seconds(found.plan, found.board)
     assert low == pytest.approx(synthesis + 2 * attempt, rel=0.25)
     assert high == pytest.approx(synthesis + 6 * attempt, rel=0.25)
+
+
+# Processor seconds of one attempt.
+LARGE = [("mnist-cnn", "ulx3s_25f", 400, 180), ("sfc", "ecp5_evn", 46, 400),
+         ("tfc", "ulx3s_85f", 1, 5_200)]
+
+
+@pytest.mark.parametrize("model, board, interval, attempt", LARGE)
+def test_large(model, board, interval, attempt):
+    """Within a factor of two."""
+    found = preview(xnorloom.load(model), find(board), interval=interval)
+    low, high = expected_seconds(found.plan, found.board)
+    assert attempt / 2 < (high - low) / 4 < 2 * attempt
 
 
 def test_seeds(monkeypatch):
