@@ -28,28 +28,12 @@ _COMPILED = 1 << 13
 _tree_cells = cache(tree.cells)
 
 
-def _trees(plan: LayerPlan) -> tuple[float, int]:
-    """Return the cells of the popcounts of all lanes with their XNOR gates, and of their waits.
+def _tree(plan: LayerPlan) -> tuple[float, int]:
+    """Return the cells of the popcount of a neuron with its XNOR gates, and of its waits.
 
     Waits are cells of flip-flops alone. XNOR gates of weights in look-up tables are counted with
     the weights.
     """
-    fold, pe = plan.fold, plan.fold.pe
-    if plan.masked and fold.style is WeightStyle.WIRED:
-        sizes = [max(1, int(number)) for number in plan.layer.present_inputs]
-        every = fold.register_every
-        found = [_tree_cells(size, False, every) for size in sizes]
-        # Counts of small neurons wait for those of the largest.
-        stages = [tree.levels(size) // every if every else 0 for size in sizes]
-        late = sum(size.bit_length() * (max(stages) - stage)
-                   for size, stage in zip(sizes, stages))
-        return sum(logic for logic, _ in found), sum(waits for _, waits in found) + late
-    logic, waits = _lane(plan)
-    return pe * logic, pe * waits
-
-
-def _lane(plan: LayerPlan) -> tuple[float, int]:
-    """Return the same of one lane."""
     fold = plan.fold
     logic, waits = _tree_cells(fold.simd, is_coded(plan), fold.register_every)
     if plan.masked:
@@ -61,10 +45,8 @@ def _lane(plan: LayerPlan) -> tuple[float, int]:
         case WeightStyle.SPRAM:
             # Leaves of three bits absorb one of the XNOR gates.
             return logic + 0.75 * fold.simd, waits
-        case WeightStyle.LUT:
-            # The carry of a coded leaf does not absorb an XNOR gate with a weight.
-            return logic + fold.simd / 3, waits
-    return logic, waits
+    # Weights in look-up tables. The carry of a coded leaf does not absorb an XNOR gate with one.
+    return logic + fold.simd / 3, waits
 
 
 def _shared_parts(plan: LayerPlan) -> dict[str, float]:
@@ -140,13 +122,13 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
         if plan.shares_numbers:
             outputs |= _after_counts(plan, elements, element)
         return {**_shared_parts(plan), **outputs}
-    trees, waits = _trees(plan)
+    logic, waits = _tree(plan)
     # The highest bit of a threshold is a constant, except where a neuron always fires.
     values = value_bits(layer, plan.planes) if isinstance(layer, Score) else (count,)
     parts: dict[str, float] = {
         "layer": 1,
-        "tree": plan.vectors * trees,
-        "wait": (plan.vectors * (waits + fold.read_latency * fold.simd)
+        "tree": elements * logic,
+        "wait": (plan.vectors * (fold.pe * waits + fold.read_latency * fold.simd)
                  + fold.read_register * plan.weight_width),
         "total": elements * count if plan.steps > 1 else 0,
         "value": elements * sum(values) / (1 if rows > 1 else 3),
@@ -156,9 +138,6 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
         case WeightStyle.LUT:
             # Weight, presence and XNOR gate are one function of address and activation.
             parts["weights"] = fold.lanes * max(1, plan.depth / LUT_DEPTH)
-        case WeightStyle.WIRED:
-            synapses = plan.layer.synapses if plan.masked else fold.lanes
-            parts["wired"] = synapses * plan.vectors
         case WeightStyle.SPRAM:
             parts["load"] = 1
     if 1 < rows and (rows <= LUT_DEPTH or fold.style is WeightStyle.LUT):
