@@ -8,7 +8,7 @@ from amaranth.hdl import Shape
 from ..gateware.counting import tree
 from ..gateware.counting.code import is_coded
 from ..gateware.multiplier import fits_mac16
-from ..gateware.wired import operand_weights, solution
+from ..gateware.wired import operand_weights, program_thresholds, solution
 from ..graph import Conv, Layer, Score
 from ..packing import score_shape
 from ..schedule import LayerPlan, OperandKind, WeightStyle
@@ -66,12 +66,9 @@ def _shared_parts(plan: LayerPlan) -> dict[str, float]:
 
 def _estimated(plan: LayerPlan) -> tuple[float, float]:
     """Return the cells of the program, and the registers if one follows each level."""
-    layer = plan.layer
-    firing = not plan.shares_numbers and not isinstance(layer, Score)
-    operands = operand_weights(plan)
-    thresholds = plan.levels[0] if firing else None
+    operands, thresholds = operand_weights(plan), program_thresholds(plan)
     return _of_operands(operands.tobytes(), operands.shape,
-                        None if thresholds is None else tuple(np.asarray(thresholds).tolist()))
+                        None if thresholds is None else tuple(thresholds.tolist()))
 
 
 # The search asks for the same layers many times.

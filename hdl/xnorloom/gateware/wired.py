@@ -14,7 +14,7 @@ from ..support.text import count
 from ..support.yosys import PREMAPPED
 from .counting.adders import Adders, adders
 
-__all__ = ["WiredNeurons", "operand_weights", "solution"]
+__all__ = ["WiredNeurons", "operand_weights", "program_thresholds", "solution"]
 
 
 def solution(plan: LayerPlan) -> Solution:
@@ -23,13 +23,9 @@ def solution(plan: LayerPlan) -> Solution:
     Its inputs are those of :func:`operand_weights`. Its results are activations or scores, or
     counts where ``plan.shares_numbers``.
     """
-    layer, operands = plan.layer, operand_weights(plan)
-    if plan.shares_numbers:
-        found = solve(operands)
-    elif isinstance(layer, Score):
-        found = solve(operands, offsets=layer.offsets)
-    else:
-        found = solve(operands, plan.levels[0])
+    layer = plan.layer
+    offsets = layer.offsets if isinstance(layer, Score) and not plan.shares_numbers else None
+    found = solve(operand_weights(plan), program_thresholds(plan), offsets)
     effort = found.effort
     if not effort.complete:
         notice(f"the search for shared counts of layer {layer.name!r} ended after its "
@@ -37,6 +33,11 @@ def solution(plan: LayerPlan) -> Solution:
                f"{count(effort.units, 'shared count')}; the layer works, but takes more cells than "
                f"a longer search would find")
     return found
+
+
+def program_thresholds(plan: LayerPlan) -> np.ndarray | None:
+    """Return the thresholds that are part of the program; ``None`` if its results are numbers."""
+    return None if plan.shares_numbers or isinstance(plan.layer, Score) else plan.levels[0]
 
 
 def operand_weights(plan: LayerPlan) -> np.ndarray:
