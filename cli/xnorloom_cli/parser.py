@@ -9,8 +9,8 @@ from xnorloom.schedule import WeightStyle
 
 from .types import OneOf, board, board_or_sim, directory, integer, path, positive
 
-__all__ = ["Help", "Parser", "add_board", "add_data", "add_data_options", "add_fold", "add_link",
-           "add_model", "add_schedule", "DATA"]
+__all__ = ["Help", "Parser", "add_board", "add_connection", "add_data", "add_data_options",
+           "add_fold", "add_link", "add_model", "add_schedule", "DATA"]
 
 DATA = ("mnist:test, mnist:train, mnist:bundled (500 images, no download), fashion:test, "
         "fashion:train, a .npz file with the array 'images' (8-bit pixels, sample index first) "
@@ -124,3 +124,14 @@ def add_link(parser: argparse._ActionsContainer, *, default: str | None = "uart"
                         help="wires of the board: uart, its serial port, or spi, through the USB "
                              "bridge of an icebreaker or hx8k_evn, some 12 times as fast (default: "
                              "uart)")
+
+
+def add_connection(parser: argparse._ActionsContainer, *, required: bool = True) -> None:
+    """Add ``--link``, ``--port`` and ``--baud``; without ``required`` those not given are None."""
+    add_link(parser, default="uart" if required else None)
+    parser.add_argument("--port", type=path, default="auto" if required else None, metavar="PORT",
+                        help="serial port, such as /dev/ttyUSB1 or COM3; for SPI the URL of a "
+                             "bridge, such as ftdi://ftdi:2232h/1; or auto, which finds the board "
+                             "by its USB numbers (default: auto)")
+    parser.add_argument("--baud", type=positive, metavar="B",
+                        help="baud rate, or clock of SPI; default: that of the board")

@@ -12,9 +12,8 @@ from xnorloom.support.text import clipped, count, printable, quoted
 from ..boards import SIM, find
 from ..console import Console
 from ..inputs import check_data, load, load_frames
-from ..parser import add_board, add_data, add_link, add_model
+from ..parser import add_board, add_connection, add_data, add_model
 from ..tables.images import answers_text, answers_values
-from ..types import path, positive
 from ..weights_bar import WeightsBar
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "HELP", "add_arguments", "run"]
@@ -36,13 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``run``."""
     add_model(parser)
     add_board(parser, simulated=True)
-    add_link(parser)
-    parser.add_argument("--port", type=path, default="auto", metavar="PORT",
-                        help="serial port, such as /dev/ttyUSB1 or COM3; for SPI the URL of a "
-                             "bridge, such as ftdi://ftdi:2232h/1; or auto, which finds the board "
-                             "by its USB numbers (default: %(default)s)")
-    parser.add_argument("--baud", type=positive, metavar="B",
-                        help="baud rate, or clock of SPI; default: that of the board")
+    add_connection(parser)
     add_data(parser)
 
 

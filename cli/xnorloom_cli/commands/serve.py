@@ -13,8 +13,8 @@ from xnorloom.support.text import clipped, count, printable, quoted
 from ..boards import SIM, SimBoard, find
 from ..console import Console
 from ..inputs import check_data, load, load_data, make_schedule
-from ..parser import DATA, add_board, add_data_options, add_link, add_model, add_schedule
-from ..types import OneOf, integer, path, positive
+from ..parser import DATA, add_board, add_connection, add_data_options, add_model, add_schedule
+from ..types import OneOf, integer, path
 from ..weights_bar import WeightsBar
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ EXAMPLES = [
     "xnorloom serve tfc --board icebreaker --port /dev/ttyUSB1"]
 
 _ENGINES = ("compiled", "golden")
-_HOST, _PORT, _AUTO, _LINK = "127.0.0.1", 8000, "auto", "uart"
+_HOST, _PORT, _AUTO = "127.0.0.1", 8000, "auto"
 # Images for models of this shape, without a download.
 _DATA, _SHAPE = "mnist:bundled", (28, 28)
 
@@ -54,13 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
              f"program)")
     group = parser.add_argument_group("board", "answers in place of a simulation")
     add_board(group, simulated=True, required=False)
-    add_link(group, default=None)
-    group.add_argument("--port", type=path, metavar="PORT",
-                       help="serial port, such as /dev/ttyUSB1 or COM3; for SPI the URL of a "
-                            "bridge, such as ftdi://ftdi:2232h/1; or auto, which finds the board "
-                            "by its USB numbers (default: auto)")
-    group.add_argument("--baud", type=positive, metavar="B",
-                       help="baud rate, or clock of SPI; default: that of the board")
+    add_connection(group, required=False)
     group = parser.add_argument_group("server")
     group.add_argument("--port-number", type=_port, default=_PORT, metavar="N",
                        help="TCP port of the page, 0 for any free one (default: %(default)s)")
@@ -152,7 +146,8 @@ def _responder(graph: Graph, arguments: Namespace, console: Console,
         schedule = make_schedule(graph, arguments)
     chosen = arguments.board
     board = SimBoard(schedule=schedule) if chosen == SIM else find(chosen)
-    board = board.with_link(LinkKind(arguments.link or _LINK))
+    if arguments.link is not None:
+        board = board.with_link(LinkKind(arguments.link))
     bar = stack.enter_context(contextlib.closing(WeightsBar(console)))
     with console.waiting(f"{clipped(graph.name, 40)}: opening {board.title}"):
         connection = stack.enter_context(
