@@ -16,7 +16,7 @@ __all__ = ["expected_seconds", "expected_text"]
 
 # Clocks for which most builds are placed and routed; see flow.clock_search.
 _FEWEST, _MOST = 2, 6
-# Seconds above which a time is told in hours.
+# Seconds above which the text has hours.
 _HOURS = 2 * 3600
 
 
@@ -62,9 +62,8 @@ def expected_seconds(plan: Plan, board: Board, seeds: int = 1) -> tuple[int, int
 
 def expected_text(seconds: tuple[int, int]) -> str:
     """Return a time in words, such as ``about 1 to 3 minutes`` or ``about 3 to 9 hours``."""
-    if seconds[0] > _HOURS:
-        return f"about {seconds[0] / 3600:,.0f} to {count(math.ceil(seconds[1] / 3600), 'hour')}"
-    low, high = (max(1, math.floor(seconds[0] / 60 + 0.5)), math.ceil(seconds[1] / 60))
+    unit, name = (3600, "hour") if seconds[0] > _HOURS else (60, "minute")
+    low, high = max(1, math.floor(seconds[0] / unit + 0.5)), math.ceil(seconds[1] / unit)
     if low >= high:
-        return f"about {count(high, 'minute')}"
-    return f"about {low:,} to {count(high, 'minute')}"
+        return f"about {count(high, name)}"
+    return f"about {low:,} to {count(high, name)}"

@@ -33,7 +33,7 @@ class Stages:
                 return stage
         arcs = _ARCS.match(line)
         if arcs:
-            self._arcs, self._percent, self._seconds = int(arcs[1]), 0, 0.0
+            self._arcs = int(arcs[1])
         batch = _BATCH.match(line)
         return self._routed(int(batch[1]), float(batch[2])) if batch and self._arcs else ""
 
