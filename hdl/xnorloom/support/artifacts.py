@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ _UNUSED, _LEFT_OVER = 30 * _DAY, _DAY
 # under the first of them.
 _BUILD = "xnorloom-build-"
 _OURS = re.compile(rf"{_BUILD}\w{{8}}|[0-9a-f]{{32}}(\.log)?")
+
+_MOVING = threading.Lock()
 
 _REFUSED = "Cannot write to the cache folder '{}': {}"
 
@@ -173,8 +176,9 @@ def _digest(path: Path) -> str:
 def _move(folder: Path, place: Path, product: str) -> None:
     """Rename ``folder`` to ``place``, unless another build has put an intact entry there."""
     with contextlib.ExitStack() as stack:
-        # Without the lock, the good entry that replaces a damaged one may be taken for the damaged
-        # one. Some network file systems have no locks.
+        # Without the locks, the good entry that replaces a damaged one may be taken for the damaged
+        # one. Some network file systems have no locks: the first excludes the threads there.
+        stack.enter_context(_MOVING)
         with contextlib.suppress(OSError, NotImplementedError):
             stack.enter_context(directory_lock(place.parent))
         if intact(place, product):
@@ -182,7 +186,9 @@ def _move(folder: Path, place: Path, product: str) -> None:
         try:
             # Neither a folder with files in it nor a file can be replaced by a folder.
             if os.path.lexists(place):
-                place.rename(folder.with_name(f"{place.name}-damaged"))
+                # Without locks another build may have moved the damaged one.
+                with contextlib.suppress(FileNotFoundError):
+                    place.rename(folder.with_name(f"{place.name}-damaged"))
             folder.rename(place)
         except OSError as error:
             # Without locks another build may have been faster.

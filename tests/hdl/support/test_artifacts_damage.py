@@ -160,6 +160,30 @@ def test_damaged_and_faster_build_wins(place, make):
     assert (place / "product").read_bytes() == FILES["product"]
 
 
+@pytest.mark.parametrize("replaced", [False, True], ids=["moved", "replaced"])
+def test_damaged_and_moved_by_a_build_without_locks(replaced, place, make, monkeypatch):
+    """Another process moves the damaged entry just before this one would."""
+    cut(place / "log")
+    there = os.path.lexists
+    elsewhere = []
+
+    def lexists(path):
+        found = there(path)
+        if path == place and not elsewhere:
+            elsewhere.append(place.rename(place.parents[1] / f"{place.parent.name}-elsewhere"))
+            if replaced:
+                place.mkdir()
+                make(place)
+                artifacts.write_list(place)
+        return found
+
+    monkeypatch.setattr(artifacts.os.path, "lexists", lexists)
+    assert artifacts.entry(place, "product", make) == place
+    assert len(elsewhere) == 1
+    assert artifacts.intact(place, "product")
+    assert list(place.parent.iterdir()) == [place]
+
+
 @pytest.mark.parametrize("locks", [True, False], ids=["locks", "no locks"])
 def test_damaged_and_made_by_many_threads(locks, place, monkeypatch):
     if not locks:
