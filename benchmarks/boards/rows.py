@@ -48,6 +48,8 @@ class Row:
         Seeds of the placer; the fastest result is kept.
     clocks : int or None
         Clocks to try until one is met; ``None`` for as many as a build tries.
+    first_clock : int or None
+        Clock to try first, in MHz; ``None`` for the usual one of the chip.
     """
 
     model: Model
@@ -55,6 +57,7 @@ class Row:
     interval: int | None = None
     seeds: tuple[int, ...] = (0,)
     clocks: int | None = None
+    first_clock: int | None = None
 
     @property
     def name(self) -> str:
@@ -68,6 +71,8 @@ class Row:
             says["interval"] = self.interval
         if self.clocks is not None:
             says["clocks"] = self.clocks
+        if self.first_clock is not None:
+            says["first_clock"] = self.first_clock
         return says
 
 
@@ -91,8 +96,8 @@ def read_rows(path: Path) -> list[Row]:
     """The rows in a file, in the order of the models and then in their own.
 
     The file is an object with ``models``, the files of the networks by their names, and ``rows``:
-    objects with ``model``, ``board``, and perhaps ``interval``, ``seeds``, ``clocks``, and
-    ``why``, which is for readers. Paths are relative to the file.
+    objects with ``model``, ``board``, and perhaps ``interval``, ``seeds``, ``clocks``,
+    ``first_clock``, and ``why``, which is for readers. Paths are relative to the file.
 
     Raises
     ------
@@ -118,7 +123,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _row(what: str, entry: Any, models: dict[str, Model]) -> Row:
-    known = ("model", "board", "interval", "seeds", "clocks", "why")
+    known = ("model", "board", "interval", "seeds", "clocks", "first_clock", "why")
     for key in _kind(what, entry, dict):
         if key not in known:
             raise ValueError(f"{what} has the unknown key {key!r}, wanted {', '.join(known)}")
@@ -138,8 +143,11 @@ def _row(what: str, entry: Any, models: dict[str, Model]) -> Row:
     clocks = entry.get("clocks")
     if clocks is not None:
         clocks = integer(f"clocks of {what}", clocks, 1, MOST_CLOCKS)
+    first_clock = entry.get("first_clock")
+    if first_clock is not None:
+        first_clock = integer(f"first clock of {what}", first_clock, 1, 1000)
     return Row(models[name], board.find(text(f"board of {what}", entry["board"])).name, interval,
-               seeds, clocks)
+               seeds, clocks, first_clock)
 
 
 def _kind(what: str, value: Any, kind: type) -> Any:

@@ -8,6 +8,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -51,8 +52,11 @@ def parse() -> argparse.Namespace:
 def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
     """Build a row."""
     folder = directory / row.name.replace("/", "-")
+    target = board.find(row.board)
+    if row.first_clock is not None:
+        target = replace(target, first_hz=row.first_clock * 1_000_000)
     try:
-        made = build(row.model.graph, board.find(row.board), directory=folder,
+        made = build(row.model.graph, target, directory=folder,
                      interval=row.interval, seeds=row.seeds,
                      clocks=row.clocks or MOST_CLOCKS, progress=say)
     except XnorloomError as error:

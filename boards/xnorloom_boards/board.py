@@ -72,6 +72,8 @@ class Board:
         Largest clock of these wires.
     link : LinkKind
         Link of the design, whose largest rate is ``baud``; see :meth:`with_link`.
+    first_hz : int or None
+        Clock that a build tries first; ``None`` for the usual one of the chip.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Board:
     spi: Resource | None = None
     spi_hz: int = 30_000_000
     link: LinkKind = LinkKind.UART
+    first_hz: int | None = None
 
     def with_link(self, link: LinkKind) -> "Board":
         """Return the board with another link than its serial port.

@@ -7,12 +7,15 @@ from decimal import Decimal
 
 from xnorloom.support.text import quoted
 
-__all__ = ["OneOf", "board", "board_or_sim", "directory", "integer", "natural", "path", "positive"]
+__all__ = ["OneOf", "board", "board_or_sim", "directory", "integer", "megahertz", "natural", "path",
+           "positive"]
 
 # Exact as a floating-point number. No command has more cycles, frames or bits per second.
 _HIGHEST = 10**12
 # Decimal digits, in groups or not, such as 1_000; with an exponent also a fraction, such as 2.5e3.
 _INTEGER = re.compile(r"[0-9]+(_[0-9]+)*((\.[0-9]+)?[eE]\+?[0-9]{1,2})?")
+
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def integer(text: str, low: int, high: int = _HIGHEST, *, ranged: bool = False) -> int:
@@ -42,6 +45,14 @@ def positive(text: str) -> int:
 def natural(text: str) -> int:
     """Integer of at least 0."""
     return integer(text, 0)
+
+
+def megahertz(text: str) -> int:
+    """Frequency such as ``80`` or ``62.5``, 1 to 1000 MHz, in hertz, rounded down."""
+    value = Decimal(text) if _DECIMAL.fullmatch(text) else None
+    if value is None or not 1 <= value <= 1000:
+        raise ArgumentTypeError(f"must be a number of MHz in 1 to 1000, not {quoted(text)}")
+    return int(value * 1_000_000)
 
 
 def path(text: str) -> str:

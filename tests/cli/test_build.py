@@ -28,7 +28,7 @@ from xnorloom_cli.console import Console
 def building(model, **given):
     given = {"board": "icebreaker", "output": None, "interval": None, "fold": None, "fps": None,
              "vectors": 8, "seed": (0,), "scores": False, "input": None, "score_bits": None,
-             "dry_run": False, "baud": None, "link": "uart", "clocks": 8,
+             "dry_run": False, "baud": None, "link": "uart", "clocks": 8, "first_clock": None,
              **given}
     return Namespace(model=model, **given)
 
@@ -86,6 +86,12 @@ def test_build_spi(capsys, fakes, net_file, tmp_path, fold_file):
 def test_build_link_wrong(net_file, given, message):
     with pytest.raises(XnorloomError, match=message):
         build.run(building(net_file, **given), Console(json=False))
+
+
+def test_build_first_clock(run_json, net_file):
+    """The PLL of an iCEBreaker makes steps of 0.75 MHz here."""
+    command = "build", net_file, "--board", "icebreaker", "--dry-run"
+    assert run_json(*command, "--first-clock", 20.5)["clock"]["hz"] == 20_250_000
 
 
 def test_build_dry_run(fakes, run, run_json, net, net_file, tmp_path, monkeypatch):

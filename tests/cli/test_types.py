@@ -6,7 +6,7 @@ import pytest
 
 from xnorloom_cli.commands import COMMANDS
 from xnorloom_cli.main import main, make_parser
-from xnorloom_cli.types import integer, natural, positive
+from xnorloom_cli.types import integer, megahertz, natural, positive
 
 SIMULATE = ("simulate", "tfc", "--data", "mnist:bundled")
 BUILD = ("build", "tfc", "--board", "icebreaker", "-o", "out")
@@ -36,12 +36,12 @@ def here(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def said(capsys, *arguments):
+def said(capsys, *arguments, option=None):
     """The message of the command, in one line, after the name of the option."""
     assert main(list(arguments)) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    option = arguments[-2]
+    option = option or arguments[-2]
     found = re.fullmatch(rf"xnorloom: error: argument {option}: (.*)\n", output.err)
     assert found is not None, output.err
     return found[1]
@@ -91,6 +91,20 @@ def test_numbers_as_people_type_them(text, value):
             option = name.split(" --")[1]
             found = vars(parser.parse_args([*command, text]))[option.replace("-", "_")]
             assert found in (value, (value,)), name
+
+
+@pytest.mark.parametrize("text, value", [
+    ("1", 10**6), ("80", 80 * 10**6), ("62.5", 62_500_000), ("1000", 10**9),
+    ("33.3333333", 33_333_333)])
+def test_megahertz(text, value):
+    assert megahertz(text) == value
+
+
+@pytest.mark.parametrize("text", ["0.99", "1000.1", "80e6", "80M", "-80", "", ".5", "8" * 500, "٣"])
+def test_no_megahertz(capsys, text):
+    shown = text if len(text) < 59 else f"{27 * '8'}...{28 * '8'}"
+    assert said(capsys, *BUILD, f"--first-clock={text}", option="--first-clock") == (
+        f"must be a number of MHz in 1 to 1000, not '{shown}' (see xnorloom build --help)")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

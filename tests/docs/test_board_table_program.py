@@ -136,7 +136,8 @@ def test_rows(fakes, place, run):
     others = ({"model": "big", "board": "icebreaker", "interval": 1},
               {"model": "toy", "board": "icestick"},
               {"model": "big", "board": "icestick", "why": "too large"})
-    place.rows({"model": "toy", "board": "hx8k_evn", "interval": 6, "seeds": [0, 3]}, *others)
+    place.rows({"model": "toy", "board": "hx8k_evn", "interval": 6, "seeds": [0, 3],
+                "first_clock": 30}, *others)
     # A row that fails leaves the others alone. One interval that does not fit is no result.
     status, _, messages = run()
     assert status == 1
@@ -146,6 +147,9 @@ def test_rows(fakes, place, run):
     assert names == [("big", "icestick"), ("toy", "hx8k_evn"), ("toy", "icestick")]
     made = place.results()[1]
     assert (made["seed"], made["interval"], made["built_from"]["seeds"]) == (3, 6, [0, 3])
+    assert made["built_from"]["first_clock"] == 30
+    first = re.search(r"toy/hx8k_evn: designing for (\S+) MHz\n", messages)
+    assert float(first[1]) == 30
     assert place.table()["big/icebreaker"][0] == "not run yet"
     # One row again, with another interval: the others do not change.
     place.rows({"model": "toy", "board": "hx8k_evn", "interval": 4, "seeds": [0, 3]}, *others)
@@ -211,6 +215,8 @@ WRONG = {  # file, contents, message
                       r"file rows\.json: model of row 1 must be one of toy, not 'x'"),
     "twice": ("rows.json", f'{{{MODEL}, "rows": [{ROW}}}, {ROW}, "interval": 3}}]}}',
               r"file rows\.json: row toy/icestick must be there once, not 2 times"),
+    "first clock": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "first_clock": 0.5}}]}}',
+                    r"file rows\.json: first clock of row 1 must be an integer, not 0\.5"),
     "interval": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "interval": 0}}]}}',
                  r"file rows\.json: interval of row 1 must be at least 1, not 0"),
     "no seeds": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "seeds": []}}]}}',

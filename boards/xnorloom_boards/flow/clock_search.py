@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..board import Board
 from ..design.pll import frequencies
+from ..errors import BoardError
 from .place_and_route import ResourceOverflowError, Route
 from .synthesis import Design, Netlist
 
@@ -62,8 +63,23 @@ class Attempt:
 
 
 def first_hz(board: Board) -> int:
-    """Clock of the first attempt: the typical one of the chip, as far as its PLL makes it."""
-    return reachable_hz(board, _clocks(board)[0]) or board.clock_hz
+    """Clock of the first attempt, as far as the PLL makes it.
+
+    It is the typical one of the chip, or :attr:`~xnorloom_boards.board.Board.first_hz`.
+
+    Raises
+    ------
+    BoardError
+        If the board makes no clock as slow as its ``first_hz``.
+    """
+    if board.first_hz is None:
+        return reachable_hz(board, _clocks(board)[0]) or board.clock_hz
+    found = reachable_hz(board, board.first_hz)
+    if found is None:
+        slowest = min(board.clock_hz, *frequencies(board.device.family, board.clock_hz))
+        raise BoardError(f"first clock of board {board.name} must be at least "
+                         f"{float(slowest) / 1e6:.4g} MHz, not {board.first_hz / 1e6:.4g} MHz")
+    return found
 
 
 def most_hz(board: Board) -> int:
@@ -90,7 +106,7 @@ def choose_clock(board: Board, attempt: Callable[[int], Attempt], wanted: float 
                  ) -> tuple[Attempt | None, list[Attempt]]:
     """Find the fastest clock that a design meets.
 
-    The first attempt is at the typical clock of the chip, or at ``wanted`` if that is faster. The
+    The first attempt is at :func:`first_hz`, or at ``wanted`` if that is faster. The
     next one is at the fastest clock that is not above the last Fmax and was not tried, until that
     is no faster than the best clock met. If ``wanted`` is still missed, but not by far, the clocks
     that reach it are tried, since each is placed anew. There are at most 12 attempts.

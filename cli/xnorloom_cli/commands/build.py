@@ -15,7 +15,7 @@ from ..console import Console
 from ..inputs import load
 from ..parser import add_board, add_fold, add_link, add_model
 from ..seeds import add_seeds
-from ..types import directory, integer, positive
+from ..types import directory, integer, megahertz, positive
 from ..vectors import add_vectors
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="stop the search for the fastest clock as soon as one is met after N "
                              "clocks, 1 to 8; each takes a synthesis, and a place and route "
                              "(default: %(default)s)")
+    parser.add_argument("--first-clock", type=megahertz, metavar="MHZ",
+                        help="clock to try first, or the next slower one of the board's PLL; "
+                             "default: the usual one of the chip. A large design that misses it "
+                             "is placed and routed again")
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
     add_link(parser)
@@ -95,6 +99,7 @@ def run(arguments: Namespace, console: Console) -> int:
                                 f"{chosen.link.fastest:,} with link {chosen.link}, not "
                                 f"{arguments.baud:,}")
         chosen = replace(chosen, baud=arguments.baud)
+    chosen = replace(chosen, first_hz=arguments.first_clock)
     graph = load(arguments, console).graph
     schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
     if arguments.dry_run:

@@ -1,10 +1,14 @@
 """Search for the clock of a build, with given results of place and route."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from xnorloom_boards import board
 from xnorloom_boards.design.pll import frequencies
+from xnorloom_boards.errors import BoardError
 from xnorloom_boards.flow.clock_search import choose_clock, first_hz, reachable_hz
 from xnorloom_boards.flow.place_and_route import CongestionError
 
@@ -84,6 +88,26 @@ def test_choose_clock_ends_early(clocks, reached, kept):
     left = [fmax * 1e6 for fmax in reached]
     best, _ = choose_clock(BOARD, lambda hz: Routed(hz, left.pop(0)), clocks=clocks)
     assert (best.hz, left) == (kept * 1e6, [60e6] if clocks == 2 and len(reached) == 3 else [])
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_first_clock(name):
+    """A board's own first clock, or the next slower one that its PLL makes."""
+    chosen = board.find(name)
+    steps = [*map(float, frequencies(chosen.device.family, chosen.clock_hz)), chosen.clock_hz]
+    for wanted in (16_000_000, 31_234_567, 80_000_000):
+        first = first_hz(replace(chosen, first_hz=wanted))
+        assert first == math.ceil(max(step for step in steps if step <= wanted))
+    asked = []
+    choose_clock(replace(chosen, first_hz=40_000_000),
+                 lambda hz: Routed(asked.append(hz) or hz, 41e6), clocks=1)
+    assert asked == [first_hz(replace(chosen, first_hz=40_000_000))]
+
+
+def test_first_clock_too_slow():
+    with pytest.raises(BoardError, match=r"^first clock of board icebreaker must be at least "
+                                         r"12 MHz, not 1\.5 MHz$"):
+        first_hz(replace(BOARD, first_hz=1_500_000))
 
 
 def test_choose_clock_wanted():
