@@ -23,6 +23,7 @@ _NETWORKS = (*_NETWORK, *_SPRAM)
 # Convolutions: model and gateware of small networks, then of random ones.
 _CONVS = tuple(f"hdl/gateware/test_conv_network.py::{name}" for name in (
     "test_model", "test_known_from_elsewhere", "test_chain"))
+_ZEROS = "hdl/gateware/test_zero_padding.py"
 _MAPS = ("hdl/schedule/test_layer_plan_maps.py", "hdl/schedule/test_reach.py")
 _BATCHES = tuple(f"hdl/gateware/test_batches.py::{name}" for name in (
     "test_wrong", "test_models", "test_operand_buffer", "test_one_network_at_many_schedules",
@@ -79,7 +80,7 @@ _TESTS = {
                                  ("hdl/export/test_verilog.py",))
        for name in ("axi_stream", "packet_check", "word_splitter")},
     "*/gateware/layer*.py": (("hdl/gateware/test_neuron.py", *_LAYERS,
-                              "hdl/gateware/test_absent.py", *_CONVS),
+                              "hdl/gateware/test_absent.py", *_CONVS, _ZEROS),
                              ("hdl/gateware/test_reset.py", *_NETWORKS, *_CHIP)),
     "*/gateware/parameters.py": (("hdl/gateware/test_neuron.py", *_LAYERS, *_CONVS),
                                  (*_NETWORKS, *_CHIP)),
@@ -92,7 +93,8 @@ _TESTS = {
     "*/gateware/stages.py": (("hdl/gateware/test_stages.py",
                              "hdl/gateware/test_batches.py::test_models", *_NETWORK, *_CONVS),
                             ("hdl/gateware/test_scaled_network.py", *_BATCHES)),
-    "*/gateware/count_accumulator.py": (("hdl/gateware/test_neuron.py", *_LAYERS), _NETWORKS),
+    "*/gateware/count_accumulator.py": (("hdl/gateware/test_neuron.py", *_LAYERS, _ZEROS),
+                                        _NETWORKS),
     "*/gateware/score_unit.py": (("hdl/gateware/test_neuron.py",
                                   "hdl/gateware/test_scaled_layer.py"),
                                  ("hdl/gateware/test_scaled_network.py",)),
@@ -103,6 +105,8 @@ _TESTS = {
                                   "hdl/gateware/test_spram.py::test_networks", *_CHIP)),
     "*/packing/*.py": (("hdl/packing/test_packing.py", "boards/link/test_protocol.py",
                         "hdl/gateware/test_layer.py", *_SPRAM, _CONVS[0]), (*_NETWORKS, *_CONVS)),
+    "*/schedule/zero_padding.py": ((_ZEROS,), _CONVS),
+    "*/schedule/ring.py": ((*_MAPS, _ZEROS), _CONVS),
     "*/schedule/reach.py": (("hdl/schedule/test_reach.py", *_MAPS[:1]), _CONVS),
     "*/schedule/*.py": (("hdl/schedule/test_plan.py", *_MAPS, "hdl/schedule/test_schedule.py",
                          "hdl/folding/test_summary.py", "hdl/folding/test_automatic.py"),

@@ -128,6 +128,8 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
         "wait": (plan.vectors * (fold.pe * waits + fold.read_latency * fold.simd)
                  + fold.read_register * plan.weight_width),
         "total": elements * count if plan.steps > 1 else 0,
+        # Gates before the accumulator.
+        "half": elements * fold.simd.bit_length() if plan.half else 0,
         "value": elements * sum(values) / (1 if rows > 1 else 3),
         **outputs,
     }

@@ -35,14 +35,14 @@ CONSTANTS: dict[Family, dict[str, float]] = {
         "output": 1, "weights": 1.12, "product": 1.6, "table": 0.85, "buffer": 1.01,
         "turning": 0, "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
         "shared": 1.05, "column": 18, "result": 4, "pool": 1, "ring": 14, "counter": 1.4, "pad": 1,
-        "spread": 1, "spread control": 8, "spread counter": 1.4,
+        "spread": 1, "spread control": 8, "spread counter": 1.4, "half": 1,
     },
     Family.ECP5: {
         "layer": 50, "tree": 0.9, "wait": 0, "total": 2.4, "value": 0.8, "values": 0.35,
         "output": 0.5, "weights": 0.95, "product": 0, "table": 0.75, "buffer": 0,
         "turning": 1.09, "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
         "shared": 1.05, "column": 10, "result": 4, "pool": 1, "ring": 10, "counter": 1.1, "pad": 1,
-        "spread": 0, "spread control": 8, "spread counter": 1.1,
+        "spread": 0, "spread control": 8, "spread counter": 1.1, "half": 1,
     },
 }
 

@@ -34,6 +34,8 @@ class Accumulator(CountAccumulator):
         Adder levels between two registers of the popcount; 0 for no registers.
     count_max : int or None
         Largest count that can occur; ``None`` for ``folds * simd * (2**planes - 1)``.
+    half : int
+        Count of a skipped step; 0 if no step is skipped.
     coded : bool
         True if ``x`` and ``w`` are codes, which take fewer cells; see
         :func:`~xnorloom.gateware.counting.code.encode`.
@@ -58,12 +60,16 @@ class Accumulator(CountAccumulator):
         True in the first step of a count.
     double : In(1)
         True in the first step of a bit plane.
+    skip : In(1)
+        With ``half``: true if the step counts that, whatever its operands are. It is as late as
+        ``add``.
     count : Out(range(count_max + 1))
         Count. With several steps it holds until the next ``add``.
     """
 
     def __init__(self, simd: int, *, folds: int = 1, planes: int = 1, register_every: int = 0,
-                 count_max: int | None = None, coded: bool = False, masked: bool = False):
+                 count_max: int | None = None, half: int = 0, coded: bool = False,
+                 masked: bool = False):
         if masked and coded:
             raise ValueError("Accumulator coded must be False if it is masked: a parity says "
                              "nothing of the products of absent synapses")
@@ -71,7 +77,8 @@ class Accumulator(CountAccumulator):
         self._popcount = Popcount(simd, register_every=register_every, coded=coded,
                                   factored=not masked)
         members = {"x": In(simd), "w": In(simd), **({"present": In(simd)} if masked else {})}
-        super().__init__(simd, folds=folds, planes=planes, count_max=count_max, members=members)
+        super().__init__(simd, folds=folds, planes=planes, count_max=count_max, half=half,
+                         members=members)
 
     @property
     def tree_latency(self) -> int:

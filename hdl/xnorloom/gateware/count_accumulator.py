@@ -27,6 +27,8 @@ class CountAccumulator(wiring.Component):
         Bit planes.
     count_max : int or None
         Largest sum that can occur; ``None`` for ``folds * most * (2**planes - 1)``.
+    half : int
+        Count of a skipped step; 0 if no step is skipped, as with a single one.
 
     Members
     -------
@@ -40,6 +42,8 @@ class CountAccumulator(wiring.Component):
         True in the first step of a sum.
     double : In(1)
         True in the first step of a bit plane.
+    skip : In(1)
+        With ``half``: true if the step counts that, whatever ``partial`` is.
     count : Out(range(count_max + 1))
         Sum. With several steps it holds until the next ``add``.
     """
@@ -48,7 +52,7 @@ class CountAccumulator(wiring.Component):
     """Enabled cycles from operands to the count of a step."""
 
     def __init__(self, most: int, *, folds: int = 1, planes: int = 1,
-                 count_max: int | None = None, members: dict | None = None):
+                 count_max: int | None = None, half: int = 0, members: dict | None = None):
         name = type(self).__name__
         most = integer(f"{name} most", most, 1)
         self._folds = integer(f"{name} folds", folds, 1)
@@ -56,10 +60,13 @@ class CountAccumulator(wiring.Component):
         if count_max is None:
             count_max = self._folds * most * ((1 << self._planes) - 1)
         self._count_max = integer(f"{name} count_max", count_max, 1)
+        self._half = integer(f"{name} half", half, 0, most)
         members = {"partial": In(range(most + 1))} if members is None else members
         members = {**members, "en": In(1, init=1), "count": Out(range(self._count_max + 1))}
         if self.steps > 1:
             members |= {"add": In(1), "first": In(1), "double": In(1)}
+            if self._half:
+                members |= {"skip": In(1)}
         super().__init__(members)
 
     @property
@@ -92,6 +99,8 @@ class CountAccumulator(wiring.Component):
         if self.steps == 1:
             m.d.comb += self.count.eq(partial)
             return
+        if self._half:
+            partial = Mux(self.skip, self._half, partial)
         total = Signal.like(self.count, name="total", reset_less=True)
         before = Mux(self.double, total << 1, total) if self._planes > 1 else total
         # The multiplexer of the first step is in the LUT4 of the adder, after the carry chain.

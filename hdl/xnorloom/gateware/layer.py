@@ -179,7 +179,9 @@ class Layer(wiring.Component):
         flags = {"last": taken & step.end}
         if plan.steps > 1:
             add, first, double = taken, step.first, step.double
-            if composite and plan.layer.window.skips:
+            if plan.half:
+                flags["skip"] = payload.skip
+            elif composite and plan.layer.window.skips:
                 add = taken & ~payload.skip
                 first = _until(m, first, payload.skip, taken, "first")
                 double = _until(m, double, payload.skip, taken, "double")
@@ -284,7 +286,7 @@ class Layer(wiring.Component):
             accumulator = Accumulator(
                 plan.fold.simd, folds=plan.synapse_folds, planes=plan.planes,
                 register_every=plan.fold.register_every, count_max=plan.count_max,
-                coded=is_coded(plan), masked=plan.masked)
+                half=plan.half, coded=is_coded(plan), masked=plan.masked)
         if not isinstance(plan.layer, Score):
             return Neuron(accumulator, parameters.constant("threshold", lane))
         offsets, offset = parameters.range("offset"), parameters.constant("offset", lane)

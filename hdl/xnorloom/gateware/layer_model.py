@@ -43,7 +43,9 @@ def conv_outputs(plan: LayerPlan, words: Operands) -> np.ndarray:
     # Further axes: vector, group, lane of the group, synapse.
     bits = words.bits.reshape(*shape, plan.vectors, plan.lane_groups, 1, plan.fold.simd)
     agree = (bits == _weights(plan)) & taken[..., None, None, None, None]
-    counts = np.moveaxis(agree.sum(axis=(4, 8)), 3, -1)
+    counts = agree.sum(axis=8)
+    counts += plan.half * ~taken[..., None, None, None]
+    counts = np.moveaxis(counts.sum(axis=4), 3, -1)
     counts = _over_planes(plan, counts).reshape(*counts.shape[:4], pe)
     padding = plan.neuron_folds * pe - layer.neurons
     levels = np.pad(plan.levels, ((0, 0), (0, padding)), constant_values=_NEVER)

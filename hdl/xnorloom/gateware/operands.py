@@ -19,7 +19,7 @@ class Operands(NamedTuple):
     bits : array of 0 and 1, shape (words, operand_width)
         Operands; any where they are skipped.
     skip : array of bool, shape (words,)
-        True if the tap lies outside the map and contributes nothing.
+        True if the tap lies outside the map and contributes nothing, or counts as ``plan.half``.
     level : array of int, shape (words,)
         Row of ``plan.levels`` with the thresholds of the output.
     """

@@ -277,12 +277,18 @@ class LayerPlan:
     def levels(self) -> np.ndarray:
         """Distinct threshold vectors of a layer of activations, shape (levels, neurons).
 
-        A fully connected layer has one level, a convolution those of its border classes.
+        A fully connected layer has one level, a convolution those of its border classes, or one;
+        see :attr:`half`.
         """
         if isinstance(self.layer, Conv):
             return self.ring.levels
         assert isinstance(self.layer, Dense)
         return self.layer.thresholds.reshape(1, -1)
+
+    @property
+    def half(self) -> int:
+        """Count of an operand word that is skipped; mostly 0, see :attr:`~.ring.Ring.half`."""
+        return self.ring.half if isinstance(self.layer, Conv) else 0
 
     @cached_property
     def operands(self) -> OperandKind:

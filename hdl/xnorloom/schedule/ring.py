@@ -6,14 +6,17 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from ..graph import Conv, Map
-from .fold import Fold
+from ..target.device import LUT_DEPTH
+from .fold import Fold, WeightStyle
 from .reach import Reach
 from .view import View, view
+from .zero_padding import whole_thresholds
 
 __all__ = ["Ring"]
 
-# A search makes many plans of a layer, which have their reach in common.
+# A search makes many plans of a layer, which have these in common.
 _reach = lru_cache(256)(Reach)
+_whole_thresholds = lru_cache(256)(whole_thresholds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +106,22 @@ class Ring:
             words = max(words, self.pixel_words)
         return in_words * self.planes * words
 
+    @property
+    def half(self) -> int:
+        """Count of a word outside the map, see :mod:`~.zero_padding`; 0 if it counts nothing.
+
+        It takes a gate per bit of the count of a step, and thresholds in one row per neuron fold.
+        It is used where that table fits in a look-up table per bit, or is in larger ones, and one
+        with rows for each level would take more.
+        """
+        return 0 if self._whole is None else self._word_synapses // 2
+
     @cached_property
     def levels(self) -> np.ndarray:
-        """Distinct threshold vectors of border classes, shape (levels, neurons)."""
+        """Distinct threshold vectors of border classes, shape (levels, neurons).
+
+        There is one where words outside the map count as :attr:`half`.
+        """
         return self._levels[0]
 
     @cached_property
@@ -120,5 +136,25 @@ class Ring:
         rows = self.layer.thresholds.reshape(-1, self.layer.neurons)
         if len(rows) == 1:
             return rows, np.zeros(1, np.int64)
+        if self._whole is not None:
+            return self._whole[np.newaxis], np.zeros(len(rows), np.int64)
         levels, places = np.unique(rows, axis=0, return_inverse=True)
         return levels, places.reshape(-1)
+
+    @cached_property
+    def _whole(self) -> np.ndarray | None:
+        """Thresholds of all outputs, if words outside the map count as :attr:`half`."""
+        layer, folds = self.layer, -(-self.layer.neurons // self.fold.pe)
+        if (not self.view.window.skips or layer.thresholds.ndim == 1
+                or self._word_synapses % 2):
+            return None
+        levels = len(np.unique(layer.thresholds, axis=0))
+        pays = (levels > 1 and levels << (folds - 1).bit_length() > LUT_DEPTH
+                and (folds <= LUT_DEPTH or self.fold.style is WeightStyle.LUT))
+        return _whole_thresholds(layer, self.map, self.planes) if pays else None
+
+    @property
+    def _word_synapses(self) -> int:
+        """Synapses of each word, 1 if the words of a tap have different ones."""
+        size, simd = self.view.synapses.shape[1], self.fold.simd
+        return 1 if size > simd and size % simd else min(size, simd)

@@ -119,8 +119,11 @@ def test_absent_synapses(packed, sparse, family):
     assert costs[0].weight_brams > full[0].weight_brams
 
 
-def convolutions():
-    """A network with a pool, padding that counts nothing, changes of width, and a gap."""
+def convolutions(levels):
+    """A network with a pool, padding that counts nothing, changes of width, and a gap.
+
+    With one level the thresholds are those of sums of ±1 and 0.
+    """
     rng = np.random.default_rng(6)
     window = Window((3, 3), padding=(1, 1, 1, 1))
     map, thresholds = Map(8, 8, 12), rng.integers(20, 40, 10)
@@ -129,17 +132,19 @@ def convolutions():
     return Graph("network", Input((10, 10, 3), 2), (
         Conv("first", rng.integers(0, 2, (12, 3, 3, 3)), rng.integers(30, 50, 12),
              Window((3, 3))),
-        Conv("second", second.weights, counts // 2 + thresholds // 20, window,
+        Conv("second", second.weights,
+             counts // 2 + (thresholds // 20 if levels == 1 else counts // 20), window,
              second.pool),
         Score("score", rng.integers(0, 2, (5, 160)), rng.integers(-9, 10, 5))))
 
 
+@pytest.mark.parametrize("levels", [1, 3])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_convolutions(packed, family):
+def test_convolutions(packed, family, levels):
     """Block RAMs are exact, rings too; cells within 15 %."""
     plan = Schedule(3, (Fold(6, 3, "lut", 1), Fold(4, 12, "block", 1),
-                        Fold(1, 8, "block", 1))).bind(convolutions())
-    assert plan.layers[2].size == 192 and len(plan.layers[1].levels) == 3
+                        Fold(1, 8, "block", 1))).bind(convolutions(levels))
+    assert plan.layers[2].size == 192 and len(plan.layers[1].levels) == levels
     costs = estimate(plan, family)
     cells, brams = packed(Network(plan), family)
     assert sum(cost.brams for cost in costs) == brams
