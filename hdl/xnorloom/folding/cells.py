@@ -1,6 +1,7 @@
 """Parts of layers, counted; the estimate of their cells is a weighted sum of them."""
 
 from functools import cache
+from math import expm1, log1p
 
 import numpy as np
 from amaranth.hdl import Shape
@@ -28,25 +29,36 @@ _COMPILED = 1 << 13
 _tree_cells = cache(tree.cells)
 
 
-def _tree(plan: LayerPlan) -> tuple[float, int]:
-    """Return the cells of the popcount of a neuron with its XNOR gates, and of its waits.
+def _tree(plan: LayerPlan) -> dict[str, float]:
+    """Return the parts of the popcount of a neuron, with its XNOR gates and its waits.
 
     Waits are cells of flip-flops alone. XNOR gates of weights in look-up tables are counted with
     the weights.
     """
     fold = plan.fold
     logic, waits = _tree_cells(fold.simd, is_coded(plan), fold.register_every)
-    if plan.masked:
-        # A product is a function of three bits, or of the address, and no leaf absorbs it.
-        return logic + (fold.simd if fold.style.in_ram else 0), waits
-    match fold.style:
-        case WeightStyle.BLOCK:
-            return logic + fold.simd, waits
-        case WeightStyle.SPRAM:
-            # Leaves of three bits absorb one of the XNOR gates.
-            return logic + 0.75 * fold.simd, waits
-    # Weights in look-up tables. The carry of a coded leaf does not absorb an XNOR gate with one.
-    return logic + fold.simd / 3, waits
+    gates: float = 0
+    if fold.style.in_ram:
+        # Leaves of three bits absorb one of the gates of SPRAM. A product of a masked layer is a
+        # function of three bits, which no leaf absorbs.
+        spared = fold.style is WeightStyle.SPRAM and not plan.masked
+        gates = (0.75 if spared else 1) * fold.simd
+    elif not plan.masked:
+        # The carry of a coded leaf does not absorb an XNOR gate with one.
+        logic += fold.simd / 3
+    return {"tree": logic, "gates": gates, "wait": waits}
+
+
+def _tables(plan: LayerPlan) -> float:
+    """Return the look-up tables of weights in them.
+
+    Weight, presence and XNOR gate of a lane are one function of address and activation. Lanes of an
+    activation share it if their weights are equal in all steps, which is frequent in few steps.
+    """
+    fold, columns = plan.fold, (3.0 if plan.masked else 2.0) ** min(plan.depth, 64)
+    # Different ones of as many random columns.
+    distinct = -columns * expm1(fold.pe / plan.lane_groups * log1p(-1 / columns))
+    return fold.simd * plan.lane_groups * distinct * max(1, plan.depth / LUT_DEPTH)
 
 
 def _shared_parts(plan: LayerPlan) -> dict[str, float]:
@@ -119,15 +131,17 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
         if plan.shares_numbers:
             outputs |= _after_counts(plan, elements, element)
         return {**_shared_parts(plan), **outputs}
-    logic, waits = _tree(plan)
+    tree = _tree(plan)
     # The highest bit of a threshold is a constant, except where a neuron always fires.
     values = value_bits(layer, plan.planes) if isinstance(layer, Score) else (count,)
     parts: dict[str, float] = {
         "layer": 1,
-        "tree": elements * logic,
-        "wait": (plan.vectors * (fold.pe * waits + fold.read_latency * fold.simd)
+        "tree": elements * tree["tree"],
+        "gates": elements * tree["gates"],
+        "wait": (plan.vectors * (fold.pe * tree["wait"] + fold.read_latency * fold.simd)
                  + fold.read_register * plan.weight_width),
         "total": elements * count if plan.steps > 1 else 0,
+        "double": elements * count if plan.planes > 1 else 0,
         # Gates before the accumulator.
         "half": elements * fold.simd.bit_length() if plan.half else 0,
         "value": elements * sum(values) / (1 if rows > 1 else 3),
@@ -135,8 +149,7 @@ def layer_parts(plan: LayerPlan, dsps: int = 0) -> dict[str, float]:
     }
     match fold.style:
         case WeightStyle.LUT:
-            # Weight, presence and XNOR gate are one function of address and activation.
-            parts["weights"] = fold.lanes * max(1, plan.depth / LUT_DEPTH)
+            parts["weights"] = _tables(plan)
         case WeightStyle.SPRAM:
             parts["load"] = 1
     if 1 < rows and (rows <= LUT_DEPTH or fold.style is WeightStyle.LUT):
@@ -158,6 +171,7 @@ def _after_counts(plan: LayerPlan, elements: int, element: int) -> dict[str, flo
     layer, count = plan.layer, plan.count_max.bit_length()
     numbers = sum(value_bits(layer, plan.planes)) if isinstance(layer, Score) else count
     return {"layer": 1, "total": elements * count if plan.steps > 1 else 0,
+            "double": elements * count if plan.planes > 1 else 0,
             # Constants: thresholds or offsets, and tables of products per four bits of the count.
             "value": 0 if layer.scaled else elements * numbers / 3,
             "table": elements * element * -(-count // 4) if layer.scaled else 0}

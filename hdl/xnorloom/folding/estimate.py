@@ -3,9 +3,9 @@
 Block RAMs are exact: each memory has the shape that needs the fewest, and columns of equal bits
 need none. SPRAMs are exact: one per 16 bits of a weight word. Cells are estimated: the sum of the
 parts of a layer, each times a constant of the family (``CONSTANTS``), is within 13 % of the
-packed cells of a fully connected layer, and within 15 % of those of a convolution. Exceptions are
-first layers of many bit planes, of which the estimate is up to 18 % too low on iCE40, and small
-depthwise convolutions, of which it is up to 35 % too high on ECP5. The shared counts of layers of
+packed cells of a fully connected layer, and within 15 % of those of a convolution, or 30 cells.
+Exceptions are small depthwise convolutions, of which it is up to 35 % too high on ECP5. ``make
+calibrate`` compares layers and networks. The shared counts of layers of
 more than 8,192 synapses follow from a formula, see :func:`xnorloom.sharing.estimated`.
 """
 
@@ -31,18 +31,20 @@ __all__ = ["LayerCost", "CONSTANTS", "estimate", "argmax_cost", "buffer_cost", "
 # (`--pack-only`). Cells are ICESTORM_LC or TRELLIS_COMB. ECP5 multiplies in DSPs.
 CONSTANTS: dict[Family, dict[str, float]] = {
     Family.ICE40: {
-        "layer": 60, "tree": 1, "wait": 1, "total": 1.2, "value": 1.1, "values": 0.75,
+        "layer": 60, "tree": 1, "gates": 1, "wait": 1, "total": 1.2, "value": 1.1, "values": 0.75,
         "output": 1, "weights": 1.12, "product": 1.6, "table": 0.85, "buffer": 1.01,
         "turning": 0, "registers": 27, "memory": 48, "argmax": 26, "compare": 3.3, "load": 12,
         "shared": 1.05, "column": 18, "result": 4, "pool": 1, "ring": 14, "counter": 1.4, "pad": 1,
         "spread": 1, "spread control": 8, "spread counter": 1.4, "half": 1,
+        "double": 0.7, "select": 1,
     },
     Family.ECP5: {
-        "layer": 50, "tree": 0.9, "wait": 0, "total": 2.4, "value": 0.8, "values": 0.35,
-        "output": 0.5, "weights": 0.95, "product": 0, "table": 0.75, "buffer": 0,
+        "layer": 50, "tree": 0.9, "gates": 1, "wait": 0, "total": 2.4, "value": 0.8,
+        "values": 0.35, "output": 0.5, "weights": 0.95, "product": 0, "table": 0.75, "buffer": 0,
         "turning": 1.09, "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
         "shared": 1.05, "column": 10, "result": 4, "pool": 1, "ring": 10, "counter": 1.1, "pad": 1,
         "spread": 0, "spread control": 8, "spread counter": 1.1, "half": 1,
+        "double": 0.6, "select": 1,
     },
 }
 
@@ -104,7 +106,13 @@ def rams(depth: int, width: int, family: Family) -> int:
     Yosys splits a memory that is deeper than a block RAM, and packs the columns of all parts side
     by side, across the borders of parts.
     """
-    return min(-(-(-(-depth // words) * width) // bits) for words, bits in family.block_ram_shapes)
+    return _memory(depth, width, family)[0]
+
+
+def _memory(depth: int, width: int, family: Family) -> tuple[int, int]:
+    """Return the block RAMs of a memory, and the parts of its depth, between which it selects."""
+    found = ((-(-depth // words), bits) for words, bits in family.block_ram_shapes)
+    return min((-(-(parts * width) // bits), parts) for parts, bits in found)
 
 
 def layer_cost(plan: LayerPlan, family: Family, *, dsps: int = 0,
@@ -116,13 +124,14 @@ def layer_cost(plan: LayerPlan, family: Family, *, dsps: int = 0,
     """
     fold = plan.fold
     weights = values = 0
+    parts = layer_parts(plan, dsps)
     if fold.style is WeightStyle.BLOCK:
         columns = _weight_columns(plan) if exact else plan.weight_width
-        weights = rams(plan.depth, columns, family)
+        weights, deep = _memory(plan.depth, columns, family)
+        parts["select"] = columns * (deep - 1)
     if fold.style.in_ram and value_rows(plan) > LUT_DEPTH:
         values = sum(rams(value_rows(plan), columns, family) for columns in _value_columns(plan))
-    return LayerCost(plan.layer.name, _cells(layer_parts(plan, dsps), family), weights, 0, values,
-                     plan.sprams)
+    return LayerCost(plan.layer.name, _cells(parts, family), weights, 0, values, plan.sprams)
 
 
 def buffer_cost(plan: LayerPlan, family: Family) -> LayerCost:
