@@ -7,7 +7,9 @@ folder.
 import hashlib
 import json
 import os
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -49,7 +51,7 @@ SLOW = (
     "hdl/gateware/test_formal.py",
     "boards/link/test_pins.py", "boards/link/test_spi.py", "boards/link/test_spi_board.py",
     "boards/link/test_size.py", "snapshots/*.py", "cli/test_verify.py",
-    "cli/test_explore*.py", "boards/test_build.py", "cli/test_build.py", "cli/test_compile.py",
+    "cli/test_explore*.py", "boards/test_build*.py", "cli/test_build.py", "cli/test_compile.py",
     "hdl/frontend/*/test_fuzz.py",
     "hdl/lowering/test_scores_size.py", "docs/test_amaranth.py", "docs/test_convolution.py",
     "docs/test_schedule.py",
@@ -168,6 +170,26 @@ def synthesise(tmp_path):
 
 
 _RUNTIME = ("verilated", "verilated_timing", "verilated_threads")
+
+
+@pytest.fixture
+def fake_tools(tmp_path, monkeypatch) -> Path:
+    """Programs of a build that do what a plan says; the value is the file of the plan.
+
+    It says nothing at first. See ``fixtures/fake_tool.py``.
+    """
+    folder, program = tmp_path / "tools", Path(__file__).parent / "fixtures" / "fake_tool.py"
+    folder.mkdir()
+    for name in ("yosys", "nextpnr-ice40", "icepack", "openFPGALoader"):
+        script = folder / name
+        script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(program), name])} "
+                          f'"$@"\n')
+        script.chmod(0o755)
+        monkeypatch.setenv(name.upper().replace("-", "_"), str(script))
+    plan = folder / "plan.json"
+    plan.write_text("{}")
+    monkeypatch.setenv("FAKE_TOOLS", str(plan))
+    return plan
 
 
 def _compile(folder: Path, *sources: str) -> None:

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import re
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +14,6 @@ from xnorloom.graph import Graph, Input
 from xnorloom.graph import bundled as bundled_models
 from xnorloom.schedule import Fold, Schedule
 from xnorloom_cli.main import main
-
-FAKE = Path(__file__).parents[1] / "fixtures" / "fake_tool.py"
 
 
 @pytest.fixture
@@ -121,18 +117,9 @@ def fold_file(net, tmp_path):
 
 
 @pytest.fixture
-def fakes(tmp_path, monkeypatch):
-    """Fake programs of a build; returns the file of their behaviour."""
-    folder = tmp_path / "tools"
-    folder.mkdir()
-    for name in ("yosys", "nextpnr-ice40", "icepack", "openFPGALoader"):
-        script = folder / name
-        script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(FAKE), name])} "
-                          f'"$@"\n')
-        script.chmod(0o755)
-        monkeypatch.setenv(name.upper().replace("-", "_"), str(script))
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    monkeypatch.setenv("FAKE_TOOLS", str(folder / "plan.json"))
+def fakes(fake_tools, tmp_path, monkeypatch):
+    """Fake programs of a build, and an empty cache; returns the file of their behaviour."""
+    monkeypatch.setenv("PATH", f"{fake_tools.parent}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (folder / "plan.json").write_text('{"fmax": {"0": 46.0, "5": 47.5}}')
-    return folder / "plan.json"
+    fake_tools.write_text('{"fmax": {"0": 46.0, "5": 47.5}}')
+    return fake_tools

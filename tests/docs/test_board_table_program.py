@@ -5,7 +5,6 @@ import hashlib
 import importlib
 import json
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from xnorloom_boards import board
 from xnorloom_cli.exit_status import exit_status
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "boards" / "table.py"
-FAKE = Path(__file__).parents[1] / "fixtures" / "fake_tool.py"
 FILES = ("--rows", "rows.json", "--results", "results.json", "--page", "results.md")
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
 
@@ -116,19 +114,10 @@ def test_make(place, run):
 
 
 @pytest.fixture
-def fakes(tmp_path, monkeypatch):
-    """Fake programs; the value is the file that controls them."""
-    for name in ("yosys", "nextpnr-ice40", "icepack"):
-        script = tmp_path / name
-        script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(FAKE), name])} "
-                          f'"$@"\n')
-        script.chmod(0o755)
-        monkeypatch.setenv(name.upper().replace("-", "_"), str(script))
-    plan = tmp_path / "plan.json"
-    plan.write_text("{}")
-    monkeypatch.setenv("FAKE_TOOLS", str(plan))
+def fakes(fake_tools, tmp_path, monkeypatch):
+    """Fake programs, and an empty cache; the value is the file that controls them."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return plan
+    return fake_tools
 
 
 def test_rows(fakes, place, run):

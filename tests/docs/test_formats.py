@@ -3,8 +3,6 @@
 
 import json
 import re
-import shlex
-import sys
 import zipfile
 from pathlib import Path
 
@@ -23,7 +21,6 @@ from xnorloom_boards.build import build
 from xnorloom_sim import data
 
 ROOT = Path(__file__).parents[2]
-FAKE = Path(__file__).parents[1] / "fixtures" / "fake_tool.py"
 
 
 @pytest.fixture(scope="module")
@@ -132,15 +129,7 @@ def test_manifest_and_weights(page, graph, tmp_path):
     check(streams, rows)
 
 
-def test_build(page, graph, tmp_path, monkeypatch):
-    for name in ("yosys", "nextpnr-ice40", "icepack"):
-        script = tmp_path / name
-        script.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, str(FAKE), name])} "
-                          f'"$@"\n')
-        script.chmod(0o755)
-        monkeypatch.setenv(name.upper().replace("-", "_"), str(script))
-    (tmp_path / "plan.json").write_text("{}")
-    monkeypatch.setenv("FAKE_TOOLS", str(tmp_path / "plan.json"))
+def test_build(fake_tools, page, graph, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     made = build(graph, find("icebreaker"), directory=tmp_path / "out")
     values = json.loads((tmp_path / "out" / "build.json").read_text())

@@ -4,7 +4,6 @@ import json
 import lzma
 import re
 import shlex
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,20 +28,12 @@ SMALLER = {"mnist:test": "mnist:bundled"}
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(fake_tools, tmp_path, monkeypatch):
     """Folder with a model of another tool, the committed models, and faked programs."""
     source = FIXTURES / "onnx" / "tfc_1w1a_mnist_brevitas_qonnx_torchscript.onnx.xz"
     (tmp_path / "net.onnx").write_bytes(lzma.decompress(source.read_bytes()))
     (tmp_path / "models").symlink_to(ROOT / "models")
-    for name in ("yosys", "nextpnr-ice40", "icepack", "openFPGALoader"):
-        script = tmp_path / name
-        script.write_text("#!/bin/sh\nexec " + shlex.join(
-            [sys.executable, str(FIXTURES / "fake_tool.py"), name]) + ' "$@"\n')
-        script.chmod(0o755)
-        monkeypatch.setenv(name.upper().replace("-", "_"), str(script))
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/local/bin:/usr/bin:/bin")
-    (tmp_path / "plan.json").write_text("{}")
-    monkeypatch.setenv("FAKE_TOOLS", str(tmp_path / "plan.json"))
+    monkeypatch.setenv("PATH", f"{fake_tools.parent}:/usr/local/bin:/usr/bin:/bin")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
