@@ -42,7 +42,7 @@ _ENDS = ("hdl/lowering/test_one_output.py", "hdl/frontend/keras/test_ends.py",
 _HOST = ("boards/link/test_protocol.py", "boards/link/test_connection_wrong.py",
          "boards/link/test_connection.py", "boards/link/test_connection_port.py")
 _HOST_MORE = ("boards/link/test_connection_zeros.py", "boards/link/test_connection_broken_off.py",
-              "boards/link/test_connection_load.py")
+              "boards/link/test_connection_load.py", "boards/link/test_connection_refused.py")
 _LINK = ("boards/link/test_framing.py", "boards/link/test_link.py", "boards/link/test_load.py")
 _CHIP = ("hdl/gateware/test_synthesis.py", "boards/link/test_size.py",
          "boards/link/test_load_size.py")
