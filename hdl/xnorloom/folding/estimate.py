@@ -39,7 +39,7 @@ CONSTANTS: dict[Family, dict[str, float]] = {
         "double": 0.7, "select": 1,
     },
     Family.ECP5: {
-        "layer": 50, "tree": 0.9, "gates": 1, "wait": 0, "total": 2.4, "value": 0.8,
+        "layer": 50, "tree": 0.9, "gates": 1.15, "wait": 0, "total": 2.4, "value": 0.8,
         "values": 0.35, "output": 0.5, "weights": 0.95, "product": 0, "table": 0.75, "buffer": 0,
         "turning": 1.09, "registers": 25, "memory": 72, "argmax": 10, "compare": 3.2, "load": 12,
         "shared": 1.05, "column": 10, "result": 4, "pool": 1, "ring": 10, "counter": 1.1, "pad": 1,
