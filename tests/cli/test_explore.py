@@ -20,8 +20,10 @@ def rng():
 
 
 @pytest.fixture
-def explored(here, run_json):
-    """The values of an exploration in the directory ``front``."""
+def explored(here, random_graph, run_json):
+    """The values of an exploration in the directory ``front``, of a network with several points."""
+    graph = random_graph(np.random.default_rng(4), [16, 12, 4], bits=2)
+    Graph("toy", graph.input, graph.layers).save("toy.bnn")
     return run_json(*COMMAND, "-o", "front")
 
 
