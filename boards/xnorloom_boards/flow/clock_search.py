@@ -65,7 +65,7 @@ class Attempt:
 def first_hz(board: Board) -> int:
     """Clock of the first attempt, as far as the PLL makes it.
 
-    It is the typical one of the chip, or :attr:`~xnorloom_boards.board.Board.first_hz`.
+    It is the typical one of the chip, or ``board.first_hz``.
 
     Raises
     ------
