@@ -97,7 +97,7 @@ def plan_of(layer, map, fold, planes=1):
     return LayerPlan(layer, Fold(*fold), planes, map=Map(*map))
 
 
-# Of twelve neurons, that is three levels of twelve rows with a PE of 1.
+# Twelve neurons have three levels of twelve rows with a PE of 1.
 LIMITS = [1, -3, 5, 7, -2, 0, 3, 4, -8, 9, 2, -1]
 
 
