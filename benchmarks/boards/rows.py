@@ -67,13 +67,8 @@ class Row:
     def built_from(self) -> dict[str, Any]:
         """Contents of the row. A result built from other contents is out of date."""
         says: dict[str, Any] = {"network": self.model.graph.digest, "seeds": list(self.seeds)}
-        if self.interval is not None:
-            says["interval"] = self.interval
-        if self.clocks is not None:
-            says["clocks"] = self.clocks
-        if self.first_clock is not None:
-            says["first_clock"] = self.first_clock
-        return says
+        given = {"interval": self.interval, "clocks": self.clocks, "first_clock": self.first_clock}
+        return says | {key: value for key, value in given.items() if value is not None}
 
 
 def read_json(path: Path) -> Any:

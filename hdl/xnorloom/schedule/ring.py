@@ -138,7 +138,12 @@ class Ring:
             return rows, np.zeros(1, np.int64)
         if self._whole is not None:
             return self._whole[np.newaxis], np.zeros(len(rows), np.int64)
-        levels, places = np.unique(rows, axis=0, return_inverse=True)
+        return self._distinct
+
+    @cached_property
+    def _distinct(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct threshold vectors of the layer, and that of each border class."""
+        levels, places = np.unique(self.layer.thresholds, axis=0, return_inverse=True)
         return levels, places.reshape(-1)
 
     @cached_property
@@ -148,7 +153,7 @@ class Ring:
         if (not self.view.window.skips or layer.thresholds.ndim == 1
                 or self._word_synapses % 2):
             return None
-        levels = len(np.unique(layer.thresholds, axis=0))
+        levels = len(self._distinct[0])
         pays = (levels > 1 and levels << (folds - 1).bit_length() > LUT_DEPTH
                 and (folds <= LUT_DEPTH or self.fold.style is WeightStyle.LUT))
         return _whole_thresholds(layer, self.map, self.planes) if pays else None
