@@ -93,6 +93,7 @@ prove: $(VENV)/prove.stamp
 
 # Files whose examples hypothesis makes, those without simulations first.
 RANDOM_SHORT := $(addprefix tests/,hdl/folding/test_automatic.py hdl/graph/test_modelfile.py \
+    hdl/graph/test_modelfile_damage.py \
     hdl/frontend/onnx/test_fuzz.py hdl/frontend/keras/test_fuzz.py hdl/lowering/test_scores.py \
     hdl/export/test_names.py boards/link/test_protocol.py boards/link/test_connection_wrong.py)
 RANDOM := $(RANDOM_SHORT) $(addprefix tests/,hdl/gateware/test_network.py hdl/gateware/test_conv_network.py sim/test_golden.py \

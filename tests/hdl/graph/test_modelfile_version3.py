@@ -1,6 +1,5 @@
 """Model files of convolutions."""
 
-import json
 
 import numpy as np
 import pytest
@@ -35,24 +34,10 @@ PARTS = {  # a convolution, the further arrays of its file, and its entry
 }
 
 
-def header_of(members):
-    return json.loads(members["header"].tobytes())
-
-
-def header(contents):
-    return np.frombuffer(json.dumps(contents).encode(), np.uint8)
-
-
-def same(a: Graph, b: Graph) -> bool:
-    """True if everything is equal, also what no result depends on."""
-    return (a == b and a.name == b.name and a.input.preprocessing == b.input.preprocessing
-            and [layer.name for layer in a.layers] == [layer.name for layer in b.layers])
-
-
 # Saved graphs load
 
 
-def test_all_at_once(members, tmp_path, pack):
+def test_all_at_once(members, tmp_path, pack, same, header_of):
     assert list(members) == ["header", "weights0", "values0", "pads0", "least0", "weights1",
                              "values1", "weights2", "values2", "weights3", "values3", "scales3"]
     assert members["pads0"].tolist() == [3, 0, 1, 3]
@@ -73,7 +58,7 @@ def test_all_at_once(members, tmp_path, pack):
 
 
 @pytest.mark.parametrize("layer, arrays, said", PARTS.values(), ids=PARTS)
-def test_parts(tmp_path, layer, arrays, said):
+def test_parts(tmp_path, layer, arrays, said, same, header_of):
     size = layer.output(Map(2, 3, 1)).size
     graph = Graph("g", Input((2, 3)), (layer, Score("s", np.ones((2, size), int), [0, 0])))
     graph.save(tmp_path / "a.bnn")
@@ -91,7 +76,7 @@ def test_parts(tmp_path, layer, arrays, said):
        pad=st.sampled_from(["none", "code", "codes", "nothing"]), groups=st.integers(1, 3),
        channels=st.integers(1, 3), pool=st.none() | st.tuples(st.integers(1, 2), st.integers(1, 2)))
 def test_loads_what_was_saved(tmp_path_factory, bits, kernel, stride, seed, pad, groups, channels,
-                              pool):
+                              pool, same):
     rng = np.random.default_rng(seed)
     high, wide = kernel
     sides = (0, 0, 0, 0) if pad == "none" else rng.integers(0, [high, wide] * 2)
@@ -133,7 +118,7 @@ def test_too_many_thresholds(tmp_path, monkeypatch):
 # Damage and wrong contents
 
 
-def test_every_byte_altered(content, tmp_path):
+def test_every_byte_altered(content, tmp_path, same):
     # As for files of version 1, of which all bytes are altered; here a fifth of them.
     path = tmp_path / "altered.bnn"
     refusals = 0
@@ -161,7 +146,7 @@ KEYS = ["kind", "shape", "stride", "dilation", "padding", "pad", "pads", "pool",
 @given(layer=st.integers(0, 1), changes=st.dictionaries(
     st.sampled_from(KEYS), VALUES | st.lists(NUMBERS, min_size=2, max_size=4), min_size=1,
     max_size=3))
-def test_any_entry(tmp_path_factory, layer, changes, pack):
+def test_any_entry(tmp_path_factory, layer, changes, pack, same, header_of, header):
     """Whatever an entry says, the file loads as the same graph or is refused in one line."""
     path = tmp_path_factory.mktemp("entry") / "a.bnn"
     GRAPH.save(path)
@@ -176,112 +161,96 @@ def test_any_entry(tmp_path_factory, layer, changes, pack):
         assert str(error).isprintable()
 
 
-def edited(layer, **changes):
-    """Make a change of the entry of a layer; ``None`` removes a key."""
-    def edit(members):
-        contents = header_of(members)
-        entry = {**contents["layers"][layer], **changes}
-        contents["layers"][layer] = {key: value for key, value in entry.items()
-                                     if value is not None}
-        return {"header": header(contents)}
-    return edit
-
-
-def whole(change):
-    """Make a change of the header; ``change`` edits it in place."""
-    def edit(members):
-        contents = header_of(members)
-        change(contents)
-        return {"header": header(contents)}
-    return edit
-
-
-def array(name, change):
-    """Make a change of one array."""
-    return lambda members: {name: change(members[name])}
+def entry(layer, **changes):
+    """Change of entries of a layer in the header; ``None`` removes a key."""
+    def edit(contents):
+        new = {**contents["layers"][layer], **changes}
+        contents["layers"][layer] = {key: value for key, value in new.items() if value is not None}
+    return "header", edit
 
 
 DIGEST = "the contents do not match the digest in the header"
 LIES = {
-    "version 2": (whole(lambda h: h.update(version=2)),
+    "version 2": (("header", lambda h: h.update(version=2)),
                   "'shape' of a layer must be two positive integers, not [4, 3, 2, 2]"),
-    "kind": (edited(1, kind="pool", shape=[3, 12]),
+    "kind": (entry(1, kind="pool", shape=[3, 12]),
              "kind of a layer must be one of dense, score, conv, not 'pool'"),
-    "shape of two": (edited(1, shape=[3, 12]),
+    "shape of two": (entry(1, shape=[3, 12]),
                      "'shape' of a layer must be four positive integers, not [3, 12]"),
-    "shape of zero": (edited(1, shape=[3, 1, 0, 4]),
+    "shape of zero": (entry(1, shape=[3, 1, 0, 4]),
                       "'shape' of a layer must be four positive integers, not [3, 1, 0, 4]"),
     "shape of a truth value": (
-        edited(1, shape=[3, True, 3, 4]),
+        entry(1, shape=[3, True, 3, 4]),
         "'shape' of a layer must be four positive integers, not [3, True, 3, 4]"),
-    "shape huge": (edited(1, shape=[3, 10**6, 10**6, 4]),
+    "shape huge": (entry(1, shape=[3, 10**6, 10**6, 4]),
                    "its layers claim 12000000000100 weights, more than 67108864"),
-    "classes huge": (edited(1, classes=10**12),
+    "classes huge": (entry(1, classes=10**12),
                      "its layers claim 3000000000008 thresholds, more than 1048576"),
-    "classes zero": (edited(1, classes=0),
+    "classes zero": (entry(1, classes=0),
                      "'classes' of a layer must be a positive integer, not 0"),
-    "classes true": (edited(1, classes=True),
+    "classes true": (entry(1, classes=True),
                      "'classes' of a layer must be a positive integer, not True"),
-    "classes other": (edited(1, classes=3), "values1 must be an array of <i8 of shape (3, 3)"),
-    "classes not said": (edited(1, classes=None), "values1 must be an array of <i8 of shape (3,)"),
-    "kernel turned": (edited(1, shape=[3, 3, 1, 4]),
+    "classes other": (entry(1, classes=3), "values1 must be an array of <i8 of shape (3, 3)"),
+    "classes not said": (entry(1, classes=None), "values1 must be an array of <i8 of shape (3,)"),
+    "kernel turned": (entry(1, shape=[3, 3, 1, 4]),
                       "Window padding must be smaller than its window of 3x1, not (0, 1, 0, 1)"),
-    "stride missing": (edited(0, stride=None), "the header lacks 'stride'"),
-    "stride a number": (edited(0, stride=2), "'stride' in the header must be a list, not 2"),
-    "stride zero": (edited(0, stride=[0, 1]),
+    "stride missing": (entry(0, stride=None), "the header lacks 'stride'"),
+    "stride a number": (entry(0, stride=2), "'stride' in the header must be a list, not 2"),
+    "stride zero": (entry(0, stride=[0, 1]),
                     "Each number of Window stride must be in 1 to 65536, not 0"),
-    "stride of three": (edited(0, stride=[1, 1, 1]),
+    "stride of three": (entry(0, stride=[1, 1, 1]),
                         "Window stride must be 2 integers, not (1, 1, 1)"),
-    "stride other": (edited(0, stride=[1, 1]), None),
-    "dilation": (edited(0, dilation=[1, 1.5]),
+    "stride other": (entry(0, stride=[1, 1]), None),
+    "dilation": (entry(0, dilation=[1, 1.5]),
                  "Each number of Window dilation must be an integer, not 1.5"),
-    "padding too large": (edited(0, padding=[3, 0, 0, 0]),
+    "padding too large": (entry(0, padding=[3, 0, 0, 0]),
                           "Window padding must be smaller than its window of 3x3, not "
                           "(3, 0, 0, 0)"),
-    "pad a list": (edited(1, pad=[1]), "'pad' in the header must be a int, not [1]"),
-    "pad too large": (edited(1, pad=2, classes=1), None),
-    "pad for nothing": (edited(1, pad=1),
+    "pad a list": (entry(1, pad=[1]), "'pad' in the header must be a int, not [1]"),
+    "pad too large": (entry(1, pad=2, classes=1), None),
+    "pad for nothing": (entry(1, pad=1),
                         "thresholds of layer 'zeros' must have the shape (3,), as its "
                         "windows on the map 4x2x4 have 1 border class, not (2, 3)"),
-    "pads missing": (lambda _: {"pads0": None}, "it has no pads0"),
-    "pads signed": (array("pads0", lambda a: a.astype("<i2")),
+    "pads missing": (("pads0", lambda _: None), "it has no pads0"),
+    "pads signed": (("pads0", lambda a: a.astype("<i2")),
                     "pads0 must be an array of <u2 of shape (4,)"),
-    "pads of another number": (array("pads0", lambda a: a[:3]),
+    "pads of another number": (("pads0", lambda a: a[:3]),
                                "pads0 must be an array of <u2 of shape (4,)"),
-    "pads too large": (array("pads0", lambda a: a + np.uint16(1)),
+    "pads too large": (("pads0", lambda a: a + np.uint16(1)),
                        "pad of layer 'codes' must be in 0 to 3, not 4"),
-    "pads": (array("pads0", lambda a: a[::-1]), DIGEST),
-    "pool zero": (edited(0, pool=[0, 2]), "Each number of Pool size must be in 1 to 65536, not 0"),
-    "pool too large": (edited(0, pool=[9, 2]), "pool of layer 'codes' covers 9x2 outputs, more "
+    "pads": (("pads0", lambda a: a[::-1]), DIGEST),
+    "pool zero": (entry(0, pool=[0, 2]), "Each number of Pool size must be in 1 to 65536, not 0"),
+    "pool too large": (entry(0, pool=[9, 2]), "pool of layer 'codes' covers 9x2 outputs, more "
                        "than the 4x5 of its convolution; take a smaller pool"),
-    "least missing": (lambda _: {"least0": None}, "it has no least0"),
-    "least of two": (array("least0", lambda a: a * np.uint8(2)),
+    "least missing": (("least0", lambda _: None), "it has no least0"),
+    "least of two": (("least0", lambda a: a * np.uint8(2)),
                      "Pool least must be a bool for each neuron, not array([0, 2, 0, 2], "
                      "dtype=uint8)"),
-    "least not said": (edited(0, least=None), DIGEST),
-    "groups zero": (edited(0, groups=0), "'groups' of a layer must be a positive integer, not 0"),
-    "groups of another number": (edited(0, groups=4),
+    "least not said": (entry(0, least=None), DIGEST),
+    "groups zero": (entry(0, groups=0), "'groups' of a layer must be a positive integer, not 0"),
+    "groups of another number": (entry(0, groups=4),
                                  "pads0 must be an array of <u2 of shape (8,)"),
     "groups that do not divide": (
-        edited(1, groups=2), "groups of layer 'zeros' must divide its 3 neurons, not 2"),
-    "input a vector": (whole(lambda h: h["input"].update(shape=[168])), "layer 'codes' has weights "
-                       "for 4 channels, but its input is a map 1x1x168 of 168"),
-    "input too small": (whole(lambda h: h["input"].update(shape=[7, 1, 4])),
+        entry(1, groups=2), "groups of layer 'zeros' must divide its 3 neurons, not 2"),
+    "input a vector": (("header", lambda h: h["input"].update(shape=[168])),
+                       "layer 'codes' has weights for 4 channels, but its input is a map "
+                       "1x1x168 of 168"),
+    "input too small": (("header", lambda h: h["input"].update(shape=[7, 1, 4])),
                         "window of layer 'codes' covers 3x3 pixels, more than the 10x2 of its "
                         "padded input; take a smaller kernel or dilation, or more padding"),
-    "input huge": (whole(lambda h: h["input"].update(shape=[10**9, 10**9, 4])),
+    "input huge": (("header", lambda h: h["input"].update(shape=[10**9, 10**9, 4])),
                    f"layer 'codes' reads a map of {10**9}x{10**9}x4 elements, more than 4194304; "
                    f"take smaller maps"),
-    "a weight": (array("weights0", lambda a: a ^ 1), DIGEST),
-    "weights flat": (array("weights0", np.ravel),
+    "a weight": (("weights0", lambda a: a ^ 1), DIGEST),
+    "weights flat": (("weights0", np.ravel),
                      "weights0 must be an array of |u1 of shape (4, 2)"),
 }
 
 
 @pytest.mark.parametrize("change, message", LIES.values(), ids=LIES)
-def test_lies(tmp_path, members, change, message, pack, refused):
+def test_lies(tmp_path, members, change, message, pack, refused, changed):
     path = tmp_path / "lies.bnn"
-    pack(path, members, **change(members))
+    pack(path, members, **changed(members, *change))
     start = f"model file {path} is damaged: "
     refusal = refused(path)
     assert refusal.startswith(start)
