@@ -4,174 +4,21 @@
 pixels that the page sends are read from its requests, and the golden model says what it must show.
 """
 
-import json
-import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 import xnorloom
-from xnorloom.folding import automatic
-from xnorloom.gateware.network import Network
-from xnorloom.graph import Graph, Input
 from xnorloom.graph.pixels import encode
 from xnorloom_sim import data
 from xnorloom_sim.golden import evaluate
 
-ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update",
-             "--disable-sync", "--no-first-run", "--disable-quic"]
 # A seven: shares of the width and height.
 SEVEN = [(0.35, 0.25), (0.65, 0.25), (0.45, 0.8)]
-
-
-@contextmanager
-def serving(*arguments):
-    """Values of a server that runs inside ``with``."""
-    command = [sys.executable, "-m", "xnorloom", "serve", *map(str, arguments), "--json",
-               "--port-number", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            lines = []
-            for line in process.stdout:
-                lines.append(line)
-                if line == "}\n":
-                    break
-            yield json.loads("".join(lines))
-        finally:
-            process.send_signal(signal.SIGTERM)
-
-
-@pytest.fixture(scope="module")
-def tfc():
-    with serving("tfc") as values:
-        yield values
-
-
-@pytest.fixture(scope="module")
-def cnn():
-    with serving("mnist-cnn") as values:
-        yield values
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    # Root has no sandbox.
-    arguments = ARGUMENTS + ["--no-sandbox"] * (os.geteuid() == 0)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
-
-
-class Tab:
-    """The page in a window of its own, with the pixels that it sent."""
-
-    def __init__(self, browser, url, **options):
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900},
-                                              **options})
-        self.page, self.url, self.problems = self.context.new_page(), url, []
-        self.sent, self.received = [], 0
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", self._request)
-        self.page.on("response", self._response)
-        self.page.goto(url)
-        self.settle()
-
-    def _console(self, message):
-        if message.type in ("error", "warning"):
-            self.problems.append(message.text)
-
-    def _request(self, request):
-        if not request.url.startswith(self.url):
-            self.problems.append(f"request of {request.url}")
-        if request.method == "POST":
-            self.sent.append(np.frombuffer(request.post_data_buffer or b"", np.uint8))
-
-    def _response(self, response):
-        if response.request.method == "POST":
-            self.received += 1
-
-    def settle(self):
-        """Wait for the answer to the last input."""
-        while True:
-            self.page.wait_for_timeout(100)
-            if self.sent and self.received == len(self.sent):
-                before = len(self.sent)
-                self.page.wait_for_timeout(150)
-                if before == len(self.sent) == self.received:
-                    return
-
-    def draw(self, places):
-        box = self.page.locator("#grid").bounding_box()
-        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
-        self.page.mouse.move(*places[0])
-        self.page.mouse.down()
-        for place in places[1:]:
-            self.page.mouse.move(*place, steps=12)
-        self.page.mouse.up()
-        self.settle()
-
-    def shows(self, graph, engine=True):
-        """Check all that the page shows of the last input; returns the class."""
-        pixels = self.sent[-1]
-        right = evaluate(graph, encode(graph.input, pixels[np.newaxis]))
-        read = int(right.classes[0])
-        assert self.page.inner_text("#answer b") == str(read)
-        rows = self.page.locator("#scores tbody tr")
-        shown = [[row.locator("th").inner_text(), row.locator("td").last.inner_text()]
-                 for row in rows.all()]
-        assert shown == [[str(index), f"{score:,}"] for index, score in enumerate(right.scores[0])]
-        assert rows.nth(read).get_attribute("class").startswith("best")
-        for layer, values, box in zip(graph.layers, right.activations,
-                                      self.page.locator(".layer").all(), strict=False):
-            label = box.locator("canvas").get_attribute("aria-label")
-            assert label.startswith(f"{layer.name}: ")
-            assert label.endswith(f"; {int(values.sum()):,} of {values.size:,} fire")
-        if engine:
-            latency = Network(automatic(graph).bind(graph)).latency
-            assert self.page.inner_text("#timeline-note").startswith(
-                f"This class took {latency:,} cycles, measured in the simulation, as computed.")
-        assert self.page.inner_text("#alert") == ""
-        assert "equal the golden model" in self.page.inner_text("#check")
-        return read
-
-
-@pytest.fixture
-def tab(browser):
-    """``tab(values, **options)``: a :class:`Tab` of a server; no errors, nothing from elsewhere."""
-    tabs = []
-
-    def make(values, **options):
-        tabs.append(Tab(browser, values["url"], **options))
-        return tabs[-1]
-
-    yield make
-    for opened in tabs:
-        opened.context.close()
-        assert opened.problems == []
-
-
-@pytest.fixture
-def picture(request, tab):
-    """``picture(tab, name)``: a picture of the page, if the option asks for it."""
-    def take(opened, name):
-        folder = request.config.getoption("screenshots", None)
-        if folder is not None:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            opened.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-    return take
 
 
 def test_draw(tab, tfc, picture):
@@ -361,18 +208,7 @@ def test_dark(tab, tfc, picture):
     assert colours() == ["rgb(246, 247, 250)", "255,255,255,255"]
 
 
-@pytest.fixture
-def network(random_graph, tmp_path):
-    """``network(shape)``: a graph of random weights for inputs of ``shape``, and its file."""
-    def make(shape):
-        graph = random_graph(np.random.default_rng(1), [int(np.prod(shape)), 9, 4], bits=2)
-        graph = Graph("<b>net</b>", Input(shape, 2), graph.layers)
-        graph.save(tmp_path / "net.bnn")
-        return graph, tmp_path / "net.bnn"
-    return make
-
-
-def test_vector(network, tab):
+def test_vector(network, serving, tab):
     """Cells are switched one by one. Names in a model file are no HTML."""
     graph, path = network((35,))
     with serving(path, "--engine", "golden") as values:
@@ -394,7 +230,7 @@ def test_vector(network, tab):
         assert np.flatnonzero(opened.sent[-1]).tolist() == [1, 34]
 
 
-def test_colours(network, tab, tmp_path):
+def test_colours(network, serving, tab, tmp_path):
     graph, path = network((12, 16, 3))
     with serving(path, "--engine", "golden") as values:
         opened = tab(values)
@@ -415,12 +251,11 @@ def test_colours(network, tab, tmp_path):
         opened.shows(graph, engine=False)
 
 
-def test_server_that_ended(network, browser):
+def test_server_that_ended(network, serving, window):
     _, path = network((9, 9))
     with serving(path, "--engine", "golden") as values:
-        opened = Tab(browser, values["url"])
+        opened = window(values)
     opened.page.click("#invert")
     opened.page.wait_for_selector("#alert:not(:empty)")
     assert opened.page.inner_text("#alert") == (
         "The server does not answer. Is xnorloom serve still running?")
-    opened.context.close()
