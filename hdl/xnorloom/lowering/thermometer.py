@@ -98,7 +98,9 @@ def map_thermometer(name: str, expansion: Expansion, cuts: npt.NDArray[np.int64]
     if not np.array_equal(pixels[:, source], places) or (
             len(np.unique(pixels)) != size or pixels.size != size):
         raise SourceError(f"layer {name} must see at each position the cuts of one pixel, whose "
-                          f"channels are in one order, and not rearranged pixels")
+                          f"channels are in one order, and not pixels that were rearranged, "
+                          f"repeated (as by circular padding) or left out; give it the pixels as "
+                          f"they are")
     channels = np.lexsort((table[0], source))
     each = map.channels // groups
     if groups > 1 and (channels // each != np.arange(map.channels) // each).any():

@@ -283,8 +283,9 @@ WRONG = {
                      r"those of channel 0 differ; compare all pixels alike, or begin with a fully "
                      r"connected layer"),
     "neighbours": ((1, 6, 5), Shifted(), conv(2), r"layer /1/Conv must see at each position "
-                   r"the cuts of one pixel, whose channels are in one order, and not rearranged "
-                   r"pixels"),
+                   r"the cuts of one pixel, whose channels are in one order, and not pixels "
+                   r"that were rearranged, repeated \(as by circular padding\) or left out; give "
+                   r"it the pixels as they are"),
     "groups": ((2, 6, 5), Signs(9, 99), conv(4, groups=2), r"layer /1/Conv must have the cuts "
                r"of a channel of the pixels in one of its 2 groups: put the cuts of the first "
                r"channel first, then those of the next"),
