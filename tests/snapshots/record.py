@@ -49,7 +49,12 @@ SCHEDULES = {
     "sfc8-fashion": {"default": [], "fast": _FAST, "slow": ["--interval", "20000"]},
     "mnist-cnn": {"default": [], "fast": ["--interval", "3456", "--scores"],
                   "block": ["--interval", "20000", "--style", "block"]},
+    "sparse-mnist": {"default": [], "fast": ["--interval", "1000", "--scores"],
+                     "wired": ["--interval", "1"]},
+    "vowels": {"default": [], "fast": ["--interval", "1750", "--scores"],
+               "wired": ["--interval", "200", "--style", "wired"]},
 }
+DATA = {"sfc8-fashion": "fashion:test", "vowels": MODELS.parent / "examples" / "vowels_test.npz"}
 
 
 def snapshot(model: str, keep: Path | None = None) -> dict[str, Any]:
@@ -69,7 +74,7 @@ def snapshot(model: str, keep: Path | None = None) -> dict[str, Any]:
     """
     path = MODELS / f"{model}.bnn"
     graph = Graph.load(path)
-    data = ["--data", "fashion:test" if "fashion" in model else "mnist:test"]
+    data = ["--data", DATA.get(model, "mnist:test")]
     with tempfile.TemporaryDirectory(prefix="xnorloom-") as folder:
         schedules = {name: _compiled(path, Path(folder, name), options, keep)
                      for name, options in SCHEDULES[model].items()}

@@ -1,15 +1,21 @@
-"""The smallest committed model against its snapshot; ``make snapshots`` replaces the snapshots."""
+"""The smallest committed models, one with convolutions, against their snapshots.
+
+``make snapshots`` replaces the snapshots.
+"""
 
 import importlib.util
 from pathlib import Path
+
+import pytest
 
 spec = importlib.util.spec_from_file_location("record", Path(__file__).with_name("record.py"))
 record = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(record)
 
 
-def test_tfc():
-    found = record.differences(record.saved("tfc"), record.snapshot("tfc"))
+@pytest.mark.parametrize("model", ["tfc", "vowels"])
+def test_model(model):
+    found = record.differences(record.saved(model), record.snapshot(model))
     assert not found, "\n".join(found)
 
 
