@@ -8,7 +8,7 @@ from rows import Model, Row, RowsError
 
 from xnorloom.graph import Conv, Graph
 from xnorloom.support.files import write_atomic
-from xnorloom.support.text import clipped
+from xnorloom.support.text import clipped, duration
 from xnorloom_boards import board
 from xnorloom_boards.link.protocol import LINE_BITS, line_bytes
 
@@ -20,7 +20,7 @@ _SPRAM_BITS = 16
 _HEADER = ("board", "chip", "logic cells", "block RAMs", "Fmax, MHz", "clock, MHz",
            "interval, cycles", "latency", "frames/s", "frames/s over the port")
 _RIGHT = ("Fmax, MHz", "clock, MHz", "interval, cycles", "latency", "frames/s",
-          "frames/s over the port", "weights a cycle", "at most", "reached")
+          "frames/s over the port", "weights a cycle", "frames/s at most", "reached")
 _LEGEND = """\
 Every row of numbers comes from place and route of the whole design with its serial link, which
 takes one block RAM.
@@ -51,14 +51,14 @@ _CAUSES = (
 
 
 def render(rows: list[Row], results: list[Result]) -> str:
-    """Render the tables of all networks, then the bound of each board."""
+    """Render the tables of all networks, then the bound of each row."""
     models = list({row.model.name: row.model for row in rows}.values())
     found = {row.name: current(row, results) for row in rows}
     parts = [_LEGEND]
     for model in models:
         lines = [_line(row, found[row.name]) for row in rows if row.model is model]
         parts += [_title(model), _table(_HEADER, lines)]
-    parts += [_BOUND, _bounds(models, rows, found)]
+    parts += [_BOUND, _bounds(rows, found)]
     tools = _tools(results)
     if tools:
         parts.append(f"Made with {', '.join(tools)}.")
@@ -100,7 +100,7 @@ def _line(row: Row, result: Result | None) -> tuple[str, ...]:
     return (*start, f"{cells[0]:,} ({100 * cells[0] / cells[1]:.0f} %)", stores,
             f"{result['fmax_hz'] / 1e6:.4g}", f"{hz / 1e6:.4g}",
             f"{interval:,}" + (f" for {together}" if together > 1 else ""),
-            f"{result['latency']:,}, {1e6 * result['latency'] / hz:.3g} µs",
+            f"{result['latency']:,}, {duration(result['latency'] / hz)}",
             f"{frames:,.0f}", f"{min(frames, line):,.0f}")
 
 
@@ -113,29 +113,25 @@ def _reason(message: str) -> str:
     return clipped(message)
 
 
-def _bounds(models: list[Model], rows: list[Row], found: dict[str, Result | None]) -> str:
-    header = ["board", "weights a cycle"]
-    for model in models:
-        header += [f"{model.name.upper()} at most", "reached"]
+def _bounds(rows: list[Row], found: dict[str, Result | None]) -> str:
+    """Table of the bounds of the rows that were built."""
     lines = []
-    for name in dict.fromkeys(row.board for row in rows):
-        chosen = board.find(name)
+    for row in rows:
+        result = found[row.name]
+        if result is None or "refused" in result:
+            continue
+        chosen, graph = board.find(row.board), row.model.graph
         width = max(bits for _, bits in chosen.device.family.block_ram_shapes)
-        fed = chosen.device.brams * width
-        line = [chosen.title, f"{chosen.device.brams} · {width} = {fed:,}"]
-        for model in models:
-            result = found.get(f"{model.name}/{name}")
-            if result is None or "refused" in result:
-                line += ["–", "–"]
-                continue
-            used, there = result["sprams"]
-            lanes = fed + (_SPRAM_BITS * there if used else 0)
-            # Each word serves a batch of frames.
-            frames, weights = result["frames_per_interval"], _reads(model.graph)
-            line += [f"{frames * lanes * result['fmax_hz'] / weights:,.0f}",
-                     f"{100 * weights / result['interval'] / lanes:.0f} %"]
-        lines.append(tuple(line))
-    return _table(tuple(header), lines)
+        used, there = result["sprams"]
+        lanes, text = chosen.device.brams * width, f"{chosen.device.brams} · {width}"
+        if used:
+            lanes, text = lanes + there * _SPRAM_BITS, f"{text} + {there} · {_SPRAM_BITS}"
+        # Each word serves a batch of frames.
+        frames, weights = result["frames_per_interval"], _reads(graph)
+        lines.append((row.model.name.upper(), chosen.title, f"{text} = {lanes:,}",
+                      f"{frames * lanes * result['fmax_hz'] / weights:,.0f}",
+                      f"{100 * weights / result['interval'] / lanes:.0f} %"))
+    return _table(("network", "board", "weights a cycle", "frames/s at most", "reached"), lines)
 
 
 def _tools(results: list[Result]) -> list[str]:

@@ -50,6 +50,8 @@ class Row:
         Clocks to try until one is met; ``None`` for as many as a build tries.
     first_clock : int or None
         Clock to try first, in MHz; ``None`` for the usual one of the chip.
+    spread : bool
+        True to place with room between the cells.
     """
 
     model: Model
@@ -58,6 +60,7 @@ class Row:
     seeds: tuple[int, ...] = (0,)
     clocks: int | None = None
     first_clock: int | None = None
+    spread: bool = False
 
     @property
     def name(self) -> str:
@@ -67,7 +70,8 @@ class Row:
     def built_from(self) -> dict[str, Any]:
         """Contents of the row. A result built from other contents is out of date."""
         says: dict[str, Any] = {"network": self.model.graph.digest, "seeds": list(self.seeds)}
-        given = {"interval": self.interval, "clocks": self.clocks, "first_clock": self.first_clock}
+        given = {"interval": self.interval, "clocks": self.clocks, "first_clock": self.first_clock,
+                 "spread": self.spread or None}
         return says | {key: value for key, value in given.items() if value is not None}
 
 
@@ -92,7 +96,7 @@ def read_rows(path: Path) -> list[Row]:
 
     The file is an object with ``models``, the files of the networks by their names, and ``rows``:
     objects with ``model``, ``board``, and perhaps ``interval``, ``seeds``, ``clocks``,
-    ``first_clock``, and ``why``, which is for readers. Paths are relative to the file.
+    ``first_clock``, ``spread``, and ``why``, which is for readers. Paths are relative to the file.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _row(what: str, entry: Any, models: dict[str, Model]) -> Row:
-    known = ("model", "board", "interval", "seeds", "clocks", "first_clock", "why")
+    known = ("model", "board", "interval", "seeds", "clocks", "first_clock", "spread", "why")
     for key in _kind(what, entry, dict):
         if key not in known:
             raise ValueError(f"{what} has the unknown key {key!r}, wanted {', '.join(known)}")
@@ -141,13 +145,14 @@ def _row(what: str, entry: Any, models: dict[str, Model]) -> Row:
     first_clock = entry.get("first_clock")
     if first_clock is not None:
         first_clock = integer(f"first clock of {what}", first_clock, 1, 1000)
+    spread = _kind(f"spread of {what}", entry.get("spread", False), bool)
     return Row(models[name], board.find(text(f"board of {what}", entry["board"])).name, interval,
-               seeds, clocks, first_clock)
+               seeds, clocks, first_clock, spread)
 
 
 def _kind(what: str, value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
-        wanted = {dict: "an object", list: "a list"}[kind]
+        wanted = {dict: "an object", list: "a list", bool: "true or false"}[kind]
         raise TypeError(f"{what} must be {wanted}, not {value!r}")
     return value
 

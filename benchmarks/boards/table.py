@@ -53,6 +53,8 @@ def run_row(row: Row, directory: Path, say: Callable[[str], object]) -> Result:
     """Build a row."""
     folder = directory / row.name.replace("/", "-")
     target = board.find(row.board)
+    if row.spread:
+        target = replace(target, spread=True)
     if row.first_clock is not None:
         target = replace(target, first_hz=row.first_clock * 1_000_000)
     try:

@@ -74,6 +74,8 @@ class Board:
         Link of the design, whose largest rate is ``baud``; see :meth:`with_link`.
     first_hz : int or None
         Clock that a build tries first; ``None`` for the usual one of the chip.
+    spread : bool
+        True to place a design with room between its cells; see :mod:`~.flow.spreading`.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Board:
     spi_hz: int = 30_000_000
     link: LinkKind = LinkKind.UART
     first_hz: int | None = None
+    spread: bool = False
 
     def with_link(self, link: LinkKind) -> "Board":
         """Return the board with another link than its serial port.

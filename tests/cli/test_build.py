@@ -29,7 +29,7 @@ def building(model, **given):
     given = {"board": "icebreaker", "output": None, "interval": None, "fold": None, "fps": None,
              "vectors": 8, "seed": (0,), "scores": False, "input": None, "score_bits": None,
              "dry_run": False, "baud": None, "link": "uart", "clocks": 8, "first_clock": None,
-             **given}
+             "spread": False, **given}
     return Namespace(model=model, **given)
 
 
@@ -92,6 +92,17 @@ def test_build_first_clock(run_json, net_file):
     """The PLL of an iCEBreaker makes steps of 0.75 MHz here."""
     command = "build", net_file, "--board", "icebreaker", "--dry-run"
     assert run_json(*command, "--first-clock", 20.5)["clock"]["hz"] == 20_250_000
+
+
+@pytest.mark.parametrize("spread", [False, True])
+def test_build_spread(fakes, net_file, tmp_path, fold_file, spread):
+    arguments = building(net_file, output=str(tmp_path / "out"),
+                         fold=str(tmp_path / "fold.json"), spread=spread)
+    assert build.run(arguments, Console(json=True)) == 0
+    calls = [line for line in fakes.with_name("CALLS").read_text().splitlines()
+             if line.startswith("nextpnr")]
+    options = "--placer-heap-beta 0.4 --router router2"
+    assert calls and all(line.endswith(options) == spread for line in calls)
 
 
 def test_build_dry_run(fakes, run, run_json, net, net_file, tmp_path, monkeypatch):
@@ -197,7 +208,7 @@ def test_build_ascii(fakes, net_file, tmp_path, fold_file):
     lines = done.stderr.splitlines()
     assert all(re.fullmatch(r" +0:\d\d  .+ \.\.\.", line) for line in lines)
     assert any("synthesising the network" in line for line in lines)
-    assert " µs" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert not (tmp_path / "out" / "report.html").read_text("utf-8").isascii()
 
 
 def read_until(descriptor, words):

@@ -18,9 +18,11 @@ from xnorloom_boards import board
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "boards" / "results.json"
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
-MODELS = ("tfc", "sfc", "mnist-cnn", "sparse-mnist")
+MODELS = ("tfc", "sfc", "mnist-cnn", "mnist-cnn-accurate", "fashion-cnn", "vowels", "sparse-mnist")
 PAIRS = [*((model, name) for model in MODELS[:2] for name in board.names()),
-         *(("mnist-cnn", name) for name in ("icebreaker", "hx8k_evn", "ulx3s_25f")),
+         *((model, name) for model in ("mnist-cnn", "mnist-cnn-accurate")
+           for name in ("icebreaker", "hx8k_evn", "ulx3s_25f")),
+         ("fashion-cnn", "icebreaker"), ("vowels", "icebreaker"),
          ("sparse-mnist", "ulx3s_25f")]
 # Block RAMs, bits of a port, look-up tables, from the data sheets.
 CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": (32, 16, 7680),
@@ -29,7 +31,7 @@ CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": 
 
 
 def table(page):
-    """Rows of the tables of networks, by network and board, and of the bounds, by board."""
+    """Rows of the tables of networks, and those of the bounds, both by network and board."""
     text = Path(page).read_text()
     [block] = re.findall(f"^{BEGIN}(.*?)^{END}", text, re.DOTALL | re.MULTILINE)
     rows, bounds, model = {}, {}, None
@@ -38,12 +40,11 @@ def table(page):
         if title:
             model = title[1].lower()
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        names = [name for name in board.names() if board.find(name).title == cells[0]]
-        for name in names:
-            if cells[1] in CHIPS:
+        for name in board.names():
+            if board.find(name).title == cells[0]:
                 rows[model, name] = cells[1:]
-            else:
-                bounds[name] = cells[1:]
+            elif board.find(name).title == cells[1]:
+                bounds[cells[0].lower(), name] = cells[2:]
     return rows, bounds
 
 
@@ -73,7 +74,7 @@ def test_page_has_the_table():
 
 
 def test_every_network_on_every_board(shown, results, graphs):
-    assert list(shown[1]) == list(dict.fromkeys(name for _, name in shown[0]))
+    assert list(shown[1]) == [pair for pair in shown[0] if pair in built(results)]
     assert sorted(shown[0]) == sorted(PAIRS)
     assert "not run yet" not in (ROOT / "docs" / "results.md").read_text()
     assert sorted(results) == sorted(PAIRS)
@@ -123,9 +124,10 @@ def test_numbers(shown, results, graphs):
         together = vectors(entry, graphs[key[0]])
         shared = f" for {together}" if together > 1 else ""
         assert interval == f"{entry['interval']:,}{shared}"
-        cycles, micros = re.fullmatch(r"([\d,]+), ([\d.]+) µs", latency).groups()
+        cycles, time, unit = re.fullmatch(r"([\d,]+), ([\d.]+) ([mµ])s", latency).groups()
         assert int(cycles.replace(",", "")) == entry["latency"]
-        assert float(micros) == pytest.approx(entry["latency"] / hz * 1e6, rel=1e-2)
+        assert float(time) == pytest.approx(entry["latency"] / hz * {"m": 1e3, "µ": 1e6}[unit],
+                                            rel=1e-2)
         rate = hz * together / entry["interval"]
         assert int(frames.replace(",", "")) == round(rate)
         # A byte has a start and a stop bit; kind, number, two of the CRC and the end are five.
@@ -137,9 +139,11 @@ def test_schedules(results, graphs):
     for (model, name), entry in built(results).items():
         graph = graphs[model]
         width, folds = entry["schedule"]["input_width"], entry["schedule"]["layers"]
-        words, together = math.ceil(784 / width), vectors(entry, graph)
+        together, shape = vectors(entry, graph), graph.input.shape
+        pixels, channels = (shape[0] * shape[1], shape[2]) if len(shape) == 3 else (1, 784)
+        words = graph.planes(0) * pixels * math.ceil(channels / width)
         cycles, before = [], None
-        for layer, map, fold in zip(graph.layers, graph.maps, folds):
+        for index, (layer, map, fold) in enumerate(zip(graph.layers, graph.maps, folds)):
             pe, simd = fold["pe"], fold["simd"]
             if isinstance(layer, Conv):
                 # Words of a tap, of a row of the kernel, or of all of it.
@@ -155,7 +159,7 @@ def test_schedules(results, graphs):
                 if before is not None and map.pixels > 1:
                     bits = map.pixels * math.ceil(map.channels / before) * before
                 steps = math.ceil(bits / simd)
-            cycles.append(math.ceil(layer.neurons / pe) * steps)
+            cycles.append(graph.planes(index) * math.ceil(layer.neurons / pe) * steps)
             before = pe
         assert entry["interval"] == max(*cycles, words * together)
         aim = entry["built_from"].get("interval", math.inf)
@@ -177,22 +181,21 @@ def test_latency(results, graphs, tmp_path):
 
 
 def test_bounds(shown, results, graphs):
-    for name, cells in shown[1].items():
+    for (model, name), cells in shown[1].items():
+        fed, most, reached = cells
+        entry, graph = results[model, name], graphs[model]
         count, bits, _ = CHIPS[board.find(name).device.name]
-        assert cells[0] == f"{count} · {bits} = {count * bits:,}"
-        for model, most, reached in zip(MODELS, cells[1::2], cells[2::2], strict=True):
-            entry = results.get((model, name), {"refused": ""})
-            if "refused" in entry:
-                assert most == reached == "–"
-                continue
-            weights = sum(layer.weights.size * (math.prod(layer.positions(map))
-                                                if isinstance(layer, Conv) else 1)
-                          for layer, map in zip(graphs[model].layers, graphs[model].maps))
-            # An SPRAM has a port of 16 bits, and there are four.
-            lanes = count * bits + (4 * 16 if entry["sprams"][0] else 0)
-            # A weight that is read serves each of the frames computed at once.
-            together = vectors(entry, graphs[model])
-            bound = lanes * together * entry["fmax_hz"] / weights
-            assert int(most.replace(",", "")) == round(bound)
-            share = entry["fmax_hz"] * together / entry["interval"] / bound
-            assert reached == f"{100 * share:.0f} %"
+        weights = sum(layer.weights.size * graph.planes(index)
+                      * (math.prod(layer.positions(graph.maps[index]))
+                         if isinstance(layer, Conv) else 1)
+                      for index, layer in enumerate(graph.layers))
+        # An SPRAM has a port of 16 bits, and there are four.
+        lanes = count * bits + (4 * 16 if entry["sprams"][0] else 0)
+        more = " + 4 · 16" if entry["sprams"][0] else ""
+        assert fed == f"{count} · {bits}{more} = {lanes:,}"
+        # A weight that is read serves each of the frames computed at once.
+        together = vectors(entry, graph)
+        bound = lanes * together * entry["fmax_hz"] / weights
+        assert int(most.replace(",", "")) == round(bound)
+        share = entry["fmax_hz"] * together / entry["interval"] / bound
+        assert reached == f"{100 * share:.0f} %"

@@ -126,7 +126,7 @@ def test_rows(fakes, place, run):
               {"model": "toy", "board": "icestick"},
               {"model": "big", "board": "icestick", "why": "too large"})
     place.rows({"model": "toy", "board": "hx8k_evn", "interval": 6, "seeds": [0, 3],
-                "first_clock": 30}, *others)
+                "first_clock": 30, "spread": True}, *others)
     # A row that fails leaves the others alone. One interval that does not fit is no result.
     status, _, messages = run()
     assert status == 1
@@ -136,7 +136,10 @@ def test_rows(fakes, place, run):
     assert names == [("big", "icestick"), ("toy", "hx8k_evn"), ("toy", "icestick")]
     made = place.results()[1]
     assert (made["seed"], made["interval"], made["built_from"]["seeds"]) == (3, 6, [0, 3])
-    assert made["built_from"]["first_clock"] == 30
+    assert made["built_from"]["first_clock"] == 30 and made["built_from"]["spread"]
+    calls = fakes.with_name("CALLS").read_text().splitlines()
+    assert all(("--router router2" in line) == ("hx8k" in line)
+               for line in calls if line.startswith("nextpnr"))
     first = re.search(r"toy/hx8k_evn: designing for (\S+) MHz\n", messages)
     assert float(first[1]) == 30
     assert place.table()["big/icebreaker"][0] == "not run yet"
@@ -206,6 +209,8 @@ WRONG = {  # file, contents, message
               r"file rows\.json: row toy/icestick must be there once, not 2 times"),
     "first clock": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "first_clock": 0.5}}]}}',
                     r"file rows\.json: first clock of row 1 must be an integer, not 0\.5"),
+    "spread": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "spread": 1}}]}}',
+               r"file rows\.json: spread of row 1 must be true or false, not 1"),
     "interval": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "interval": 0}}]}}',
                  r"file rows\.json: interval of row 1 must be at least 1, not 0"),
     "no seeds": ("rows.json", f'{{{MODEL}, "rows": [{ROW}, "seeds": []}}]}}',

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,10 +116,10 @@ class Route:
 
 
 def route(design: Design, netlist: Netlist, family: Family, seed: int, nextpnr: Tool, jobs: Jobs,
-          progress: Callable[[str], object]) -> Route:
+          progress: Callable[[str], object], options: Sequence[str] = ()) -> Route:
     """Place and route ``netlist``, unless the result is in the cache.
 
-    A missed clock is no error here.
+    A missed clock is no error here. ``options`` are further ones of nextpnr.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def route(design: Design, netlist: Netlist, family: Family, seed: int, nextpnr: 
     place = arguments.index("--log")
     del arguments[place:place + 2]
     arguments += ["--seed", str(seed), "--report", "report.json", "--write", _ROUTED,
-                  "--timing-allow-fail"]
+                  "--timing-allow-fail", *options]
 
     def make(folder: Path) -> None:
         progress(f"placing and routing, seed {seed}")

@@ -18,6 +18,7 @@ from ..errors import BuildError
 from .budget import ResourceBudget
 from .clock_search import HOPE, Attempt, choose_clock, first_hz, most_hz
 from .place_and_route import CongestionError, ResourceOverflowError, Route, route
+from .spreading import spreading
 from .synthesis import elaborate, synthesise
 
 __all__ = ["Found", "ScheduleSearch", "fastest_schedule", "first_schedule"]
@@ -194,15 +195,17 @@ class ScheduleSearch:
 
     def _attempt(self, schedule: Schedule, hz: int) -> Attempt:
         """Synthesise for ``hz`` and route with every seed."""
-        family = self.board.device.family
+        device = self.board.device
         self.progress(f"designing for {hz / 1e6:.4g} MHz")
         design = elaborate(self.graph, schedule, self.board, hz, scores=self.scores)
-        netlist = synthesise(design, family, self.tools["synthesis"], self.jobs, self.progress)
+        netlist = synthesise(design, device.family, self.tools["synthesis"], self.jobs,
+                             self.progress)
+        options = spreading(netlist, device) if self.board.spread else []
 
         def one(seed: int) -> Route | ToolError:
             try:
-                return route(design, netlist, family, seed, self.tools["routing"], self.jobs,
-                             self.progress)
+                return route(design, netlist, device.family, seed, self.tools["routing"],
+                             self.jobs, self.progress, options)
             except ToolError as error:
                 return error
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from xnorloom.support.text import count
+from xnorloom.support.text import count, duration
 
 from . import floorplan
 from .charts import bar, path_chart, timeline
@@ -60,8 +60,8 @@ def _tiles(values: dict[str, Any]) -> list[tuple[str, str]]:
          f"frames a second over {link.title} ({values['link']['baud']:,} {link.unit})"),
         (f"{speed['interval_cycles']:,}",
          f"cycles of the interval{'' if frames == 1 else f', of {frames} frames'}; "
-         f"{_time(speed['interval_seconds'])}"),
-        (_time(speed["latency_seconds"]), f"latency, {speed['latency_cycles']:,} cycles"),
+         f"{duration(speed['interval_seconds'])}"),
+        (duration(speed["latency_seconds"]), f"latency, {speed['latency_cycles']:,} cycles"),
         (_large(speed["synapses_per_second"]),
          f"synapses a second{', each weight of a convolution once' if maps else ''}"),
         (_mhz(clock["hz"]), f"clock; routed for {_mhz(clock['fmax_hz'])}")]
@@ -81,9 +81,3 @@ def _large(number: float) -> str:
         (1, ""),
     )
     return f"{number / size:,.3g}{name}" if name else f"{number:,.0f}"
-
-
-def _time(seconds: float) -> str:
-    unit, size = next(pair for pair in (("s", 1.0), ("ms", 1e-3), ("µs", 0.0))
-                      if seconds >= pair[1])
-    return f"{seconds / (size or 1e-6):,.2f} {unit}"

@@ -16,7 +16,7 @@ from xnorloom.graph.constants import constant_warnings
 from xnorloom.graph.verified import find_record, schedule_digest
 from xnorloom.schedule import Schedule
 from xnorloom.support.process import Tool
-from xnorloom.support.text import count, table
+from xnorloom.support.text import count, duration, table
 
 from ..board import Board
 from ..flow.budget import ResourceBudget
@@ -159,9 +159,9 @@ def build_text(values: dict[str, Any]) -> str:
         f"{'clock':<14}{clock['hz'] / 1e6:.4g} MHz; place and route reached "
         f"{clock['fmax_hz'] / 1e6:.4g} MHz (seed {clock['seed']})",
         f"{'interval':<14}{count(speed['interval_cycles'], 'cycle')}, "
-        f"{_time(speed['interval_seconds'])}{_frames(speed)}",
+        f"{duration(speed['interval_seconds'])}{_frames(speed)}",
         f"{'latency':<14}{count(speed['latency_cycles'], 'cycle')}, "
-        f"{_time(speed['latency_seconds'])}",
+        f"{duration(speed['latency_seconds'])}",
         f"{'frames':<14}{speed['frames_per_second']:,.0f} a second; "
         f"{speed['link_frames_per_second']:,.0f} over {link.title} at "
         f"{values['link']['baud']:,} {link.unit}"]
@@ -173,10 +173,3 @@ def build_text(values: dict[str, Any]) -> str:
 def _frames(speed: dict[str, Any]) -> str:
     frames = speed.get("frames_per_interval", 1)
     return "" if frames == 1 else f", for {frames} frames"
-
-
-def _time(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"

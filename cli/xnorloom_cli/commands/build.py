@@ -62,6 +62,10 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="clock to try first, or the next slower one of the board's PLL; "
                              "default: the usual one of the chip. A large design that misses it "
                              "is placed and routed again")
+    parser.add_argument("--spread", action="store_true",
+                        help="place with room between the cells, and route by negotiation "
+                             "(router2 of nextpnr): for large designs that the default router "
+                             "works on for hours, on a chip with room to spare")
     parser.add_argument("--scores", action="store_true",
                         help="the board sends the scores of all classes beside the class")
     add_link(parser)
@@ -99,7 +103,7 @@ def run(arguments: Namespace, console: Console) -> int:
                                 f"{chosen.link.fastest:,} with link {chosen.link}, not "
                                 f"{arguments.baud:,}")
         chosen = replace(chosen, baud=arguments.baud)
-    chosen = replace(chosen, first_hz=arguments.first_clock)
+    chosen = replace(chosen, first_hz=arguments.first_clock, spread=arguments.spread)
     graph = load(arguments, console).graph
     schedule = None if arguments.fold is None else Schedule.load(arguments.fold, graph)
     if arguments.dry_run:

@@ -1,10 +1,8 @@
 """Tables of an exploration: the points of each board, and what a step up costs."""
 
-from xnorloom.support.text import clipped, table
+from xnorloom.support.text import clipped, duration, table
 from xnorloom_boards.board import find
 from xnorloom_boards.explore import Explored, Named, State, step_up
-
-from .preview import seconds
 
 __all__ = ["explore_text"]
 
@@ -43,7 +41,7 @@ def _routed(state: State, names: list[str]) -> list[str]:
             refused.append(f"{number}: {clipped(result['refused'])}")
             continue
         rows.append((number, round(result["frames_per_second"]), f"{result['clock_hz'] / 1e6:.4g}",
-                     f"{result['fmax_hz'] / 1e6:.4g}", seconds(result["latency_seconds"]),
+                     f"{result['fmax_hz'] / 1e6:.4g}", duration(result["latency_seconds"]),
                      *(result["resources"].get(kind, {}).get("used")
                        for kind in ("logic_cells", "brams"))))
     header = "routed", "frames/s", "clock, MHz", "Fmax, MHz", "latency", "cells", "RAMs"
@@ -59,7 +57,7 @@ def _row(entry: Explored, named: Named, sprams: bool) -> list[object]:
         more = f" and {len(others)} more" if others else ""
         slowest = f"{clipped(first, 20)}{more}"
     return [named.name.rpartition("-")[2], round(entry.frames_per_second(point)), cycles,
-            seconds(point.latency / entry.hz), named.used("logic_cells"), named.used("brams"),
+            duration(point.latency / entry.hz), named.used("logic_cells"), named.used("brams"),
             *([named.used("sprams") or None] if sprams else []), slowest,
             "" if up is None else _step(named, up)]
 

@@ -1,14 +1,14 @@
 """Text of a build's estimate: schedule, resources by layer, and the steps to its neighbours."""
 
 from xnorloom.folding.point import Point
-from xnorloom.support.text import clipped, count, table
+from xnorloom.support.text import clipped, count, duration, table
 from xnorloom_boards.expected_time import expected_text
 from xnorloom_boards.preview import Preview
 from xnorloom_boards.report.values import TITLES
 
 from .schedule import schedule_text
 
-__all__ = ["change", "preview_text", "seconds"]
+__all__ = ["change", "preview_text"]
 
 
 def preview_text(found: Preview, fps: float | None = None) -> str:
@@ -29,7 +29,7 @@ def preview_text(found: Preview, fps: float | None = None) -> str:
     lines += [f"{'clock':<14}{found.hz / 1e6:.4g} MHz, the usual one of the chip",
               f"{'frames':<14}{found.hz / here.cycles_per_frame:,.0f} a second"
               f"{_needed(found, fps)}",
-              f"{'latency':<14}{seconds(here.latency / found.hz)}"]
+              f"{'latency':<14}{duration(here.latency / found.hz)}"]
     faster = f"none: {steps.limit}" if steps.faster is None else change(here, steps.faster)
     smaller = ("none: no slower one has fewer cells" if steps.slower is None
                else change(here, steps.slower))
@@ -54,10 +54,3 @@ def change(here: Point, there: Point) -> str:
     frames_at_once = f" for {there.vectors} frames" if there.vectors > 1 else ""
     return (f"{frames:.2f} times the frames with {', '.join(parts)}, at an interval of "
             f"{count(there.interval, 'cycle')}{frames_at_once}")
-
-
-def seconds(value: float) -> str:
-    """Time with a suitable unit, three digits."""
-    unit, size = next((pair for pair in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
-                       if value >= pair[1]), ("ns", 1e-9))
-    return f"{value / size:.3g} {unit}"

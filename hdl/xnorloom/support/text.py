@@ -8,7 +8,7 @@ safe; :func:`clipped`, :func:`quoted` and :func:`first_line` do so too, and shor
 import reprlib
 from collections.abc import Sequence
 
-__all__ = ["clipped", "count", "first_line", "printable", "quoted", "table"]
+__all__ = ["clipped", "count", "duration", "first_line", "printable", "quoted", "table"]
 
 # Some libraries quote the whole file in a message.
 _LONGEST_MESSAGE = 200
@@ -61,6 +61,15 @@ def first_line(error: BaseException) -> str:
 def count(number: int, noun: str, ending: str = "s") -> str:
     """``number`` with its noun, which takes the ``ending`` unless the number is 1."""
     return f"{number:,} {noun}{'' if number == 1 else ending}"
+
+
+def duration(seconds: float) -> str:
+    """Time with a suitable unit and three digits, such as ``16.6 µs``."""
+    # What rounds to a thousand has the next unit.
+    unit, size = next((pair for pair in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+                       if seconds >= 0.9995 * pair[1]), ("ns", 1e-9))
+    number = seconds / size
+    return f"{number:.3g} {unit}" if number < 999.5 else f"{number:,.0f} {unit}"
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:

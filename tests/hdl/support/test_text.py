@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xnorloom.support.text import clipped, count, first_line, printable, quoted, table
+from xnorloom.support.text import clipped, count, duration, first_line, printable, quoted, table
 
 
 @pytest.mark.parametrize("longest", [4, 7, 60, 200])
@@ -89,6 +89,14 @@ def test_count(number, nouns):
 
 def test_count_ending():
     assert (count(1, "class", "es"), count(10, "class", "es")) == ("1 class", "10 classes")
+
+
+@pytest.mark.parametrize("seconds, text", [
+    (0, "0 ns"), (3.2e-8, "32 ns"), (9.994e-7, "999 ns"), (9.996e-7, "1 µs"), (1.66e-5, "16.6 µs"),
+    (9.996e-4, "1 ms"), (0.00283139, "2.83 ms"), (0.9996, "1 s"),
+    (12.345, "12.3 s"), (999.4, "999 s"), (999.6, "1,000 s"), (1234, "1,234 s")])
+def test_duration(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_table():
