@@ -18,12 +18,13 @@ from xnorloom_boards import board
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "boards" / "results.json"
 BEGIN, END = "<!-- boards: begin -->\n", "<!-- boards: end -->\n"
-MODELS = ("tfc", "sfc", "mnist-cnn", "mnist-cnn-accurate", "fashion-cnn", "vowels", "sparse-mnist")
+MODELS = ("tfc", "sfc", "mnist-cnn", "mnist-cnn-accurate", "fashion-cnn", "vowels", "sparse-mnist",
+          "cnv-digits")
 PAIRS = [*((model, name) for model in MODELS[:2] for name in board.names()),
          *((model, name) for model in ("mnist-cnn", "mnist-cnn-accurate")
            for name in ("icebreaker", "hx8k_evn", "ulx3s_25f")),
          ("fashion-cnn", "icebreaker"), ("vowels", "icebreaker"),
-         ("sparse-mnist", "ulx3s_25f")]
+         ("sparse-mnist", "ulx3s_25f"), ("cnv-digits", "ulx3s_85f")]
 # Block RAMs, bits of a port, look-up tables, from the data sheets.
 CHIPS = {"iCE40HX1K": (16, 16, 1280), "iCE40UP5K": (30, 16, 5280), "iCE40HX8K": (32, 16, 7680),
          "LFE5U-25F": (56, 36, 24288), "LFE5U-85F": (208, 36, 83640),
@@ -39,6 +40,8 @@ def table(page):
         title = re.match(r"\*\*([\w-]+)\*\*", line)
         if title:
             model = title[1].lower()
+        if not line.startswith("|"):
+            continue
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         for name in board.names():
             if board.find(name).title == cells[0]:
@@ -124,10 +127,10 @@ def test_numbers(shown, results, graphs):
         together = vectors(entry, graphs[key[0]])
         shared = f" for {together}" if together > 1 else ""
         assert interval == f"{entry['interval']:,}{shared}"
-        cycles, time, unit = re.fullmatch(r"([\d,]+), ([\d.]+) ([mµ])s", latency).groups()
+        cycles, time, unit = re.fullmatch(r"([\d,]+), ([\d.]+) ([mµn])s", latency).groups()
         assert int(cycles.replace(",", "")) == entry["latency"]
-        assert float(time) == pytest.approx(entry["latency"] / hz * {"m": 1e3, "µ": 1e6}[unit],
-                                            rel=1e-2)
+        parts = {"m": 1e3, "µ": 1e6, "n": 1e9}[unit]
+        assert float(time) == pytest.approx(entry["latency"] / hz * parts, rel=1e-2)
         rate = hz * together / entry["interval"]
         assert int(frames.replace(",", "")) == round(rate)
         # A byte has a start and a stop bit; kind, number, two of the CRC and the end are five.
