@@ -208,7 +208,7 @@ def test_build_ascii(fakes, net_file, tmp_path, fold_file):
     lines = done.stderr.splitlines()
     assert all(re.fullmatch(r" +0:\d\d  .+ \.\.\.", line) for line in lines)
     assert any("synthesising the network" in line for line in lines)
-    assert not (tmp_path / "out" / "report.html").read_text("utf-8").isascii()
+    assert "iCE40UP5K · 4 × 4 inputs" in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
 def read_until(descriptor, words):
